@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make run` and `make test`. Needs python 3.11+, its venv module and make.
+.ONESHELL:
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONWARNINGS ?=
+
+.PHONY: help run check test bench clean install install-dev
+
+help:
+	@echo "make run    install Assay and train on three simulated markets"
+	@echo "make test   install and run the tests"
+	@echo "make check  lint, types and the import table"
+	@echo "make bench  measure the speed against a dense loop"
+	@echo "make clean  remove what was installed and built"
+
+$(BIN)/python:
+	@"$(PYTHON)" scripts/bootstrap.py "$(VENV)"
+
+install: $(BIN)/python
+	@"$(BIN)/python" scripts/install.py
+
+install-dev: $(BIN)/python
+	@"$(BIN)/python" scripts/install.py dev
+
+run: install
+	@"$(BIN)/assay" demo
+
+check: install-dev
+	@set -e
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+	"$(BIN)/python" -m pytest -q tests/test_import_table.py
+
+test: install-dev
+	@"$(BIN)/python" -m pytest
+
+bench: install-dev
+	@"$(BIN)/python" benchmarks/run.py
+
+clean:
+	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

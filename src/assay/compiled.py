@@ -1,0 +1,32 @@
+"""The one way kernels are compiled: cached on disk, IEEE float64 as written, without the interpreter lock.
+
+No kernel is built with ``parallel=True``: numba's own threads abort the process when two Python
+threads enter them at once. Kernels release the interpreter lock instead, and callers spread work over
+ordinary threads (`assay.threads`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numba
+
+from assay import _kernel_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CACHE_DIRECTORY = _kernel_cache.configure()
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def compiled(function: F) -> F:
+    """Compile a kernel: no fastmath (it changed results), division by zero gives inf or NaN as in numpy."""
+    kernel: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return kernel
+
+
+def kernels_are_warm() -> bool:
+    """Whether this version's kernels were compiled before; if not, the first run takes some seconds more."""
+    return _kernel_cache.is_warm(CACHE_DIRECTORY)

@@ -1,0 +1,130 @@
+"""`Bracket`: how every strategy leaves a position. One general form, so that one kernel serves all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from assay.parameters import Value
+
+Setting = str | float | None
+"""The name of a parameter, a fixed number, or None for 'not used'."""
+
+VECTOR = (
+    "stop_multiple",
+    "target_multiple",
+    "target_in_unit",
+    "target_limited",
+    "min_target_r",
+    "partial_r",
+    "max_bars",
+    "trail_kind",
+    "trail_activation",
+    "trail_in_risk",
+    "trail_distance",
+    "trail_bars",
+    "cooldown",
+    "cap_a",
+    "cap_b",
+    "min_stop_costs",
+)
+"""Layout of one resolved exit combination, as the kernels read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """Stop, target and all other ways out, in terms of parameters and of the columns of `Setups`.
+
+    stop = stop_base - max(stop_floor, stop_multiple x stop_unit), or the anchor where that is further
+    away; risk = |close - stop|; target = close + max(target_floor, target_multiple x (risk or
+    target_unit)), limited by target_limit. All mirrored for shorts.
+
+    Attributes
+    ----------
+    stop : str or float
+        Multiple of `stop_unit`.
+    target : str, float or None
+        Multiple of the risk, or of `target_unit` when `target_in` is "unit".
+    target_limited : str, float or None
+        Whether `target_limit` is used (a number or a 0/1 parameter; True where the column is given).
+    min_target_r : float
+        A signal whose target is worth less than this many risks is none.
+    partial : str, float or None
+        Half is taken off at this multiple of the risk; the stop is then at break-even.
+    max_bars : str, float or None
+        Time stop in held bars.
+    trail : {None, "distance", "extreme"}
+        "distance": best close - trail_distance x stop_unit; "extreme": the extreme of the last
+        trail_bars bars. Armed once the best close is trail_activation (risks or stop_units) away.
+    cooldown : str, float or None
+        Bars after an exit without a new signal.
+    cap_a, cap_b : str, float or None
+        At most this many fills per id of `group_a`, `group_b`.
+    min_stop_costs : float
+        Keeps the stop at least this many round trips of cost away; 0 = off.
+    """
+
+    stop: str | float
+    target: Setting = None
+    target_in: Literal["risk", "unit"] = "risk"
+    target_limited: Setting = 1.0
+    min_target_r: Setting = 0.0
+    partial: Setting = None
+    max_bars: Setting = None
+    trail: Literal["distance", "extreme"] | None = None
+    trail_activation: Setting = None
+    trail_in: Literal["unit", "risk"] = "unit"
+    trail_distance: Setting = None
+    trail_bars: Setting = None
+    cooldown: Setting = None
+    cap_a: Setting = None
+    cap_b: Setting = None
+    min_stop_costs: Setting = 0.0
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that the bracket reads, in order of its fields."""
+        modes = {"target_in", "trail", "trail_in"}
+        values = [getattr(self, f.name) for f in fields(self) if f.name not in modes]
+        return tuple(dict.fromkeys(v for v in values if isinstance(v, str)))
+
+    def vector(self, values: Mapping[str, Value]) -> NDArray[np.float64]:
+        """Return one exit combination as float64 of shape (16,), laid out as `VECTOR`."""
+
+        def number(setting: Setting, missing: float = math.nan) -> float:
+            if setting is None:
+                return missing
+            return float(values[setting]) if isinstance(setting, str) else float(setting)
+
+        return np.array(
+            [
+                number(self.stop),
+                number(self.target),
+                float(self.target_in == "unit"),
+                number(self.target_limited, 0.0),
+                number(self.min_target_r, 0.0),
+                number(self.partial),
+                number(self.max_bars, 0.0),
+                {None: 0.0, "distance": 1.0, "extreme": 2.0}[self.trail],
+                number(self.trail_activation),
+                float(self.trail_in == "risk"),
+                number(self.trail_distance),
+                number(self.trail_bars, 0.0),
+                number(self.cooldown, 0.0),
+                number(self.cap_a, -1.0),
+                number(self.cap_b, -1.0),
+                number(self.min_stop_costs, 0.0),
+            ]
+        )
+
+    def vectors(self, combinations: Iterable[Mapping[str, Value]]) -> NDArray[np.float64]:
+        """Return several exit combinations, shape (n, 16)."""
+        return np.array([self.vector(c) for c in combinations], dtype=np.float64).reshape(-1, len(VECTOR))

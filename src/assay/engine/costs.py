@@ -1,0 +1,102 @@
+"""What a trade costs, and how large it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from assay.errors import InputError
+
+if TYPE_CHECKING:
+    from assay.market import Market
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Costs per side.
+
+    Attributes
+    ----------
+    fee : float
+        Fraction of the traded notional.
+    slippage : float
+        Fraction of the price, always adverse; at least one tick where the tick is known.
+    tick : float
+        Smallest price step in price units; 0 when unknown.
+    commission : float
+        Price points per side (a contract's commission over its point value).
+    """
+
+    fee: float = 0.001
+    slippage: float = 0.0005
+    tick: float = 0.0
+    commission: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("fee", "slippage"):
+            value = getattr(self, name)
+            if not 0 <= value < 0.5:
+                raise InputError(name, "must be a fraction in [0, 0.5)", value)
+        for name in ("tick", "commission"):
+            value = getattr(self, name)
+            if not (value >= 0 and math.isfinite(value)):
+                raise InputError(name, "must be finite and not negative", value)
+
+    @property
+    def round_trip(self) -> float:
+        """Fees and slippage of entry and exit together, as a fraction of the price."""
+        return 2.0 * (self.fee + self.slippage)
+
+    def on(self, market: Market) -> Costs:
+        """Return these costs with the market's tick, where it is known."""
+        return replace(self, tick=market.tick) if market.tick is not None else self
+
+    def times(self, factor: float) -> Costs:
+        """Return the same costs, larger or smaller; the tick is the market's and stays."""
+        return replace(
+            self,
+            fee=self.fee * factor,
+            slippage=self.slippage * factor,
+            commission=self.commission * factor,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How much of the equity a trade moves.
+
+    Attributes
+    ----------
+    method : {"risk", "notional"}
+        "risk": min(leverage_cap, risk_fraction x close / stop distance), fixed at the signal;
+        "notional": 1.
+    """
+
+    method: Literal["risk", "notional"] = "risk"
+    risk_fraction: float = 0.01
+    leverage_cap: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.method not in ("risk", "notional"):
+            raise InputError("sizing", "must be 'risk' or 'notional'", self.method)
+        if not 0 < self.risk_fraction <= 1:
+            raise InputError("risk_fraction", "must be a fraction in (0, 1]", self.risk_fraction)
+        if not 0 < self.leverage_cap <= 100:
+            raise InputError("leverage_cap", "must lie in (0, 100]", self.leverage_cap)
+
+
+def calculate_position_size(
+    entry_price: float, stop_loss: float, account_balance: float, risk_percent: float = 0.01
+) -> float:
+    """Return the units that lose `risk_percent` (a fraction) of the balance when the stop is hit.
+
+    Raises
+    ------
+    InputError
+        When the stop equals the entry: no size limits that loss.
+    """
+    distance = abs(entry_price - stop_loss)
+    if not (distance > 0 and math.isfinite(distance)):
+        raise InputError("stop_loss", "must differ from entry_price", stop_loss)
+    return account_balance * risk_percent / distance

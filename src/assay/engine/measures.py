@@ -1,0 +1,169 @@
+"""Measures of a run: one definition each, used by sweep, replay, files and pages alike.
+
+`*_pct` is percent points, every other rate a fraction; NaN is 'undefined'.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import kernels as k
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.engine.trades import Run
+    from assay.market import Bars
+
+STARTING_BALANCE = 10_000.0
+"""Quote currency from which `net_profit` is counted."""
+
+TABLE = (
+    "total_trades",
+    "win_rate",
+    "net_profit_pct",
+    "profit_factor",
+    "max_drawdown_pct",
+    "sharpe_ratio",
+)
+"""Columns of a sweep's table."""
+
+OBJECTIVES = (
+    "sharpe_ratio",
+    "net_profit_pct",
+    "calmar_ratio",
+    "sortino_ratio",
+    "profit_factor",
+    "expectancy_pct",
+)
+"""Measures that a search may maximise."""
+
+
+def from_sums(sums: NDArray[np.float64], name: str, days_per_year: int) -> NDArray[np.float64]:
+    """Compute one measure of many runs.
+
+    Parameters
+    ----------
+    sums : float64, shape (..., 11)
+        As the kernels write them.
+    name : str
+        One of `TABLE` or `OBJECTIVES`.
+    days_per_year : int
+        365 around the clock, 252 for futures.
+
+    Returns
+    -------
+    float64, shape (...)
+        sharpe_ratio = mean / sample std of daily returns x sqrt(days per year); sortino_ratio the same
+        over the root mean square of the losses; calmar_ratio = annualised return / |drawdown|.
+    """
+    s = np.asarray(sums)
+    with np.errstate(all="ignore"):
+        result: NDArray[np.float64] = np.asarray(_FORMULAS[name](s, float(days_per_year)))
+    return result
+
+
+def _rate(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(whole > 0, part / whole, np.nan)
+
+
+def _sharpe(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
+    days = s[..., k.DAYS]
+    mean = s[..., k.SUM_R] / days
+    variance = (s[..., k.SUM_R2] - s[..., k.SUM_R] * mean) / (days - 1)
+    return np.where((variance > 0) & (days > 1), mean / np.sqrt(variance) * math.sqrt(year), np.nan)
+
+
+def _sortino(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
+    days, down = s[..., k.DAYS], s[..., k.SUM_DOWN2]
+    return np.where(down > 0, s[..., k.SUM_R] / days / np.sqrt(down / days) * math.sqrt(year), np.nan)
+
+
+def _calmar(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
+    growth = np.maximum(s[..., k.EQUITY], 0.0) ** (year / s[..., k.DAYS]) - 1.0
+    return np.where(s[..., k.DRAWDOWN] > 0, growth / s[..., k.DRAWDOWN], np.nan)
+
+
+_FORMULAS = {
+    "total_trades": lambda s, _: s[..., k.TRADES],
+    "win_rate": lambda s, _: _rate(s[..., k.WINS], s[..., k.TRADES]),
+    "net_profit_pct": lambda s, _: 100.0 * (s[..., k.EQUITY] - 1.0),
+    "profit_factor": lambda s, _: _rate(s[..., k.GAINS], s[..., k.LOSSES]),
+    "max_drawdown_pct": lambda s, _: -100.0 * s[..., k.DRAWDOWN],
+    "sharpe_ratio": _sharpe,
+    "sortino_ratio": _sortino,
+    "calmar_ratio": _calmar,
+    "expectancy_pct": lambda s, _: 100.0 * _rate(s[..., k.SUM_NET], s[..., k.TRADES]),
+}
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def drawdown_days(equity: NDArray[np.float64]) -> int:
+    """Longest stretch of days below an earlier high, counted on day ends from a start of 1."""
+    longest = current = 0
+    peak = 1.0
+    for value in equity.tolist():
+        current = current + 1 if value < peak else 0
+        peak = max(peak, value)
+        longest = max(longest, current)
+    return longest
+
+
+def adverse_selection(run: Run, bars: Bars) -> float:
+    """Return max(0, 2 x share of fills whose bar closed against them - 1); NaN below 30 trades.
+
+    Measured from the open of the fill bar, without slippage, to its close: 0 none, 1 all.
+    """
+    t = run.trades
+    if len(t) < 30:
+        return math.nan
+    against = t.side * (bars.close[t.entry_bar] - bars.open[t.entry_bar]) < 0
+    return max(0.0, 2.0 * float(against.mean()) - 1.0)
+
+
+def measure(run: Run, bars: Bars) -> dict[str, float]:
+    """Compute every measure of a run.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where undefined. See `docs/measures.md` for unit, formula and range of each.
+    """
+    year = bars.market.days_per_year
+    trades = run.trades
+    names = dict.fromkeys((*TABLE, *OBJECTIVES))
+    result = {name: float(from_sums(run.sums, name, year)) for name in names}
+    net, days = trades.net_return, len(run.equity)
+    wins, losses = net[net > 0], net[net <= 0]
+    spread = float(net.std(ddof=1)) if len(net) > 1 else 0.0
+    in_market = np.zeros(len(bars), dtype=np.int64)
+    np.add.at(in_market, trades.entry_bar, 1)
+    ends = trades.exit_bar + 1
+    np.add.at(in_market, ends[ends < len(bars)], -1)
+    span_bars = days * bars.market.timeframe.bars_per_day
+    result |= {
+        "sample_size": result["total_trades"],
+        "gross_win_rate": _mean((trades.gross_return > 0).astype(float)),
+        "net_profit": STARTING_BALANCE * result["net_profit_pct"] / 100.0,
+        "expectancy_r": _mean(trades.r_multiple),
+        "avg_win_pct": 100.0 * _mean(wins),
+        "avg_loss_pct": 100.0 * _mean(losses),
+        "avg_holding_periods": _mean(trades.bars_held.astype(float)),
+        "exposure": float(np.count_nonzero(np.cumsum(in_market) > 0)) / span_bars,
+        "fill_rate": len(trades) / run.orders_sent if run.orders_sent else math.nan,
+        "z_score": float(net.mean()) / (spread / math.sqrt(len(net))) if spread > 0 else math.nan,
+        "drawdown_duration": float(drawdown_days(run.equity)),
+        "adverse_selection_score": adverse_selection(run, bars),
+        "ambiguous_trades": float(np.count_nonzero(trades.ambiguous)),
+        "optimistic_net_profit_pct": 100.0
+        * (float(np.prod(1.0 + trades.size * trades.optimistic_return)) - 1.0),
+        "capped_size_share": _mean((trades.size >= 1.0).astype(float)),
+        "days": float(days),
+    }
+    return result

@@ -1,0 +1,193 @@
+"""Replay: single points, trade lists and schedules of parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import kernels
+from assay.engine.costs import Costs, Sizing
+from assay.engine.rules import passing
+from assay.engine.setups import Setups
+from assay.engine.trades import Run, Trades
+from assay.errors import StrategyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from assay.engine.bracket import Bracket
+    from assay.engine.rules import AnyRule
+    from assay.market import Bars
+    from assay.parameters import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Costs and sizing together: all that turns prices into returns."""
+
+    costs: Costs = field(default_factory=Costs)
+    sizing: Sizing = field(default_factory=Sizing)
+
+    @property
+    def vector(self) -> NDArray[np.float64]:
+        """The kernels' form: fee, slippage, tick, commission, risk sizing, risk fraction, leverage cap."""
+        c, s = self.costs, self.sizing
+        return np.array(
+            [c.fee, c.slippage, c.tick, c.commission, s.method == "risk", s.risk_fraction, s.leverage_cap],
+            dtype=np.float64,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Signal bars start <= t < stop; positions run on to their own exit.
+
+    Attributes
+    ----------
+    warmup : int
+        Bars of history that a signal needs since the start of data or the last long hole.
+    """
+
+    start: int
+    stop: int
+    warmup: int = 0
+
+
+def calendar(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return (day of each bar, last bar of each day ordinal from the first, mark of each bar)."""
+
+    def build() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        day = np.ascontiguousarray(bars.day, dtype=np.int64)
+        days = np.arange(day[0], day[-1] + 1)
+        return day, np.searchsorted(day, days, side="right") - 1, bars.mark
+
+    return bars.derived("calendar", build)
+
+
+def eligible(bars: Bars, setups: Setups, span: Span) -> Setups:
+    """Return the rows that may be signals in a span: on a valid bar, warmed up, inside."""
+    if len(setups) and int(setups.bar[-1]) >= len(bars):
+        raise StrategyError("setups bar", f"must be below the number of bars {len(bars)}", int(setups.bar[-1]))
+    t = setups.bar
+    return setups.take((t >= span.start) & (t < span.stop) & bars.valid[t] & (bars.age[t] >= span.warmup))
+
+
+def compact_groups(groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the ids of each limit group from 0; return (groups, number of ids per group)."""
+    numbered = np.full(groups.shape, -1, dtype=np.int64)
+    sizes = np.zeros(2, dtype=np.int64)
+    for g in range(2):
+        used = groups[:, g] >= 0
+        ids, inverse = np.unique(groups[used, g], return_inverse=True)
+        numbered[used, g] = inverse
+        sizes[g] = len(ids)
+    return numbered, sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Rows that passed, each with its exit combination: what a replay trades.
+
+    Attributes
+    ----------
+    rows : Setups
+        In order of time.
+    exit_of : int64, shape (n,)
+        Index into `exits` of each row.
+    exits : float64, shape (m, 16)
+    """
+
+    rows: Setups
+    exit_of: NDArray[np.int64]
+    exits: NDArray[np.float64]
+
+    @classmethod
+    def select(
+        cls,
+        bars: Bars,
+        setups: Setups,
+        rules: tuple[AnyRule, ...],
+        bracket: Bracket,
+        values: Mapping[str, Value],
+        span: Span,
+    ) -> Signals:
+        """Apply the rules to setups under one set of parameters."""
+        rows = eligible(bars, setups, span)
+        rows = rows.take(passing(rules, rows.features, values, len(rows)))
+        exits = bracket.vectors([values])
+        return cls(rows, np.zeros(len(rows), dtype=np.int64), exits)
+
+    @classmethod
+    def schedule(cls, parts: Sequence[Signals]) -> Signals:
+        """Join signals of consecutive spans, each with its own parameters."""
+        rows = [p.rows for p in parts]
+        offsets = np.cumsum([0, *(len(p.exits) for p in parts[:-1])])
+        joined = Setups(
+            bar=np.concatenate([r.bar for r in rows]),
+            side=np.concatenate([r.side for r in rows]),
+            features={},
+            levels=np.concatenate([r.levels for r in rows]),
+            flat_by=np.concatenate([r.flat_by for r in rows]),
+            groups=np.concatenate([r.groups for r in rows]),
+        )
+        if np.any(np.diff(joined.bar) < 0):
+            raise StrategyError("schedule", "spans must follow each other in time")
+        exit_of = np.concatenate([p.exit_of + o for p, o in zip(parts, offsets, strict=True)])
+        return cls(joined, exit_of, np.concatenate([p.exits for p in parts]))
+
+
+def replay(
+    bars: Bars,
+    signals: Signals,
+    money: Money,
+    span: Span,
+    *,
+    entry_delay: int = 0,
+    exit_on_opposite: bool = False,
+) -> Run:
+    """Trade signals one after the other, one position at a time.
+
+    Parameters
+    ----------
+    bars : Bars
+        The run ends with them: a position still open is closed at the last tradable close.
+    signals : Signals
+    money : Money
+    span : Span
+        Days are counted from its first bar to its last, or to the last exit if that is later.
+    entry_delay : int
+        Bars by which every fill is late (a fragility test).
+    exit_on_opposite : bool
+        Leave at the open after a signal of the other side.
+    """
+    rows = signals.rows
+    groups, sizes = compact_groups(rows.groups)
+    day, day_end, marks = calendar(bars)
+    out = np.empty((len(rows) + 1, kernels.OUTCOME_FIELDS))
+    rows_out = np.empty(len(rows) + 1, dtype=np.int64)
+    sums = np.zeros(kernels.SUM_FIELDS)
+    first_day, last_day = int(day[span.start]), int(day[max(span.stop - 1, span.start)])
+    vector = money.vector
+    found, sent, filled = kernels.replay(
+        rows.bar, rows.side, rows.levels, rows.flat_by, groups, sizes, signals.exit_of, signals.exits,
+        vector, entry_delay, exit_on_opposite,
+        bars.open, bars.high, bars.low, bars.close, bars.tradable, day, day_end, marks,
+        first_day, last_day, out, rows_out, sums,
+    )  # fmt: skip
+    taken = rows_out[:filled]
+    sides = rows.side[taken]
+    equity = kernels.daily_values(
+        out, sides, filled, marks, day, day_end, vector, first_day, int(sums[kernels.DAYS])
+    )
+    return Run(
+        trades=Trades.from_outcomes(rows.bar[taken], sides, out[:filled]),
+        equity=equity,
+        first_day=first_day,
+        sums=sums,
+        signals=int(found),
+        orders_sent=int(sent),
+    )

@@ -1,0 +1,129 @@
+"""`Setups`: the moments at which a pattern could be complete, one row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.errors import StrategyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+LEVELS = (
+    "stop_base",
+    "stop_unit",
+    "stop_floor",
+    "anchor",
+    "target_unit",
+    "target_floor",
+    "target_limit",
+    "invalid_price",
+)
+"""Columns from which the bracket makes its prices; NaN where a strategy does not use one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Setups:
+    """One row per possible entry, sorted by bar, longs before shorts on one bar.
+
+    Several rows of one bar and side are in order of preference: the first that passes is the signal.
+    Build with `Setups.build`.
+
+    Attributes
+    ----------
+    bar : int64, shape (n,)
+        The signal bar; a signal is known at its close and fills at the next open.
+    side : int8, shape (n,)
+        +1 long, -1 short.
+    features : mapping of str to float64, shape (n,)
+        What the parameters judge. NaN passes no rule.
+    levels : float64, shape (n, 8)
+        The columns of `LEVELS`.
+    flat_by : int64, shape (n,)
+        Bar at whose close the position must be flat; -1 = none.
+    groups : int64, shape (n, 2)
+        Group ids for the two trade limits; -1 = none.
+    """
+
+    bar: NDArray[np.int64]
+    side: NDArray[np.int8]
+    features: Mapping[str, NDArray[np.float64]]
+    levels: NDArray[np.float64]
+    flat_by: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bar)
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        bar: ArrayLike,
+        side: ArrayLike,
+        features: Mapping[str, ArrayLike],
+        flat_by: ArrayLike | None = None,
+        group_a: ArrayLike | None = None,
+        group_b: ArrayLike | None = None,
+        **levels: ArrayLike,
+    ) -> Setups:
+        """Check the columns and bring the rows into order (stable, so preference is kept).
+
+        Parameters
+        ----------
+        bar, side : array_like, shape (n,)
+            Signal bars and +1 or -1.
+        features : mapping of str to array_like
+            Shape (n,) each.
+        **levels : array_like
+            Any of `LEVELS`, shape (n,); `stop_base` defaults to the close of the signal bar.
+
+        Raises
+        ------
+        StrategyError
+            When a column is unknown, has another length, or holds what it may not.
+        """
+        bars = np.asarray(bar, dtype=np.int64)
+        n = len(bars)
+        if unknown := set(levels) - set(LEVELS):
+            raise StrategyError("setups", f"levels may be {', '.join(LEVELS)}", sorted(unknown))
+
+        def column(name: str, values: ArrayLike | None, default: float, dtype: type) -> NDArray[np.generic]:
+            filled = np.full(n, default, dtype) if values is None else np.asarray(values, dtype)
+            if filled.shape != (n,):
+                raise StrategyError(f"setups {name}", f"must have shape ({n},) like bar", filled.shape)
+            return filled
+
+        sides = column("side", side, 0, np.int8)
+        if n and not np.isin(sides, (-1, 1)).all():
+            raise StrategyError("setups side", "must be +1 or -1", np.unique(sides).tolist())
+        if n and bars.min() < 0:
+            raise StrategyError("setups bar", "must not be negative", int(bars.min()))
+        order = np.lexsort((-sides.astype(np.int64), bars))
+        return cls(
+            bar=bars[order],
+            side=sides[order],
+            features={k: column(k, v, np.nan, np.float64)[order] for k, v in features.items()},
+            levels=np.stack([column(k, levels.get(k), np.nan, np.float64)[order] for k in LEVELS], axis=1),
+            flat_by=column("flat_by", flat_by, -1, np.int64)[order],
+            groups=np.stack(
+                [column(k, v, -1, np.int64)[order] for k, v in (("group_a", group_a), ("group_b", group_b))],
+                axis=1,
+            ),
+        )
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Setups:
+        """Return some of the rows, in order."""
+        return Setups(
+            bar=self.bar[rows],
+            side=self.side[rows],
+            features={k: v[rows] for k, v in self.features.items()},
+            levels=self.levels[rows],
+            flat_by=self.flat_by[rows],
+            groups=self.groups[rows],
+        )

@@ -1,0 +1,108 @@
+"""Every error a user can meet; each keeps its facts as fields.
+
+::
+
+    AssayError                      something the user can act on
+    |-- InputError                  wrong input or usage               (exit 2)
+    |   |-- BarsError               a row of market data breaks a rule
+    |   |-- ParameterError          a parameter is unknown or out of bounds
+    |   |-- FileFormatError         a file cannot be understood
+    |   |-- StrategyError           a strategy breaks its contract
+    |   `-- InsufficientDataError   too little history for what was asked
+    `-- GateError                   refused by a gate                  (exit 3)
+        `-- QualityError            the bars are too bad to train on
+
+A bug is not in this tree: it stays an ordinary exception.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class AssayError(Exception):
+    """Base of all errors that a user can act on."""
+
+    exit_code = 1
+
+
+class InputError(AssayError):
+    """Wrong input or usage: names the field, the rule and the value.
+
+    Attributes
+    ----------
+    field : str
+        What was wrong ("--days", "pierce_depth", "row 17 close").
+    rule : str
+        What is asked of it.
+    value : object
+        What was given.
+    """
+
+    exit_code = 2
+
+    def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
+        self.field, self.rule, self.value, self.hint = field, rule, value, hint
+        got = "" if value is None else f", got {value!r}"
+        super().__init__(f"{field}: {rule}{got}" + (f". {hint}" if hint else ""))
+
+
+class BarsError(InputError):
+    """A row of market data breaks a rule; `row` counts data rows from 0."""
+
+    def __init__(self, row: int, column: str, rule: str, value: object, hint: str = "") -> None:
+        self.row, self.column = row, column
+        super().__init__(f"row {row} {column}", rule, value, hint)
+
+
+class ParameterError(InputError):
+    """A parameter is unknown or outside its bounds."""
+
+
+class FileFormatError(InputError):
+    """A file cannot be read as market data, a space or a configuration."""
+
+
+class StrategyError(InputError):
+    """A strategy's class or its setups break the contract of `Strategy`."""
+
+
+class InsufficientDataError(InputError):
+    """There is too little history for what was asked."""
+
+
+class GateError(AssayError):
+    """Refused on purpose by a gate; the message says how to pass it."""
+
+    exit_code = 3
+
+
+class QualityError(GateError):
+    """The bars are too bad to train on.
+
+    Attributes
+    ----------
+    valid_pct : float
+        Valid bars in percent of those that the calendar expects.
+    required_pct : float
+        The gate's threshold in percent.
+    """
+
+    def __init__(self, valid_pct: float, required_pct: float, market: str) -> None:
+        self.valid_pct, self.required_pct, self.market = valid_pct, required_pct, market
+        super().__init__(
+            f"{market}: {valid_pct:.1f} % of the expected bars are valid, training needs "
+            f"{required_pct:.0f} %. See `assay quality`; choose a more liquid market or a higher "
+            "timeframe, or pass --allow-bad-data (recorded, and never promoted)."
+        )
+
+
+def near_name(name: str, known: Iterable[str]) -> str:
+    """Return a hint naming the closest known name, or all of them."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names)}"

@@ -1,0 +1,17 @@
+"""Bars, markets and timeframes, sessions, resampling and the quality of data."""
+
+from assay.market.bars import Bars
+from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name
+from assay.market.quality import QualityReport, measure_quality
+from assay.market.resampling import resample
+
+__all__ = [
+    "Bars",
+    "Market",
+    "QualityReport",
+    "Timeframe",
+    "canonical_symbol",
+    "market_from_name",
+    "measure_quality",
+    "resample",
+]

@@ -1,0 +1,116 @@
+"""Which market a series of bars belongs to, and the length of its bars."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.errors import InputError
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+
+_UNIT_MS = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": DAY_MS}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timeframe:
+    """The length of a bar, such as ``5m``, ``1h`` or ``1d``.
+
+    Attributes
+    ----------
+    ms : int
+        Length in milliseconds; a whole number of minutes that divides a day, or whole days.
+    """
+
+    ms: int
+
+    def __post_init__(self) -> None:
+        divides = DAY_MS % self.ms == 0 if 0 < self.ms <= DAY_MS else self.ms > 0 and self.ms % DAY_MS == 0
+        if self.ms <= 0 or self.ms % MINUTE_MS or not divides:
+            raise InputError("timeframe", "must be whole minutes that divide a day", f"{self.ms} ms")
+
+    @classmethod
+    def parse(cls, text: str) -> Timeframe:
+        """Read ``1m 5m 15m 1h 4h 1d`` and the like."""
+        match = re.fullmatch(r"(\d+)([mhd])", text.strip().lower())
+        if match is None or int(match[1]) == 0:
+            raise InputError("timeframe", "must look like 1m, 5m, 15m, 1h, 4h or 1d", text)
+        return cls(int(match[1]) * _UNIT_MS[match[2]])
+
+    def __str__(self) -> str:
+        for unit in ("d", "h", "m"):
+            if self.ms % _UNIT_MS[unit] == 0:
+                return f"{self.ms // _UNIT_MS[unit]}{unit}"
+        raise AssertionError
+
+    @property
+    def bars_per_day(self) -> float:
+        """Bars in 24 hours."""
+        return DAY_MS / self.ms
+
+
+Kind = Literal["spot", "perpetual", "future"]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One tradable series: exchange, symbol, timeframe and what is known of its contract.
+
+    Attributes
+    ----------
+    symbol : str
+        Canonical ``BASE/QUOTE`` for crypto, the root (``ES``) for futures.
+    tick : float or None
+        Smallest price step; None when unknown.
+    """
+
+    exchange: str
+    symbol: str
+    timeframe: Timeframe
+    kind: Kind = "spot"
+    tick: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.tick is not None and not self.tick > 0:
+            raise InputError("tick", "must be positive, or None when unknown", self.tick)
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} on {self.exchange}"
+
+    @property
+    def days_per_year(self) -> int:
+        """Days with trading in a year: 365 around the clock, 252 for futures."""
+        return 252 if self.kind == "future" else 365
+
+
+_QUOTES = ("USDT", "USDC", "BUSD", "TUSD", "FDUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
+
+
+def canonical_symbol(text: str) -> str:
+    """Return ``BASE/QUOTE`` for BTCUSDT, BTC-USDT, BTC_USDT or btc/usdt; other text in capitals."""
+    symbol = text.strip().upper()
+    for separator in ("/", "-", "_"):
+        if separator in symbol:
+            base, quote = symbol.split(separator, 1)
+            return f"{base}/{quote.split(':')[0]}"
+    for quote in _QUOTES:
+        if symbol.endswith(quote) and len(symbol) > len(quote) + 1:
+            return f"{symbol[: -len(quote)]}/{quote}"
+    return symbol
+
+
+def market_from_name(name: str) -> Market | None:
+    """Infer a market from a file's stem such as ``BINANCE_BTCUSDT_5m``; None when it says too little."""
+    match = re.fullmatch(r"([A-Za-z0-9]+)[_-](.+)[_-](\d+[mhd])", name.strip())
+    if match is None:
+        return None
+    exchange = match[1].lower()
+    return Market(
+        exchange=exchange,
+        symbol=canonical_symbol(match[2]),
+        timeframe=Timeframe.parse(match[3]),
+        kind="future" if exchange == "cme" else "spot",
+        tick=None,
+    )

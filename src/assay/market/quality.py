@@ -1,0 +1,128 @@
+"""What is wrong with a market's bars, counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.market.market import DAY_MS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.market.bars import Bars
+
+REQUIRED_VALID_PCT = 70.0
+"""Training is refused below this share of valid bars (percent)."""
+
+STALE_BARS = 12
+OUTLIER_WINDOW = 288
+OUTLIER_MULTIPLE = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """Counts of findings over all bars that the calendar expects.
+
+    Attributes
+    ----------
+    expected : int
+        Bars on the calendar's grid from the first to the last stamp.
+    absent : int
+        Expected bars that the source does not have.
+    duplicate : int
+        Repeated stamps (always 0 here: `Bars` refuses them).
+    zero_volume, flat, impossible : int
+        Recorded bars with volume 0, with high = low, with open or close outside high and low.
+    stale : int
+        Recorded bars in runs of at least 12 whose close never changes (reported, never masked).
+    outlier : int
+        Bars whose move exceeds 25 times the mean absolute move of the 288 before (reported, never
+        masked: masking a real spike would hide a short's ruin).
+    longest_hole : int
+        Longest run of absent bars.
+    valid_pct : float
+        Valid bars in percent of the expected.
+    traded_pct : float
+        Recorded bars with volume > 0 in percent of the recorded; NaN without a volume column.
+    days : float
+        Length of the span in days.
+    """
+
+    expected: int
+    recorded: int
+    absent: int
+    duplicate: int
+    zero_volume: int
+    flat: int
+    impossible: int
+    stale: int
+    outlier: int
+    longest_hole: int
+    valid: int
+    valid_pct: float
+    traded_pct: float
+    days: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether training may use these bars."""
+        return self.valid_pct >= REQUIRED_VALID_PCT
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, with the gate's answer."""
+        return asdict(self) | {"passes": self.passes, "required_valid_pct": REQUIRED_VALID_PCT}
+
+
+def longest_run(mask: NDArray[np.bool_]) -> int:
+    """Return the length of the longest run of True in a mask of shape (n,)."""
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    return int((edges[:, 1] - edges[:, 0]).max()) if len(edges) else 0
+
+
+def _stale(close: NDArray[np.float64]) -> int:
+    """Count bars in runs of at least `STALE_BARS` equal closes."""
+    starts = np.flatnonzero(np.diff(close, prepend=np.nan) != 0)
+    lengths = np.diff(starts, append=len(close))
+    return int(lengths[lengths >= STALE_BARS].sum())
+
+
+def _outliers(close: NDArray[np.float64]) -> int:
+    """Count moves beyond `OUTLIER_MULTIPLE` times the trailing mean absolute move."""
+    move = np.abs(np.diff(np.log(close)))
+    if len(move) <= OUTLIER_WINDOW:
+        return 0
+    total = np.concatenate(([0.0], np.cumsum(move)))
+    before = (total[OUTLIER_WINDOW:-1] - total[: -OUTLIER_WINDOW - 1]) / OUTLIER_WINDOW
+    return int(np.count_nonzero(move[OUTLIER_WINDOW:] > OUTLIER_MULTIPLE * np.maximum(before, 1e-12)))
+
+
+def measure_quality(bars: Bars, start: int = 0) -> QualityReport:
+    """Count the findings of bars[start:]."""
+    absent = bars.absent[start:]
+    there = ~absent
+    expected, recorded = len(absent), int(there.sum())
+    prices = {name: getattr(bars, name)[start:][there] for name in ("open", "high", "low", "close", "volume")}
+    impossible = (prices["high"] < np.maximum(prices["open"], prices["close"])) | (
+        prices["low"] > np.minimum(prices["open"], prices["close"])
+    )
+    zero = int(np.count_nonzero(prices["volume"] == 0)) if bars.has_volume else 0
+    valid = int(bars.valid[start:].sum())
+    return QualityReport(
+        expected=expected,
+        recorded=recorded,
+        absent=expected - recorded,
+        duplicate=0,
+        zero_volume=zero,
+        flat=int(np.count_nonzero(prices["high"] == prices["low"])),
+        impossible=int(np.count_nonzero(impossible)),
+        stale=_stale(prices["close"]),
+        outlier=_outliers(prices["close"]),
+        longest_hole=longest_run(absent),
+        valid=valid,
+        valid_pct=100.0 * valid / expected if expected else 0.0,
+        traded_pct=100.0 * (1.0 - zero / recorded) if bars.has_volume and recorded else float("nan"),
+        days=expected * bars.market.timeframe.ms / DAY_MS,
+    )

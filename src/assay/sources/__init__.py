@@ -1,0 +1,37 @@
+"""Where bars come from: files and frames, recognised by one table of column names.
+
+Nothing is imported before it is used, so `import assay.sources` costs neither pandas nor pyarrow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.sources.files import read_bars, write_bars, write_table, write_text
+    from assay.sources.frames import bars_from_frame, frame_from_bars
+
+__all__ = [
+    "bars_from_frame",
+    "frame_from_bars",
+    "read_bars",
+    "write_bars",
+    "write_table",
+    "write_text",
+]
+
+_HOME = {
+    "bars_from_frame": "frames",
+    "frame_from_bars": "frames",
+    "read_bars": "files",
+    "write_bars": "files",
+    "write_table": "files",
+    "write_text": "files",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

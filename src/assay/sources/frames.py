@@ -1,0 +1,117 @@
+"""Bars from data frames and back; a frame carries its market in ``attrs``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, get_args
+
+import pandas as pd
+import pyarrow as pa
+
+from assay.errors import FileFormatError, InputError
+from assay.market import Bars, Market, Timeframe
+from assay.market.bars import PRICES
+from assay.market.market import Kind
+from assay.sources.columns import build_bars, field_of, match_columns, settle_market, stamps_ms
+
+_FRAME = "frame"
+
+
+def bars_from_frame(df: Any, market: Market | None = None) -> Bars:  # noqa: ANN401  (any kind of frame)
+    """Return the bars of a data frame.
+
+    Columns are recognised by the same names as those of files; others are ignored.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame, or anything with ``__arrow_c_stream__`` or ``to_pandas``
+        Its times stand in a column or in the index; those without a zone are taken as UTC.
+    market : Market or None
+        When None, ``df.attrs["market"]``; without that either, the timeframe is the most common
+        step of the stamps, on the exchange ``frame`` with the symbol ``UNKNOWN``.
+
+    Raises
+    ------
+    FileFormatError
+        The frame as a whole cannot be understood.
+    BarsError
+        Naming the first row that breaks a rule.
+    """
+    names, arrays = _arrays(df)
+    positions = match_columns(names, _FRAME)
+    columns = {field: _chunked(arrays[position]) for field, position in positions.items()}
+    called = {field: names[position] for field, position in positions.items()}
+    time = stamps_ms(columns, called, _FRAME)
+    if market is None:
+        said = _market_of(getattr(df, "attrs", None) or {})
+        unknown = Market(_FRAME, "UNKNOWN", Timeframe(60_000))
+        market = settle_market(time, said, None, unknown, _FRAME)
+    return build_bars(columns, time, market, _FRAME)
+
+
+def frame_from_bars(bars: Bars) -> pd.DataFrame:
+    """Return the recorded bars as a data frame; absent ones are left out.
+
+    The columns are ``timestamp`` (``datetime64[ms, UTC]``) and ``open`` to ``volume``; without
+    recorded volume that column is left out too. ``attrs["market"]`` holds plain values, so that it
+    survives ``to_parquet``.
+    """
+    there = ~bars.absent
+    stamps = pd.Series(bars.time[there].astype("datetime64[ms]")).dt.tz_localize("UTC")
+    names = (*PRICES, "volume") if bars.has_volume else PRICES
+    frame = pd.DataFrame({"timestamp": stamps} | {name: getattr(bars, name)[there] for name in names})
+    frame.attrs["market"] = asdict(bars.market) | {"timeframe": str(bars.market.timeframe)}
+    return frame
+
+
+def _arrays(df: Any) -> tuple[list[str], list[Any]]:  # noqa: ANN401
+    """Return the names and the columns of any kind of frame."""
+    if not isinstance(df, pd.DataFrame) and hasattr(df, "__arrow_c_stream__"):
+        try:
+            table = pa.table(df)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise FileFormatError(_FRAME, "must be a table of columns", type(df).__name__) from error
+        return table.column_names, table.columns
+    if not isinstance(df, pd.DataFrame) and hasattr(df, "to_pandas"):
+        df = df.to_pandas()
+    if not isinstance(df, pd.DataFrame):
+        raise InputError(_FRAME, "must be a data frame", type(df).__name__)
+    names = [str(name) for name in df.columns]
+    arrays: list[Any] = [df.iloc[:, position] for position in range(len(names))]
+    if isinstance(df.index, pd.DatetimeIndex) or field_of(str(df.index.name)) == "time":
+        if double := [name for name in names if field_of(name) == "time"]:
+            rule = "must have its times in the index or in a column, not in both"
+            raise FileFormatError(_FRAME, rule, ["index", *double])
+        return ["timestamp", *names], [df.index, *arrays]
+    return names, arrays
+
+
+def _chunked(values: Any) -> Any:  # noqa: ANN401
+    """Return any column in Arrow's form; mixed objects become texts, so that a row can be named."""
+    if not isinstance(values, (pa.Array, pa.ChunkedArray)):
+        try:
+            values = pa.array(values, from_pandas=True)
+        except pa.ArrowException:
+            values = pa.array(values.astype(str), from_pandas=True)
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
+def _market_of(attrs: dict[str, Any]) -> Market | None:
+    """Return the market that a frame's attributes name, or None."""
+    said = attrs.get("market")
+    if said is None or isinstance(said, Market):
+        return said
+    needed = {"exchange", "symbol", "timeframe"}
+    if (
+        not isinstance(said, dict)
+        or not needed <= said.keys()
+        or said.get("kind", "spot") not in get_args(Kind)
+    ):
+        raise InputError("attrs['market']", f"must name {', '.join(sorted(needed))} and a known kind", said)
+    return Market(
+        exchange=str(said["exchange"]),
+        symbol=str(said["symbol"]),
+        timeframe=Timeframe.parse(str(said["timeframe"])),
+        kind=said.get("kind", "spot"),
+        tick=said.get("tick"),
+    )

@@ -1,0 +1,24 @@
+"""Strategies, one file each, and the registry that names them."""
+
+from assay.errors import StrategyError, near_name
+from assay.strategies.base import SIDES, Strategy, backtest
+from assay.strategies.liquidity_sweep import LiquiditySweep
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "LIQUIDITY_SWEEP": LiquiditySweep,
+}
+"""Every strategy that ships: one line each."""
+
+ALIASES = {f"{name}_V3": name for name in STRATEGIES}
+
+
+def find_strategy(name: str) -> type[Strategy]:
+    """Return the registered strategy of a name (case and the suffix _V3 do not matter)."""
+    key = name.strip().upper()
+    key = ALIASES.get(key, key)
+    if key not in STRATEGIES:
+        raise StrategyError("strategy", "is not registered", name, near_name(key, STRATEGIES))
+    return STRATEGIES[key]
+
+
+__all__ = ["ALIASES", "SIDES", "STRATEGIES", "Strategy", "backtest", "find_strategy"]

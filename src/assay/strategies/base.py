@@ -1,0 +1,178 @@
+"""`Strategy`: what a trading idea has to say; everything else is the engine's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from assay.engine import Money, Setups, Signals, Span, replay
+from assay.errors import ParameterError, StrategyError, near_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assay.engine import Bracket, Run
+    from assay.engine.rules import AnyRule
+    from assay.market import Bars
+    from assay.parameters import Parameters, Value
+
+SIDES = {"both": (1, -1), "long": (1,), "short": (-1,)}
+"""The sides a run may trade, by name."""
+
+
+class Strategy(ABC):
+    """A pattern, the rules that judge it and the bracket that leaves it.
+
+    A strategy does not loop over bars and does not decide trades. It names the moments at which its
+    pattern could be complete (`setups`), and for each the quantities that its parameters judge.
+
+    Contract
+    --------
+    - `setups` is a pure, causal function: what it says of bar t depends on bars up to t only. It is
+      called once per shape and side, from several threads at once.
+    - A parameter named by a rule is a threshold, one named by the bracket is an exit parameter, and
+      every other one is a shape parameter, which `setups` reads.
+    - No parameter is dead: each changes signals or trades somewhere in its range.
+
+    Examples
+    --------
+    >>> class Rising(Strategy):
+    ...     name = "RISING"
+    ...     parameters = Parameters(
+    ...         Parameter(name="strength", default=1.0, low=0.5, high=3.0, doc="Body in ATR."),
+    ...         Parameter(name="stop", default=2.0, low=1.0, high=4.0, doc="Stop in ATR."),
+    ...     )
+    ...     rules = (at_least("body", "strength"),)
+    ...     bracket = Bracket(stop="stop", target=2.0, max_bars=20)
+    ...
+    ...     def setups(self, bars, side, shape):
+    ...         unit = atr(bars)
+    ...         t = np.arange(len(bars))
+    ...         body = side * (bars.close - bars.open) / unit
+    ...         return Setups.build(bar=t, side=np.full(len(t), side), features={"body": body}, stop_unit=unit)
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[Parameters]
+    rules: ClassVar[tuple[AnyRule, ...]]
+    bracket: ClassVar[Bracket]
+
+    @abstractmethod
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+        """Return one row per moment at which the pattern could be complete on one side.
+
+        Parameters
+        ----------
+        bars : Bars
+            Any history; earlier bars than the run's span are included.
+        side : int
+            +1 long, -1 short (swap high and low, flip comparisons; never negate a price).
+        shape : mapping
+            Values of the shape parameters (all parameters may be given).
+        """
+
+    def warmup(self, shape: Mapping[str, Value]) -> int:  # noqa: ARG002  (strategies override it)
+        """Bars of history that a signal needs; all candidates of a search start at the largest."""
+        return 100
+
+    def constraint(self, values: Mapping[str, Value]) -> str | None:  # noqa: ARG002
+        """Return why a combination of values makes no sense, or None."""
+        return None
+
+    @property
+    def threshold_names(self) -> tuple[str, ...]:
+        """Parameters that rules read."""
+        return tuple(dict.fromkeys(n for rule in self.rules for n in rule.parameters))
+
+    @property
+    def exit_names(self) -> tuple[str, ...]:
+        """Parameters that only the bracket reads."""
+        return tuple(n for n in self.bracket.parameters if n not in self.threshold_names)
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """Parameters that change which rows exist."""
+        used = {*self.threshold_names, *self.exit_names}
+        return tuple(n for n in self.parameters.names if n not in used)
+
+    @property
+    def default_grid(self) -> dict[str, tuple[Value, ...]]:
+        """The grid that `auto` searches: each parameter's grid values, or its default."""
+        return {p.name: p.grid or (p.default,) for p in self.parameters}
+
+    def check(self) -> None:
+        """Refuse a class whose rules or bracket name unknown parameters."""
+        known = self.parameters.names
+        for name in (*self.threshold_names, *self.exit_names):
+            if name not in known:
+                raise StrategyError(
+                    f"{self.name} rules and bracket", f"{name!r} is not a parameter", hint=near_name(name, known)
+                )
+        for p in self.parameters:
+            p.check(p.default)
+            for value in p.grid:
+                p.check(value)
+
+    def all_setups(self, bars: Bars, values: Mapping[str, Value], sides: str) -> Setups:
+        """Return the setups of the asked sides in one table."""
+        if sides not in SIDES:
+            raise ParameterError("side", "must be both, long or short", sides)
+        shape = {n: values[n] for n in self.shape_names}
+        parts = [self._checked(self.setups(bars, side, shape), side) for side in SIDES[sides]]
+        return parts[0] if len(parts) == 1 else merge(parts)
+
+    def _checked(self, setups: Setups, side: int) -> Setups:
+        if len(setups) and not np.all(setups.side == side):
+            raise StrategyError(f"{self.name} setups side", f"must be the side asked for ({side})")
+        wanted = {
+            rule.feature
+            for entry in self.rules
+            for rule in ([entry] if hasattr(entry, "feature") else [r for _, r in entry.conditions])
+        }
+        if missing := wanted - set(setups.features):
+            raise StrategyError(f"{self.name} setups features", "lacks what the rules read", sorted(missing))
+        return setups
+
+
+def merge(parts: list[Setups]) -> Setups:
+    """Join setups into one table in the kernels' order, keeping each part's order of preference."""
+    bar = np.concatenate([p.bar for p in parts])
+    side = np.concatenate([p.side for p in parts])
+    order = np.lexsort((-side.astype(np.int64), bar))
+    return Setups(
+        bar=bar[order],
+        side=side[order],
+        features={k: np.concatenate([p.features[k] for p in parts])[order] for k in parts[0].features},
+        levels=np.concatenate([p.levels for p in parts])[order],
+        flat_by=np.concatenate([p.flat_by for p in parts])[order],
+        groups=np.concatenate([p.groups for p in parts])[order],
+    )
+
+
+def backtest(
+    strategy: Strategy,
+    bars: Bars,
+    values: Mapping[str, Value],
+    *,
+    money: Money | None = None,
+    span: Span | None = None,
+    sides: str = "both",
+    exit_on_opposite: bool = False,
+) -> Run:
+    """Replay one set of parameters.
+
+    Parameters
+    ----------
+    values : mapping
+        All parameters (see `Parameters.complete`).
+    span : Span, optional
+        All bars after the warm-up by default.
+    """
+    if reason := strategy.constraint(values):
+        raise ParameterError("parameters", reason)
+    span = span or Span(0, len(bars), strategy.warmup(values))
+    setups = strategy.all_setups(bars, values, sides)
+    signals = Signals.select(bars, setups, strategy.rules, strategy.bracket, values, span)
+    return replay(bars, signals, money or Money(), span, exit_on_opposite=exit_on_opposite)

@@ -1,0 +1,165 @@
+"""`Experiment`: everything a result depends on, as one frozen value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay._version import __version__
+from assay.engine import OBJECTIVES, Money
+from assay.errors import InputError, InsufficientDataError, near_name
+from assay.search import METHODS, Space, parse_space
+from assay.search.objective import ALIASES
+from assay.strategies import SIDES
+from assay.strategies.evaluation import Trial
+from assay.validation import SplitPlan
+
+if TYPE_CHECKING:
+    from assay.market import Bars
+    from assay.strategies import Strategy
+
+PERMUTATIONS = {"quick": 39, "standard": 199, "thorough": 999}
+"""Permutations per level of evidence."""
+
+THINNED_GRID = 250_000
+"""Where the space is continuous or larger, the permutation test compares this many points at most."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to train, on what terms. The same experiment on the same bars gives the same bytes.
+
+    Attributes
+    ----------
+    strategy : Strategy
+    space : Space, optional
+        The strategy's default grid when not given (what `auto` searches).
+    method : {"auto", "grid", "random"}
+    budget : int
+        Points that a random search draws.
+    objective : str
+        One of `assay.engine.OBJECTIVES`; net_profit is accepted for net_profit_pct.
+    sides : {"both", "long", "short"}
+    plan : SplitPlan
+    money : Money
+    permutations : int
+        Repetitions of the whole search on bars without an edge; 0 leaves p unknown and the stage PAPER.
+    seed : int
+    start_ms, stop_ms : int, optional
+        Bounds of the signal bars, milliseconds UTC; earlier bars only warm indicators.
+    allow_bad_data : bool
+        Train below 70 % valid bars; recorded, and never promoted.
+    min_stop_costs : float
+        Keep stops at least this many round trips of cost away; 0 = off.
+    """
+
+    strategy: Strategy
+    space: Space | None = None
+    method: str = "auto"
+    budget: int = 500
+    objective: str = "sharpe_ratio"
+    sides: str = "both"
+    plan: SplitPlan = field(default_factory=SplitPlan)
+    money: Money = field(default_factory=Money)
+    permutations: int = PERMUTATIONS["standard"]
+    seed: int = 42
+    start_ms: int | None = None
+    stop_ms: int | None = None
+    allow_bad_data: bool = False
+    min_stop_costs: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.strategy.check()
+        object.__setattr__(self, "objective", ALIASES.get(self.objective, self.objective))
+        if self.space is None:
+            default = {n: list(v) for n, v in self.strategy.default_grid.items()}
+            object.__setattr__(self, "space", parse_space(default, self.strategy.parameters))
+        checks = [
+            ("objective", self.objective, OBJECTIVES),
+            ("side", self.sides, tuple(SIDES)),
+            ("method", self.method, ("auto", *METHODS)),
+        ]
+        for name, value, allowed in checks:
+            if value not in allowed:
+                raise InputError(name, f"must be one of {', '.join(allowed)}", value, near_name(value, allowed))
+        for name in ("permutations", "seed", "min_stop_costs"):
+            if not getattr(self, name) >= 0:
+                raise InputError(name, "must not be negative", getattr(self, name))
+        if self.budget < 1:
+            raise InputError("budget", "must be at least 1", self.budget)
+
+    @property
+    def grid_space(self) -> Space:
+        """The space, which is never None after construction."""
+        assert self.space is not None  # noqa: S101  (set in __post_init__)
+        return self.space
+
+    @property
+    def search_method(self) -> str:
+        """The method with `auto` decided: a grid."""
+        return "grid" if self.method == "auto" else self.method
+
+    def trial(self, bars: Bars) -> Trial:
+        """Return what stays the same during the search, with the warm-up of the widest shape."""
+        space = self.grid_space
+        shapes = {n: space.highest(n) if self.strategy.parameters[n].is_number else space.values[n][0]
+                  for n in space.values}  # fmt: skip
+        money = Money(self.money.costs.on(bars.market), self.money.sizing)
+        warmup = self.strategy.warmup(shapes)
+        return Trial(self.strategy, money, self.sides, self.objective, warmup, self.min_stop_costs)
+
+    @property
+    def holding_bars(self) -> int | None:
+        """Longest time stop of the space in bars, with the entry bar; None when trades are unbounded."""
+        setting = self.strategy.bracket.max_bars
+        if setting is None:
+            return None
+        longest = self.grid_space.highest(setting) if isinstance(setting, str) else float(setting)
+        return int(np.ceil(longest))
+
+    def bounds(self, bars: Bars, warmup: int) -> tuple[int, int]:
+        """Return (first, stop) signal bar of the span.
+
+        The first is never before the warm-up: days without any possible signal would dilute every measure.
+        """
+        start = 0 if self.start_ms is None else bars.index_at(self.start_ms)
+        stop = len(bars) if self.stop_ms is None else bars.index_at(self.stop_ms)
+        start = max(start, min(warmup, len(bars)))
+        if stop - start < 2:
+            raise InsufficientDataError(
+                "history", f"signals need {warmup} bars of warm-up and a span of bars after them", f"{len(bars)} bars"
+            )
+        return start, stop
+
+    def canonical(self, bars: Bars) -> dict[str, Any]:
+        """Return every field as plain values, with the digest of the bars: what the digest is made of."""
+        return {
+            "code_version": __version__,
+            "data_digest": bars.digest,
+            "market": [bars.market.exchange, bars.market.symbol, str(bars.market.timeframe)],
+            "strategy": self.strategy.name,
+            "strategy_source": getattr(self.strategy, "source_digest", None),
+            "space": self.grid_space.canonical(),
+            "method": self.search_method,
+            "budget": self.budget if self.search_method == "random" else None,
+            "objective": self.objective,
+            "sides": self.sides,
+            "plan": asdict(self.plan),
+            "costs": asdict(self.money.costs),
+            "sizing": asdict(self.money.sizing),
+            "permutations": self.permutations,
+            "seed": self.seed,
+            "start_ms": self.start_ms,
+            "stop_ms": self.stop_ms,
+            "allow_bad_data": self.allow_bad_data,
+            "min_stop_costs": self.min_stop_costs,
+        }
+
+    def digest(self, bars: Bars) -> str:
+        """SHA-256 of `canonical`, in hexadecimal: the experiment's identity."""
+        text = json.dumps(self.canonical(bars), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()

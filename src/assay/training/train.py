@@ -1,0 +1,284 @@
+"""`train`: from an experiment and bars to evidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.errors import QualityError
+from assay.market import measure_quality
+from assay.market.quality import REQUIRED_VALID_PCT
+from assay.search import neighbourhood, run_search, sample
+from assay.search.search import SearchResult
+from assay.training.evidence import Evidence
+from assay.validation import (
+    Facts,
+    Holdout,
+    PermutationTest,
+    decide,
+    deserves_holdout,
+    fragility,
+    make_splits,
+    permutation_test,
+    probabilistic_sharpe_of,
+    walk_forward,
+)
+from assay.engine import measure
+from assay.training.experiment import THINNED_GRID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.engine import Combinations
+    from assay.market import Bars, QualityReport
+    from assay.search import Neighbourhood
+    from assay.strategies.evaluation import Trial
+    from assay.training.experiment import Experiment
+    from assay.validation import Fragility, Splits, WalkForward
+
+STAGES_OF_WORK = ("search", "walk-forward", "permutations")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is.
+
+    Attributes
+    ----------
+    stage : str
+        One of `STAGES_OF_WORK`.
+    done, total : int
+        Combinations, windows or permutations.
+    note : str
+        What is known so far.
+    """
+
+    stage: str
+    done: int
+    total: int
+    note: str = ""
+
+
+OnProgress = "Callable[[Progress], bool | None]"
+
+
+def _quality(experiment: Experiment, bars: Bars, start: int, stop: int) -> QualityReport:
+    report = measure_quality(bars.head(stop), start)
+    if not report.passes and not experiment.allow_bad_data:
+        raise QualityError(report.valid_pct, REQUIRED_VALID_PCT, str(bars.market))
+    return report
+
+
+def _statistic(experiment: Experiment, combinations: Combinations, found: SearchResult) -> Combinations | None:
+    """Combinations whose best score is compared under permutation; None = those searched.
+
+    Repeating the search exactly needs the same points on every permuted series: a grid has them, and so
+    has a random sample, since it does not depend on the history. A continuous or very large space is
+    compared on a thinned grid that both sides use.
+    """
+    del found
+    space = experiment.grid_space
+    few_shapes = space.is_discrete or experiment.search_method == "grid"
+    if few_shapes and len(combinations) <= THINNED_GRID:
+        return None
+    return sample(space.thinned(THINNED_GRID), "grid", 0, experiment.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Searcher:
+    """The search of one experiment, repeatable on any bars and span."""
+
+    trial: Trial
+    combinations: Combinations
+    threads: int
+
+    def on(self, bars: Bars, splits: Splits, notify: Callable[[int], None] | None = None) -> SearchResult:
+        span = self.trial.span(splits.start, splits.search_stop)
+        return run_search(
+            self.combinations,
+            lambda c: self.trial.score(bars, span, c, threads=self.threads, on_done=notify),
+        )
+
+
+def train(
+    experiment: Experiment,
+    bars: Bars,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    *,
+    threads: int = 1,
+) -> Evidence:
+    """Search, walk forward, test for luck, and decide.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    bars : Bars
+        The last part is sealed before anything looks at it.
+    on_progress : callable, optional
+        Called with `Progress`; returning True during the permutations stops them for want of time, which
+        blocks promotion.
+    threads : int
+        Has no influence on the result.
+
+    Raises
+    ------
+    QualityError
+        Below 70 % valid bars, unless the experiment allows it.
+    InsufficientDataError
+        When the span cannot hold windows of at least 5 test days.
+    """
+
+    def tell(stage: str, done: int, total: int, note: str = "") -> bool:
+        return on_progress is not None and bool(on_progress(Progress(stage, done, total, note)))
+
+    trial = experiment.trial(bars)
+    start, stop = experiment.bounds(bars, trial.warmup)
+    quality = _quality(experiment, bars, start, stop)
+    holding = experiment.holding_bars
+    per_day = bars.market.timeframe.bars_per_day
+    splits = make_splits(experiment.plan, start, stop, per_day, holding or math.ceil(per_day))
+    holdout = Holdout(bars.head(stop), splits.holdout_start)
+    before = holdout.before
+    combinations = sample(experiment.grid_space, experiment.search_method, experiment.budget, experiment.seed)
+    searcher = _Searcher(trial, combinations, threads)
+
+    counted = [0]
+
+    def count(n: int) -> None:
+        counted[0] += n
+        tell("search", counted[0], len(combinations))
+
+    found = searcher.on(before, splits, count)
+    walk = walk_forward(
+        trial, before, combinations, splits, threads=threads, bounded=holding is not None,
+        on_window=lambda done, total: tell("walk-forward", done, total),
+    )  # fmt: skip
+    permutation = PermutationTest.not_run()
+    if found.best is not None and experiment.permutations:
+        permutation = _permute(experiment, searcher, before, splits, found, tell)
+    table = fragility(trial, before, walk, splits, experiment.grid_space) if found.best is not None else ()
+    return _conclude(experiment, bars, quality, splits, searcher, found, walk, permutation, table, holdout)
+
+
+def _permute(
+    experiment: Experiment,
+    searcher: _Searcher,
+    before: Bars,
+    splits: Splits,
+    found: SearchResult,
+    tell: Callable[[str, int, int, str], bool],
+) -> PermutationTest:
+    compared = _statistic(experiment, searcher.combinations, found)
+    single = _Searcher(searcher.trial, compared or searcher.combinations, 1)
+    observed = found.score if compared is None else single.on(before, splits).score
+    total = experiment.permutations
+    return permutation_test(
+        before,
+        lambda permuted: single.on(permuted, splits).score,
+        observed,
+        permutations=total,
+        seed=experiment.seed,
+        threads=searcher.threads,
+        on_done=lambda done, worse: tell("permutations", done, total, f"{worse} as good"),
+    )
+
+
+def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
+    """Round-trip cost over the median stop distance, both as fractions of the price."""
+    t = walk.run.trades
+    if not len(t):
+        return math.nan
+    close = bars.close[t.signal_bar]
+    return trial.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
+
+
+def _warnings(
+    experiment: Experiment, splits: Splits, found: SearchResult, around: Neighbourhood | None, share: float
+) -> tuple[str, ...]:
+    lines = list(splits.notes)
+    if around is not None and around.median < 0.5 * found.score:
+        lines.append(
+            f"the median neighbour scores {around.median:.2f}, below half of the peak {found.score:.2f}: a lone peak"
+        )
+    if around is not None and around.edges:
+        lines.append("the winner lies on the edge of the space in " + ", ".join(around.edges))
+    if share > 0.25:
+        lines.append(
+            f"a round trip costs {100 * share:.0f} % of the median stop distance: a higher timeframe, a cheaper "
+            "venue or min_stop_costs would leave more to the strategy"
+        )
+    if experiment.allow_bad_data:
+        lines.append("trained on bars below the quality gate by explicit override")
+    return tuple(lines)
+
+
+def _conclude(
+    experiment: Experiment,
+    bars: Bars,
+    quality: QualityReport,
+    splits: Splits,
+    searcher: _Searcher,
+    found: SearchResult,
+    walk: WalkForward,
+    permutation: PermutationTest,
+    table: tuple[Fragility, ...],
+    holdout: Holdout,
+) -> Evidence:
+    trial, before = searcher.trial, holdout.before
+    span = trial.span(splits.start, splits.search_stop)
+    around = None
+    in_sample: dict[str, float] = {}
+    if found.best is not None:
+        around = neighbourhood(found.best, experiment.grid_space, lambda c: trial.score(before, span, c))
+        in_sample = measure(trial.replay(before, found.best, span), before)
+    m = walk.measures
+    summary = walk.summary(bars.market.days_per_year)
+    share = _round_trip_share(trial, walk, before)
+    facts = Facts(
+        has_candidate=found.best is not None,
+        net_profit_pct=m["net_profit_pct"],
+        sharpe=m["sharpe_ratio"],
+        trades=m["total_trades"],
+        fill_rate=m["fill_rate"],
+        p_value=permutation.p_value,
+        stopped_by_budget=permutation.stopped_by_budget,
+        data_override=experiment.allow_bad_data and not quality.passes,
+        fragile=tuple(f.name for f in table if f.gate and not f.holds),
+        fragility_known=bool(table),
+        adverse_selection=m["adverse_selection_score"],
+        win_rate=m["win_rate"],
+        stability=summary["stability_score"],
+        round_trip_share=share,
+        permutations_run=permutation.done,
+        combinations=found.combinations,
+    )
+    sealed: dict[str, float] = {}
+    if found.best is not None and splits.holdout_start < splits.stop and deserves_holdout(facts):
+        opened = holdout.open("all other gates of MATURE hold")
+        sealed = measure(trial.replay(opened, found.best, trial.span(splits.holdout_start, splits.stop)), opened)
+    return Evidence(
+        experiment=experiment,
+        experiment_digest=experiment.digest(bars),
+        data_digest=bars.digest,
+        bars=bars,
+        quality=quality,
+        splits=splits,
+        search=found,
+        parameters=found.best or experiment.strategy.parameters.defaults,
+        in_sample=in_sample,
+        neighbourhood=around,
+        walk=walk,
+        summary=summary,
+        permutation=permutation,
+        probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
+        fragility=table,
+        holdout=sealed,
+        holdout_openings=len(holdout.openings),
+        trials=found.combinations,
+        round_trip_share=share,
+        verdict=decide(facts, sealed.get("sharpe_ratio", math.nan)),
+        warnings=_warnings(experiment, splits, found, around, share),
+    )

@@ -1,0 +1,33 @@
+"""Splits, walk-forward, permutation tests, Sharpe statistics, fragility and the lifecycle."""
+
+from assay.validation.fragility import Fragility, fragility
+from assay.validation.holdout import Holdout
+from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
+from assay.validation.permutation import PermutationTest, mirror, permutation_test
+from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
+from assay.validation.splits import SplitPlan, Splits, Window, make_splits
+from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, walk_forward
+
+__all__ = [
+    "Facts",
+    "FixedParameters",
+    "Fragility",
+    "Gate",
+    "Holdout",
+    "PermutationTest",
+    "SplitPlan",
+    "Splits",
+    "Verdict",
+    "WalkForward",
+    "Window",
+    "decide",
+    "deserves_holdout",
+    "fixed_parameters",
+    "fragility",
+    "make_splits",
+    "mirror",
+    "permutation_test",
+    "probabilistic_sharpe",
+    "probabilistic_sharpe_of",
+    "walk_forward",
+]

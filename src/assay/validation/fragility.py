@@ -1,0 +1,99 @@
+"""Does the result survive small changes? Signs of the stitched net profit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import from_sums
+from assay.search import steps_around
+from assay.validation.walkforward import schedule, stitched
+
+if TYPE_CHECKING:
+    from assay.engine import Run
+    from assay.market import Bars
+    from assay.parameters import Value
+    from assay.search import Space
+    from assay.strategies.evaluation import Trial
+    from assay.validation.splits import Splits
+    from assay.validation.walkforward import WalkForward
+
+
+@dataclass(frozen=True, slots=True)
+class Fragility:
+    """One change and what is left.
+
+    Attributes
+    ----------
+    name : str
+    net_profit_pct : float
+        NaN where the change cannot be made.
+    gate : bool
+        Whether MATURE asks for a positive sign; the others are shown.
+    """
+
+    name: str
+    net_profit_pct: float
+    gate: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether the profit keeps its sign; unknown does not hold."""
+        return self.net_profit_pct > 0
+
+
+def _net(run: Run, year: int) -> float:
+    return float(from_sums(run.sums, "net_profit_pct", year))
+
+
+def _compounded(run: Run, keep: np.ndarray) -> float:  # type: ignore[type-arg]
+    t = run.trades
+    return 100.0 * (float(np.prod(1.0 + (t.size * t.net_return)[keep])) - 1.0)
+
+
+def _without_best(run: Run) -> float:
+    """Compounded profit without the best 5 % of trades."""
+    drop = math.ceil(0.05 * len(run.trades))
+    keep = np.ones(len(run.trades), dtype=np.bool_)
+    keep[np.argsort(-run.trades.size * run.trades.net_return, kind="stable")[:drop]] = False
+    return _compounded(run, keep)
+
+
+def _median_neighbour(trial: Trial, bars: Bars, wf: WalkForward, splits: Splits, space: Space) -> float:
+    """Median net profit over the schedules in which every window's winner moves one step along one axis."""
+    profits = []
+    for name in space.searched:
+        for direction in (-1, 1):
+            chosen: list[dict[str, Value] | None] = []
+            for w in wf.windows:
+                around = [] if w.parameters is None else steps_around(w.parameters, space)
+                moved = [v for n, d, v in around if n == name and d == direction]
+                chosen.append(moved[0] if moved else w.parameters)
+            if chosen != [w.parameters for w in wf.windows]:
+                signals = schedule(trial, bars, splits.windows, list(chosen))
+                profits.append(_net(stitched(bars, signals, trial, splits), bars.market.days_per_year))
+    return float(np.median(profits)) if profits else math.nan
+
+
+def fragility(
+    trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, space: Space
+) -> tuple[Fragility, ...]:
+    """Replay the stitched schedule under changes; nothing is searched again."""
+    year = bars.market.days_per_year
+
+    def with_costs(factor: float) -> float:
+        money = replace(trial.money, costs=trial.money.costs.times(factor))
+        return _net(stitched(bars, walk.signals, trial, splits, money=money), year)
+
+    late = _net(stitched(bars, walk.signals, trial, splits, entry_delay=1), year)
+    return (
+        Fragility("costs x 1.5", with_costs(1.5), gate=True),
+        Fragility("entry one bar late", late, gate=True),
+        Fragility("median neighbour", _median_neighbour(trial, bars, walk, splits, space), gate=True),
+        Fragility("ambiguous trades dropped", _compounded(walk.run, ~walk.run.trades.ambiguous), gate=True),
+        Fragility("costs x 2", with_costs(2.0), gate=False),
+        Fragility("best 5 % of trades removed", _without_best(walk.run), gate=False),
+    )

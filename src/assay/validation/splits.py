@@ -1,0 +1,169 @@
+"""Where windows lie: train, gap, test, and the sealed holdout behind them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.errors import InputError, InsufficientDataError
+
+Mode = Literal["anchored", "rolling", "split"]
+MODES = ("anchored", "rolling", "split")
+
+HOLDOUT_SHARE = 0.2
+LEAST_WINDOWS = 3
+LEAST_TEST_DAYS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One train and test pair; bars start <= t < stop are the signal bars."""
+
+    train_start: int
+    train_stop: int
+    test_start: int
+    test_stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """How a span of bars is divided.
+
+    Attributes
+    ----------
+    start : int
+        First signal bar of the span.
+    search_stop : int
+        Signals of search and windows end here: a purge before the holdout.
+    holdout_start : int
+        First bar of the sealed holdout.
+    stop : int
+        End of the span.
+    gap_bars : int
+        Bars between train and test, at least the longest holding time.
+    windows : tuple of Window
+    notes : tuple of str
+        What was scaled or raised, in words.
+    """
+
+    start: int
+    search_stop: int
+    holdout_start: int
+    stop: int
+    gap_bars: int
+    mode: Mode
+    train_days: float
+    test_days: float
+    windows: tuple[Window, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """What the user asks of the windows.
+
+    Attributes
+    ----------
+    mode : {"anchored", "rolling", "split"}
+        Train from the start of the span, over a window that moves along, or once.
+    train_days, test_days : float
+        Length of the (first) train window and of each test window; tests follow each other.
+    gap_days : float
+        Least gap; it is raised to the longest holding time.
+    train_ratio : float
+        Share of the days that "split" trains on.
+    holdout : float
+        Share of the bars behind the door.
+    """
+
+    mode: Mode = "anchored"
+    train_days: float = 60.0
+    test_days: float = 30.0
+    gap_days: float = 0.0
+    train_ratio: float = 0.7
+    holdout: float = HOLDOUT_SHARE
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise InputError("validation", f"must be one of {', '.join(MODES)}", self.mode)
+        for name in ("train_days", "test_days"):
+            if not getattr(self, name) > 0:
+                raise InputError(name, "must be positive", getattr(self, name))
+        if not self.gap_days >= 0:
+            raise InputError("gap_days", "must not be negative", self.gap_days)
+        if not 0.1 <= self.train_ratio <= 0.9:
+            raise InputError("train_ratio", "must lie in [0.1, 0.9]", self.train_ratio)
+        if not 0 <= self.holdout <= 0.5:
+            raise InputError("holdout", "must lie in [0, 0.5]", self.holdout)
+
+
+def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, holding_bars: int) -> Splits:
+    """Divide the bars start <= t < stop.
+
+    Parameters
+    ----------
+    holding_bars : int
+        Longest holding time of the search; no train trade may reach into a test.
+
+    Raises
+    ------
+    InsufficientDataError
+        When a test window would be shorter than 5 days.
+    """
+    holdout_start = stop - int((stop - start) * plan.holdout)
+    search_stop = holdout_start - (holding_bars if holdout_start < stop else 0)
+    asked_gap = math.ceil(plan.gap_days * bars_per_day)
+    gap = max(asked_gap, holding_bars)
+    notes = []
+    if plan.gap_days and gap > asked_gap:
+        notes.append(
+            f"gap raised from {plan.gap_days:g} days to {gap / bars_per_day:.2f}: the longest holding time"
+        )
+    days = (search_stop - start) / bars_per_day
+    train_days, test_days = plan.train_days, plan.test_days
+    if plan.mode == "split":
+        windows = _split(plan.train_ratio, start, search_stop, gap)
+        train_days, test_days = days * plan.train_ratio, (windows[0].test_stop - windows[0].test_start) / bars_per_day
+    else:
+        windows = _windows(plan.mode, start, search_stop, bars_per_day, gap, train_days, test_days)
+        if len(windows) < LEAST_WINDOWS:
+            gap = max(gap, math.ceil(bars_per_day))
+            test_days = (days - gap / bars_per_day) / 5.0
+            train_days = 2.0 * test_days
+            notes.append(
+                f"{days:.0f} days before the holdout are too short for {LEAST_WINDOWS} windows of "
+                f"{plan.train_days:g} + {plan.test_days:g} days: windows scaled to train {max(train_days, 0):.1f}, "
+                f"test {max(test_days, 0):.1f} days"
+            )
+            if test_days >= LEAST_TEST_DAYS:
+                windows = _windows(plan.mode, start, search_stop, bars_per_day, gap, train_days, test_days)
+    if test_days < LEAST_TEST_DAYS or not windows:
+        raise InsufficientDataError(
+            "history",
+            f"windows of at least {LEAST_TEST_DAYS:g} test days need about "
+            f"{(LEAST_TEST_DAYS * 5 + gap / bars_per_day) / (1 - plan.holdout) + 1:.0f} days",
+            f"{(stop - start) / bars_per_day:.1f} days",
+            "Use a longer history",
+        )
+    return Splits(
+        start, search_stop, holdout_start, stop, gap, plan.mode, train_days, test_days, windows, tuple(notes)
+    )
+
+
+def _split(ratio: float, start: int, stop: int, gap: int) -> tuple[Window, ...]:
+    edge = start + int((stop - start) * ratio)
+    return (Window(start, edge, min(edge + gap, stop), stop),)
+
+
+def _windows(
+    mode: Mode, start: int, stop: int, bars_per_day: float, gap: int, train_days: float, test_days: float
+) -> tuple[Window, ...]:
+    train, test = round(train_days * bars_per_day), max(round(test_days * bars_per_day), 1)
+    windows = []
+    test_start = start + train + gap
+    while test_start + test <= stop:
+        train_start = start if mode == "anchored" else test_start - gap - train
+        windows.append(Window(train_start, test_start - gap, test_start, test_start + test))
+        test_start += test
+    return tuple(windows)

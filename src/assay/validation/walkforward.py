@@ -1,0 +1,220 @@
+"""Walk-forward: search again in every window, trade what was found in the days that follow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.engine import Signals, measure, replay
+from assay.search import run_search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from assay.engine import Combinations, Money, Run
+    from assay.market import Bars
+    from assay.parameters import Value
+    from assay.strategies.evaluation import Trial
+    from assay.validation.splits import Splits, Window
+
+
+@dataclass(frozen=True, eq=False)
+class WindowResult:
+    """One window: what the search chose, how it did in training and after.
+
+    Attributes
+    ----------
+    parameters : dict or None
+        None where no point was positive: the window trades nothing.
+    train, test : dict of str to float
+        Measures of the winner over the train and the test days, each run on its own.
+    """
+
+    window: Window
+    parameters: dict[str, Value] | None
+    train_score: float
+    train: dict[str, float]
+    test: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class WalkForward:
+    """All windows and their test days stitched into one run.
+
+    Attributes
+    ----------
+    windows : tuple of WindowResult
+    signals : Signals
+        The schedule of parameters over all test windows.
+    run : Run
+        One replay of the schedule; a trade open at a window's end blocks the next window.
+    measures : dict of str to float
+        Of the stitched run.
+    """
+
+    windows: tuple[WindowResult, ...]
+    signals: Signals
+    run: Run
+    measures: dict[str, float]
+
+    @property
+    def window_of_trade(self) -> list[int]:
+        """Index of the window in which each stitched trade was signalled."""
+        stops = [w.window.test_stop for w in self.windows]
+        return np.searchsorted(stops, self.run.trades.signal_bar, side="right").tolist()
+
+    def summary(self, days_per_year: int) -> dict[str, float]:
+        """Measures over windows, shown and never a gate."""
+        test = np.array([w.test.get("sharpe_ratio", math.nan) for w in self.windows])
+        train = np.array([w.train.get("sharpe_ratio", math.nan) for w in self.windows])
+        profit = np.array([w.test.get("net_profit_pct", 0.0) for w in self.windows])
+        win = np.array([w.test.get("win_rate", math.nan) for w in self.windows])
+        known = np.where(np.isnan(test), 0.0, test)
+        test_days = float(np.mean([w.test.get("days", math.nan) for w in self.windows]))
+        rates = win[~np.isnan(win)]
+        mean_train = float(np.nanmean(train)) if not np.isnan(train).all() else math.nan
+        profitable = float(np.mean(profit > 0))
+        spread = float(known.std(ddof=1)) if len(known) > 1 else math.nan
+        win_spread = float(rates.std(ddof=1)) if len(rates) > 1 else math.nan
+        return {
+            "mean_test_sharpe": float(known.mean()),
+            "mean_train_sharpe": mean_train,
+            "efficiency": float(known.mean()) / mean_train if mean_train > 0 else math.nan,
+            "profitable_windows": profitable,
+            "std_test_sharpe": spread,
+            "sampling_std_sharpe": math.sqrt(days_per_year / test_days) if test_days > 0 else math.nan,
+            "std_test_win_rate": win_spread,
+            "stability_score": stability(float(known.mean()), spread, win_spread, profitable),
+        }
+
+
+def stability(mean_sharpe: float, std_sharpe: float, std_win_rate: float, profitable: float) -> float:
+    """Return .4/(1 + std of test Sharpe) [0 when their mean is <= 0] + .3/(1 + 10 std of win rate) + .3 share.
+
+    NaN with fewer than two windows that traded: a spread of one is unknown.
+    """
+    if math.isnan(std_sharpe) or math.isnan(std_win_rate):
+        return math.nan
+    steady = 0.4 / (1.0 + std_sharpe) if mean_sharpe > 0 else 0.0
+    return steady + 0.3 / (1.0 + 10.0 * std_win_rate) + 0.3 * profitable
+
+
+def schedule(
+    trial: Trial, bars: Bars, windows: tuple[Window, ...], chosen: list[Mapping[str, Value] | None]
+) -> Signals:
+    """Signals of every test window under its own parameters; a window without any trades nothing."""
+    parts = []
+    for window, values in zip(windows, chosen, strict=True):
+        span = trial.span(window.test_start, window.test_stop if values is not None else window.test_start)
+        parts.append(trial.signals(bars, values or trial.strategy.parameters.defaults, span))
+    return Signals.schedule(parts)
+
+
+def stitched(bars: Bars, signals: Signals, trial: Trial, splits: Splits, **options: Any) -> Run:  # noqa: ANN401
+    """Replay a schedule over all test days; `money` and `entry_delay` may be given."""
+    money: Money = options.pop("money", trial.money)
+    span = trial.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
+    return replay(bars, signals, money, span, **options)
+
+
+def walk_forward(
+    trial: Trial,
+    bars: Bars,
+    combinations: Combinations,
+    splits: Splits,
+    *,
+    threads: int = 1,
+    bounded: bool = True,
+    on_window: Callable[[int, int], None] | None = None,
+) -> WalkForward:
+    """Search every train window, replay every winner in its test window, stitch the test days.
+
+    Parameters
+    ----------
+    bars : Bars
+        Those before the holdout. Features are computed once, causally, over all of them; windows restrict
+        signal bars.
+    bounded : bool
+        Whether every trade has a time stop, so that the gap keeps train trades out of the test. If not,
+        each search sees only the bars before its test.
+    """
+    results = []
+    for number, window in enumerate(splits.windows):
+        seen = bars if bounded else bars.head(window.test_start)
+        span = trial.span(window.train_start, window.train_stop)
+        found = run_search(
+            combinations, lambda c, seen=seen, span=span: trial.score(seen, span, c, threads=threads)  # type: ignore[misc]
+        )
+        train: dict[str, float] = {}
+        test: dict[str, float] = {}
+        if found.best is not None:
+            train = measure(trial.replay(seen, found.best, span), seen)
+            test = measure(trial.replay(bars, found.best, trial.span(window.test_start, window.test_stop)), bars)
+        results.append(WindowResult(window, found.best, found.score, train, test))
+        if on_window is not None:
+            on_window(number + 1, len(splits.windows))
+    signals = schedule(trial, bars, splits.windows, [r.parameters for r in results])
+    run = stitched(bars, signals, trial, splits)
+    return WalkForward(tuple(results), signals, run, measure(run, bars))
+
+
+@dataclass(frozen=True, eq=False)
+class FixedParameters:
+    """The requirement documents' walk-forward: the same parameters in every window.
+
+    It is not out of sample: the parameters saw these days.
+
+    Attributes
+    ----------
+    windows : tuple of (train measures, test measures)
+    flags : tuple of str
+        Signs of overfitting.
+    """
+
+    windows: tuple[tuple[dict[str, float], dict[str, float]], ...]
+    flags: tuple[str, ...]
+    label: str = "not out of sample: the parameters saw these days"
+
+    @property
+    def is_overfit(self) -> bool:
+        """Whether any flag is raised."""
+        return bool(self.flags)
+
+
+def fixed_parameters(trial: Trial, bars: Bars, values: Mapping[str, Value], windows: tuple[Window, ...]) -> FixedParameters:
+    """Replay one set of parameters in every train and test window, and flag what looks overfitted."""
+    pairs = []
+    for w in windows:
+        train = measure(trial.replay(bars, values, trial.span(w.train_start, w.train_stop)), bars)
+        test = measure(trial.replay(bars, values, trial.span(w.test_start, w.test_stop)), bars)
+        pairs.append((train, test))
+    return FixedParameters(tuple(pairs), overfitting_flags(pairs))
+
+
+def _mean_known(values: list[float]) -> float:
+    known = [v for v in values if not math.isnan(v)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def overfitting_flags(pairs: list[tuple[dict[str, float], dict[str, float]]]) -> tuple[str, ...]:
+    """Name the signs of overfitting over (train, test) measures; an unknown value never passes."""
+    train = _mean_known([a["sharpe_ratio"] for a, _ in pairs])
+    tests = [b["sharpe_ratio"] for _, b in pairs]
+    test = _mean_known(tests)
+    train_win = _mean_known([a["win_rate"] for a, _ in pairs])
+    test_win = _mean_known([b["win_rate"] for _, b in pairs])
+    known = [v for v in tests if not math.isnan(v)]
+    spread = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+    profitable = sum(b["net_profit_pct"] > 0 for _, b in pairs)
+    checks = {
+        "train Sharpe is not positive": train > 0,
+        "test Sharpe below 0.7 x train Sharpe": test >= 0.7 * train,
+        "test win rate below 0.8 x train win rate": test_win >= 0.8 * train_win,
+        "test Sharpe below 0": test >= 0,
+        "standard deviation of test Sharpe above 1.5": spread <= 1.5,
+        "fewer than half the windows profitable": 2 * profitable >= len(pairs),
+    }
+    return tuple(name for name, fine in checks.items() if not fine)

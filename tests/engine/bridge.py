@@ -1,0 +1,459 @@
+"""What the engine's tests share: the way to the oracle, random bars and random cases."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from oracle.simulate import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals, simulate
+
+from assay.engine import REASONS, Bracket, Costs, Money, Run, Setups, Signals, Sizing, Span, measure, replay
+from assay.engine import kernels as k
+from assay.engine.replay import eligible
+from assay.market import Bars, Market, Timeframe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+    from oracle.simulate import OracleResult
+
+HOUR_MS = 3_600_000
+LONG_HOLE = 20
+HOURLY = Market("test", "BTC/USDT", Timeframe(HOUR_MS))
+
+
+def bars_of(
+    rows: Sequence[Sequence[float | None]], *, market: Market = HOURLY, first_ms: int = 20 * HOUR_MS
+) -> Bars:
+    """Build bars from open, high, low, close, volume; a row of None is an absent stamp."""
+    step = market.timeframe.ms
+    present = [(i, [float(x or 0.0) for x in row]) for i, row in enumerate(rows) if row[0] is not None]
+    columns = np.array([row for _, row in present]).T
+    return Bars.from_columns(market, [first_ms + i * step for i, _ in present], *columns)
+
+
+def oracle_bars(bars: Bars) -> OracleBars:
+    """Hand bars to the oracle; an absent bar has no prices there, and age is counted anew."""
+    absent = bars.absent.tolist()
+    age: list[int] = []
+    hole = 0
+    for gone in absent:
+        age.append(0 if not age or (not gone and hole > LONG_HOLE) else age[-1] + 1)
+        hole = hole + 1 if gone else 0
+    prices = [np.where(bars.absent, np.nan, column).tolist() for column in (bars.open, bars.high, bars.low)]
+    return OracleBars(
+        time=bars.time.tolist(),
+        open=prices[0],
+        high=prices[1],
+        low=prices[2],
+        close=np.where(bars.absent, np.nan, bars.close).tolist(),
+        volume=bars.volume.tolist(),
+        absent=absent,
+        tradable=bars.tradable.tolist(),
+        valid=bars.valid.tolist(),
+        day=(bars.time // (24 * HOUR_MS)).tolist(),
+        age=age,
+    )
+
+
+def oracle_costs(money: Money) -> OracleCosts:
+    c, s = money.costs, money.sizing
+    return OracleCosts(
+        c.fee, c.slippage, c.tick, c.commission, s.method, s.risk_fraction, s.leverage_cap
+    )
+
+
+def random_bars(rng: np.random.Generator, n: int, *, grid: float = 0.0, rough: float = 1.0) -> Bars:
+    """Hourly bars around 100 with gaps, flat bars, bars without volume, impossible and absent ones."""
+    price = 100.0
+    rows: list[list[float | None]] = []
+    volatility = float(rng.choice([0.3, 0.8, 1.5]))
+
+    def on_grid(x: float) -> float:
+        return round(x / grid) * grid if grid > 0 else x
+
+    while len(rows) < n:
+        kind = rng.random()
+        if rows and kind < 0.04 * rough:
+            rows += [[None] * 5] * int(rng.integers(1, 4))
+            continue
+        if rows and kind < 0.042 * rough:
+            rows += [[None] * 5] * 25
+            continue
+        gap = rng.normal() * volatility * (4.0 if rng.random() < 0.12 * rough else 0.15)
+        o = on_grid(max(price + gap, 20.0))
+        c = on_grid(max(o + rng.normal() * volatility, 20.0))
+        wicks = rng.exponential(0.6 * volatility, 2) * (rng.random(2) < 0.85)
+        h, lo = on_grid(max(o, c) + wicks[0]), on_grid(max(min(o, c) - wicks[1], 10.0))
+        volume = float(rng.integers(1, 50))
+        if kind < 0.08 * rough:
+            h = lo = c = o
+        elif kind < 0.12 * rough:
+            volume = 0.0
+        elif kind < 0.135 * rough and h - 0.5 > lo:
+            c = h + 0.25  # impossible: closes above its high
+        rows.append([o, h, lo, c, volume])
+        price = c + (100.0 - c) * 0.02
+    rows = rows[:n]
+    for i in range(int(rng.integers(0, 4)) if rng.random() < 0.3 * rough else 0):
+        if rows[-1 - i][0] is not None:
+            rows[-1 - i][4] = 0.0
+    if rows[-1][0] is None:
+        rows[-1] = [100.0, 101.0, 99.0, 100.0, 0.0]
+    return bars_of(rows, first_ms=int(rng.integers(0, 48)) * HOUR_MS)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One random run: rows with their exits, both for the engine and for the oracle."""
+
+    bars: Bars
+    signals: Signals
+    brackets: tuple[Bracket, ...]
+    money: Money
+    span: Span
+    delay: int
+    opposite: bool
+
+    def run(self) -> Run:
+        return replay(
+            self.bars,
+            self.signals,
+            self.money,
+            self.span,
+            entry_delay=self.delay,
+            exit_on_opposite=self.opposite,
+        )
+
+    def orders(self) -> list[OracleOrder]:
+        return oracle_orders(
+            self.bars, self.signals.rows, [self.brackets[e] for e in self.signals.exit_of], self.money
+        )
+
+    def answer(self) -> OracleResult:
+        return simulate(
+            oracle_bars(self.bars),
+            self.orders(),
+            oracle_costs(self.money),
+            self.span.start,
+            self.span.stop,
+            self.delay,
+            self.opposite,
+        )
+
+
+def oracle_orders(
+    bars: Bars, rows: Setups, brackets: Sequence[Bracket], money: Money
+) -> list[OracleOrder]:
+    """Resolve rows by the oracle's own reading of the bracket (numbers only, no parameter names)."""
+    orders = []
+    costs = money.costs
+    for i, b in enumerate(brackets):
+        t, side = int(rows.bar[i]), int(rows.side[i])
+        base, unit, floor, anchor, target_unit, target_floor, limit, invalid = map(float, rows.levels[i])
+        close = float(bars.close[t])
+        floor = 0.0 if math.isnan(floor) else floor
+        order = make_order(
+            t,
+            side,
+            close,
+            unit,
+            multiple=_number(b.stop),
+            floor=max(floor, _number(b.min_stop_costs) * (2.0 * (costs.fee + costs.slippage)) * close),
+            base=base,
+            anchor=anchor,
+            tick=costs.tick,
+            target_multiple=_number(b.target),
+            target_unit=target_unit if b.target_in == "unit" else NAN,
+            target_floor=0.0 if math.isnan(target_floor) else target_floor,
+            target_limit=limit if _number(b.target_limited) > 0 else NAN,
+            r1=_number(b.partial),
+            min_target_r=_number(b.min_target_r),
+            max_bars=int(_number(b.max_bars, 0)),
+            invalid_price=invalid,
+            flat_by=int(rows.flat_by[i]),
+            trail_kind=b.trail or "",
+            trail_activation=_number(b.trail_activation),
+            trail_activation_in=b.trail_in,
+            trail_distance=_number(b.trail_distance),
+            trail_bars=int(_number(b.trail_bars, 0)),
+            cooldown=int(_number(b.cooldown, 0)),
+            group_a=-1 if b.cap_a is None else int(rows.groups[i, 0]),
+            cap_a=int(_number(b.cap_a, 0)),
+            group_b=-1 if b.cap_b is None else int(rows.groups[i, 1]),
+            cap_b=int(_number(b.cap_b, 0)),
+        )
+        if order is not None:
+            orders.append(order)
+    return resolve_signals(orders)
+
+
+def _number(setting: Any, missing: float = NAN) -> float:
+    return missing if setting is None else float(setting)
+
+
+def random_bracket(rng: np.random.Generator) -> Bracket:
+    """Any way out, in numbers."""
+
+    def perhaps(share: float, value: Any) -> Any:
+        return value if rng.random() < share else None
+
+    trail = [None, None, "distance", "extreme"][int(rng.integers(4))]
+    return Bracket(
+        stop=float(rng.choice([0.75, 1.0, 1.5, 2.5])),
+        target=perhaps(0.85, float(rng.choice([0.5, 1.0, 1.5, 2.0, 4.0]))),
+        target_in="unit" if rng.random() < 0.3 else "risk",
+        target_limited=float(rng.integers(0, 2)),
+        min_target_r=float(rng.choice([0.0, 0.0, 0.5, 1.0])),
+        partial=perhaps(0.45, float(rng.choice([0.5, 0.75, 1.0, 1.5, 3.0]))),
+        max_bars=perhaps(0.7, int(rng.integers(1, 25))),
+        trail=trail,  # type: ignore[arg-type]
+        trail_activation=None if trail is None else float(rng.choice([0.0, 0.5, 1.0])),
+        trail_in="risk" if rng.random() < 0.5 else "unit",
+        trail_distance=None if trail is None else float(rng.choice([0.25, 0.75, 1.5])),
+        trail_bars=None if trail is None else int(rng.integers(1, 6)),
+        cooldown=perhaps(0.4, int(rng.integers(0, 6))),
+        cap_a=perhaps(0.3, int(rng.integers(0, 4))),
+        cap_b=perhaps(0.3, int(rng.integers(1, 4))),
+        min_stop_costs=float(rng.choice([0.0, 0.0, 3.0])),
+    )
+
+
+def random_money(rng: np.random.Generator) -> Money:
+    free = rng.random() < 0.15
+    costs = Costs(
+        fee=0.0 if free else float(rng.choice([0.0, 0.0005, 0.001])),
+        slippage=0.0 if free else float(rng.choice([0.0, 0.0005, 0.002])),
+        tick=float(rng.choice([0.0, 0.0, 0.01, 0.25])),
+        commission=float(rng.choice([0.0, 0.0, 0.04])),
+    )
+    if rng.random() < 0.4:
+        return Money(costs, Sizing("notional"))
+    return Money(costs, Sizing("risk", float(rng.choice([0.01, 0.05])), float(rng.choice([1.0, 1.0, 4.0]))))
+
+
+def random_rows(
+    rng: np.random.Generator, bars: Bars, count: int, *, features: Mapping[str, ArrayLike] | None = None
+) -> Setups:
+    """Rows on valid bars, some on one bar and side, with every column that a bracket reads."""
+    t = np.sort(rng.choice(np.flatnonzero(bars.valid), count))
+    side = rng.choice([1, -1], count)
+    close = bars.close[t]
+
+    def some(share: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(rng.random(count) < share, values, np.nan)
+
+    snap = rng.random() < 0.5  # round numbers, so that touches and ties are exact
+
+    def prices(low: float, high: float) -> NDArray[np.float64]:
+        x = rng.uniform(low, high, count)
+        return np.round(x * 4) / 4 if snap else x
+
+    flat = np.where(rng.random(count) < 0.35, t + rng.integers(0, 30, count), -1)
+    return Setups.build(
+        bar=t,
+        side=side,
+        features=features or {},
+        flat_by=flat,
+        group_a=np.where(rng.random(count) < 0.8, t // 24, -1),
+        group_b=np.where(rng.random(count) < 0.8, 2 * (t // 12) + (side > 0), -1),
+        stop_base=some(0.3, close - side * prices(0.0, 1.0)),
+        stop_unit=np.maximum(prices(0.4, 2.5), 0.4),
+        stop_floor=some(0.3, prices(0.0, 2.0)),
+        anchor=some(0.3, close - side * prices(-1.0, 3.0)),
+        target_unit=np.maximum(prices(0.5, 3.0), 0.25),
+        target_floor=some(0.3, prices(0.0, 3.0)),
+        target_limit=some(0.5, close + side * prices(-0.5, 6.0)),
+        invalid_price=some(0.3, close - side * prices(-0.5, 2.5)),
+    )
+
+
+def random_case(seed: int, *, longest: int = 220) -> Case:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(20, longest))
+    bars = random_bars(rng, n, grid=float(rng.choice([0.0, 0.25])), rough=float(rng.choice([0.0, 1.0, 2.0])))
+    while not bars.valid.any():
+        bars = random_bars(rng, n)
+    begin = int(rng.integers(0, n // 3))
+    span = Span(begin, int(rng.integers(begin + 1, n + 1)) if rng.random() < 0.5 else n)
+    money = random_money(rng)
+    brackets = tuple(random_bracket(rng) for _ in range(int(rng.integers(1, 4))))
+    count = int(rng.integers(1, max(2, n // 3)))
+    which = rng.integers(0, len(brackets), count)
+    rows = eligible(bars, random_rows(rng, bars, count, features={"exit": which}), span)
+    exits = np.array([b.vector({}) for b in brackets])
+    signals = Signals(rows, rows.features["exit"].astype(np.int64), exits)
+    return Case(
+        bars=bars,
+        signals=signals,
+        brackets=brackets,
+        money=money,
+        span=span,
+        delay=int(rng.integers(0, 3)) if rng.random() < 0.25 else 0,
+        opposite=rng.random() < 0.3,
+    )
+
+
+SAME_NAME = (
+    "signal_bar",
+    "side",
+    "entry_bar",
+    "exit_bar",
+    "entry_raw",
+    "entry_price",
+    "exit_raw",
+    "exit_price",
+    "partial_raw",
+    "size",
+    "net_return",
+    "gross_return",
+    "r_multiple",
+    "bars_held",
+    "ambiguous",
+)
+EXACT_MEASURES = (
+    "total_trades",
+    "win_rate",
+    "gross_win_rate",
+    "net_profit_pct",
+    "profit_factor",
+    "max_drawdown_pct",
+    "sharpe_ratio",
+    "sortino_ratio",
+    "expectancy_pct",
+    "fill_rate",
+    "ambiguous_trades",
+)
+SUMS = {
+    "equity": k.EQUITY,
+    "gain": k.GAINS,
+    "loss": k.LOSSES,
+    "drawdown": k.DRAWDOWN,
+    "days": k.DAYS,
+    "s1": k.SUM_R,
+    "s2": k.SUM_R2,
+    "sdown": k.SUM_DOWN2,
+}
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b) or (a != a and b != b)  # noqa: PLR0124  (NaN equals NaN here)
+
+
+def differences(
+    run: Run, answer: OracleResult, bars: Bars, orders: Sequence[OracleOrder] = ()
+) -> list[tuple[Any, ...]]:
+    """Everything in which a run differs from the oracle's answer, floats to the last bit."""
+    found: list[tuple[Any, ...]] = []
+
+    def check(what: str, got: Any, expected: Any) -> None:
+        if not _same(got, expected):
+            found.append((what, got, expected))
+
+    check("trades", len(run.trades), len(answer.trades))
+    check("orders_sent", run.orders_sent, answer.orders_sent)
+    order_of = {o.bar: o for o in orders}
+    for i, expected in enumerate(answer.trades[: len(run.trades)]):
+        for name in SAME_NAME:
+            check(f"{i} {name}", getattr(run.trades, name)[i].item(), getattr(expected, name))
+        check(f"{i} reason", REASONS[run.trades.reason[i]], expected.reason)
+        check(f"{i} optimistic", run.trades.optimistic_return[i].item(), expected.net_return_optimistic)
+        check(f"{i} flag", bool(run.trades.flat_bar_absent[i]), expected.flag == "flat_bar_absent")
+        if orders:
+            check(f"{i} stop", run.trades.stop[i].item(), order_of[expected.signal_bar].stop)
+            check(f"{i} target", run.trades.target[i].item(), order_of[expected.signal_bar].target)
+    if run.equity.tolist() != answer.equity_by_day:
+        found.append(("equity by day", run.equity.tolist(), answer.equity_by_day))
+    for name, field in SUMS.items():
+        check(name, float(run.sums[field]), answer.sums[name])
+    measures = measure(run, bars)
+    for name in EXACT_MEASURES:
+        check(name, measures[name], answer.measures[name])
+    for name, other in (("expectancy_r", "expectancy_r"), ("optimistic_net_profit_pct", "net_profit_pct_optimistic")):
+        got, expected_value = measures[name], answer.measures[other]
+        if not math.isclose(got, expected_value, rel_tol=1e-9, abs_tol=1e-9):
+            check(name, got, expected_value)
+    return found
+
+
+def case_differences(case: Case) -> list[tuple[Any, ...]]:
+    """Replay a case and compare it with the oracle."""
+    return differences(case.run(), case.answer(), case.bars, case.orders())
+
+
+FAR = 1e6
+"""A multiple so large that the target is always its limit."""
+
+
+def trade_row(
+    bars: Sequence[Sequence[float | None]],
+    row: dict[str, Any],
+    money: Money,
+    *,
+    reference: float = 100.0,
+    delay: int = 0,
+) -> Run:
+    """Replay one row whose prices are given as they are."""
+    frame = bars_of(bars, first_ms=0)
+    trail = row.get("trail") or {}
+    partial = row.get("partial")
+    bracket = Bracket(
+        stop=0.0,
+        target=None if row["target"] is None else FAR,
+        partial=None if partial is None else abs(partial - reference) / abs(reference - row["stop"]),
+        max_bars=row["max_bars"],
+        trail="distance" if trail else None,
+        trail_activation=trail.get("activation"),
+        trail_distance=trail.get("distance"),
+    )
+    setups = Setups.build(
+        bar=[row["bar"]],
+        side=[row["side"]],
+        features={},
+        flat_by=[row.get("flat_by", -1)],
+        stop_base=[row["stop"]],
+        stop_unit=[1.0],
+        target_limit=[math.nan if row["target"] is None else row["target"]],
+    )
+    span = Span(0, len(frame))
+    signals = Signals.select(frame, setups, (), bracket, {}, span)
+    return replay(frame, signals, money, span, entry_delay=delay)
+
+
+def first_trade(run: Run) -> dict[str, Any]:
+    trades = run.trades
+    names = (*SAME_NAME, "stop", "target")
+    found = {name: getattr(trades, name)[0].item() for name in names}
+    found["reason"] = REASONS[trades.reason[0]]
+    found["flag"] = "flat_bar_absent" if trades.flat_bar_absent[0] else ""
+    found["net_return_optimistic"] = trades.optimistic_return[0].item()
+    return found
+
+
+def worked_differences(answers: dict[str, Any], case: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Everything in which the replay of a worked case differs from its answer."""
+    costs, expected = answers["costs"], case["expected"]
+    money = Money(Costs(costs["fee"], costs["slippage"]), Sizing(costs["sizing"]))
+    run = trade_row(case["bars"], case["row"], money, reference=answers["reference_price"])
+    if run.orders_sent != 1 or len(run.trades) != int(expected["filled"]):
+        return [("orders and fills", run.orders_sent, len(run.trades))]
+    if not expected["filled"]:
+        return [] if run.equity.tolist() == [1.0] else [("equity", run.equity.tolist(), [1.0])]
+    found = first_trade(run)
+    wanted = {key: value for key, value in expected.items() if key != "filled"}
+    wanted |= {"signal_bar": case["row"]["bar"], "stop": case["row"]["stop"], "size": 1.0}
+    wanted |= {"target": math.nan if case["row"]["target"] is None else case["row"]["target"]}
+    wanted.setdefault("partial_raw", math.nan)
+    if not expected["ambiguous"]:
+        wanted["net_return_optimistic"] = found["net_return"]
+    wrong = []
+    for field, value in wanted.items():
+        near = isinstance(value, float) and math.isclose(found[field], value, rel_tol=1e-15, abs_tol=0.0)
+        if not near and not _same(found[field], value):
+            wrong.append((field, found[field], value))
+    if run.equity.tolist() != [1.0 + found["net_return"]]:
+        wrong.append(("equity", run.equity.tolist(), 1.0 + found["net_return"]))
+    return wrong

@@ -1,0 +1,129 @@
+"""The worked fill cases, and the rules that the fuzz against the oracle once caught broken."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from engine.bridge import first_trade, trade_row, worked_differences
+
+from assay.engine import Costs, Money, Sizing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+CASES = (
+    "gap_through_stop",
+    "gap_through_target_short_flat_bar",
+    "stop_and_target_in_one_bar",
+    "entry_bar_stops_out",
+    "open_beyond_the_stop",
+    "untradable_next_bar",
+    "untradable_exit_bar",
+    "time_exit_on_untradable_bar",
+    "last_bar",
+    "partial_then_break_even_in_one_bar",
+    "trail_from_the_next_bar",
+    "flat_by_bar_absent",
+)
+QUIET = (100.0, 100.5, 99.5, 100.0, 10.0)
+FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
+@pytest.fixture(scope="module")
+def answers(shared_data: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((shared_data.parent / "answers" / "fills.json").read_text())
+    return content
+
+
+def test_every_worked_case_is_asked(answers: dict[str, Any]) -> None:
+    assert tuple(case["name"] for case in answers["cases"]) == CASES
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_worked_case(answers: dict[str, Any], name: str) -> None:
+    case = next(c for c in answers["cases"] if c["name"] == name)
+    assert case["row"]["bar"] == answers["signal_bar"]
+    assert not worked_differences(answers, case)
+
+
+def quiet(n: int, changes: dict[int, tuple[float, float, float, float, float]]) -> list[Sequence[float]]:
+    return [changes.get(j, QUIET) for j in range(n)]
+
+
+def row_at(**changes: Any) -> dict[str, Any]:
+    return {"bar": 2, "side": 1, "stop": 98.0, "target": 104.0, "max_bars": 20} | changes
+
+
+def test_target_before_the_first_target_takes_everything_out() -> None:
+    bars = quiet(8, {4: (100.0, 107.0, 99.9, 101.0, 10.0)})
+    found = first_trade(trade_row(bars, row_at(target=103.0, partial=106.0), FREE))
+    assert (found["exit_raw"], found["reason"], found["net_return"]) == (103.0, "TAKE_PROFIT", 103 / 100 - 1)
+    assert math.isnan(found["partial_raw"])
+
+
+def test_a_stop_trailed_beyond_break_even_stays_when_a_bar_opens_beyond_the_first_target() -> None:
+    bars = quiet(
+        9,
+        {
+            4: (100.0, 103.4, 99.8, 103.3, 10.0),  # trails the stop to 102.3
+            5: (104.5, 104.6, 102.2, 104.0, 10.0),  # half out at the open; the low reaches 102.3
+        },
+    )
+    trail = {"activation": 1.0, "distance": 1.0}
+    found = first_trade(trade_row(bars, row_at(target=110.0, partial=104.0, trail=trail), FREE))
+    assert (found["exit_bar"], found["partial_raw"], found["reason"]) == (5, 104.5, "TRAILING_STOP")
+    assert math.isclose(found["exit_raw"], 102.3, rel_tol=1e-15)
+
+
+def test_a_fill_delayed_beyond_the_flat_bar_sends_no_order() -> None:
+    run = trade_row(quiet(9, {}), row_at(flat_by=3), FREE, delay=1)
+    assert (run.signals, run.orders_sent, len(run.trades)) == (1, 0, 0)
+    run = trade_row(quiet(9, {}), row_at(flat_by=4), FREE, delay=1)
+    assert (run.orders_sent, run.trades.exit_bar.tolist()) == (1, [4])
+
+
+def test_a_signal_on_the_last_bar_or_the_flat_bar_is_no_order() -> None:
+    for row in (row_at(bar=8), row_at(flat_by=2), row_at(flat_by=1)):
+        run = trade_row(quiet(9, {}), row, FREE)
+        assert (run.orders_sent, len(run.trades)) == (0, 0)
+
+
+def test_the_two_returns_of_the_rule_text() -> None:
+    money = Money(sizing=Sizing("notional"))
+    gap = trade_row(quiet(8, {5: (97.0, 97.5, 96.0, 97.2, 10.0)}), row_at(), money)
+    assert round(100 * gap.trades.net_return[0], 7) == -3.2938546
+    beyond = trade_row(quiet(8, {3: (98.0, 99.0, 97.0, 98.0, 10.0)}), row_at(stop=98.5), money)
+    assert round(100 * beyond.trades.net_return[0], 7) == -0.2998501
+
+
+def test_risk_sizing_is_fixed_at_the_signal_and_capped() -> None:
+    for stop, cap, size in ((98.0, 1.0, 0.01 * 100 / 2), (99.5, 1.0, 1.0), (99.5, 3.0, 2.0)):
+        run = trade_row(quiet(8, {}), row_at(stop=stop), Money(Costs(), Sizing("risk", 0.01, cap)))
+        assert run.trades.size.tolist() == [size]
+        assert run.equity.tolist() == [1.0 + size * run.trades.net_return[0]]
+
+
+def test_costs_of_a_contract_are_ticks_and_points() -> None:
+    money = Money(Costs(fee=0.0, slippage=0.0, tick=0.25, commission=0.04), Sizing("notional"))
+    run = trade_row(quiet(8, {4: (100.0, 104.5, 99.5, 104.0, 10.0)}), row_at(), money)
+    assert (run.trades.entry_price[0], run.trades.exit_price[0]) == (100.25, 103.75)
+    expected = ((103.75 - 100.25) - 2 * 0.04) / 100.25
+    assert math.isclose(run.trades.net_return[0], expected, rel_tol=1e-14)
+    short = trade_row(
+        quiet(8, {4: (100.0, 100.5, 95.5, 96.0, 10.0)}), row_at(side=-1, stop=102.0, target=96.0), money
+    )
+    assert (short.trades.entry_price[0], short.trades.exit_price[0]) == (99.75, 96.25)
+
+
+def test_daily_equity_marks_open_positions_and_counts_empty_days() -> None:
+    bars = quiet(80, {30: (100.0, 101.0, 99.5, 100.8, 10.0), 50: (100.0, 104.5, 99.5, 104.0, 10.0)})
+    bars[47] = (101.0, 101.5, 100.5, 101.25, 10.0)
+    run = trade_row(bars, row_at(max_bars=100), Money(Costs(0.001, 0.0), Sizing("notional")))
+    first = 1.0 + (100.0 / 100.0 - 1.0 - 0.001)
+    second = 1.0 + (101.25 / 100.0 - 1.0 - 0.001)
+    last = 1.0 + run.trades.net_return[0]
+    assert run.equity.tolist() == [first, second, last, last]
+    assert np.allclose(run.daily_returns, [first - 1, second / first - 1, last / second - 1, 0.0], atol=1e-15)

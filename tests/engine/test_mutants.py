@@ -1,0 +1,181 @@
+"""Mistakes planted in the kernels' source, one at a time: the fill tests must notice each of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+from engine.bridge import Case, differences, random_case, worked_differences
+
+from assay.engine import kernels
+from assay.engine import replay as replay_function
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oracle.simulate import OracleOrder, OracleResult
+
+SOURCE = Path(kernels.__file__).read_text(encoding="utf-8")
+CASES = 90
+
+
+class Mutant(NamedTuple):
+    name: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant("target before stop", "elif side * (stop - bad) >= 0.0:",
+           "elif side * (stop - bad) >= 0.0 and not side * (good - target) >= 0.0:"),
+    Mutant("a touch does not stop", "elif side * (stop - bad) >= 0.0:", "elif side * (stop - bad) > 0.0:"),
+    Mutant("a touch does not reach the target", "            if side * (good - target) >= 0.0:\n                exit",
+           "            if side * (good - target) > 0.0:\n                exit"),
+    Mutant("stop gap at the level", "exit_raw, reason = o, stop_reason", "exit_raw, reason = stop, stop_reason"),
+    Mutant("target gap at the level", "exit_raw, reason = o, TAKE_PROFIT", "exit_raw, reason = target, TAKE_PROFIT"),
+    Mutant("open at the stop is no gap", "if side * (stop - o) >= 0.0:", "if side * (stop - o) > 0.0:"),
+    Mutant("busy at the close of the exit bar", "if bar[row] < free:", "if bar[row] <= free:"),
+    Mutant("free one bar early", "if bar[row] < free:", "if bar[row] < free - 1.0:"),
+    Mutant("no marks at day ends", "for d in range(first, final):\n        bar", "for d in range(first, first):\n        bar"),
+    Mutant("day marks ignore the first leg", "leg1 = o[LEG1_NET] if o[PARTIAL_BAR] <= bar else np.nan\n        value =",
+           "leg1 = np.nan\n        value ="),
+    Mutant("marks without the entry's costs", "return side * (close / entry - 1.0) - costs[0] - costs[3] / entry",
+           "return side * (close / entry - 1.0)"),
+    Mutant("peak ignores the path", "peak = max(peak, equity * o[MAX_MARK])", "peak = max(peak, equity * o[FACTOR])"),
+    Mutant("drawdown ignores the path", "1.0 - (equity * o[MIN_MARK]) / peak", "1.0 - (equity * o[FACTOR]) / peak"),
+    Mutant("no drawdown inside a trade", "drawdown = max(drawdown, o[INNER_DD], ", "drawdown = max(drawdown, "),
+    Mutant("downside counts every day", "        if r < 0.0:\n            sd += r * r\n        before = value",
+           "        sd += r * r\n        before = value"),
+    Mutant("entry at the close", "entry_raw = opens[entry_bar]", "entry_raw = closes[entry_bar]"),
+    Mutant("entry at the signal's close", "entry_raw = opens[entry_bar]", "entry_raw = close_ref"),
+    Mutant("trail in force on its own bar", "stop, stop_reason = candidate, TRAILING_STOP",
+           "stop, stop_reason = candidate, TRAILING_STOP\n"
+           "                        if side * (stop - bad) >= 0.0:\n"
+           "                            exit_raw, reason = stop, stop_reason\n"
+           "                            break"),
+    Mutant("trail follows the extreme", "            if trail_kind > 0.0:\n                if best == -np.inf or side * (c - best) > 0.0:\n                    best = c",
+           "            if trail_kind > 0.0:\n                if best == -np.inf or side * (good - best) > 0.0:\n                    best = good"),
+    Mutant("trail loosens the stop", "if side * (candidate - stop) > 0.0:", "if side * (candidate - stop) != 0.0:"),
+    Mutant("trail of the extreme one bar short", "range(max(0, j - trail_bars + 1), j)", "range(max(0, j - trail_bars + 2), j)"),
+    Mutant("break-even on the entry bar", "if even_now and j > entry_bar and", "if even_now and"),
+    Mutant("break-even without costs", "exit_raw, reason = entry, BREAK_EVEN", "exit_raw, reason = entry_raw, BREAK_EVEN"),
+    Mutant("no break-even after the first leg", "if even_now and side * (entry - stop) > 0.0:", "if False:"),
+    Mutant("first leg beyond the target", "if side * (target - first) <= 0.0:", "if False:"),
+    Mutant("trailed stop forgotten at an open beyond R1", "in_force = j == entry_bar or side * (stop - entry) >= 0.0",
+           "in_force = j == entry_bar"),
+    Mutant("first leg at the level when it gaps", "first_raw, partial_bar, pending = o, float(j), False",
+           "first_raw, partial_bar, pending = first, float(j), False"),
+    Mutant("both legs weigh one", "net = 0.5 * leg1 + 0.5 * last_leg", "net = leg1 + last_leg"),
+    Mutant("time exit one bar late", "j - entry_bar + 1 >= max_bars", "j - entry_bar >= max_bars"),
+    Mutant("time exit before the flat bar", "            if is_flat_by and j == last:",
+           "            if max_bars > 0.0 and j - entry_bar + 1 >= max_bars:\n"
+           "                exit_raw, reason = c, MAX_HOLDING\n"
+           "                break\n"
+           "            if is_flat_by and j == last:"),
+    Mutant("untradable bars let in", "if not tradable[entry_bar]:", "if False:"),
+    Mutant("untradable bars let out", "        if tradable[j]:", "        if True:"),
+    Mutant("ends on an untradable bar", "while last > entry_bar and not tradable[last]:", "while False:"),
+    Mutant("flat bar ignored", "last = min(flat_by, n - 1)", "last = n - 1"),
+    Mutant("absent flat bar not flagged", "if is_flat_by and last < flat_by:", "if False:"),
+    Mutant("late fill after the flat bar", " or 0 <= flat_by < entry_bar:", " or 0 <= flat_by < t:"),
+    Mutant("signal on the flat bar", "or (flat_by >= 0 and flat_by <= t):", "or (flat_by >= 0 and flat_by < t):"),
+    Mutant("invalidation at the same close", "                ordered = INVALIDATION",
+           "                exit_raw, reason = c, INVALIDATION\n                break"),
+    Mutant("opposite signals ignored", "elif j >= opposite:", "elif False:"),
+    Mutant("no slippage at the exit", "exit_price = slipped(exit_raw, -side, slip, tick)", "exit_price = exit_raw"),
+    Mutant("no slippage at the entry", "entry = slipped(entry_raw, side, slip, tick)", "entry = entry_raw"),
+    Mutant("slippage in favour", "return price * (1.0 + side * slippage)", "return price * (1.0 - side * slippage)"),
+    Mutant("slippage below a tick", "if tick > price * slippage:", "if False:"),
+    Mutant("fee on one side", "costs[0] * (1.0 + x)", "costs[0]"),
+    Mutant("commission once", "(costs[3] + costs[3]) / entry", "costs[3] / entry"),
+    Mutant("never ambiguous", "out[AMBIGUOUS] = 0.0 if np.isnan(optimistic) else 1.0", "out[AMBIGUOUS] = 0.0"),
+    Mutant("optimistic end at the stop", "out[OPTIMISTIC_NET] = best_net", "out[OPTIMISTIC_NET] = net"),
+    Mutant("optimistic end without the second target", "optimistic = target if holds_target else first",
+           "optimistic = first"),
+    Mutant("cooldown ignored", "free = o[EXIT_BAR] + exit_[12]", "free = o[EXIT_BAR]"),
+    Mutant("trade limits ignored", "        if full:\n            continue\n        opposite",
+           "        opposite"),
+    Mutant("limits count orders", "        if o[STATUS] < 1.0:\n            continue\n        for g",
+           "        for g"),
+    Mutant("both sides do not cancel", "if long_row >= 0 and short_row < 0:", "if long_row >= 0:"),
+    Mutant("last row preferred", "                    if long_row < 0:\n                        long_row = row",
+           "                    long_row = row"),
+    Mutant("size not capped", "size = min(costs[6], costs[5] * close_ref / risk)", "size = costs[5] * close_ref / risk"),
+    Mutant("size from the fill", "size = min(costs[6], costs[5] * close_ref / risk)",
+           "size = min(costs[6], costs[5] * opens[entry_bar] / risk)"),
+    Mutant("stop rounded towards the price", "stop = round_away(stop, -side, tick)", "stop = round_away(stop, side, tick)"),
+    Mutant("target rounded towards the price", "target = round_away(target, side, tick)",
+           "target = round_away(target, -side, tick)"),
+    Mutant("anchor ignored", "if side * (stop - level[3]) > 0.0:", "if False:"),
+    Mutant("floor ignored", "if level[2] > distance:", "if False:"),
+    Mutant("target limit ignored", "if exit_[3] > 0.0 and side * (target - level[6]) > 0.0:", "if False:"),
+    Mutant("poor targets taken", " or abs(target - close) < exit_[4] * risk:", ":"),
+    Mutant("r in units of the entry's risk", "net * entry / risk", "net * entry / abs(entry - stop)"),
+)  # fmt: skip
+
+
+class Known(NamedTuple):
+    """A random case with the oracle's answer."""
+
+    case: Case
+    orders: list[OracleOrder]
+    answer: OracleResult
+
+
+@pytest.fixture(scope="module")
+def known() -> list[Known]:
+    cases = [random_case(seed, longest=110) for seed in range(500_000, 500_000 + CASES)]
+    return [Known(case, case.orders(), case.answer()) for case in cases]
+
+
+@pytest.fixture(scope="module")
+def answers(shared_data: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((shared_data.parent / "answers" / "fills.json").read_text())
+    return content
+
+
+def interpreted(source: str) -> ModuleType:
+    """Load kernels' source as a module of plain Python."""
+    plain = source.replace("from assay.compiled import compiled", "def compiled(function):\n    return function\n")
+    assert plain != source
+    module = ModuleType("mutated_kernels")
+    exec(compile(plain, "mutated_kernels", "exec"), vars(module))  # noqa: S102  (our own source)
+    return module
+
+
+def failures(known: list[Known], answers: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Whatever the fill tests object to; an exception objects too."""
+    try:
+        for case in answers["cases"]:
+            yield from worked_differences(answers, case)
+        for k in known:
+            yield from differences(k.case.run(), k.answer, k.case.bars, k.orders)
+    except (IndexError, ZeroDivisionError, ValueError) as error:
+        yield (repr(error),)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    # `assay.engine.replay` names the function; its module is found by the function.
+    monkeypatch.setitem(replay_function.__globals__, "kernels", interpreted(source))
+
+
+def test_plain_python_computes_the_same(
+    monkeypatch: pytest.MonkeyPatch, known: list[Known], answers: dict[str, Any]
+) -> None:
+    use(monkeypatch, SOURCE)
+    with np.errstate(all="ignore"):
+        assert not list(failures(known, answers))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name.replace(" ", "-"))
+def test_mutant_is_caught(
+    monkeypatch: pytest.MonkeyPatch, known: list[Known], answers: dict[str, Any], mutant: Mutant
+) -> None:
+    assert mutant.old in SOURCE, "the source has changed: bring the mutant up to date"
+    use(monkeypatch, SOURCE.replace(mutant.old, mutant.new))
+    with np.errstate(all="ignore"):
+        assert next(failures(known, answers), None) is not None
