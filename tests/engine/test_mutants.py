@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oracle.simulate import OracleOrder, OracleResult
 
 SOURCE = Path(kernels.__file__).read_text(encoding="utf-8")
-CASES = 90
+CASES = 700
 
 
 class Mutant(NamedTuple):
