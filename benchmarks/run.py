@@ -17,21 +17,23 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from oracle.dense import dense_sweep
-
 from assay.engine import TABLE, Combinations, Money, Span, from_sums, sweep
-from assay.market import Bars
 from assay.sources import read_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies import STRATEGIES
 from assay.strategies.liquidity_sweep import BENCHMARK_GRID, LiquiditySweep
+from oracle.dense import dense_sweep
 
 SHARED = Path(os.environ.get("ASSAY_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+if TYPE_CHECKING:
+    from assay.market import Bars
+
 DENSE_ORDER = (
     "pierce_depth",
     "reversal_candles",
@@ -74,16 +76,12 @@ def dense(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str) -> tuple
     """Measures of every combination by the dense loop, and its seconds without the setups."""
     sizes = [len(v) for v in BENCHMARK_GRID.values()]
     index = np.indices(sizes).reshape(len(sizes), -1)
-    columns = {
-        n: np.array(v, dtype=float)[i] for (n, v), i in zip(BENCHMARK_GRID.items(), index, strict=True)
-    }
+    columns = {n: np.array(v, dtype=float)[i] for (n, v), i in zip(BENCHMARK_GRID.items(), index, strict=True)}
     combos = np.stack([columns[n] for n in DENSE_ORDER], axis=1)
     result = np.empty((len(combos), 6))
     seconds = 0.0
     for lookback in BENCHMARK_GRID["key_level_lookback"]:
-        rows = strategy.all_setups(
-            bars, {"key_level_lookback": lookback, "min_distance_from_level": 0.001}, sides
-        )
+        rows = strategy.all_setups(bars, {"key_level_lookback": lookback, "min_distance_from_level": 0.001}, sides)
         members = columns["key_level_lookback"] == lookback
         rows = rows.take(bars.valid[rows.bar] & (bars.age[rows.bar] >= span.warmup))
         row_start = np.searchsorted(rows.bar, np.arange(len(bars) + 1))
@@ -92,7 +90,7 @@ def dense(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str) -> tuple
         result[members] = dense_sweep(
             bars.open, bars.high, bars.low, bars.close, bars.tradable, bars.day, row_start, rows.side,
             features, np.ascontiguousarray(rows.levels[:, 1]), combos[members],
-            0.001, 0.0005, 0.01, 1.0, True, span.start, span.stop,
+            0.001, 0.0005, 0.01, 1.0, 1, span.start, span.stop,
         )  # fmt: skip
         seconds += time.perf_counter() - began
     return result, seconds

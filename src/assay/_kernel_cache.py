@@ -65,13 +65,13 @@ def configure() -> Path:
     fallback = Path(tempfile.gettempdir()) / f"assay-{user}"
     root = next((r / "kernels" for r in (_base(), fallback) if _writable(r / "kernels")), None)
     if root is None:
-        return Path(numba.config.CACHE_DIR or ".")
+        return Path(vars(numba.config)["CACHE_DIR"] or ".")
     directory = root / source_digest()
     fresh = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     if fresh:
         _forget_old(root, directory)
-    numba.config.CACHE_DIR = str(directory)
+    vars(numba.config)["CACHE_DIR"] = str(directory)
     return directory
 
 

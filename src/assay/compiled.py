@@ -7,7 +7,7 @@ ordinary threads (`assay.threads`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numba
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 CACHE_DIRECTORY = _kernel_cache.configure()
 
-F = TypeVar("F", bound="Callable[..., Any]")
 
-
-def compiled(function: F) -> F:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel: no fastmath (it changed results), division by zero gives inf or NaN as in numpy."""
-    kernel: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    kernel: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     return kernel
 
 

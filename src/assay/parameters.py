@@ -76,7 +76,7 @@ class Parameter:
         if not self.is_number:
             if value not in self.choices:
                 raise ParameterError(self.name, f"must be one of {list(self.choices)}", value)
-            return value  # type: ignore[return-value]
+            return value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             item = getattr(value, "item", None)
             value = item() if callable(item) else value

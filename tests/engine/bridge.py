@@ -384,6 +384,70 @@ def case_differences(case: Case) -> list[tuple[Any, ...]]:
     return differences(case.run(), case.answer(), case.bars, case.orders())
 
 
+QUIET = (100.0, 100.5, 99.5, 100.0, 10.0)
+
+
+def quiet(
+    n: int, changes: Mapping[int, tuple[float, float, float, float, float]]
+) -> list[tuple[float, float, float, float, float]]:
+    """Quiet bars around 100 with some replaced."""
+    return [changes.get(j, QUIET) for j in range(n)]
+
+
+def row_at(**changes: Any) -> dict[str, Any]:
+    return {"bar": 2, "side": 1, "stop": 98.0, "target": 104.0, "max_bars": 20} | changes
+
+
+OWN_ANSWERS: dict[str, Any] = {
+    "costs": {"fee": 0.0, "slippage": 0.0, "sizing": "notional"},
+    "reference_price": 100.0,
+    "cases": [
+        {
+            "name": "target_before_the_first_target",
+            "bars": quiet(8, {4: (100.0, 107.0, 99.9, 101.0, 10.0)}),
+            "row": row_at(target=103.0, partial=106.0),
+            "expected": {
+                "filled": True,
+                "exit_bar": 4,
+                "exit_raw": 103.0,
+                "reason": "TAKE_PROFIT",
+                "net_return": 103.0 / 100.0 - 1.0,
+                "ambiguous": False,
+            },
+        },
+        {
+            # Bar 4 trails the stop to 102.5. Bar 5 opens beyond R1 and falls to 102.2: not to break-even.
+            "name": "trailed_stop_at_an_open_beyond_the_first_target",
+            "bars": quiet(9, {4: (100.0, 103.6, 99.8, 103.5, 10.0), 5: (104.5, 104.6, 102.2, 104.0, 10.0)}),
+            "row": row_at(target=110.0, partial=104.0, trail={"activation": 1.0, "distance": 1.0}),
+            "expected": {
+                "filled": True,
+                "exit_bar": 5,
+                "exit_raw": 102.5,
+                "partial_raw": 104.5,
+                "reason": "TRAILING_STOP",
+                "net_return": 0.5 * (104.5 / 100.0 - 1.0) + 0.5 * (102.5 / 100.0 - 1.0),
+                "ambiguous": False,
+            },
+        },
+        {
+            # An open at the stop is beyond doubt, whatever the range holds.
+            "name": "open_at_the_stop",
+            "bars": quiet(8, {4: (98.0, 104.5, 97.0, 101.0, 10.0)}),
+            "row": row_at(),
+            "expected": {
+                "filled": True,
+                "exit_bar": 4,
+                "exit_raw": 98.0,
+                "reason": "STOP_LOSS",
+                "net_return": 98.0 / 100.0 - 1.0,
+                "ambiguous": False,
+            },
+        },
+    ],
+}
+"""Cases of our own, laid out like the shared worked cases; worked out by hand."""
+
 FAR = 1e6
 """A multiple so large that the target is always its limit."""
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from engine.bridge import first_trade, trade_row, worked_differences
+from engine.bridge import OWN_ANSWERS, quiet, row_at, trade_row, worked_differences
 
 from assay.engine import Costs, Money, Sizing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 CASES = (
@@ -30,8 +29,9 @@ CASES = (
     "trail_from_the_next_bar",
     "flat_by_bar_absent",
 )
-QUIET = (100.0, 100.5, 99.5, 100.0, 10.0)
 FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
+
+
 @pytest.fixture(scope="module")
 def answers(shared_data: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((shared_data.parent / "answers" / "fills.json").read_text())
@@ -49,33 +49,9 @@ def test_worked_case(answers: dict[str, Any], name: str) -> None:
     assert not worked_differences(answers, case)
 
 
-def quiet(n: int, changes: dict[int, tuple[float, float, float, float, float]]) -> list[Sequence[float]]:
-    return [changes.get(j, QUIET) for j in range(n)]
-
-
-def row_at(**changes: Any) -> dict[str, Any]:
-    return {"bar": 2, "side": 1, "stop": 98.0, "target": 104.0, "max_bars": 20} | changes
-
-
-def test_target_before_the_first_target_takes_everything_out() -> None:
-    bars = quiet(8, {4: (100.0, 107.0, 99.9, 101.0, 10.0)})
-    found = first_trade(trade_row(bars, row_at(target=103.0, partial=106.0), FREE))
-    assert (found["exit_raw"], found["reason"], found["net_return"]) == (103.0, "TAKE_PROFIT", 103 / 100 - 1)
-    assert math.isnan(found["partial_raw"])
-
-
-def test_a_stop_trailed_beyond_break_even_stays_when_a_bar_opens_beyond_the_first_target() -> None:
-    bars = quiet(
-        9,
-        {
-            4: (100.0, 103.4, 99.8, 103.3, 10.0),  # trails the stop to 102.3
-            5: (104.5, 104.6, 102.2, 104.0, 10.0),  # half out at the open; the low reaches 102.3
-        },
-    )
-    trail = {"activation": 1.0, "distance": 1.0}
-    found = first_trade(trade_row(bars, row_at(target=110.0, partial=104.0, trail=trail), FREE))
-    assert (found["exit_bar"], found["partial_raw"], found["reason"]) == (5, 104.5, "TRAILING_STOP")
-    assert math.isclose(found["exit_raw"], 102.3, rel_tol=1e-15)
+@pytest.mark.parametrize("case", OWN_ANSWERS["cases"], ids=lambda case: case["name"])
+def test_own_case(case: dict[str, Any]) -> None:
+    assert not worked_differences(OWN_ANSWERS, case)
 
 
 def test_a_fill_delayed_beyond_the_flat_bar_sends_no_order() -> None:

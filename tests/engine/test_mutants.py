@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
-from engine.bridge import Case, differences, random_case, worked_differences
+from engine.bridge import OWN_ANSWERS, Case, differences, random_case, worked_differences
 
 from assay.engine import kernels
 from assay.engine import replay as replay_function
@@ -150,8 +150,9 @@ def interpreted(source: str) -> ModuleType:
 def failures(known: list[Known], answers: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     """Whatever the fill tests object to; an exception objects too."""
     try:
-        for case in answers["cases"]:
-            yield from worked_differences(answers, case)
+        for source in (answers, OWN_ANSWERS):
+            for case in source["cases"]:
+                yield from worked_differences(source, case)
         for k in known:
             yield from differences(k.case.run(), k.answer, k.case.bars, k.orders)
     except (IndexError, ZeroDivisionError, ValueError) as error:

@@ -6,7 +6,6 @@ alone; the account lives in `settle` alone. The order of float operations is par
 an independent oracle in the tests does the same operations in the same order and gets the same bits.
 """
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202, D103
 
 from __future__ import annotations
 
@@ -100,12 +99,10 @@ def bracket_prices(t, side, close, level, flat_by, exit_, costs):
     tick = costs[2]
     base = close if np.isnan(level[0]) else level[0]
     distance = exit_[0] * level[1]
-    if level[2] > distance:
-        distance = level[2]
+    distance = max(distance, level[2])
     if exit_[15] > 0.0:
         floor = exit_[15] * (2.0 * (costs[0] + costs[1])) * close
-        if floor > distance:
-            distance = floor
+        distance = max(distance, floor)
     stop = base - side * distance
     if side * (stop - level[3]) > 0.0:
         stop = level[3]
@@ -117,8 +114,7 @@ def bracket_prices(t, side, close, level, flat_by, exit_, costs):
     target = np.nan
     if not np.isnan(exit_[1]):
         reach = exit_[1] * (level[4] if exit_[2] > 0.0 else risk)
-        if level[5] > reach:
-            reach = level[5]
+        reach = max(reach, level[5])
         target = close + side * reach
         if exit_[3] > 0.0 and side * (target - level[6]) > 0.0:
             target = level[6]
@@ -155,9 +151,7 @@ def mark_factor(close, entry, side, size, leg1, costs):
 
 
 @compiled
-def walk(
-    t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, lows, closes, tradable, out
-):
+def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, lows, closes, tradable, out):
     """Follow one order from its fill to its exit and write the outcome into `out`.
 
     Parameters
@@ -219,7 +213,7 @@ def walk(
     leg1 = np.nan
     first_raw = np.nan
     partial_bar = np.nan
-    pending = first == first  # a first target is still open
+    pending = not np.isnan(first)  # a first target is still open
     stop_reason = STOP_LOSS
     ordered = -1  # reason of an exit ordered for the next open
     best = -np.inf
@@ -405,9 +399,7 @@ def close_books(equity, s1, s2, sd, before):
 
 
 @compiled
-def outcomes(
-    bar, side, levels, flat_by, exits, costs, opens, highs, lows, closes, tradable, out
-):
+def outcomes(bar, side, levels, flat_by, exits, costs, opens, highs, lows, closes, tradable, out):
     """Outcome of every order under every exit combination; out has shape (exits, orders, 26)."""
     for e in range(len(exits)):
         for k in range(len(bar)):
@@ -472,8 +464,26 @@ def resolve(rows, count, bar, side, status, order, picked):
 
 @compiled
 def sweep(
-    words, entries, exit_start, exit_index, table, uniform, bar, side, order, groups, group_sizes,
-    cooldown, caps, day, day_end, marks, costs, first_day, last_span_day, out,
+    words,
+    entries,
+    exit_start,
+    exit_index,
+    table,
+    uniform,
+    bar,
+    side,
+    order,
+    groups,
+    group_sizes,
+    cooldown,
+    caps,
+    day,
+    day_end,
+    marks,
+    costs,
+    first_day,
+    last_span_day,
+    out,
 ):
     """Run every combination of `entries` with its exit combinations; one thread.
 
@@ -579,9 +589,30 @@ def sweep(
 
 @compiled
 def replay(
-    bar, side, levels, flat_by, groups, group_sizes, exit_of, exits, costs, delay, on_opposite,
-    opens, highs, lows, closes, tradable, day, day_end, marks, first_day, last_span_day,
-    out, rows_out, sums,
+    bar,
+    side,
+    levels,
+    flat_by,
+    groups,
+    group_sizes,
+    exit_of,
+    exits,
+    costs,
+    delay,
+    on_opposite,
+    opens,
+    highs,
+    lows,
+    closes,
+    tradable,
+    day,
+    day_end,
+    marks,
+    first_day,
+    last_span_day,
+    out,
+    rows_out,
+    sums,
 ):
     """Trade the passing rows one after the other.
 
@@ -595,9 +626,7 @@ def replay(
     for i in range(n):
         probe[i, STATUS] = -1.0
         if bar[i] + 1 < len(closes):
-            prices = bracket_prices(
-                bar[i], side[i], closes[bar[i]], levels[i], flat_by[i], exits[exit_of[i]], costs
-            )
+            prices = bracket_prices(bar[i], side[i], closes[bar[i]], levels[i], flat_by[i], exits[exit_of[i]], costs)
             if not np.isnan(prices[3]):
                 probe[i, STATUS] = 0.0
     picked = np.empty(n, dtype=np.int64)

@@ -13,6 +13,8 @@ import numpy as np
 from assay.engine import kernels as k
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from assay.engine.trades import Run
@@ -87,7 +89,7 @@ def _calmar(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
     return np.where(s[..., k.DRAWDOWN] > 0, growth / s[..., k.DRAWDOWN], np.nan)
 
 
-_FORMULAS = {
+_FORMULAS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]] = {
     "total_trades": lambda s, _: s[..., k.TRADES],
     "win_rate": lambda s, _: _rate(s[..., k.WINS], s[..., k.TRADES]),
     "net_profit_pct": lambda s, _: 100.0 * (s[..., k.EQUITY] - 1.0),
@@ -161,8 +163,7 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
         "drawdown_duration": float(drawdown_days(run.equity)),
         "adverse_selection_score": adverse_selection(run, bars),
         "ambiguous_trades": float(np.count_nonzero(trades.ambiguous)),
-        "optimistic_net_profit_pct": 100.0
-        * (float(np.prod(1.0 + trades.size * trades.optimistic_return)) - 1.0),
+        "optimistic_net_profit_pct": 100.0 * (float(np.prod(1.0 + trades.size * trades.optimistic_return)) - 1.0),
         "capped_size_share": _mean((trades.size >= 1.0).astype(float)),
         "days": float(days),
     }

@@ -180,9 +180,7 @@ def replay(
     )  # fmt: skip
     taken = rows_out[:filled]
     sides = rows.side[taken]
-    equity = kernels.daily_values(
-        out, sides, filled, marks, day, day_end, vector, first_day, int(sums[kernels.DAYS])
-    )
+    equity = kernels.daily_values(out, sides, filled, marks, day, day_end, vector, first_day, int(sums[kernels.DAYS]))
     return Run(
         trades=Trades.from_outcomes(rows.bar[taken], sides, out[:filled]),
         equity=equity,

@@ -40,9 +40,7 @@ class Rule:
         """Names of the parameters that the rule reads."""
         return (self.limit,) if isinstance(self.limit, str) else ()
 
-    def passes(
-        self, features: Mapping[str, NDArray[np.float64]], values: Mapping[str, Value]
-    ) -> NDArray[np.bool_]:
+    def passes(self, features: Mapping[str, NDArray[np.float64]], values: Mapping[str, Value]) -> NDArray[np.bool_]:
         """Which rows pass, shape (n,); NaN passes nothing."""
         limit = values[self.limit] if isinstance(self.limit, str) else self.limit
         passed: NDArray[np.bool_] = _COMPARE[self.comparison](features[self.feature], float(limit))
@@ -86,9 +84,7 @@ class Vote:
         """Names of the parameters that the vote reads."""
         return (*(name for _, rule in self.conditions for name in rule.parameters), self.threshold)
 
-    def passes(
-        self, features: Mapping[str, NDArray[np.float64]], values: Mapping[str, Value]
-    ) -> NDArray[np.bool_]:
+    def passes(self, features: Mapping[str, NDArray[np.float64]], values: Mapping[str, Value]) -> NDArray[np.bool_]:
         """Which rows reach the threshold, shape (n,)."""
         met = sum(weight * rule.passes(features, values).astype(np.int64) for weight, rule in self.conditions)
         reached: NDArray[np.bool_] = np.asarray(met) >= round(100 * float(values[self.threshold]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,8 +93,8 @@ class Setups:
         if unknown := set(levels) - set(LEVELS):
             raise StrategyError("setups", f"levels may be {', '.join(LEVELS)}", sorted(unknown))
 
-        def column(name: str, values: ArrayLike | None, default: float, dtype: type) -> NDArray[np.generic]:
-            filled = np.full(n, default, dtype) if values is None else np.asarray(values, dtype)
+        def column(name: str, values: ArrayLike | None, default: float, dtype: type) -> NDArray[Any]:
+            filled: NDArray[Any] = np.full(n, default, dtype) if values is None else np.asarray(values, dtype)
             if filled.shape != (n,):
                 raise StrategyError(f"setups {name}", f"must have shape ({n},) like bar", filled.shape)
             return filled

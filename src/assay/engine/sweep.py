@@ -99,7 +99,10 @@ def _pick(values: Mapping[str, tuple[Value, ...]], names: tuple[str, ...], index
 
 
 def _grid_groups(
-    combinations: Combinations, shape_names: tuple[str, ...], axis_names: list[tuple[str, ...]], exit_names: tuple[str, ...]
+    combinations: Combinations,
+    shape_names: tuple[str, ...],
+    axis_names: list[tuple[str, ...]],
+    exit_names: tuple[str, ...],
 ) -> Iterator[_Group]:
     values = combinations.values
     sizes = [len(v) for v in values.values()]
@@ -122,8 +125,7 @@ def _grid_groups(
         yield _Group(
             shape=_pick(values, shape_names, row),
             levels=tuple(
-                tuple(_pick(values, names, i) for i in t[0])
-                for names, t in zip(axis_names, per_axis, strict=True)
+                tuple(_pick(values, names, i) for i in t[0]) for names, t in zip(axis_names, per_axis, strict=True)
             ),
             entries=entries,
             exits=tuple(_pick(values, exit_names, i) for i in exits),
@@ -134,7 +136,10 @@ def _grid_groups(
 
 
 def _point_groups(
-    combinations: Combinations, shape_names: tuple[str, ...], axis_names: list[tuple[str, ...]], exit_names: tuple[str, ...]
+    combinations: Combinations,
+    shape_names: tuple[str, ...],
+    axis_names: list[tuple[str, ...]],
+    exit_names: tuple[str, ...],
 ) -> Iterator[_Group]:
     values, points = combinations.values, combinations.points
     assert points is not None  # noqa: S101  (the caller asked for points)

@@ -82,9 +82,7 @@ class Trades:
         return len(self.side)
 
     @classmethod
-    def from_outcomes(
-        cls, signal_bar: NDArray[np.int64], side: NDArray[np.int8], out: NDArray[np.float64]
-    ) -> Trades:
+    def from_outcomes(cls, signal_bar: NDArray[np.int64], side: NDArray[np.int8], out: NDArray[np.float64]) -> Trades:
         """Read the kernel's records, shape (n, 26)."""
         return cls(
             signal_bar=signal_bar,

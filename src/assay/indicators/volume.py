@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @compiled
-def _volume_ratio(volume, tradable, age, period):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _volume_ratio(volume, tradable, age, period):
     n = len(volume)
     out = np.full(n, np.nan)
     ring = np.zeros(period)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @compiled
-def _true_range(high, low, close, tradable, age):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _true_range(high, low, close, tradable, age):
     n = len(close)
     out = np.full(n, np.nan)
     previous = np.nan
@@ -31,7 +31,7 @@ def _true_range(high, low, close, tradable, age):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _wilder(values, age, period):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _wilder(values, age, period):
     """Average of the non-NaN values: first their mean over `period`, then ((period-1) a + x)/period."""
     n = len(values)
     out = np.full(n, np.nan)
@@ -55,7 +55,7 @@ def _wilder(values, age, period):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @compiled
-def _moves(close, tradable, age):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _moves(close, tradable, age):
     n = len(close)
     gain = np.full(n, np.nan)
     loss = np.full(n, np.nan)

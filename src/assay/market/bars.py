@@ -116,9 +116,7 @@ class Bars:
         stamps = np.array(time, dtype=np.int64)
         named = zip(PRICES, (open, high, low, close), strict=True)
         columns = {name: np.array(c, dtype=np.float64) for name, c in named}
-        columns["volume"] = (
-            np.zeros(len(stamps)) if volume is None else np.array(volume, dtype=np.float64)
-        )
+        columns["volume"] = np.zeros(len(stamps)) if volume is None else np.array(volume, dtype=np.float64)
         for name, column in columns.items():
             if column.shape != stamps.shape or stamps.ndim != 1:
                 raise InputError(name, f"must have the shape of time {stamps.shape}", column.shape)
@@ -138,7 +136,7 @@ class Bars:
 
     def head(self, n: int) -> Bars:
         """Return the first n bars: what was known before the open of bar n."""
-        cut = {k: v[:n] for k, v in vars(self).items() if isinstance(v, np.ndarray) and k in _COLUMNS}
+        cut: dict[str, Any] = {k: v[:n] for k, v in vars(self).items() if isinstance(v, np.ndarray) and k in _COLUMNS}
         return replace(self, **cut)
 
     @cached_property
@@ -212,13 +210,9 @@ def _check_times(time: NDArray[np.int64], step: int) -> None:
     if (row := _first(np.diff(time) < 0)) is not None:
         raise BarsError(row + 1, "time", f"must increase, the row before has {stamp(row)}", stamp(row + 1))
     if (row := _first(time % step != 0)) is not None:
-        raise BarsError(
-            row, "time", f"must be a multiple of the timeframe ({step // 60_000} minutes)", stamp(row)
-        )
+        raise BarsError(row, "time", f"must be a multiple of the timeframe ({step // 60_000} minutes)", stamp(row))
     if (expected := (int(time[-1]) - int(time[0])) // step + 1) > MAX_BARS:
-        raise BarsError(
-            len(time) - 1, "time", f"the span must hold at most {MAX_BARS:,} bars", f"{expected:,} bars"
-        )
+        raise BarsError(len(time) - 1, "time", f"the span must hold at most {MAX_BARS:,} bars", f"{expected:,} bars")
 
 
 def _check_prices(columns: dict[str, NDArray[np.float64]]) -> None:

@@ -80,9 +80,7 @@ class SearchResult:
         return {
             "counts": counts.tolist(),
             "edges": edges.tolist(),
-            "quantiles": dict(
-                zip(("min", "q25", "median", "q75", "q95", "max"), quantiles.tolist(), strict=True)
-            ),
+            "quantiles": dict(zip(("min", "q25", "median", "q75", "q95", "max"), quantiles.tolist(), strict=True)),
         }
 
 
@@ -139,9 +137,7 @@ def neighbourhood(winner: dict[str, Value], space: Space, evaluate: Evaluate) ->
         scores = np.where(refused(measure, trades), np.nan, penalised(measure, trades))
     known = scores[~np.isnan(scores)]
     edges = tuple(
-        name
-        for name, axis in space.values.items()
-        if len(axis) >= 3 and winner[name] in (min(axis), max(axis))  # type: ignore[type-var]
+        name for name, axis in space.values.items() if len(axis) >= 3 and winner[name] in (min(axis), max(axis))
     )
     return Neighbourhood(
         values=tuple(around),

@@ -73,15 +73,21 @@ def _dimension(parameter: Parameter, given: Any) -> Dimension:  # noqa: ANN401  
         if not values:
             raise ParameterError(name, "needs at least one value", given)
         return values
-    if not isinstance(given, tuple):
-        return (parameter.check(given),)
+    return _range(parameter, given) if isinstance(given, tuple) else (parameter.check(given),)
+
+
+def _range(parameter: Parameter, given: tuple[Any, ...]) -> Range:
+    """Read (low, high) or (low, high, step)."""
+    name = parameter.name
     if len(given) not in (2, 3) or not parameter.is_number:
         raise ParameterError(name, "a range is (low, high) or (low, high, step)", given)
     low, high = (parameter.check(v) for v in given[:2])
-    step = given[2] if len(given) == 3 else (1 if parameter.is_integer else None)
+    step = given[2] if len(given) == 3 else None
+    if step is None and parameter.is_integer:
+        step = 1
     if float(low) > float(high):
         raise ParameterError(name, "low must not exceed high", given)
-    if step is not None and not (isinstance(step, (int, float)) and step > 0):
+    if step is not None and not (isinstance(step, (int, float)) and 0 < step < math.inf):
         raise ParameterError(name, "step must be positive", step)
     if parameter.is_integer and step is not None and step != int(step):
         raise ParameterError(name, "step must be a whole number", step)
@@ -121,11 +127,12 @@ class Space:
     def thinned(self, most: int) -> Space:
         """Return an evenly thinned grid of at most `most` points: the longest axes lose values first."""
         values = self.values
-        while math.prod(len(v) for v in values.values()) > most:
-            name = max(values, key=lambda n: len(values[n]))
-            keep = np.linspace(0, len(values[name]) - 1, max(len(values[name]) - 1, 1)).round().astype(int)
-            values[name] = tuple(values[name][i] for i in dict.fromkeys(keep.tolist()))
-        return Space(tuple(values.items()))
+        keep = {name: len(axis) for name, axis in values.items()}
+        while math.prod(keep.values()) > max(most, 1):
+            keep[max(keep, key=lambda n: keep[n])] -= 1
+        # from the whole axis at once: dropping one value after the other would tear a hole in its middle
+        chosen = {n: np.linspace(0, len(axis) - 1, keep[n]).round().astype(int) for n, axis in values.items()}
+        return Space(tuple((n, tuple(axis[i] for i in chosen[n].tolist())) for n, axis in values.items()))
 
     def canonical(self) -> list[list[Any]]:
         """Return the space as plain values, for digests and documents."""
@@ -152,7 +159,12 @@ def parse_space(given: Mapping[str, Any], parameters: Parameters, fixed: Mapping
         For unknown names (with the near one) and values outside hard bounds.
     """
     entries: dict[str, Dimension] = {p.name: (p.default,) for p in parameters}
-    for name, value in [*given.items(), *(fixed or {}).items()]:
-        parameter = parameters[name]
-        entries[parameter.name] = _dimension(parameter, value)
+    for named in (given, fixed or {}):
+        seen: dict[str, str] = {}
+        for name, value in named.items():
+            parameter = parameters[name]
+            if parameter.name in seen:
+                raise ParameterError(name, f"is given twice (also as {seen[parameter.name]!r})", value)
+            seen[parameter.name] = name
+            entries[parameter.name] = _dimension(parameter, value)
     return Space(tuple(entries.items()))

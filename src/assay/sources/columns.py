@@ -129,9 +129,7 @@ def stamps_ms(columns: dict[str, Any], names: dict[str, str], where: str) -> NDA
         return _from_epochs(_values(column, pa.float64()))
     if _is_text(kind):
         return _from_texts(column)
-    raise FileFormatError(
-        where, f"column {names['time']!r} must hold times, ISO texts or whole epochs", str(kind)
-    )
+    raise FileFormatError(where, f"column {names['time']!r} must hold times, ISO texts or whole epochs", str(kind))
 
 
 def settle_market(
@@ -167,8 +165,8 @@ def settle_market(
     if step not in (None, said.timeframe.ms):
         raise FileFormatError(
             where,
-            f"is called {said.timeframe} but the most common step of its stamps is {_step_text(step)}; "
-            "rename it or give the timeframe",
+            f"must hold {said.timeframe} bars as its name or attributes say, but the most common step of "
+            f"its stamps is {_step_text(step)}; correct it or give the market",
         )
     return said
 
@@ -210,9 +208,7 @@ def _values(column: Any, kind: Any) -> NDArray[Any]:  # noqa: ANN401
     if column.null_count or not len(column):
         return np.asarray(column.to_numpy())
     parts = [
-        np.frombuffer(chunk.buffers()[1], dtype=kind.to_pandas_dtype())[
-            chunk.offset : chunk.offset + len(chunk)
-        ]
+        np.frombuffer(chunk.buffers()[1], dtype=kind.to_pandas_dtype())[chunk.offset : chunk.offset + len(chunk)]
         for chunk in column.chunks
         if len(chunk)
     ]
@@ -276,10 +272,8 @@ def _from_epochs(numbers: NDArray[Any]) -> NDArray[np.int64]:
     """Return epochs in the unit that their magnitude shows in milliseconds."""
     with np.errstate(invalid="ignore"):
         values = numbers.astype(np.int64)
-    broken = np.asarray(values != numbers)
-    if broken.any():
-        row = _first(broken)
-        raise BarsError(row, "time", "must be a whole number", float(numbers[row]))
+    if len(broken := np.flatnonzero(values != numbers)):
+        raise BarsError(int(broken[0]), "time", "must be a whole number", float(numbers[broken[0]]))
     seconds = np.array(list(_UNITS.values()))[:, None]
     fits = (values >= _YEAR_2000_S * seconds) & (values <= _YEAR_2100_S * seconds)  # (units, n)
     if not fits.any(axis=0).all():

@@ -154,10 +154,7 @@ def _read_parquet(file: Path) -> tuple[dict[str, str], dict[str, Any]]:
         with parquet.ParquetFile(file) as content:
             schema = content.schema_arrow
             # pandas stores a plain row number under a name that may also hold times.
-            known = [
-                f.name if pa.types.is_timestamp(f.type) or f.name != "__index_level_0__" else ""
-                for f in schema
-            ]
+            known = [f.name if pa.types.is_timestamp(f.type) or f.name != "__index_level_0__" else "" for f in schema]
             names = {field: known[i] for field, i in match_columns(known, str(file)).items()}
             table = content.read(columns=list(names.values()))
     except PermissionError as error:
@@ -183,9 +180,7 @@ def _read_csv(file: Path, *, packed: bool) -> tuple[dict[str, str], dict[str, An
                 use_threads=False, skip_rows=skipped, column_names=[str(i) for i in range(len(header))]
             ),
             parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(
-                include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string())
-            ),
+            convert_options=csv.ConvertOptions(include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string())),
         )
     except (pa.ArrowException, OSError) as error:
         if short := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error)):

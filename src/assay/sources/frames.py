@@ -37,6 +37,8 @@ def bars_from_frame(df: Any, market: Market | None = None) -> Bars:  # noqa: ANN
     BarsError
         Naming the first row that breaks a rule.
     """
+    if not hasattr(df, "__arrow_c_stream__") and hasattr(df, "to_pandas"):
+        df = df.to_pandas()
     names, arrays = _arrays(df)
     positions = match_columns(names, _FRAME)
     columns = {field: _chunked(arrays[position]) for field, position in positions.items()}
@@ -72,8 +74,6 @@ def _arrays(df: Any) -> tuple[list[str], list[Any]]:  # noqa: ANN401
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise FileFormatError(_FRAME, "must be a table of columns", type(df).__name__) from error
         return table.column_names, table.columns
-    if not isinstance(df, pd.DataFrame) and hasattr(df, "to_pandas"):
-        df = df.to_pandas()
     if not isinstance(df, pd.DataFrame):
         raise InputError(_FRAME, "must be a data frame", type(df).__name__)
     names = [str(name) for name in df.columns]
@@ -102,11 +102,7 @@ def _market_of(attrs: dict[str, Any]) -> Market | None:
     if said is None or isinstance(said, Market):
         return said
     needed = {"exchange", "symbol", "timeframe"}
-    if (
-        not isinstance(said, dict)
-        or not needed <= said.keys()
-        or said.get("kind", "spot") not in get_args(Kind)
-    ):
+    if not isinstance(said, dict) or not needed <= said.keys() or said.get("kind", "spot") not in get_args(Kind):
         raise InputError("attrs['market']", f"must name {', '.join(sorted(needed))} and a known kind", said)
     return Market(
         exchange=str(said["exchange"]),

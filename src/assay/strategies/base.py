@@ -108,7 +108,9 @@ class Strategy(ABC):
         for name in (*self.threshold_names, *self.exit_names):
             if name not in known:
                 raise StrategyError(
-                    f"{self.name} rules and bracket", f"{name!r} is not a parameter", hint=near_name(name, known)
+                    f"{self.name} rules and bracket",
+                    f"{name!r} is not a parameter",
+                    hint=near_name(name, known),
                 )
         for p in self.parameters:
             p.check(p.default)

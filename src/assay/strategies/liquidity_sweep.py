@@ -30,7 +30,7 @@ _FIELDS = 9
 
 
 @compiled
-def _is_swing(s, side, edge, absent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _is_swing(s, side, edge, absent):
     """Whether bar s is a swing low (side +1): below the 2 bars before, not above the 2 after."""
     if s < 2 or absent[s] or absent[s - 1] or absent[s - 2] or absent[s + 1] or absent[s + 2]:
         return False
@@ -44,7 +44,7 @@ def _is_swing(s, side, edge, absent):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @compiled
-def _cluster(prices, count, distance, levels, touches):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _cluster(prices, count, distance, levels, touches):
     """Join sorted prices while |x - mean| <= distance |mean|, mean before joining; return how many levels."""
     made = 0
     i = 0
@@ -65,13 +65,13 @@ def _cluster(prices, count, distance, levels, touches):  # type: ignore[no-untyp
 
 
 @compiled
-def _pierces(low, level, side, d):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _pierces(low, level, side, d):
     """The rule itself: low <= level - d level (shorts: high >= level + d level)."""
     return side * ((level - side * (d * level)) - low) >= 0.0
 
 
 @compiled
-def _largest_fraction(low, level, side):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _largest_fraction(low, level, side):
     """Largest d with low <= level - d level (mirrored for shorts), exact in floats.
 
     The rule is the product form; judging the quotient instead would decide ties differently.
@@ -94,7 +94,7 @@ def _largest_fraction(low, level, side):  # type: ignore[no-untyped-def]  # noqa
 
 
 @compiled
-def _largest_multiple(value, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _largest_multiple(value, unit):
     """Largest x with value >= x unit, exact in floats; unit > 0."""
     x = value / unit
     while value < x * unit:
@@ -107,7 +107,7 @@ def _largest_multiple(value, unit):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @compiled
-def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, distance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, distance):
     """Find every (sweep, level, delay); columns: t, p, pierce, delay, volume, touches, body, level, nearness."""
     n = len(close)
     edge = low if side > 0 else high
@@ -155,8 +155,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                     continue
                 if side * (worst - edge[j]) > 0.0:
                     worst = edge[j]
-                if ratio[j] > volume:
-                    volume = ratio[j]
+                volume = max(volume, ratio[j])
                 if side * (close[j] - level) > 0.0:
                     r = j
                     break
@@ -172,8 +171,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                 if side * (close[t] - level) <= 0.0:
                     break
                 rise = side * (close[t] - open_[t])
-                if rise > body:
-                    body = rise
+                body = max(body, rise)
                 if rise <= 0.0 or not valid[t] or not unit[t] > 0.0:
                     continue
                 if made == len(out):

@@ -270,7 +270,7 @@ def configuration(evidence: Evidence, created: datetime) -> dict[str, Any]:
         "provenance": {
             "data_digest": e.data_digest,
             "quality": plain(e.quality.as_dict()),
-            "data_override": e.experiment.allow_bad_data,
+            "data_override": e.experiment.allow_bad_data and not e.quality.passes,
             "experiment_digest": e.experiment_digest,
             "experiment": plain(e.experiment.canonical(e.bars)),
             "trials": e.trials,

@@ -131,16 +131,19 @@ class Experiment:
         start = max(start, min(warmup, len(bars)))
         if stop - start < 2:
             raise InsufficientDataError(
-                "history", f"signals need {warmup} bars of warm-up and a span of bars after them", f"{len(bars)} bars"
+                "history",
+                f"signals need {warmup} bars of warm-up and a span of bars after them",
+                f"{len(bars)} bars",
             )
         return start, stop
 
     def canonical(self, bars: Bars) -> dict[str, Any]:
         """Return every field as plain values, with the digest of the bars: what the digest is made of."""
+        m = bars.market
         return {
             "code_version": __version__,
             "data_digest": bars.digest,
-            "market": [bars.market.exchange, bars.market.symbol, str(bars.market.timeframe)],
+            "market": [*(str(v) for v in (m.exchange, m.symbol, m.timeframe, m.kind)), m.tick],
             "strategy": self.strategy.name,
             "strategy_source": getattr(self.strategy, "source_digest", None),
             "space": self.grid_space.canonical(),

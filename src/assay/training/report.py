@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SHOWN = (
     ("net_profit_pct", "Net profit", "{:+.2f} %"),
@@ -33,23 +36,27 @@ def text(value: Any, form: str = "{:.4g}") -> str:  # noqa: ANN401  (a JSON valu
     return "unknown" if value is None else form.format(value)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in rows), ""]
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    return [
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+        *("| " + " | ".join(r) + " |" for r in rows),
+        "",
+    ]
 
 
 def _verdict(d: dict[str, Any]) -> list[str]:
     life = d["lifecycle"]
     lines = [
-        f"**{life['current_stage']}**, confidence {text(life['confidence_score'], '{:.2f}')}, at most "
-        f"{life['max_allocation_pct']:g} % of the capital.",
+        (
+            f"**{life['current_stage']}**, confidence {text(life['confidence_score'], '{:.2f}')}, at most "
+            f"{life['max_allocation_pct']:g} % of the capital."
+        ),
         "",
     ]
     if life["why_not_promoted"]:
         lines += [f"Why not promoted: {life['why_not_promoted']}", ""]
-    rows = [
-        (g["name"], text(g["value"]), f"{g['limit']:g}", "yes" if g["passed"] else "**no**")
-        for g in life["gates"]
-    ]
+    rows = [(g["name"], text(g["value"]), f"{g['limit']:g}", "yes" if g["passed"] else "**no**") for g in life["gates"]]
     return lines + _table(("gate", "measured", "limit", "passed"), rows)
 
 
@@ -72,8 +79,10 @@ def _luck(d: dict[str, Any]) -> list[str]:
     sample = d["validation"]["in_sample"].get("sharpe_ratio")
     lines = [
         f"- {search['combinations']:,} combinations were tried ({d['evidence']['trials_counted']}).",
-        f"- Best in-sample Sharpe {text(sample, '{:.2f}')}; out of sample "
-        f"{text(d['metrics']['sharpe_ratio'], '{:.2f}')}.",
+        (
+            f"- Best in-sample Sharpe {text(sample, '{:.2f}')}; out of sample "
+            f"{text(d['metrics']['sharpe_ratio'], '{:.2f}')}."
+        ),
     ]
     if p["done"]:
         early = " (stopped early: luck is shown)" if p["stopped_early"] else ""
@@ -105,16 +114,20 @@ def markdown(document: dict[str, Any]) -> str:
     parts = [
         f"# {d['configId']}",
         "",
-        f"{d['strategy']} on {c['pair']} {c['timeframe']} ({c['exchange']}), {c['side']} side(s), "
-        f"{c['from'][:10]} to {c['to'][:10]}.",
+        (
+            f"{d['strategy']} on {c['pair']} {c['timeframe']} ({c['exchange']}), {c['side']} side(s), "
+            f"{c['from'][:10]} to {c['to'][:10]}."
+        ),
         "",
         "## Verdict",
         "",
         *_verdict(d),
         "## Out of sample",
         "",
-        f"Stitched test days of {v['window_count']} windows ({v['mode']}, train {v['train_window_days']:.0f} days, "
-        f"gap {v['gap_days']:.2f}, test {v['test_window_days']:.0f}), searched again in each.",
+        (
+            f"Stitched test days of {v['window_count']} windows ({v['mode']}, train {v['train_window_days']:.0f} days, "
+            f"gap {v['gap_days']:.2f}, test {v['test_window_days']:.0f}), searched again in each."
+        ),
         "",
         *_table(("measure", "value"), [(label, text(m.get(k), f)) for k, label, f in _SHOWN]),
         *_windows(d),
@@ -138,12 +151,17 @@ def markdown(document: dict[str, Any]) -> str:
         *_table(("parameter", "value"), [(k, str(x)) for k, x in d["parameters"].items()]),
         "## Data",
         "",
-        f"{q['valid']:,} of {q['expected']:,} expected bars are valid ({q['valid_pct']:.1f} %): {q['absent']:,} absent, "
-        f"{q['zero_volume']:,} without volume, {q['flat']:,} flat, {q['stale']:,} stale, {q['outlier']:,} outliers.",
+        (
+            f"{q['valid']:,} of {q['expected']:,} expected bars are valid ({q['valid_pct']:.1f} %): {q['absent']:,} absent, "
+            f"{q['zero_volume']:,} without volume, {q['flat']:,} flat, {q['stale']:,} stale, {q['outlier']:,} outliers."
+        ),
         "",
     ]  # fmt: skip
     warnings = [*d["evidence"]["warnings"], *(f"sign of overfitting: {f}" for f in v["overfitting_flags"])]
     if warnings:
         parts += ["## Warnings", "", *(f"- {w}" for w in warnings), ""]
-    parts += [f"Experiment {d['provenance']['experiment_digest'][:12]}, data {d['provenance']['data_digest'][:12]}.", ""]
+    parts += [
+        f"Experiment {d['provenance']['experiment_digest'][:12]}, data {d['provenance']['data_digest'][:12]}.",
+        "",
+    ]
     return "\n".join(parts)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.engine import measure
 from assay.errors import QualityError
 from assay.market import measure_quality
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search, sample
-from assay.search.search import SearchResult
 from assay.training.evidence import Evidence
+from assay.training.experiment import THINNED_GRID
 from assay.validation import (
     Facts,
     Holdout,
@@ -26,15 +27,13 @@ from assay.validation import (
     probabilistic_sharpe_of,
     walk_forward,
 )
-from assay.engine import measure
-from assay.training.experiment import THINNED_GRID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assay.engine import Combinations
     from assay.market import Bars, QualityReport
-    from assay.search import Neighbourhood
+    from assay.search import Neighbourhood, SearchResult
     from assay.strategies.evaluation import Trial
     from assay.training.experiment import Experiment
     from assay.validation import Fragility, Splits, WalkForward
@@ -62,9 +61,6 @@ class Progress:
     note: str = ""
 
 
-OnProgress = "Callable[[Progress], bool | None]"
-
-
 def _quality(experiment: Experiment, bars: Bars, start: int, stop: int) -> QualityReport:
     report = measure_quality(bars.head(stop), start)
     if not report.passes and not experiment.allow_bad_data:
@@ -72,17 +68,16 @@ def _quality(experiment: Experiment, bars: Bars, start: int, stop: int) -> Quali
     return report
 
 
-def _statistic(experiment: Experiment, combinations: Combinations, found: SearchResult) -> Combinations | None:
+def _compared(experiment: Experiment, combinations: Combinations) -> Combinations | None:
     """Combinations whose best score is compared under permutation; None = those searched.
 
     Repeating the search exactly needs the same points on every permuted series: a grid has them, and so
     has a random sample, since it does not depend on the history. A continuous or very large space is
     compared on a thinned grid that both sides use.
     """
-    del found
     space = experiment.grid_space
-    few_shapes = space.is_discrete or experiment.search_method == "grid"
-    if few_shapes and len(combinations) <= THINNED_GRID:
+    repeatable = space.is_discrete or experiment.search_method == "grid"
+    if repeatable and len(combinations) <= THINNED_GRID:
         return None
     return sample(space.thinned(THINNED_GRID), "grid", 0, experiment.seed)
 
@@ -171,7 +166,7 @@ def _permute(
     found: SearchResult,
     tell: Callable[[str, int, int, str], bool],
 ) -> PermutationTest:
-    compared = _statistic(experiment, searcher.combinations, found)
+    compared = _compared(experiment, searcher.combinations)
     single = _Searcher(searcher.trial, compared or searcher.combinations, 1)
     observed = found.score if compared is None else single.on(before, splits).score
     total = experiment.permutations
@@ -196,7 +191,7 @@ def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
 
 
 def _warnings(
-    experiment: Experiment, splits: Splits, found: SearchResult, around: Neighbourhood | None, share: float
+    overridden: bool, splits: Splits, found: SearchResult, around: Neighbourhood | None, share: float
 ) -> tuple[str, ...]:
     lines = list(splits.notes)
     if around is not None and around.median < 0.5 * found.score:
@@ -210,7 +205,7 @@ def _warnings(
             f"a round trip costs {100 * share:.0f} % of the median stop distance: a higher timeframe, a cheaper "
             "venue or min_stop_costs would leave more to the strategy"
         )
-    if experiment.allow_bad_data:
+    if overridden:
         lines.append("trained on bars below the quality gate by explicit override")
     return tuple(lines)
 
@@ -237,6 +232,7 @@ def _conclude(
     m = walk.measures
     summary = walk.summary(bars.market.days_per_year)
     share = _round_trip_share(trial, walk, before)
+    overridden = experiment.allow_bad_data and not quality.passes
     facts = Facts(
         has_candidate=found.best is not None,
         net_profit_pct=m["net_profit_pct"],
@@ -245,7 +241,7 @@ def _conclude(
         fill_rate=m["fill_rate"],
         p_value=permutation.p_value,
         stopped_by_budget=permutation.stopped_by_budget,
-        data_override=experiment.allow_bad_data and not quality.passes,
+        data_override=overridden,
         fragile=tuple(f.name for f in table if f.gate and not f.holds),
         fragility_known=bool(table),
         adverse_selection=m["adverse_selection_score"],
@@ -280,5 +276,5 @@ def _conclude(
         trials=found.combinations,
         round_trip_share=share,
         verdict=decide(facts, sealed.get("sharpe_ratio", math.nan)),
-        warnings=_warnings(experiment, splits, found, around, share),
+        warnings=_warnings(overridden, splits, found, around, share),
     )

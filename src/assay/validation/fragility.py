@@ -13,6 +13,8 @@ from assay.search import steps_around
 from assay.validation.walkforward import schedule, stitched
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from assay.engine import Run
     from assay.market import Bars
     from assay.parameters import Value
@@ -49,7 +51,7 @@ def _net(run: Run, year: int) -> float:
     return float(from_sums(run.sums, "net_profit_pct", year))
 
 
-def _compounded(run: Run, keep: np.ndarray) -> float:  # type: ignore[type-arg]
+def _compounded(run: Run, keep: NDArray[np.bool_]) -> float:
     t = run.trades
     return 100.0 * (float(np.prod(1.0 + (t.size * t.net_return)[keep])) - 1.0)
 
@@ -78,9 +80,7 @@ def _median_neighbour(trial: Trial, bars: Bars, wf: WalkForward, splits: Splits,
     return float(np.median(profits)) if profits else math.nan
 
 
-def fragility(
-    trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, space: Space
-) -> tuple[Fragility, ...]:
+def fragility(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, space: Space) -> tuple[Fragility, ...]:
     """Replay the stitched schedule under changes; nothing is searched again."""
     year = bars.market.days_per_year
 

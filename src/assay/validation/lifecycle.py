@@ -107,18 +107,13 @@ class Verdict:
         if not self.failed:
             return ""
         gate = self.failed[0]
-        value = "unknown" if math.isnan(gate.value) else f"{gate.value:.4g}"
+        value = "unknown" if math.isnan(gate.value) else f"{gate.value:.4g} (margin {gate.margin:+.4g})"
         return f"{gate.name}: {value}. {gate.next_step}"
 
 
 def confidence(trades: float, sharpe: float, win_rate: float, stability: float) -> float:
     """Return .3 min(trades/200, 1) + .3 min(max(Sharpe, 0)/3, 1) + .2 win rate + .2 stability."""
-    return (
-        0.3 * min(trades / 200.0, 1.0)
-        + 0.3 * min(max(sharpe, 0.0) / 3.0, 1.0)
-        + 0.2 * win_rate
-        + 0.2 * stability
-    )
+    return 0.3 * min(trades / 200.0, 1.0) + 0.3 * min(max(sharpe, 0.0) / 3.0, 1.0) + 0.2 * win_rate + 0.2 * stability
 
 
 def _history_step(f: Facts) -> str:

@@ -23,7 +23,7 @@ MOST_EXCEEDANCES = 10
 
 
 @compiled
-def _mirror(open_, high, low, close, absent, flip, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _mirror(open_, high, low, close, absent, flip, out):
     n = len(close)
     last_close = close[0]
     last = close[0]
@@ -36,7 +36,7 @@ def _mirror(open_, high, low, close, absent, flip, out):  # type: ignore[no-unty
         o = open_[i]
         # the gap from the close before is kept; the bar's own moves are mirrored about its open
         start = o if i == 0 else last * (o / last_close)
-        if flip[i] and high[i] < 2.0 * o:
+        if flip[i] and max(high[i], close[i]) < 2.0 * o:
             out[1, i] = start * (2.0 - low[i] / o)
             out[2, i] = start * (2.0 - high[i] / o)
             out[3, i] = start * (2.0 - close[i] / o)
@@ -104,7 +104,16 @@ class PermutationTest:
     @classmethod
     def not_run(cls) -> PermutationTest:
         """Return the empty answer: p is unknown."""
-        return cls(math.nan, 0, 0, 0, stopped_early=False, stopped_by_budget=False, statistic=math.nan, maxima=np.zeros(0))
+        return cls(
+            math.nan,
+            0,
+            0,
+            0,
+            stopped_early=False,
+            stopped_by_budget=False,
+            statistic=math.nan,
+            maxima=np.zeros(0),
+        )
 
 
 def permutation_test(

@@ -117,14 +117,15 @@ def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, hol
     gap = max(asked_gap, holding_bars)
     notes = []
     if plan.gap_days and gap > asked_gap:
-        notes.append(
-            f"gap raised from {plan.gap_days:g} days to {gap / bars_per_day:.2f}: the longest holding time"
-        )
+        notes.append(f"gap raised from {plan.gap_days:g} days to {gap / bars_per_day:.2f}: the longest holding time")
     days = (search_stop - start) / bars_per_day
     train_days, test_days = plan.train_days, plan.test_days
     if plan.mode == "split":
         windows = _split(plan.train_ratio, start, search_stop, gap)
-        train_days, test_days = days * plan.train_ratio, (windows[0].test_stop - windows[0].test_start) / bars_per_day
+        train_days, test_days = (
+            days * plan.train_ratio,
+            (windows[0].test_stop - windows[0].test_start) / bars_per_day,
+        )
     else:
         windows = _windows(plan.mode, start, search_stop, bars_per_day, gap, train_days, test_days)
         if len(windows) < LEAST_WINDOWS:
@@ -146,9 +147,7 @@ def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, hol
             f"{(stop - start) / bars_per_day:.1f} days",
             "Use a longer history",
         )
-    return Splits(
-        start, search_stop, holdout_start, stop, gap, plan.mode, train_days, test_days, windows, tuple(notes)
-    )
+    return Splits(start, search_stop, holdout_start, stop, gap, plan.mode, train_days, test_days, windows, tuple(notes))
 
 
 def _split(ratio: float, start: int, stop: int, gap: int) -> tuple[Window, ...]:
@@ -159,7 +158,8 @@ def _split(ratio: float, start: int, stop: int, gap: int) -> tuple[Window, ...]:
 def _windows(
     mode: Mode, start: int, stop: int, bars_per_day: float, gap: int, train_days: float, test_days: float
 ) -> tuple[Window, ...]:
-    train, test = round(train_days * bars_per_day), max(round(test_days * bars_per_day), 1)
+    # rounded down: scaled windows fill the span exactly, and half a bar more would cost the last of them
+    train, test = (max(math.floor(days * bars_per_day + 1e-6), 1) for days in (train_days, test_days))
     windows = []
     test_start = start + train + gap
     while test_start + test <= stop:

@@ -64,7 +64,7 @@ class WalkForward:
     def window_of_trade(self) -> list[int]:
         """Index of the window in which each stitched trade was signalled."""
         stops = [w.window.test_stop for w in self.windows]
-        return np.searchsorted(stops, self.run.trades.signal_bar, side="right").tolist()
+        return [int(i) for i in np.searchsorted(stops, self.run.trades.signal_bar, side="right")]
 
     def summary(self, days_per_year: int) -> dict[str, float]:
         """Measures over windows, shown and never a gate."""
@@ -73,7 +73,8 @@ class WalkForward:
         profit = np.array([w.test.get("net_profit_pct", 0.0) for w in self.windows])
         win = np.array([w.test.get("win_rate", math.nan) for w in self.windows])
         known = np.where(np.isnan(test), 0.0, test)
-        test_days = float(np.mean([w.test.get("days", math.nan) for w in self.windows]))
+        lengths = [w.test["days"] for w in self.windows if "days" in w.test]
+        test_days = float(np.mean(lengths)) if lengths else math.nan
         rates = win[~np.isnan(win)]
         mean_train = float(np.nanmean(train)) if not np.isnan(train).all() else math.nan
         profitable = float(np.mean(profit > 0))
@@ -128,7 +129,7 @@ def walk_forward(
     *,
     threads: int = 1,
     bounded: bool = True,
-    on_window: Callable[[int, int], None] | None = None,
+    on_window: Callable[[int, int], object] | None = None,
 ) -> WalkForward:
     """Search every train window, replay every winner in its test window, stitch the test days.
 
@@ -143,10 +144,13 @@ def walk_forward(
     """
     results = []
     for number, window in enumerate(splits.windows):
-        seen = bars if bounded else bars.head(window.test_start)
+        # a time exit waits for the next tradable bar: where the gap ends in a hole that would be a test bar
+        apart = bounded and bool(bars.tradable[window.test_start - 1])
+        seen = bars if apart else bars.head(window.test_start)
         span = trial.span(window.train_start, window.train_stop)
         found = run_search(
-            combinations, lambda c, seen=seen, span=span: trial.score(seen, span, c, threads=threads)  # type: ignore[misc]
+            combinations,
+            lambda c, seen=seen, span=span: trial.score(seen, span, c, threads=threads),  # type: ignore[misc]
         )
         train: dict[str, float] = {}
         test: dict[str, float] = {}
@@ -184,7 +188,9 @@ class FixedParameters:
         return bool(self.flags)
 
 
-def fixed_parameters(trial: Trial, bars: Bars, values: Mapping[str, Value], windows: tuple[Window, ...]) -> FixedParameters:
+def fixed_parameters(
+    trial: Trial, bars: Bars, values: Mapping[str, Value], windows: tuple[Window, ...]
+) -> FixedParameters:
     """Replay one set of parameters in every train and test window, and flag what looks overfitted."""
     pairs = []
     for w in windows:

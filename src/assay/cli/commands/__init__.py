@@ -1,0 +1,1 @@
+"""One module for each command: a function whose signature is the command's options."""

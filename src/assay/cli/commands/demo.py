@@ -1,0 +1,128 @@
+"""`assay demo`: train on three simulated markets whose truth is known."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli import options
+from assay.cli.output import Output
+
+if TYPE_CHECKING:
+    from assay.market import Bars
+
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder of the results [demo in the home folder].")
+]
+DemoDays = Annotated[int, typer.Option("--days", metavar="N", help="Days of each simulated market.")]
+
+EDGE_R = 0.4
+EDGE_SEED, WALK_SEED, DIRTY_SEED = 1, 2, 3
+
+
+def home() -> Path:
+    """Return the folder in which Assay keeps a user's files."""
+    import platformdirs  # noqa: PLC0415  (commands import when they run)
+
+    given = os.environ.get("ASSAY_HOME")
+    return Path(given) if given else Path(platformdirs.user_data_dir("assay"))
+
+
+def markets(days: int) -> dict[str, "Bars"]:
+    """Simulate a market with a planted edge, one without any, and a dirty one."""
+    from assay.sources.simulated import SimulatedMarket, simulate_market  # noqa: PLC0415
+
+    return {
+        "edge": simulate_market(SimulatedMarket(days=days, seed=EDGE_SEED, edge_r=EDGE_R)),
+        "walk": simulate_market(SimulatedMarket(days=days, seed=WALK_SEED)),
+        "dirty": simulate_market(SimulatedMarket(days=days, seed=DIRTY_SEED, dirty=True)),
+    }
+
+
+def demo(output: Output, days: DemoDays = 365, threads: options.Threads = None, out: Out = None) -> None:
+    """Train on three simulated markets: a planted edge, no edge, dirty data."""
+    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
+    from assay.cli.training import check_folder  # noqa: PLC0415
+    from assay.strategies import find_strategy  # noqa: PLC0415
+
+    begun = time.monotonic()
+    folder = out or home() / "demo"
+    check_folder(folder, "--out")
+    strategy = find_strategy("LIQUIDITY_SWEEP")()
+    with output.working("simulating three markets"):
+        simulated = markets(days)
+    compile_kernels(output, strategy, simulated["walk"])
+    cores = options.check_threads(threads)
+    results = [_train(output, name, bars, cores, folder) for name, bars in simulated.items()]
+    seconds = time.monotonic() - begun
+    if output.json:
+        output.document({"markets": results, "seconds": seconds})
+        return
+    _show(output, results, seconds)
+
+
+def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path) -> dict[str, Any]:
+    from assay.cli.training import run_training, write_results  # noqa: PLC0415
+    from assay.errors import QualityError  # noqa: PLC0415
+    from assay.strategies import find_strategy  # noqa: PLC0415
+    from assay.training import Experiment  # noqa: PLC0415
+
+    begun = time.monotonic()
+    result: dict[str, Any] = {"market": name, "symbol": bars.market.symbol, "bars": len(bars)}
+    try:
+        evidence = run_training(output, Experiment(find_strategy("LIQUIDITY_SWEEP")()), bars, threads, f"{name}: ")
+    except QualityError as refusal:
+        return result | {"stage": "REFUSED", "reason": str(refusal), "seconds": time.monotonic() - begun}
+    document, paths = write_results(folder, evidence)
+    return result | {
+        "stage": document["lifecycle"]["current_stage"],
+        "reason": document["lifecycle"]["why_not_promoted"],
+        "combinations": document["evidence"]["search"]["combinations"],
+        "in_sample_sharpe": document["validation"]["in_sample"].get("sharpe_ratio"),
+        "out_of_sample_sharpe": document["metrics"]["sharpe_ratio"],
+        "net_profit_pct": document["metrics"]["net_profit_pct"],
+        "total_trades": document["metrics"]["total_trades"],
+        "p_value": document["metrics"]["p_value"],
+        "files": {k: str(v) for k, v in paths.items()},
+        "seconds": time.monotonic() - begun,
+    }
+
+
+TRUTH = {
+    "edge": f"an edge of {EDGE_R} R a trade after costs, planted",
+    "walk": "no edge at all",
+    "dirty": "no edge, and bad data",
+}
+
+
+def _show(output: Output, results: list[dict[str, Any]], seconds: float) -> None:
+    columns = {
+        "verdict": "stage",
+        "best in-sample Sharpe": "in_sample_sharpe",
+        "out-of-sample Sharpe": "out_of_sample_sharpe",
+        "net profit %": "net_profit_pct",
+        "trades": "total_trades",
+        "p": "p_value",
+        "seconds": "seconds",
+    }
+    rows = [[r["market"], TRUTH[r["market"]], *(_short(r.get(key)) for key in columns.values())] for r in results]
+    output.table("Three markets whose truth is known", ("market", "the truth", *columns), rows)
+    for r in results:
+        if r["reason"]:
+            output.text(f"{r['market']}: {r['stage']}. {r['reason']}\n")
+    tried = sum(r.get("combinations", 0) for r in results)
+    output.text(f"{tried:,} combinations searched, again in every window and on permuted bars, in {seconds:.0f} s.")
+    reports = [r["files"]["report"] for r in results if "files" in r]
+    output.text("Reports:")
+    for path in reports:
+        output.text(f"  {path}")
+    output.text("\nNext, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
+    output.text("  assay quality BTCUSDT_5m.csv")
+    output.text("  assay train --file BTCUSDT_5m.csv --days 365")
+    output.text("  assay strategies LIQUIDITY_SWEEP")
+
+
+def _short(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value

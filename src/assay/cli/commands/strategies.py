@@ -1,0 +1,149 @@
+"""`assay strategies`: which strategies there are, and what their parameters mean."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.output import Output, number
+
+if TYPE_CHECKING:
+    from assay.engine import Bracket
+    from assay.engine.rules import AnyRule, Rule
+    from assay.parameters import Parameter
+    from assay.strategies import Strategy
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A registered name, or path.py:Class; all without.")]
+
+_COMPARISONS = {"at_least": ">=", "at_most": "<=", "equals": "="}
+_BRACKET_WORDS = {
+    "stop": "stop: {} units away",
+    "target": "target: {} {target}",
+    "min_target_r": "no signal whose target is worth less than {} risks",
+    "partial": "half is taken off at {} risks",
+    "max_bars": "time stop after {} bars",
+    "trail": "trailing stop ({})",
+    "cooldown": "no signal for {} bars after an exit",
+    "cap_a": "at most {} trades per group a",
+    "cap_b": "at most {} trades per group b",
+}
+
+
+def strategies(output: Output, name: Name = None) -> None:
+    """List the strategies, or show one: its parameters, rules and exits."""
+    if name is None:
+        _list(output)
+    else:
+        from assay.strategies.loading import load_strategy  # noqa: PLC0415  (commands import when they run)
+
+        _show(output, load_strategy(name))
+
+
+def summary(strategy: "type[Strategy] | Strategy") -> str:
+    """Return the first line of a strategy's docstring."""
+    return (strategy.__doc__ or "").strip().split("\n", maxsplit=1)[0]
+
+
+def _list(output: Output) -> None:
+    from assay.strategies import STRATEGIES  # noqa: PLC0415  (commands import when they run)
+
+    rows = [
+        {"name": name, "parameters": len(kind.parameters), "summary": summary(kind)}
+        for name, kind in STRATEGIES.items()
+    ]
+    if output.json:
+        output.document({"strategies": rows})
+    else:
+        output.table("Strategies", list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _show(output: Output, strategy: "Strategy") -> None:
+    document = describe(strategy)
+    if output.json:
+        output.document(document)
+        return
+    output.text(f"{strategy.name}: {document['summary']}")
+    output.table("Parameters", ("name", "default", "range", "step", "grid", "unit", "doc"), _rows(strategy))
+    for title in ("rules", "exits"):
+        output.text(f"{title.capitalize()}:")
+        for line in document[title]:
+            output.text(f"  {line}")
+
+
+def describe(strategy: "Strategy") -> dict[str, Any]:
+    """Return a strategy as plain values."""
+    return {
+        "name": strategy.name,
+        "summary": summary(strategy),
+        "parameters": [_parameter(p, strategy) for p in strategy.parameters],
+        "aliases": strategy.parameters.aliases,
+        "refused": strategy.parameters.refused,
+        "rules": [line for rule in strategy.rules for line in rule_in_words(rule)],
+        "exits": bracket_in_words(strategy.bracket),
+    }
+
+
+def _parameter(p: "Parameter", strategy: "Strategy") -> dict[str, Any]:
+    low, high = p.bounds
+    role = "shape" if p.name in strategy.shape_names else "exit" if p.name in strategy.exit_names else "threshold"
+    return {
+        "name": p.name,
+        "default": p.default,
+        "low": p.low,
+        "high": p.high,
+        "step": p.step,
+        "hard_low": low,
+        "hard_high": high,
+        "choices": p.choices,
+        "grid": p.grid,
+        "unit": p.unit,
+        "role": role,
+        "doc": p.doc,
+    }
+
+
+def _rows(strategy: "Strategy") -> list[list[object]]:
+    """Return one row of texts per parameter."""
+    return [
+        [
+            p.name,
+            number(p.default),
+            _range(p),
+            "" if p.step is None else number(p.step),
+            _listed(p.grid),
+            p.unit,
+            p.doc,
+        ]
+        for p in strategy.parameters
+    ]
+
+
+def _listed(values: tuple[object, ...]) -> str:
+    return " ".join(number(v) for v in values)
+
+
+def _range(p: "Parameter") -> str:
+    if p.low is None or p.high is None:
+        return _listed(p.choices)
+    return f"{number(p.low)} to {number(p.high)}"
+
+
+def _compare(rule: "Rule") -> str:
+    return f"{rule.feature} {_COMPARISONS[rule.comparison]} {rule.limit}"
+
+
+def rule_in_words(rule: "AnyRule") -> list[str]:
+    """Return a rule as lines such as ``pierce >= pierce_depth``."""
+    if not hasattr(rule, "conditions"):
+        return [_compare(rule)]
+    head = f"the weights of the met conditions reach {rule.threshold}:"
+    return [head, *(f"  {weight / 100:.2f} for {_compare(condition)}" for weight, condition in rule.conditions)]
+
+
+def bracket_in_words(bracket: "Bracket") -> list[str]:
+    """Return every way out that a bracket uses, one line each."""
+    target = "risks away" if bracket.target_in == "risk" else "target units away"
+    return [
+        words.format(getattr(bracket, field), target=target)
+        for field, words in _BRACKET_WORDS.items()
+        if getattr(bracket, field) not in (None, 0.0)
+    ]

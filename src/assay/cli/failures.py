@@ -1,0 +1,107 @@
+"""What the command line says when something goes wrong, and with which exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from assay.cli.output import Output
+from assay.errors import AssayError
+
+INTERRUPTED = 130
+USAGE = 2
+
+ClickError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""Base of the parser's errors, wherever this version of typer keeps it."""
+
+_STRATEGY_MODULES = "assay_user_strategy_"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One sentence, its facts and the exit code.
+
+    Attributes
+    ----------
+    is_bug : bool
+        Not the user's doing: a traceback helps whoever mends it.
+    """
+
+    code: int
+    type: str
+    message: str
+    field: str | None = None
+    rule: str | None = None
+    value: Any = None
+    is_bug: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """Return the error as a JSON document."""
+        names = ("type", "field", "rule", "value", "message")
+        return {"error": {name: getattr(self, name) for name in names}}
+
+
+def explain(error: BaseException) -> Failure:
+    """Return what to say about an error."""
+    kind = type(error).__name__
+    if isinstance(error, AssayError):
+        facts = {name: getattr(error, name, None) for name in ("field", "rule", "value")}
+        return Failure(error.exit_code, kind, str(error), **facts)
+    if isinstance(error, ClickError):
+        return _usage(error)
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return Failure(INTERRUPTED, "Interrupted", "interrupted; no file was left half-written")
+    if isinstance(error, OSError) and error.strerror:
+        where = str(error.filename) if error.filename is not None else "the system"
+        return Failure(1, kind, f"{where}: {error.strerror}", where, error.strerror)
+    if isinstance(error, MemoryError):
+        return Failure(1, kind, "there is not enough memory; use a coarser grid or fewer days")
+    if (place := _in_user_strategy(error)) is not None:
+        rule = f"raised {kind}: {error}"
+        return Failure(USAGE, "StrategyError", f"{place}: {rule}", place, rule, is_bug=True)
+    message = (
+        f"this is a bug in Assay ({kind}: {error}); please report it with the command and what it prints "
+        "under ASSAY_DEBUG=1"
+    )
+    return Failure(1, kind, message, is_bug=True)
+
+
+def _usage(error: Any) -> Failure:  # noqa: ANN401  (its class depends on the version of typer)
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    command = context.command_path if context is not None else "assay"
+    rule = " ".join(error.format_message().split()).rstrip(".")
+    field = getattr(error, "option_name", None) or (parameter.opts[0] if parameter is not None else None)
+    return Failure(USAGE, "UsageError", f"{rule}; see '{command} --help'", field, rule)
+
+
+def _in_user_strategy(error: BaseException) -> str | None:
+    """Return the line of a user's strategy file that an error came from, or None."""
+    place = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).startswith(_STRATEGY_MODULES):
+            place = f"{frame.f_code.co_filename} line {line}"
+    return place
+
+
+def report(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong, one sentence on stderr; return the exit code."""
+    if isinstance(error, BrokenPipeError):
+        return _reader_left()
+    failure = explain(error)
+    if failure.is_bug and os.environ.get("ASSAY_DEBUG") == "1":
+        traceback.print_exception(error)
+    sys.stderr.write(f"assay: {failure.message}\n")
+    if as_json:
+        Output(json=True).document(failure.document())
+    return failure.code
+
+
+def _reader_left() -> int:
+    """Leave quietly: whoever read stdout wanted no more (``assay ... | head``)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

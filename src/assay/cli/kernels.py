@@ -1,0 +1,29 @@
+"""Compile kernels before the work that is shown or timed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assay.cli.output import Output
+    from assay.market import Bars
+    from assay.strategies import Strategy
+
+_FEW_BARS = 2_000
+
+
+def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
+    """Run replay and sweep once on a few bars where this version's kernels were never compiled."""
+    from assay.compiled import kernels_are_warm  # noqa: PLC0415  (numba is not needed for --help)
+
+    if kernels_are_warm():
+        return
+    from assay.engine import Combinations  # noqa: PLC0415
+    from assay.strategies.evaluation import Trial  # noqa: PLC0415
+
+    few, values = bars.head(_FEW_BARS), strategy.parameters.defaults
+    trial = Trial(strategy)
+    span = trial.span(0, len(few))
+    with output.working("compiling kernels (once)…"):
+        trial.replay(few, values, span)
+        trial.score(few, span, Combinations({name: (value,) for name, value in values.items()}))

@@ -1,0 +1,202 @@
+"""What a command says: one result on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rich.console import Console as RichConsole
+
+    Advance = Callable[[int], None]
+    """Called with the number of units done since the last call."""
+
+PIPE_WIDTH = 200
+"""Columns of a table that does not go to a terminal: nothing is cut short there."""
+
+PLAIN_INTERVAL_S = 5.0
+"""Seconds between lines of progress where stderr is not a terminal."""
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401  (any JSON value)
+    """Return plain JSON values: NaN and infinity become None, arrays lists, other objects their text."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(v) for v in value]
+    plain = getattr(value, "tolist", None)  # numpy's arrays and scalars, without importing numpy
+    return to_json(plain()) if callable(plain) else str(value)
+
+
+def iso_time(time_ms: int) -> str:
+    """Return a moment as text such as ``2024-01-31T09:30:00Z``."""
+    return datetime.fromtimestamp(time_ms / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def number(value: object) -> str:
+    """Return a number for reading: at most 4 decimals, thousands apart, a dash where undefined."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not isinstance(value, float):
+        return str(value)
+    if not math.isfinite(value):
+        return "-" if math.isnan(value) else f"{value:+}"
+    text = f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.4g}"
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a command's words go.
+
+    Attributes
+    ----------
+    json : bool
+        The result is one JSON document on stdout instead of tables.
+    quiet : bool
+        Neither progress nor notes.
+    """
+
+    json: bool = False
+    quiet: bool = False
+
+    def document(self, content: Mapping[str, Any]) -> None:
+        """Print one JSON document on stdout, keys in the order given."""
+        sys.stdout.write(json.dumps(to_json(dict(content)), indent=2, allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+    def text(self, line: str) -> None:
+        """Print a line of the result on stdout."""
+        sys.stdout.write(line + "\n")
+
+    def note(self, sentence: str) -> None:
+        """Say something beside the result, on stderr."""
+        if not self.quiet:
+            sys.stderr.write(sentence + "\n")
+            sys.stderr.flush()
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print a table on stdout; columns whose every cell is a number or a dash stand to the right."""
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415  (rich is not needed for --help and --json)
+        from rich.table import Table  # noqa: PLC0415
+
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+        for i, name in enumerate(columns):
+            numeric = all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=i == 0 or numeric)
+        for row in rows:
+            table.add_row(*(number(cell) for cell in row))
+        _rich(stderr=False).print(table)
+
+    def pairs(self, title: str, values: Mapping[str, object]) -> None:
+        """Print names and values as a table of two columns."""
+        self.table(title, ("name", "value"), list(values.items()))
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """Show how far work is: bar, count, rate and time left; lines now and then without a terminal.
+
+        Examples
+        --------
+        >>> with output.progress("sweep", len(combinations)) as advance:
+        ...     for block in blocks:
+        ...         advance(len(block.position))
+        """
+        if self.quiet:
+            yield lambda _: None
+        elif sys.stderr.isatty():
+            with _bar(title, total) as advance:
+                yield advance
+        else:
+            yield _lines(title, total)
+
+    @contextmanager
+    def working(self, title: str) -> Iterator[None]:
+        """Show that work of unknown length goes on, with the seconds it has taken."""
+        if self.quiet:
+            yield
+        elif sys.stderr.isatty():
+            with _spinner(title):
+                yield
+        else:
+            begun = time.monotonic()
+            self.note(title)
+            yield
+            self.note(f"{title} {time.monotonic() - begun:.1f} s")
+
+
+def _rich(*, stderr: bool) -> RichConsole:
+    """Return a rich console that prints texts as they are."""
+    from rich.console import Console  # noqa: PLC0415  (rich is not needed for --help and --json)
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else PIPE_WIDTH, markup=False, highlight=False, emoji=False)
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Advance]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total, rate="")
+        begun = time.monotonic()
+
+        def advance(done: int) -> None:
+            progress.advance(task, done)
+            seconds = max(time.monotonic() - begun, 1e-9)
+            progress.update(task, rate=f"{progress.tasks[0].completed / seconds:,.0f}/s")
+
+        yield advance
+
+
+@contextmanager
+def _spinner(title: str) -> Iterator[None]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
+        progress.add_task(title, total=None)
+        yield
+
+
+def _lines(title: str, total: int) -> Advance:
+    """Return an `advance` that writes a line at most every `PLAIN_INTERVAL_S` seconds."""
+    begun = said = time.monotonic()
+    count = 0
+
+    def advance(done: int) -> None:
+        nonlocal said, count
+        count += done
+        now = time.monotonic()
+        if now - said < PLAIN_INTERVAL_S:
+            return
+        said = now
+        rate = count / (now - begun)
+        left = (total - count) / rate if rate else math.inf
+        sys.stderr.write(f"{title}: {count:,} of {total:,}, {rate:,.0f}/s, {left:.0f} s left\n")
+        sys.stderr.flush()
+
+    return advance

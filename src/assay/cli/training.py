@@ -1,0 +1,102 @@
+"""Run a training with progress and write what it found: shared by `train` and `demo`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assay.cli.output import Advance, Output
+    from assay.market import Bars
+    from assay.training import Evidence, Experiment, Progress
+
+TITLES = {
+    "search": "searching",
+    "walk-forward": "searching again in every window",
+    "permutations": "searching bars without direction",
+}
+
+
+@dataclass
+class StageProgress:
+    """Turns a training's progress into one bar per stage of work."""
+
+    output: Output
+    prefix: str = ""
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _stage: str = ""
+    _done: int = 0
+    _advance: Advance | None = None
+
+    def __call__(self, progress: Progress) -> bool:
+        """Show a step; never asks the training to stop."""
+        if progress.stage != self._stage:
+            self.close()
+            self._stage, self._done = progress.stage, 0
+            title = self.prefix + TITLES[progress.stage]
+            self._advance = self._stack.enter_context(self.output.progress(title, progress.total))
+        if self._advance is not None:
+            self._advance(progress.done - self._done)
+        self._done = progress.done
+        return False
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._stack.close()
+        self._stack = ExitStack()
+
+
+def run_training(output: Output, experiment: Experiment, bars: Bars, threads: int, prefix: str = "") -> Evidence:
+    """Train with progress on stderr."""
+    from assay.training import train  # noqa: PLC0415  (commands import when they run)
+
+    progress = StageProgress(output, prefix)
+    try:
+        return train(experiment, bars, progress, threads=threads)
+    finally:
+        progress.close()
+
+
+def check_folder(path: Path, option: str) -> None:
+    """Make the folder of results, or refuse it before any work is done for it."""
+    import tempfile  # noqa: PLC0415  (commands import when they run)
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(option, f"must be a folder that can be written to ({error.strerror})", str(path)) from None
+
+
+def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Write the V3 document, the report, trades and equity; return the document and the paths.
+
+    The document is written last: where it is, the others are complete.
+    """
+    from assay.cli.tables import equity_columns, trade_columns  # noqa: PLC0415
+    from assay.sources import write_table, write_text  # noqa: PLC0415
+    from assay.training.configuration import configuration  # noqa: PLC0415
+    from assay.training.report import markdown  # noqa: PLC0415
+
+    document = configuration(evidence, datetime.now(UTC))
+    name = document["configId"]
+    paths = {
+        "trades": out / f"{name}-trades.csv",
+        "equity": out / f"{name}-equity.csv",
+        "report": out / f"{name}.md",
+        "configuration": out / f"{name}.json",
+    }
+    run = evidence.walk.run
+    write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.walk.window_of_trade))
+    write_table(paths["equity"], equity_columns(run))
+    write_text(paths["report"], markdown(document))
+    write_text(paths["configuration"], json.dumps(document, indent=2, allow_nan=False) + "\n")
+    return document, paths

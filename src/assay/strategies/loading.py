@@ -1,0 +1,118 @@
+"""Find a strategy by its registered name, or in a user's own file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import traceback
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.errors import AssayError, StrategyError, near_name
+from assay.strategies import Strategy, find_strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+MODULE_PREFIX = "assay_user_strategy_"
+"""Names of modules made from users' files begin so."""
+
+_DECLARED = ("name", "parameters", "rules", "bracket")
+
+
+def load_strategy(text: str) -> Strategy:
+    """Return the strategy of a registered name or of ``path.py:Class``, checked.
+
+    Raises
+    ------
+    StrategyError
+        When there is no such name, file or class, when the file does not run, or when the class breaks
+        the contract of `Strategy`.
+    """
+    if match := re.fullmatch(r"(.+\.py)(?::(\w*))?", text.strip()):
+        strategy = _from_file(Path(match[1]), match[2] or "")
+    elif ":" in text:
+        raise StrategyError("strategy", "must be a registered name or path.py:Class", text)
+    else:
+        strategy = find_strategy(text)()
+    strategy.check()
+    return strategy
+
+
+def _from_file(path: Path, name: str) -> Strategy:
+    module = _run(path)
+    found = {
+        n: value
+        for n, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module.__name__
+    }
+    if not name:
+        raise StrategyError("strategy", f"must name its class, {path}:Class", str(path), near_name("", found))
+    value = getattr(module, name, None)
+    if value is None:
+        raise StrategyError(str(path), "has no such class", name, near_name(name, found) if found else "")
+    if not (isinstance(value, type) and issubclass(value, Strategy)):
+        raise StrategyError(f"{path}:{name}", "must be a subclass of assay's Strategy")
+    return _made(value, f"{path}:{name}")
+
+
+def _made(kind: type[Strategy], where: str) -> Strategy:
+    """Return an instance of a class that declares all that it must."""
+    if missing := [n for n in _DECLARED if not hasattr(kind, n)]:
+        raise StrategyError(where, f"must declare {', '.join(_DECLARED)}; missing: {', '.join(missing)}")
+    if abstract := sorted(kind.__abstractmethods__):
+        raise StrategyError(where, f"must define {', '.join(abstract)}")
+    try:
+        return kind()
+    except TypeError as error:
+        raise StrategyError(where, f"must be made without arguments: {error}") from None
+
+
+@contextmanager
+def _importing_beside(path: Path) -> Iterator[None]:
+    """Let a file import its neighbours, as a script can."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _run(path: Path) -> ModuleType:
+    """Execute a file as a module of its own; its bytecode is neither read nor written."""
+    if not path.is_file():
+        raise StrategyError(str(path), "there is no such file")
+    name = MODULE_PREFIX + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    loader = SourceFileLoader(name, str(path))
+    module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    try:
+        with _importing_beside(path):
+            code = loader.source_to_code(path.read_bytes(), str(path))
+            exec(code, vars(module))  # noqa: S102  (running the user's own file is what was asked for)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a user's file may raise anything)
+        del sys.modules[name]
+        raise _explained(error, path) from None
+    return module
+
+
+def _explained(error: BaseException, path: Path) -> StrategyError:
+    """Return why a user's file did not run, with the line."""
+    if isinstance(error, OSError) and error.filename == str(path):
+        return StrategyError(str(path), f"cannot be read: {error.strerror}")
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return StrategyError(f"{path} line {error.lineno}", f"is not Python: {error.msg}")
+    if isinstance(error, AssayError):
+        return StrategyError(str(path), f"breaks a rule: {error}")
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    where = f"{path} line {lines[-1]}" if lines else str(path)
+    if isinstance(error, ImportError):
+        return StrategyError(where, f"cannot be imported: {error}")
+    return StrategyError(where, f"cannot be run: {type(error).__name__}: {error}")
