@@ -1,3 +1,125 @@
-"""Assay."""
+"""Assay finds parameters of trading strategies by exhaustive backtests and spends the speed on proof.
 
-__version__ = "0.1.0"
+Everything in `__all__` is imported when it is first used, so `import assay` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from assay._version import __version__
+
+if TYPE_CHECKING:
+    from assay import errors
+    from assay.engine import (
+        Bracket,
+        Costs,
+        Money,
+        Setups,
+        Sizing,
+        Vote,
+        at_least,
+        at_most,
+        calculate_position_size,
+        equals,
+        measure,
+    )
+    from assay.market import Bars, Market, Timeframe
+    from assay.parameters import Parameter, Parameters
+    from assay.sources.files import read_bars
+    from assay.sources.frames import bars_from_frame, frame_from_bars
+    from assay.sources.simulated import SimulatedMarket, simulate_market
+    from assay.strategies import Strategy, backtest
+    from assay.training import Evidence, Experiment, Progress
+    from assay.training.configuration import configuration
+    from assay.validation import SplitPlan
+    from assay.workbench.engine import BacktestEngine
+    from assay.workbench.optimizers import (
+        GridSearchOptimizer,
+        NoCandidateWarning,
+        ParameterOptimizer,
+        RandomSearchOptimizer,
+    )
+    from assay.workbench.strategies import LiquiditySweepStrategy
+    from assay.workbench.training import train
+    from assay.workbench.validator import WalkForwardValidator
+
+__all__ = [
+    "BacktestEngine",
+    "Bars",
+    "Bracket",
+    "Costs",
+    "Evidence",
+    "Experiment",
+    "GridSearchOptimizer",
+    "LiquiditySweepStrategy",
+    "Market",
+    "Money",
+    "NoCandidateWarning",
+    "Parameter",
+    "ParameterOptimizer",
+    "Parameters",
+    "Progress",
+    "RandomSearchOptimizer",
+    "Setups",
+    "SimulatedMarket",
+    "Sizing",
+    "SplitPlan",
+    "Strategy",
+    "Timeframe",
+    "Vote",
+    "WalkForwardValidator",
+    "__version__",
+    "at_least",
+    "at_most",
+    "backtest",
+    "bars_from_frame",
+    "calculate_position_size",
+    "configuration",
+    "equals",
+    "errors",
+    "frame_from_bars",
+    "measure",
+    "read_bars",
+    "simulate_market",
+    "train",
+]
+
+_NAMES_OF = {
+    "engine": (
+        *("Bracket", "Costs", "Money", "Setups", "Sizing", "Vote", "at_least", "at_most"),
+        *("calculate_position_size", "equals", "measure"),
+    ),
+    "market": ("Bars", "Market", "Timeframe"),
+    "parameters": ("Parameter", "Parameters"),
+    "sources.files": ("read_bars",),
+    "sources.frames": ("bars_from_frame", "frame_from_bars"),
+    "sources.simulated": ("SimulatedMarket", "simulate_market"),
+    "strategies": ("Strategy", "backtest"),
+    "training": ("Evidence", "Experiment", "Progress"),
+    "training.configuration": ("configuration",),
+    "validation": ("SplitPlan",),
+    "workbench.engine": ("BacktestEngine",),
+    "workbench.optimizers": (
+        *("GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer", "RandomSearchOptimizer"),
+    ),
+    "workbench.strategies": ("LiquiditySweepStrategy",),
+    "workbench.training": ("train",),
+    "workbench.validator": ("WalkForwardValidator",),
+}
+_HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)
+    if name == "errors":
+        return import_module("assay.errors")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # the next use does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

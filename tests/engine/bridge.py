@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from oracle.simulate import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals, simulate
 
 from assay.engine import REASONS, Bracket, Costs, Money, Run, Setups, Signals, Sizing, Span, measure, replay
 from assay.engine import kernels as k
 from assay.engine.replay import eligible
 from assay.market import Bars, Market, Timeframe
+from oracle.simulate import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
     from oracle.simulate import OracleResult
 
 HOUR_MS = 3_600_000
@@ -25,9 +26,7 @@ LONG_HOLE = 20
 HOURLY = Market("test", "BTC/USDT", Timeframe(HOUR_MS))
 
 
-def bars_of(
-    rows: Sequence[Sequence[float | None]], *, market: Market = HOURLY, first_ms: int = 20 * HOUR_MS
-) -> Bars:
+def bars_of(rows: Sequence[Sequence[float | None]], *, market: Market = HOURLY, first_ms: int = 20 * HOUR_MS) -> Bars:
     """Build bars from open, high, low, close, volume; a row of None is an absent stamp."""
     step = market.timeframe.ms
     present = [(i, [float(x or 0.0) for x in row]) for i, row in enumerate(rows) if row[0] is not None]
@@ -61,9 +60,7 @@ def oracle_bars(bars: Bars) -> OracleBars:
 
 def oracle_costs(money: Money) -> OracleCosts:
     c, s = money.costs, money.sizing
-    return OracleCosts(
-        c.fee, c.slippage, c.tick, c.commission, s.method, s.risk_fraction, s.leverage_cap
-    )
+    return OracleCosts(c.fee, c.slippage, c.tick, c.commission, s.method, s.risk_fraction, s.leverage_cap)
 
 
 def random_bars(rng: np.random.Generator, n: int, *, grid: float = 0.0, rough: float = 1.0) -> Bars:
@@ -129,9 +126,7 @@ class Case:
         )
 
     def orders(self) -> list[OracleOrder]:
-        return oracle_orders(
-            self.bars, self.signals.rows, [self.brackets[e] for e in self.signals.exit_of], self.money
-        )
+        return oracle_orders(self.bars, self.signals.rows, [self.brackets[e] for e in self.signals.exit_of], self.money)
 
     def answer(self) -> OracleResult:
         return simulate(
@@ -145,9 +140,7 @@ class Case:
         )
 
 
-def oracle_orders(
-    bars: Bars, rows: Setups, brackets: Sequence[Bracket], money: Money
-) -> list[OracleOrder]:
+def oracle_orders(bars: Bars, rows: Setups, brackets: Sequence[Bracket], money: Money) -> list[OracleOrder]:
     """Resolve rows by the oracle's own reading of the bracket (numbers only, no parameter names)."""
     orders = []
     costs = money.costs

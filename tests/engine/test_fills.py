@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from engine.bridge import OWN_ANSWERS, quiet, row_at, trade_row, worked_differences
 
 from assay.engine import Costs, Money, Sizing
+from engine.bridge import OWN_ANSWERS, quiet, row_at, trade_row, worked_differences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,9 +88,7 @@ def test_costs_of_a_contract_are_ticks_and_points() -> None:
     assert (run.trades.entry_price[0], run.trades.exit_price[0]) == (100.25, 103.75)
     expected = ((103.75 - 100.25) - 2 * 0.04) / 100.25
     assert math.isclose(run.trades.net_return[0], expected, rel_tol=1e-14)
-    short = trade_row(
-        quiet(8, {4: (100.0, 100.5, 95.5, 96.0, 10.0)}), row_at(side=-1, stop=102.0, target=96.0), money
-    )
+    short = trade_row(quiet(8, {4: (100.0, 100.5, 95.5, 96.0, 10.0)}), row_at(side=-1, stop=102.0, target=96.0), money)
     assert (short.trades.entry_price[0], short.trades.exit_price[0]) == (99.75, 96.25)
 
 
@@ -103,3 +101,9 @@ def test_daily_equity_marks_open_positions_and_counts_empty_days() -> None:
     last = 1.0 + run.trades.net_return[0]
     assert run.equity.tolist() == [first, second, last, last]
     assert np.allclose(run.daily_returns, [first - 1, second / first - 1, last / second - 1, 0.0], atol=1e-15)
+
+
+def test_a_stop_beyond_the_price_is_no_signal() -> None:
+    for side, stop in ((1, 100.0), (1, 101.0), (-1, 100.0), (-1, 99.0)):
+        run = trade_row(quiet(8, {}), row_at(side=side, stop=stop, target=None), FREE)
+        assert (run.signals, run.orders_sent) == (0, 0)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
-from engine.bridge import OWN_ANSWERS, Case, differences, random_case, worked_differences
 
 from assay.engine import kernels
 from assay.engine import replay as replay_function
+from engine.bridge import OWN_ANSWERS, Case, differences, random_case, worked_differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +40,15 @@ MUTANTS = (
     Mutant("open at the stop is no gap", "if side * (stop - o) >= 0.0:", "if side * (stop - o) > 0.0:"),
     Mutant("busy at the close of the exit bar", "if bar[row] < free:", "if bar[row] <= free:"),
     Mutant("free one bar early", "if bar[row] < free:", "if bar[row] < free - 1.0:"),
-    Mutant("no marks at day ends", "for d in range(first, final):\n        bar", "for d in range(first, first):\n        bar"),
-    Mutant("day marks ignore the first leg", "leg1 = o[LEG1_NET] if o[PARTIAL_BAR] <= bar else np.nan\n        value =",
-           "leg1 = np.nan\n        value ="),
+    Mutant("no marks at day ends",
+           "for d in range(first, final):\n        bar", "for d in range(first, first):\n        bar"),
+    Mutant("day marks ignore the first leg", "PARTIAL_BAR] <= bar else np.nan\n        value =",
+           "PARTIAL_BAR] <= -1 else np.nan\n        value ="),
     Mutant("marks without the entry's costs", "return side * (close / entry - 1.0) - costs[0] - costs[3] / entry",
            "return side * (close / entry - 1.0)"),
-    Mutant("peak ignores the path", "peak = max(peak, equity * o[MAX_MARK])", "peak = max(peak, equity * o[FACTOR])"),
-    Mutant("drawdown ignores the path", "1.0 - (equity * o[MIN_MARK]) / peak", "1.0 - (equity * o[FACTOR]) / peak"),
-    Mutant("no drawdown inside a trade", "drawdown = max(drawdown, o[INNER_DD], ", "drawdown = max(drawdown, "),
+    Mutant("peak ignores the path", "MAX_MARK])", "FACTOR])"),
+    Mutant("drawdown ignores the path", "MIN_MARK]) / peak", "FACTOR]) / peak"),
+    Mutant("no drawdown inside a trade", "INNER_DD], ", "INNER_DD] * 0.0, "),
     Mutant("downside counts every day", "        if r < 0.0:\n            sd += r * r\n        before = value",
            "        sd += r * r\n        before = value"),
     Mutant("entry at the close", "entry_raw = opens[entry_bar]", "entry_raw = closes[entry_bar]"),
@@ -57,12 +58,17 @@ MUTANTS = (
            "                        if side * (stop - bad) >= 0.0:\n"
            "                            exit_raw, reason = stop, stop_reason\n"
            "                            break"),
-    Mutant("trail follows the extreme", "            if trail_kind > 0.0:\n                if best == -np.inf or side * (c - best) > 0.0:\n                    best = c",
-           "            if trail_kind > 0.0:\n                if best == -np.inf or side * (good - best) > 0.0:\n                    best = good"),
+    Mutant("trail follows the extreme",
+           "            if trail_kind > 0.0:\n"
+           "                if best == -np.inf or side * (c - best) > 0.0:\n                    best = c",
+           "            if trail_kind > 0.0:\n"
+           "                if best == -np.inf or side * (good - best) > 0.0:\n                    best = good"),
     Mutant("trail loosens the stop", "if side * (candidate - stop) > 0.0:", "if side * (candidate - stop) != 0.0:"),
-    Mutant("trail of the extreme one bar short", "range(max(0, j - trail_bars + 1), j)", "range(max(0, j - trail_bars + 2), j)"),
+    Mutant("trail of the extreme one bar short",
+           "range(max(0, j - trail_bars + 1), j)", "range(max(0, j - trail_bars + 2), j)"),
     Mutant("break-even on the entry bar", "if even_now and j > entry_bar and", "if even_now and"),
-    Mutant("break-even without costs", "exit_raw, reason = entry, BREAK_EVEN", "exit_raw, reason = entry_raw, BREAK_EVEN"),
+    Mutant("break-even without costs",
+           "exit_raw, reason = entry, BREAK_EVEN", "exit_raw, reason = entry_raw, BREAK_EVEN"),
     Mutant("no break-even after the first leg", "if even_now and side * (entry - stop) > 0.0:", "if False:"),
     Mutant("first leg beyond the target", "if side * (target - first) <= 0.0:", "if False:"),
     Mutant("trailed stop forgotten at an open beyond R1", "in_force = j == entry_bar or side * (stop - entry) >= 0.0",
@@ -99,19 +105,28 @@ MUTANTS = (
     Mutant("cooldown ignored", "free = o[EXIT_BAR] + exit_[12]", "free = o[EXIT_BAR]"),
     Mutant("trade limits ignored", "        if full:\n            continue\n        opposite",
            "        opposite"),
-    Mutant("limits count orders", "        if o[STATUS] < 1.0:\n            continue\n        for g",
-           "        for g"),
+    Mutant("limits count orders", "        sent += 1\n        if o[STATUS] < 1.0:\n            continue\n",
+           "        sent += 1\n"
+           "        if o[STATUS] < 1.0:\n"
+           "            for g in range(2):\n"
+           "                if exit_[13 + g] >= 0.0 and groups[row, g] >= 0:\n"
+           "                    fills[groups[row, g] + g * group_sizes[0]] += 1\n"
+           "            continue\n"),
+    Mutant("unsent orders counted", "        if o[STATUS] < 0.0:\n            continue\n        sent += 1",
+           "        sent += 1"),
     Mutant("both sides do not cancel", "if long_row >= 0 and short_row < 0:", "if long_row >= 0:"),
     Mutant("last row preferred", "                    if long_row < 0:\n                        long_row = row",
            "                    long_row = row"),
-    Mutant("size not capped", "size = min(costs[6], costs[5] * close_ref / risk)", "size = costs[5] * close_ref / risk"),
+    Mutant("size not capped",
+           "size = min(costs[6], costs[5] * close_ref / risk)", "size = costs[5] * close_ref / risk"),
     Mutant("size from the fill", "size = min(costs[6], costs[5] * close_ref / risk)",
            "size = min(costs[6], costs[5] * opens[entry_bar] / risk)"),
-    Mutant("stop rounded towards the price", "stop = round_away(stop, -side, tick)", "stop = round_away(stop, side, tick)"),
+    Mutant("stop rounded towards the price",
+           "stop = round_away(stop, -side, tick)", "stop = round_away(stop, side, tick)"),
     Mutant("target rounded towards the price", "target = round_away(target, side, tick)",
            "target = round_away(target, -side, tick)"),
     Mutant("anchor ignored", "if side * (stop - level[3]) > 0.0:", "if False:"),
-    Mutant("floor ignored", "if level[2] > distance:", "if False:"),
+    Mutant("floor ignored", "distance = max(distance, level[2])", "distance = max(distance, 0.0)"),
     Mutant("target limit ignored", "if exit_[3] > 0.0 and side * (target - level[6]) > 0.0:", "if False:"),
     Mutant("poor targets taken", " or abs(target - close) < exit_[4] * risk:", ":"),
     Mutant("r in units of the entry's risk", "net * entry / risk", "net * entry / abs(entry - stop)"),

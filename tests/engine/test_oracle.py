@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from engine.bridge import case_differences, random_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.engine import REASONS
+from engine.bridge import case_differences, random_case
 
 BLOCKS, RUNS = 8, 150
 

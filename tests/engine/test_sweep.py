@@ -8,18 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
-from engine.bridge import (
-    SUMS,
-    oracle_bars,
-    oracle_costs,
-    oracle_orders,
-    random_bars,
-    random_bracket,
-    random_money,
-    random_rows,
-)
-from oracle.dense import MEASURES, dense_sweep
-from oracle.simulate import simulate
 
 from assay.engine import (
     TABLE,
@@ -42,9 +30,21 @@ from assay.engine import (
 )
 from assay.engine import kernels as k
 from assay.engine.replay import eligible
-from assay.market import Bars
 from assay.sources import read_bars
-from assay.strategies import SIDES, LiquiditySweep, backtest
+from assay.strategies import SIDES, backtest
+from assay.strategies.liquidity_sweep import LiquiditySweep
+from engine.bridge import (
+    SUMS,
+    oracle_bars,
+    oracle_costs,
+    oracle_orders,
+    random_bars,
+    random_bracket,
+    random_money,
+    random_rows,
+)
+from oracle.dense import MEASURES, dense_sweep
+from oracle.simulate import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine.rules import AnyRule
+    from assay.market import Bars
     from assay.parameters import Value
 
 RULES: tuple[tuple[AnyRule, ...], ...] = (
@@ -138,7 +139,7 @@ def random_task(seed: int) -> Task:
     for name in rng.choice(list(EXITS), int(rng.integers(0, 4)), replace=False).tolist():
         bracket = replace(bracket, **{name: name})
         values[name] = EXITS[name]
-    if rng.random() < 0.5:
+    if not values or rng.random() < 0.5:
         values["shape"] = (0, 1)
     order = rng.permutation(list(values)).tolist()
     begin = int(rng.integers(0, 20))
@@ -179,7 +180,7 @@ def test_sweep_is_replay_is_oracle(block: int) -> None:
             trades += len(run.trades)
         for position in chosen[:6].tolist():
             values = combinations.at(position)
-            fields = {f: values[f] for f in EXITS if f in values}
+            fields: dict[str, Any] = {f: values[f] for f in EXITS if f in values}
             bracket = replace(task.bracket, **fields)
             rows = eligible(task.bars, task.make_setups(values), task.span)
             rows = rows.take(by_hand(task.rules, rows, values))

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from engine.bridge import differences, oracle_bars, oracle_costs
-from oracle.simulate import simulate
-from oracle.sweep_rules import SweepParams, liquidity_sweep_orders
 
 from assay.engine import Costs, Money, Sizing, Span
 from assay.engine.replay import eligible
 from assay.engine.rules import passing
 from assay.market import Bars, Market, Timeframe
 from assay.sources import read_bars
-from assay.strategies import SIDES, LiquiditySweep, backtest
+from assay.strategies import SIDES, backtest
+from assay.strategies.liquidity_sweep import LiquiditySweep
+from engine.bridge import differences, oracle_bars, oracle_costs
+from oracle.simulate import simulate
+from oracle.sweep_rules import SweepParams, liquidity_sweep_orders
 
 if TYPE_CHECKING:
     from pathlib import Path

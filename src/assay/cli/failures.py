@@ -19,8 +19,6 @@ USAGE = 2
 ClickError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of the parser's errors, wherever this version of typer keeps it."""
 
-_STRATEGY_MODULES = "assay_user_strategy_"
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -29,7 +27,7 @@ class Failure:
     Attributes
     ----------
     is_bug : bool
-        Not the user's doing: a traceback helps whoever mends it.
+        In Assay or in a user's strategy: a traceback helps whoever mends it.
     """
 
     code: int
@@ -50,20 +48,20 @@ def explain(error: BaseException) -> Failure:
     """Return what to say about an error."""
     kind = type(error).__name__
     if isinstance(error, AssayError):
-        facts = {name: getattr(error, name, None) for name in ("field", "rule", "value")}
-        return Failure(error.exit_code, kind, str(error), **facts)
+        field, rule, value = (getattr(error, name, None) for name in ("field", "rule", "value"))
+        return Failure(error.exit_code, kind, str(error), field, rule, value)
     if isinstance(error, ClickError):
         return _usage(error)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return Failure(INTERRUPTED, "Interrupted", "interrupted; no file was left half-written")
+    if (place := _in_user_strategy(error)) is not None:
+        rule = f"raised {kind}: {error}"
+        return Failure(USAGE, "StrategyError", f"{place}: {rule}", place, rule, is_bug=True)
     if isinstance(error, OSError) and error.strerror:
         where = str(error.filename) if error.filename is not None else "the system"
         return Failure(1, kind, f"{where}: {error.strerror}", where, error.strerror)
     if isinstance(error, MemoryError):
         return Failure(1, kind, "there is not enough memory; use a coarser grid or fewer days")
-    if (place := _in_user_strategy(error)) is not None:
-        rule = f"raised {kind}: {error}"
-        return Failure(USAGE, "StrategyError", f"{place}: {rule}", place, rule, is_bug=True)
     message = (
         f"this is a bug in Assay ({kind}: {error}); please report it with the command and what it prints "
         "under ASSAY_DEBUG=1"
@@ -81,9 +79,11 @@ def _usage(error: Any) -> Failure:  # noqa: ANN401  (its class depends on the ve
 
 def _in_user_strategy(error: BaseException) -> str | None:
     """Return the line of a user's strategy file that an error came from, or None."""
+    loading = sys.modules.get("assay.strategies.loading")  # not there: no strategy was loaded
     place = None
     for frame, line in traceback.walk_tb(error.__traceback__):
-        if str(frame.f_globals.get("__name__", "")).startswith(_STRATEGY_MODULES):
+        module = str(frame.f_globals.get("__name__", ""))
+        if loading is not None and module.startswith(loading.MODULE_PREFIX):
             place = f"{frame.f_code.co_filename} line {line}"
     return place
 

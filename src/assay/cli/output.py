@@ -46,7 +46,7 @@ def iso_time(time_ms: int) -> str:
 
 
 def number(value: object) -> str:
-    """Return a number for reading: at most 4 decimals, thousands apart, a dash where undefined."""
+    """Return a number for reading: at most 4 decimals (1 from 1000 on), thousands apart, a dash where undefined."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -57,7 +57,8 @@ def number(value: object) -> str:
         return str(value)
     if not math.isfinite(value):
         return "-" if math.isnan(value) else f"{value:+}"
-    text = f"{value:,.4f}" if abs(value) >= 0.001 else f"{value:.4g}"
+    decimals = 1 if abs(value) >= 1000 else 4
+    text = f"{value:,.{decimals}f}" if abs(value) >= 0.001 else f"{value:.4g}"
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
@@ -96,12 +97,14 @@ class Output:
         from rich.box import SIMPLE_HEAD  # noqa: PLC0415  (rich is not needed for --help and --json)
         from rich.table import Table  # noqa: PLC0415
 
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+        table = Table(box=SIMPLE_HEAD)
         for i, name in enumerate(columns):
             numeric = all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", no_wrap=i == 0 or numeric)
         for row in rows:
             table.add_row(*(number(cell) for cell in row))
+        if title:
+            self.text(title)
         _rich(stderr=False).print(table)
 
     def pairs(self, title: str, values: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.compiled import compiled
 
-# Fields of one outcome (float64). The first eight are all that a sweep reads: one cache line.
+# Fields of one outcome (float64). The first eight are what a sweep reads of most trades: one cache line.
 EXIT_BAR = 0
 FACTOR = 1  # equity is multiplied by this
 MIN_MARK = 2  # lowest mark of the trade, entry = 1
@@ -27,6 +27,7 @@ ENTRY = 9  # price paid, slippage inside
 SIZE = 10
 LEG1_NET = 11
 PARTIAL_BAR = 12
+TABLE_FIELDS = 13  # what a sweep keeps of an outcome
 ENTRY_RAW = 13
 EXIT_RAW = 14
 EXIT = 15
@@ -355,14 +356,14 @@ def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, l
 
 
 @compiled
-def settle(equity, peak, drawdown, s1, s2, sd, before, last_day, o, side, marks, day, day_end, costs):
-    """Book one filled outcome `o` into the account.
+def settle(equity, peak, drawdown, s1, s2, sd, before, last_day, table, e, k, side, marks, day, day_end, costs):
+    """Book one filled outcome, table[e, k], into the account.
 
     Drawdown is exact at bar closes from three numbers per trade: with v = equity x lowest mark,
     dd = max(the trade's own, 1 - v / peak). Daily returns need only running sums, because a flat day
     adds nothing; `before` is the value at the end of the last day that is closed.
     """
-    entry_bar, exit_bar = int(o[ENTRY_BAR]), int(o[EXIT_BAR])
+    entry_bar, exit_bar = int(table[e, k, ENTRY_BAR]), int(table[e, k, EXIT_BAR])
     first, final = day[entry_bar], day[exit_bar]
     if first > last_day and equity != before:
         r = equity / before - 1.0
@@ -373,17 +374,17 @@ def settle(equity, peak, drawdown, s1, s2, sd, before, last_day, o, side, marks,
         before = equity
     for d in range(first, final):
         bar = day_end[d - day[0]]
-        leg1 = o[LEG1_NET] if o[PARTIAL_BAR] <= bar else np.nan
-        value = equity * mark_factor(marks[bar], o[ENTRY], side, o[SIZE], leg1, costs)
+        leg1 = table[e, k, LEG1_NET] if table[e, k, PARTIAL_BAR] <= bar else np.nan
+        value = equity * mark_factor(marks[bar], table[e, k, ENTRY], side, table[e, k, SIZE], leg1, costs)
         r = value / before - 1.0
         s1 += r
         s2 += r * r
         if r < 0.0:
             sd += r * r
         before = value
-    drawdown = max(drawdown, o[INNER_DD], 1.0 - (equity * o[MIN_MARK]) / peak)
-    peak = max(peak, equity * o[MAX_MARK])
-    return equity * o[FACTOR], peak, drawdown, s1, s2, sd, before, final
+    drawdown = max(drawdown, table[e, k, INNER_DD], 1.0 - (equity * table[e, k, MIN_MARK]) / peak)
+    peak = max(peak, equity * table[e, k, MAX_MARK])
+    return equity * table[e, k, FACTOR], peak, drawdown, s1, s2, sd, before, final
 
 
 @compiled
@@ -400,13 +401,16 @@ def close_books(equity, s1, s2, sd, before):
 
 @compiled
 def outcomes(bar, side, levels, flat_by, exits, costs, opens, highs, lows, closes, tradable, out):
-    """Outcome of every order under every exit combination; out has shape (exits, orders, 26)."""
+    """Outcome of every order under every exit combination; out has shape (exits, orders, 13)."""
+    record = np.empty(OUTCOME_FIELDS)
     for e in range(len(exits)):
         for k in range(len(bar)):
             walk(
                 bar[k], side[k], levels[k], flat_by[k], exits[e], costs, 0, len(closes),
-                opens, highs, lows, closes, tradable, out[e, k],
+                opens, highs, lows, closes, tradable, record,
             )  # fmt: skip
+            for f in range(TABLE_FIELDS):
+                out[e, k, f] = record[f]
 
 
 @compiled
@@ -495,7 +499,7 @@ def sweep(
         Per entry combination the bitset to AND, per axis.
     exit_start, exit_index : int64
         Which exit combinations each entry combination is run with (CSR).
-    table : float64, shape (exits, orders, 26)
+    table : float64, shape (exits, orders, 13)
         From `outcomes`.
     uniform : bool, shape (exits,)
         No order is refused under this exit combination, so the resolved rows are those of order 0.
@@ -512,7 +516,7 @@ def sweep(
     shared = np.empty(n_words * 64, dtype=np.int64)
     fills = np.zeros(group_sizes[0] + group_sizes[1] + 1, dtype=np.int64)
     stamp = np.full(group_sizes[0] + group_sizes[1] + 1, -1, dtype=np.int64)
-    nothing = np.zeros((table.shape[1], OUTCOME_FIELDS))
+    nothing = np.zeros((table.shape[1], TABLE_FIELDS))
     for k in range(len(entries)):
         count = 0
         for w in range(n_words):
@@ -540,7 +544,7 @@ def sweep(
                 row = chosen[i]
                 if bar[row] < free:
                     continue
-                o = table[e, order[row]]
+                k_order = order[row]
                 if limited:
                     full = False
                     for g in range(2):
@@ -553,7 +557,7 @@ def sweep(
                             full = full or fills[slot] >= caps[e, g]
                     if full:
                         continue
-                if o[STATUS] < 1.0:
+                if table[e, k_order, STATUS] < 1.0:
                     continue
                 if limited:
                     for g in range(2):
@@ -561,17 +565,17 @@ def sweep(
                         if caps[e, g] >= 0.0 and group >= 0:
                             fills[group + g * group_sizes[0]] += 1
                 trades += 1
-                sum_net += o[NET]
-                if o[NET] > 0.0:
+                sum_net += table[e, k_order, NET]
+                if table[e, k_order, NET] > 0.0:
                     wins += 1
-                    gains += o[WEIGHTED]
+                    gains += table[e, k_order, WEIGHTED]
                 else:
-                    losses -= o[WEIGHTED]
+                    losses -= table[e, k_order, WEIGHTED]
                 equity, peak, drawdown, s1, s2, sd, before, last_day = settle(
-                    equity, peak, drawdown, s1, s2, sd, before, last_day, o, side[row],
+                    equity, peak, drawdown, s1, s2, sd, before, last_day, table, e, k_order, side[row],
                     marks, day, day_end, costs,
                 )  # fmt: skip
-                free = o[EXIT_BAR] + cooldown[e]
+                free = table[e, k_order, EXIT_BAR] + cooldown[e]
             s1, s2, sd = close_books(equity, s1, s2, sd, before)
             sums = out[x]
             sums[TRADES] = trades
@@ -637,6 +641,7 @@ def replay(
     last_day = first_day - 1
     trades, wins, gains, losses, sum_net = 0, 0, 0.0, 0.0, 0.0
     sent = 0
+    table = out.reshape((1, out.shape[0], out.shape[1]))
     free = 0.0
     for i in range(kept):
         row = picked[i]
@@ -679,7 +684,7 @@ def replay(
         else:
             losses -= o[WEIGHTED]
         equity, peak, drawdown, s1, s2, sd, before, last_day = settle(
-            equity, peak, drawdown, s1, s2, sd, before, last_day, o, side[row], marks, day, day_end, costs
+            equity, peak, drawdown, s1, s2, sd, before, last_day, table, 0, trades - 1, side[row], marks, day, day_end, costs
         )
         free = o[EXIT_BAR] + exit_[12]
     s1, s2, sd = close_books(equity, s1, s2, sd, before)

@@ -7,6 +7,7 @@ combination is then an AND of bitsets and a walk over the rows that remain.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -106,7 +107,7 @@ def _grid_groups(
 ) -> Iterator[_Group]:
     values = combinations.values
     sizes = [len(v) for v in values.values()]
-    strides = dict(zip(values, np.cumprod([1, *sizes[:0:-1]])[::-1].tolist(), strict=True))
+    strides = {name: math.prod(sizes[i + 1 :]) for i, name in enumerate(values)}
 
     def table(names: tuple[str, ...]) -> tuple[list[tuple[int, ...]], NDArray[np.int64]]:
         index = list(product(*(range(len(values[n])) for n in names)))
@@ -258,7 +259,7 @@ def sweep(
         first = np.cumsum([0, *(len(axis) for axis in masks[:-1])])
         heads, order = _orders(rows)
         exits = bracket.vectors(group.exits)
-        table = np.empty((len(exits), len(heads), kernels.OUTCOME_FIELDS))
+        table = np.empty((len(exits), len(heads), kernels.TABLE_FIELDS))
         kernels.outcomes(
             rows.bar[heads], rows.side[heads], rows.levels[heads], rows.flat_by[heads], exits, vector,
             bars.open, bars.high, bars.low, bars.close, bars.tradable, table,

@@ -281,8 +281,8 @@ def _from_epochs(numbers: NDArray[Any]) -> NDArray[np.int64]:
         rule = "must be an epoch in s, ms, us or ns between the years 2000 and 2100"
         raise BarsError(row, "time", rule, int(values[row]))
     unit = fits.argmax(axis=0)
-    if (unit != unit[0]).any():
-        row, units = _first(unit != unit[0]), list(_UNITS)
+    if len(others := np.flatnonzero(unit != unit[0])):
+        row, units = int(others[0]), list(_UNITS)
         rule = f"must have the unit of row 0, which is {values[0]} {units[unit[0]]}"
         raise BarsError(row, "time", rule, f"{values[row]} {units[unit[row]]}")
     return _whole_ms(values, list(_UNITS)[unit[0]])

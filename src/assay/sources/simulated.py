@@ -54,7 +54,8 @@ class Texture:
         Exponents with which volume follows the daily rhythm, the GARCH deviation, the bar's own surprise in
         variance, and the size of the bar's realised move.
     volume_memory, volume_persistent, volume_noise : float
-        AR(1) coefficient and standard deviation of the slow part of log volume, and standard deviation of the fast part.
+        AR(1) coefficient and standard deviation of the slow part of log volume, standard deviation of its
+        fast part.
     volume_median : float
         Typical volume of a bar, in units of the base.
     """
@@ -73,8 +74,12 @@ class Texture:
     volume_median: float = 1000.0
 
 
-TRUE_PARAMETERS: dict[str, Value] = {"atr_multiplier_sl": 1.5, "risk_reward_ratio": 2.0}
-"""What the planted edge's parameters set apart from the defaults of LIQUIDITY_SWEEP."""
+TRUE_PARAMETERS: dict[str, Value] = {"atr_multiplier_sl": 3.0, "risk_reward_ratio": 4.0}
+"""What the true parameters set apart from the defaults of LIQUIDITY_SWEEP; they lie on its default grid.
+
+A stop so wide lets most trades live through the drift; one at 1.5 ATR leaves after half of it and cannot earn
+the costs back.
+"""
 
 _LARGEST_SURPRISE = 100.0  # of a bar's variance against what was expected of it
 _LARGEST_NEWS = 100.0  # a squared move, in variances, enters GARCH at most so large
@@ -222,7 +227,7 @@ class SimulatedMarket:
         return LiquiditySweep.parameters.complete({**TRUE_PARAMETERS, **self.true_parameters})
 
     @property
-    def bars(self) -> int:
+    def n_bars(self) -> int:
         """Stamps on the grid."""
         return int(self.days * DAY_MS // self.market.timeframe.ms)
 
@@ -238,7 +243,7 @@ class SimulatedMarket:
             "largest_news": _LARGEST_NEWS,
             "level": _LEVEL,
             "strategy": LiquiditySweep.name,
-            "bars": self.bars,
+            "n_bars": self.n_bars,
         }
         return asdict(self) | {"symbol": self.market.symbol, "true_parameters": self.truth} | fixed
 
@@ -252,13 +257,15 @@ def _check(spec: SimulatedMarket) -> None:
         ("edge_r", spec.edge_r, -5 <= spec.edge_r <= 5, "must lie in [-5, 5] risks"),
         ("volatility_pct", spec.volatility_pct, 0 < spec.volatility_pct <= 10, "must lie in (0, 10] percent"),
         ("round_trip", spec.round_trip, 0 <= spec.round_trip < 0.5, "must be a fraction in [0, 0.5)"),
-        ("dirty", spec.dirty, not (spec.dirty and spec.edge_r), "has no edge: set edge_r to 0"),
+        ("dirty", spec.dirty, not (spec.dirty and spec.edge_r), "a dirty market has no edge: set edge_r to 0"),
+        ("days", spec.days, not spec.dirty or spec.n_bars >= 300, "a dirty market needs at least 300 bars"),
         ("timeframe", spec.timeframe, Timeframe.parse(spec.timeframe).ms <= DAY_MS, "must be at most 1d"),
         ("news + memory", t.news + t.memory, t.news >= 0 <= t.memory and t.news + t.memory < 1, "must be below 1"),
         ("tail", t.tail, t.tail > 2, "must exceed 2 degrees of freedom"),
         ("volume_memory", t.volume_memory, 0 <= t.volume_memory < 1, "must lie in [0, 1)"),
-        ("dirt", d, min(d.zero_volume, d.flat_traded, d.absent) >= 0 and d.bad_tick > 0, "must not be negative"),
-        ("dirt", d, d.zero_volume + d.flat_traded < 1 > d.absent, "must leave some bars"),
+        ("dirt", d, min(d.zero_volume, d.flat_traded, d.absent, d.hole_bars) >= 0, "must not be negative"),
+        ("dirt", d, d.zero_volume + d.flat_traded < 0.8 and d.absent < 0.8, "must leave most bars"),
+        ("dirt", d, d.hole_bars <= 100 and d.bad_tick > 0, "hole_bars up to 100, bad_tick above 0"),
     )
     for name, value, holds, rule in rules:
         if not holds:
@@ -320,7 +327,7 @@ class _Base:
 
 
 def _base(spec: SimulatedMarket) -> _Base:
-    n, t = spec.bars, spec.texture
+    n, t = spec.n_bars, spec.texture
     time = _start_ms(spec) + spec.market.timeframe.ms * np.arange(n, dtype=np.int64)
     normal = _generator(spec, 0).standard_normal((n, STEPS))
     surprise = np.minimum((t.tail - 2.0) / _generator(spec, 1).chisquare(t.tail, n), _LARGEST_SURPRISE)
@@ -365,7 +372,7 @@ def true_signals(spec: SimulatedMarket, bars: Bars) -> Setups:
     Parameters
     ----------
     bars : Bars
-        A market, or part of one with `_HISTORY_BARS` before the signals asked for.
+        A market, or a part of one that begins long before the signals asked for.
     """
     strategy, values = LiquiditySweep(), spec.truth
     span = Span(0, len(bars), strategy.warmup(values))
@@ -392,8 +399,8 @@ def _next_signal(canvas: _Canvas, first: int, stop: int) -> tuple[int, int, floa
 def _plant(canvas: _Canvas) -> list[tuple[int, int, float]]:
     """Lay drifts from left to right; return (bar, side, log drift) of each.
 
-    A signal is looked for on the path as planted so far and never changes what came before it, so every
-    planted signal is a signal of the final path.
+    A signal is looked for on the path as planted so far, and its drift never changes what came before it:
+    every planted signal is a signal of the final path.
     """
     spec, n = canvas.spec, len(canvas.base.time)
     multiple = float(spec.truth["atr_multiplier_sl"])
@@ -427,12 +434,12 @@ def _dirty_bars(spec: SimulatedMarket, base: _Base) -> Bars:
     volume = np.where(silent, 0.0, np.where(still, 0.1 * base.volume, base.volume))
     canvas = _Canvas(spec, replace(base, path=path, volume=volume))
     canvas.build(0, n)
-    bad = int(np.flatnonzero(~(silent | still))[-1] if n < 3 else _first_after(~(silent | still), n // 3))
+    bad = n // 3 + int(np.argmax(~(silent | still)[n // 3 :]))
     canvas.close[bad] *= dirt.bad_tick
     canvas.high[bad] = max(canvas.high[bad], canvas.close[bad])
     canvas.low[bad] = min(canvas.low[bad], canvas.close[bad])
     kept = draw[:, 1] >= dirt.absent
-    kept[n // 2 : n // 2 + min(dirt.hole_bars, n // 10)] = False
+    kept[n // 2 : n // 2 + dirt.hole_bars] = False
     kept[[0, bad, n - 1]] = True
     columns = (canvas.open, canvas.high, canvas.low, canvas.close, volume)
     return Bars.from_columns(spec.market, base.time[kept], *(c[kept] for c in columns))

@@ -112,6 +112,8 @@ class Strategy(ABC):
                     f"{name!r} is not a parameter",
                     hint=near_name(name, known),
                 )
+        if shared := set(self.threshold_names) & set(self.bracket.parameters):
+            raise StrategyError(f"{self.name} bracket", "may not read a parameter that a rule reads", sorted(shared))
         for p in self.parameters:
             p.check(p.default)
             for value in p.grid:

@@ -44,11 +44,19 @@ def _is_swing(s, side, edge, absent):
 
 
 @compiled
-def _cluster(prices, count, distance, levels, touches):
-    """Join sorted prices while |x - mean| <= distance |mean|, mean before joining; return how many levels."""
+def _cluster(prices, count, distance, side, before, extreme, levels, touches):
+    """Join sorted prices while |x - mean| <= distance |mean|, mean before joining; return how many levels.
+
+    Only levels that may lie between `extreme` and `before` are made. Prices further apart than twice the
+    distance never join, so the chain may start at such a gap and gives the same levels.
+    """
     made = 0
     i = 0
-    while i < count:
+    while i < count - 1 and side * (extreme - prices[i]) >= 0.0:
+        i += 1
+    while i > 0 and abs(prices[i] - prices[i - 1]) <= 2.0 * distance * abs(prices[i - 1]) + 1e-12 * prices[i]:
+        i -= 1
+    while i < count and side * (before - prices[i]) > 0.0:
         total, members, mean, same = prices[i], 1, prices[i], True
         i += 1
         while i < count and abs(prices[i] - mean) <= distance * abs(mean):
@@ -142,7 +150,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
         # a level lies between its lowest and highest member: none can be pierced outside of these
         if side * (before - window[0]) <= 0.0 or side * (window[held - 1] - extreme) <= 0.0:
             continue
-        count = _cluster(window, held, distance, levels, touches)
+        count = _cluster(window, held, distance, side, before, extreme, levels, touches)
         for c in range(count):
             level = levels[c]
             if not (side * (before - level) > 0.0 and side * (level - extreme) > 0.0):
@@ -271,8 +279,8 @@ class LiquiditySweep(Strategy):
             bars.open, bars.high, bars.low, bars.close, bars.absent, bars.valid, unit, ratio, side,
             int(shape["key_level_lookback"]), float(shape["min_distance_from_level"]),
         )  # fmt: skip
-        t, p, pierce, delay, volume, touches, body, level, near = found.T
-        order = np.lexsort((-side * level, p, near, -touches, t))
+        t, _, pierce, delay, volume, touches, body, _, near = found.T
+        order = np.lexsort((near, -touches, t))
         signal = t[order].astype(np.int64)
         return Setups.build(
             bar=signal,

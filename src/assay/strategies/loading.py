@@ -16,7 +16,7 @@ from assay.errors import AssayError, StrategyError, near_name
 from assay.strategies import Strategy, find_strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
 MODULE_PREFIX = "assay_user_strategy_"
@@ -52,13 +52,17 @@ def _from_file(path: Path, name: str) -> Strategy:
         if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module.__name__
     }
     if not name:
-        raise StrategyError("strategy", f"must name its class, {path}:Class", str(path), near_name("", found))
+        raise StrategyError("strategy", f"must name its class, {path}:Class", str(path), _known(found, name))
     value = getattr(module, name, None)
     if value is None:
-        raise StrategyError(str(path), "has no such class", name, near_name(name, found) if found else "")
+        raise StrategyError(str(path), "has no such class", name, _known(found, name))
     if not (isinstance(value, type) and issubclass(value, Strategy)):
         raise StrategyError(f"{path}:{name}", "must be a subclass of assay's Strategy")
     return _made(value, f"{path}:{name}")
+
+
+def _known(found: Mapping[str, object], name: str) -> str:
+    return near_name(name, found) if found else "The file defines no Strategy"
 
 
 def _made(kind: type[Strategy], where: str) -> Strategy:

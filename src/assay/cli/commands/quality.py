@@ -46,7 +46,8 @@ def describe(file: Path, bars: "Bars") -> dict[str, Any]:
 
 def verdict(report: dict[str, Any]) -> str:
     """Return what the quality gate of training says."""
-    share = f"{report['valid_pct']:.1f} % of the expected bars are valid, training needs {report['required_valid_pct']:.0f} %"
+    valid, required = report["valid_pct"], report["required_valid_pct"]
+    share = f"{valid:.1f} % of the expected bars are valid, training needs {required:.0f} %"
     return (
         f"Training would accept these bars: {share}."
         if report["passes"]

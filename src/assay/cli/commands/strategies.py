@@ -133,7 +133,9 @@ def _compare(rule: "Rule") -> str:
 
 def rule_in_words(rule: "AnyRule") -> list[str]:
     """Return a rule as lines such as ``pierce >= pierce_depth``."""
-    if not hasattr(rule, "conditions"):
+    from assay.engine import Rule  # noqa: PLC0415  (commands import when they run)
+
+    if isinstance(rule, Rule):
         return [_compare(rule)]
     head = f"the weights of the met conditions reach {rule.threshold}:"
     return [head, *(f"  {weight / 100:.2f} for {_compare(condition)}" for weight, condition in rule.conditions)]

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.engine import Combinations
+from assay.search import best, penalised, refused, run_search
+from assay.search.search import HISTOGRAM_BINS
+
+MEASURES = st.one_of(
+    st.floats(-20, 20), st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e300, 0.0, -0.0])
+)
+POINTS = st.lists(st.tuples(MEASURES, st.integers(0, 60)), min_size=1, max_size=30)
+
+
+def one(measure: float, trades: float) -> float:
+    return float(penalised(np.array([measure]), np.array([trades]))[0])
+
+
+@pytest.mark.parametrize(
+    ("measure", "trades", "expected"),
+    [
+        (3.0, 0, -5.0),
+        (3.0, 9, -5.0),
+        (3.0, 10, -5.0),  # w = 0
+        (3.0, 15, 0.25 * 3.0 - 0.75 * 5.0),
+        (3.0, 20, -1.0),  # w = 1/2
+        (8.0, 20, 1.5),
+        (3.0, 29, 0.95 * 3.0 - 0.05 * 5.0),
+        (3.0, 30, 3.0),
+        (3.0, 5000, 3.0),
+        (-7.0, 30, -7.0),
+        (math.nan, 100, -5.0),
+        (math.nan, 0, -5.0),
+        (math.inf, 100, 1e6),
+        (-math.inf, 100, -1e6),
+    ],
+)
+def test_the_formula_by_hand(measure: float, trades: int, expected: float) -> None:
+    assert one(measure, trades) == pytest.approx(expected, abs=1e-12)
+
+
+@given(POINTS)
+def test_scores_are_finite_and_agree_with_a_loop(points: list[tuple[float, int]]) -> None:
+    measure = np.array([m for m, _ in points])
+    trades = np.array([float(n) for _, n in points])
+    score = penalised(measure, trades)
+    out = refused(measure, trades)
+    assert np.isfinite(score).all()
+    winner: int | None = None
+    for i, (m, n) in enumerate(points):
+        assert bool(out[i]) == (n < 10 or math.isnan(m))
+        if not out[i]:
+            w = min(1.0, (n - 10) / 20)
+            expected = w * max(min(m, 1e6), -1e6) + (1 - w) * -5.0
+            assert score[i] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+            if score[i] > 0 and (winner is None or score[i] > score[winner]):
+                winner = i
+    assert best(score, out) == winner
+
+
+@given(st.floats(-5, 20), st.integers(10, 100))
+def test_more_trades_never_lower_a_score_above_the_refusal(measure: float, trades: int) -> None:
+    assert one(measure, trades + 1) >= one(measure, trades) - 1e-12
+
+
+def test_ties_go_to_the_lowest_index() -> None:
+    assert best(np.array([1.0, 2.0, 2.0, 2.0]), np.zeros(4, dtype=np.bool_)) == 1
+
+
+def test_a_refused_point_never_wins() -> None:
+    score = np.array([9.0, 2.0, 9.0])
+    assert best(score, np.array([True, False, True])) == 1
+    assert best(score, np.array([True, True, True])) is None
+
+
+@pytest.mark.parametrize("score", [[-1.0, -3.0], [0.0, -0.0], [-5.0], []])
+def test_without_a_positive_point_there_is_no_candidate(score: list[float]) -> None:
+    assert best(np.array(score), np.zeros(len(score), dtype=np.bool_)) is None
+
+
+def test_a_search_keeps_the_peak() -> None:
+    combinations = Combinations({"a": (1, 2), "b": (10.0, 20.0, 30.0)})
+    measure = np.array([9.0, 1.0, math.nan, 2.5, 2.5, -1.0])
+    trades = np.array([9.0, 40.0, 99.0, 30.0, 30.0, 30.0])
+    found = run_search(combinations, lambda _: (measure, trades))
+    assert found.best == {"a": 2, "b": 10.0}
+    assert (found.score, found.measure, found.trades, found.combinations) == (2.5, 2.5, 30, 6)
+    assert found.scores.tolist() == [-5.0, 1.0, -5.0, 2.5, 2.5, -1.0]
+    record = found.distribution()
+    counts, edges = record["counts"], record["edges"]
+    assert isinstance(counts, list)
+    assert isinstance(edges, list)
+    assert (sum(counts), len(counts), len(edges)) == (6, HISTOGRAM_BINS, HISTOGRAM_BINS + 1)
+    assert record["quantiles"] == {
+        "min": -5.0, "q25": -4.0, "median": 0.0, "q75": 2.125, "q95": 2.5, "max": 2.5
+    }  # fmt: skip
+
+
+def test_a_search_without_a_candidate_shows_its_best_point() -> None:
+    combinations = Combinations({"a": (1, 2, 3)})
+    found = run_search(combinations, lambda _: (np.array([-2.0, -1.0, 50.0]), np.array([30.0, 30.0, 3.0])))
+    assert found.best is None
+    assert (found.score, found.measure, found.trades) == (-1.0, -1.0, 30)

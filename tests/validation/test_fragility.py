@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import starmap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from validation.toys import Spike, grid_of, market, trial_of
+
+from assay.engine import Costs, Money, measure, replay
+from assay.search import Space
+from assay.validation import Fragility, SplitPlan, Splits, WalkForward, fragility, make_splits, walk_forward
+from assay.validation.walkforward import schedule, stitched
+
+if TYPE_CHECKING:
+    from assay.market import Bars
+
+MONEY = Money(Costs(fee=0.0005, slippage=0.0002))
+SPACE = Space(tuple(Spike().default_grid.items()))
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return market(21, 100, edge=0.012)
+
+
+@pytest.fixture(scope="module")
+def splits(bars: Bars) -> Splits:
+    return make_splits(SplitPlan(train_days=30, test_days=15, holdout=0.0), 40, len(bars), 24.0, 6)
+
+
+@pytest.fixture(scope="module")
+def walk(bars: Bars, splits: Splits) -> WalkForward:
+    return walk_forward(trial_of(money=MONEY), bars, grid_of(Spike()), splits)
+
+
+@pytest.fixture(scope="module")
+def table(bars: Bars, splits: Splits, walk: WalkForward) -> dict[str, Fragility]:
+    return {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, SPACE)}
+
+
+def test_what_is_asked(table: dict[str, Fragility]) -> None:
+    assert {name: f.gate for name, f in table.items()} == {
+        "costs x 1.5": True,
+        "entry one bar late": True,
+        "median neighbour": True,
+        "ambiguous trades dropped": True,
+        "costs x 2": False,
+        "best 5 % of trades removed": False,
+    }
+
+
+@pytest.mark.parametrize(("name", "factor"), [("costs x 1.5", 1.5), ("costs x 2", 2.0)])
+def test_costs_are_those_of_a_fresh_run(
+    table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward, name: str, factor: float
+) -> None:
+    money = Money(Costs(fee=0.0005 * factor, slippage=0.0002 * factor))
+    trial = trial_of(money=money)
+    signals = schedule(trial, bars, splits.windows, [w.parameters for w in walk.windows])
+    fresh = stitched(bars, signals, trial, splits)
+    assert table[name].net_profit_pct == pytest.approx(measure(fresh, bars)["net_profit_pct"], rel=1e-12)
+    assert table[name].net_profit_pct < walk.measures["net_profit_pct"]
+
+
+def test_a_late_entry_is_a_replay_one_bar_late(
+    table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward
+) -> None:
+    trial = trial_of(money=MONEY)
+    span = trial.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
+    late = replay(bars, walk.signals, MONEY, span, entry_delay=1)
+    assert (late.trades.entry_bar == late.trades.signal_bar + 2).all()
+    assert table["entry one bar late"].net_profit_pct == pytest.approx(
+        100 * (np.prod(1 + late.trades.size * late.trades.net_return) - 1), rel=1e-12
+    )
+
+
+def test_the_median_neighbour_by_brute_force(
+    table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward
+) -> None:
+    trial = trial_of(money=MONEY)
+    grid = Spike().default_grid
+    profits = []
+    for name in ("memory", "volume", "target", "hold"):
+        for direction in (-1, 1):
+            chosen = []
+            moved = False
+            for w in walk.windows:
+                assert w.parameters is not None
+                values = dict(w.parameters)
+                at = grid[name].index(values[name]) + direction
+                if 0 <= at < len(grid[name]):
+                    values[name] = grid[name][at]
+                    moved = True
+                chosen.append(values)
+            if moved:
+                signals = schedule(trial, bars, splits.windows, list(chosen))
+                profits.append(measure(stitched(bars, signals, trial, splits), bars)["net_profit_pct"])
+    assert len(profits) > 3
+    assert table["median neighbour"].net_profit_pct == pytest.approx(float(np.median(profits)), rel=1e-12)
+
+
+def test_trades_that_are_left_out(table: dict[str, Fragility], walk: WalkForward) -> None:
+    trades = walk.run.trades
+    factors = list(starmap(lambda s, r: 1 + s * r, zip(trades.size.tolist(), trades.net_return.tolist(), strict=True)))
+    clear = [f for f, a in zip(factors, trades.ambiguous.tolist(), strict=True) if not a]
+    assert table["ambiguous trades dropped"].net_profit_pct == pytest.approx(100 * (math.prod(clear) - 1))
+    drop = -(-len(factors) // 20)  # 5 %, rounded up
+    assert drop >= 2
+    rest = sorted(factors)[:-drop]
+    assert table["best 5 % of trades removed"].net_profit_pct == pytest.approx(100 * (math.prod(rest) - 1))
+
+
+def test_ambiguous_trades_are_dropped(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+    marked = walk.run.trades.ambiguous.copy()
+    marked[::3] = True
+    trades = replace(walk.run.trades, ambiguous=marked)
+    other = replace(walk, run=replace(walk.run, trades=trades))
+    found = {f.name: f for f in fragility(trial_of(money=MONEY), bars, other, splits, SPACE)}
+    kept = (1 + trades.size * trades.net_return)[~marked]
+    assert found["ambiguous trades dropped"].net_profit_pct == pytest.approx(100 * (float(np.prod(kept)) - 1))
+
+
+@pytest.mark.parametrize(("profit", "holds"), [(1e-9, True), (0.0, False), (-1.0, False), (math.nan, False)])
+def test_only_a_profit_holds(profit: float, holds: bool) -> None:
+    assert Fragility("x", profit, gate=True).holds is holds
+
+
+def test_without_neighbours_the_answer_is_unknown(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+    lone = Space(tuple((n, (v,)) for n, v in Spike.parameters.defaults.items()))
+    found = {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, lone)}
+    assert math.isnan(found["median neighbour"].net_profit_pct)
+    assert not found["median neighbour"].holds

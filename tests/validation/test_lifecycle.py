@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from assay.validation import Facts, decide, deserves_holdout
+from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES, confidence
+
+GOOD = Facts(
+    has_candidate=True,
+    net_profit_pct=20.0,
+    sharpe=2.0,
+    trades=150.0,
+    fill_rate=0.99,
+    p_value=0.01,
+    stopped_by_budget=False,
+    data_override=False,
+    fragile=(),
+    fragility_known=True,
+    adverse_selection=0.1,
+    win_rate=0.55,
+    stability=0.7,
+    permutations_run=199,
+    combinations=100,
+)
+NAN = math.nan
+
+
+def stage(holdout: float = 1.0, **changes: Any) -> str:
+    return decide(replace(GOOD, **changes), holdout).stage
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"has_candidate": False},
+        {"net_profit_pct": 0.0},
+        {"net_profit_pct": -1e-9},
+        {"net_profit_pct": NAN},
+        {"sharpe": 0.4999999},
+        {"sharpe": NAN},
+        {"fill_rate": 0.6999999},
+        {"fill_rate": NAN},
+        {"p_value": 0.0500001},
+        {"p_value": NAN},
+        {"stopped_by_budget": True},
+        {"data_override": True},
+        {"data_override": True, "trades": 5.0},
+    ],
+)
+def test_paper(changes: dict[str, Any]) -> None:
+    assert stage(**changes) == "PAPER"
+    assert not deserves_holdout(replace(GOOD, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"p_value": 0.05, "sharpe": 0.5, "fill_rate": 0.7, "net_profit_pct": 1e-9}, "VALIDATION"),
+        ({"trades": 29.0}, "DISCOVERY"),
+        ({"trades": 0.0}, "DISCOVERY"),
+        ({"trades": NAN}, "DISCOVERY"),
+        ({"trades": 30.0}, "VALIDATION"),
+        ({"trades": 100.0}, "VALIDATION"),
+        ({"trades": 101.0}, "MATURE"),
+        ({"sharpe": 1.5}, "VALIDATION"),
+        ({"sharpe": 1.5000001}, "MATURE"),
+        ({"p_value": 0.025}, "MATURE"),
+        ({"p_value": 0.0250001}, "VALIDATION"),
+        ({"fragile": ("costs x 1.5",)}, "VALIDATION"),
+        ({"fragility_known": False}, "VALIDATION"),
+        ({"adverse_selection": 0.3}, "VALIDATION"),
+        ({"adverse_selection": 0.2999999}, "MATURE"),
+        ({"adverse_selection": NAN}, "VALIDATION"),
+        ({"holdout": 0.0}, "VALIDATION"),
+        ({"holdout": -0.1}, "VALIDATION"),
+        ({"holdout": NAN}, "VALIDATION"),
+        ({"holdout": 1e-9}, "MATURE"),
+        ({}, "MATURE"),
+        ({"stability": NAN}, "MATURE"),
+    ],
+)
+def test_the_rows_above_paper(changes: dict[str, Any], expected: str) -> None:
+    assert stage(**changes) == expected
+
+
+def test_the_first_row_that_applies() -> None:
+    # few trades and no profit: PAPER, not DISCOVERY; everything of MATURE but 29 trades: DISCOVERY
+    assert stage(trades=5.0, net_profit_pct=-1.0) == "PAPER"
+    assert stage(trades=29.0, sharpe=9.0, p_value=0.001) == "DISCOVERY"
+
+
+def test_money_by_stage() -> None:
+    table = {"PAPER": (0, 0), "DISCOVERY": (0.25, 2), "VALIDATION": (0.5, 5), "MATURE": (1.0, 10), "DECAY": (0, 3)}
+    assert tuple(table) == STAGES
+    assert {s: (SIZE_FACTOR[s], MAX_ALLOCATION_PCT[s]) for s in STAGES} == table
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"trades": 100.0}, {"sharpe": 1.5}, {"p_value": 0.03}, {"fragile": ("x",)}, {"adverse_selection": 0.5}],
+)
+def test_the_door_opens_only_when_all_else_holds(changes: dict[str, Any]) -> None:
+    assert deserves_holdout(GOOD)
+    assert not deserves_holdout(replace(GOOD, **changes))
+    verdict = decide(replace(GOOD, **changes))
+    assert not any("holdout" in gate.name for gate in (*verdict.passed, *verdict.failed))
+
+
+@pytest.mark.parametrize(
+    ("trades", "sharpe", "win_rate", "stability", "expected"),
+    [
+        (0, 0.0, 0.0, 0.0, 0.0),
+        (200, 3.0, 1.0, 1.0, 1.0),
+        (900, 12.0, 1.0, 1.0, 1.0),  # both capped
+        (100, 1.5, 0.5, 0.5, 0.5),
+        (50, -4.0, 0.4, 0.25, 0.075 + 0.0 + 0.08 + 0.05),
+    ],
+)
+def test_confidence(trades: float, sharpe: float, win_rate: float, stability: float, expected: float) -> None:
+    assert confidence(trades, sharpe, win_rate, stability) == pytest.approx(expected, abs=1e-15)
+
+
+def test_confidence_is_unknown_when_a_part_is() -> None:
+    assert math.isnan(confidence(10, NAN, 0.5, 0.5))
+    assert math.isnan(confidence(10, 1.0, NAN, 0.5))
+    assert math.isnan(decide(replace(GOOD, stability=NAN), 1.0).confidence)
+
+
+def test_why_not_promoted_names_gate_margin_and_step() -> None:
+    assert decide(GOOD, 1.0).why_not_promoted == ""
+    low = decide(replace(GOOD, sharpe=0.3))
+    assert [g.name for g in low.failed] == ["out-of-sample Sharpe of at least 0.5"]
+    assert low.failed[0].margin == pytest.approx(-0.2)
+    assert "out-of-sample Sharpe of at least 0.5: 0.3 (margin -0.2)" in low.why_not_promoted
+    assert low.why_not_promoted.endswith("Try a longer history: three years find most of the edges that one year misses.")
+    few = decide(replace(GOOD, trades=12.0))
+    assert "at least 30 out-of-sample trades: 12 (margin -18). Use a longer history." in few.why_not_promoted
+    sealed = decide(GOOD, -0.25)
+    assert "holdout Sharpe above 0: -0.25" in sealed.why_not_promoted
+
+
+def test_the_next_step_fits_the_cause() -> None:
+    assert "--evidence" in decide(replace(GOOD, p_value=NAN, permutations_run=0)).why_not_promoted
+    assert "unknown" in decide(replace(GOOD, p_value=NAN, permutations_run=0)).why_not_promoted
+    stopped = decide(replace(GOOD, p_value=0.01, stopped_by_budget=True, permutations_run=50))
+    assert stopped.stage == "PAPER"
+    assert "time budget" in stopped.why_not_promoted
+    unlucky = decide(replace(GOOD, p_value=0.2))
+    assert "fewer than 100 combinations" in unlucky.why_not_promoted
+    assert "fewer than" not in decide(replace(GOOD, p_value=0.2, combinations=1)).why_not_promoted
+    costly = decide(replace(GOOD, sharpe=0.1, round_trip_share=0.4))
+    assert "Costs are 40 % of the median stop distance" in costly.why_not_promoted
+    fragile = decide(replace(GOOD, fragile=("costs x 1.5", "entry one bar late")))
+    assert "costs x 1.5, entry one bar late" in fragile.why_not_promoted
+
+
+def test_the_first_failed_gate_speaks_and_all_are_listed() -> None:
+    bad = decide(replace(GOOD, data_override=True, has_candidate=False, net_profit_pct=NAN, p_value=0.5))
+    assert [g.name.split()[0] for g in bad.failed] == ["bars", "a", "out-of-sample", "permutation"]
+    assert bad.why_not_promoted.startswith("bars accepted without override")
+    assert len(bad.passed) + len(bad.failed) == 6
