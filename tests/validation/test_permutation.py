@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,8 +81,6 @@ def test_a_budget_that_ends_it_blocks_promotion() -> None:
     assert (test.done, test.stopped_by_budget, test.stopped_early) == (40, True, False)
     assert test.p_value == pytest.approx(2 / 41)
     assert seen[:3] == [(1, 0), (2, 1), (3, 1)]
-    from dataclasses import replace  # noqa: PLC0415
-
     facts = replace(GOOD, p_value=test.p_value, stopped_by_budget=test.stopped_by_budget)
     assert test.p_value < 0.05
     assert decide(facts, 1.0).stage == "PAPER"

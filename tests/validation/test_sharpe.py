@@ -39,8 +39,11 @@ def test_the_kurtosis_is_plain() -> None:
     r += np.linspace(-0.004, 0.004, 60)
     assert probabilistic_sharpe_of(r) == pytest.approx(0.9752200802, abs=5e-11)
     sharpe, skewness, kurtosis = moments(r)
-    # the mistake, (g4 - 3)/4 in place of (g4 - 1)/4, would say .9766
-    assert probabilistic_sharpe(sharpe, 60, skewness, kurtosis - 2.0) == pytest.approx(0.9766, abs=5e-5)
+    # the mistake: a library's default, which is the corrected excess (normal = 0), in the same formula
+    n, excess = 60, kurtosis - 3.0
+    corrected = skewness * math.sqrt(n * (n - 1)) / (n - 2)
+    fisher = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * excess + 6)
+    assert probabilistic_sharpe(sharpe, n, corrected, fisher) == pytest.approx(0.9766, abs=5e-5)
 
 
 def test_a_benchmark_at_the_sharpe_itself_is_a_coin() -> None:

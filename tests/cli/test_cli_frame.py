@@ -1,0 +1,181 @@
+"""Help, shared options, exit codes and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import assay.strategies
+import pytest
+from assay.cli.main import COMMANDS, main
+from assay.errors import QualityError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Assay
+
+HEAVY = ("numba", "numpy", "pandas", "pyarrow", "pydantic", "rich.console", "rich.table", "platformdirs")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from assay.cli.main import COMMANDS, main\n"
+        "codes = [main([]), main(['--help']), *(main([c, '--help']) for c in COMMANDS)]\n"
+        "import json; sys.stderr.write(json.dumps([codes, list(sys.modules)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    codes, modules = json.loads(done.stderr)
+    assert codes == [2, 0, *[0] * len(COMMANDS)]
+    assert not set(HEAVY) & set(modules)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_shared_options_and_explains_all_its_options(assay: Assay, command: str) -> None:
+    ran = assay(command, "--help")
+    assert ran.code == 0
+    lines = [line.split() for line in ran.out.splitlines()]
+    options = [words for words in lines if words and words[0].startswith("--")]
+    assert {"--json", "--quiet", "--home"} <= {words[0] for words in options}
+    assert all(len(words) > 2 for words in options)
+
+
+def test_version(assay: Assay) -> None:
+    assert assay("--version").out.startswith("assay 0.")
+    assert list(assay("--json", "--version").document) == ["version"]
+
+
+def test_shared_options_stand_before_or_after_the_command(assay: Assay) -> None:
+    assert assay("--json", "strategies").document == assay("strategies", "--json").document
+
+
+def test_home_is_set_for_the_command_alone(
+    assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setitem(COMMANDS, "look", lambda output: seen.append((output.quiet, os.environ["ASSAY_HOME"])))
+    monkeypatch.setenv("ASSAY_HOME", "before")
+    assert assay("--home", tmp_path / "a", "--quiet", "look").code == 0
+    assert assay("look", "--home", tmp_path / "b").code == 0
+    assert assay("look").code == 0
+    assert seen == [(True, str(tmp_path / "a")), (False, str(tmp_path / "b")), (False, "before")]
+    (tmp_path / "file").touch()
+    ran = assay("look", "--home", tmp_path / "file")
+    assert (ran.code, "--home: must be a folder" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "words"),
+    [
+        (["backtest"], "--file", "Missing option"),
+        (["backtest", "--fil", "x"], "--fil", "--file"),
+        (["backtset"], None, "backtset"),
+        (["backtest", "--file", "x", "--days", "many"], "--days", "many"),
+        (["quality"], None, "FILE"),
+    ],
+)
+def test_usage_errors_are_one_sentence(assay: Assay, arguments: list[str], field: str | None, words: str) -> None:
+    plain, ran = assay(*arguments), assay(*arguments, "--json")
+    assert (plain.code, plain.out) == (2, "")
+    assert plain.err.startswith("assay: ")
+    assert plain.err.count("\n") == 1
+    assert words in plain.err
+    assert "--help" in plain.err
+    error = ran.document["error"]
+    assert list(error) == ["type", "field", "rule", "value", "message"]
+    assert error["type"] == "UsageError"
+    assert ran.err == f"assay: {error['message']}\n"
+    if field is not None:
+        assert error["field"] == field
+
+
+def fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "fail", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "kind", "words"),
+    [
+        (QualityError(42.0, 70.0, "BTC/USDT 5m"), 3, "QualityError", "42.0 %"),
+        (KeyboardInterrupt(), 130, "Interrupted", "no file was left half-written"),
+        (OSError(28, "No space left on device", "big.csv"), 1, "OSError", "big.csv: No space left on device"),
+        (PermissionError(13, "Permission denied", "locked"), 1, "PermissionError", "locked: Permission denied"),
+        (MemoryError(), 1, "MemoryError", "not enough memory"),
+        (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError", "ASSAY_DEBUG=1"),
+    ],
+)
+def test_errors_have_their_exit_codes(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, kind: str, words: str
+) -> None:
+    fails_with(error, monkeypatch)
+    ran = assay("fail", "--json")
+    assert ran.code == code
+    assert ran.document["error"]["type"] == kind
+    assert words in ran.document["error"]["message"]
+    assert ran.err == f"assay: {ran.document['error']['message']}\n"
+
+
+def test_a_bug_shows_its_traceback_only_when_asked(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails_with(ZeroDivisionError(), monkeypatch)
+    monkeypatch.delenv("ASSAY_DEBUG", raising=False)
+    assert "Traceback" not in assay("fail").err
+    monkeypatch.setenv("ASSAY_DEBUG", "1")
+    assert "Traceback" in assay("fail").err
+
+
+def test_an_interrupted_backtest_writes_nothing(
+    assay: Assay, market_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(assay_strategies, "backtest", interrupted)
+    ran = assay("backtest", "--file", market_file, "--trades", tmp_path / "t.csv")
+    assert (ran.code, ran.out, list(tmp_path.iterdir())) == (130, "", [])
+
+
+assay_strategies = assay.strategies
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C in another way")
+def test_ctrl_c_ends_a_process_with_130_and_no_file(market_file: Path, rising: Path, tmp_path: Path) -> None:
+    marker, out = tmp_path / "begun", tmp_path / "out.csv"
+    slow = f"import pathlib, time; pathlib.Path({str(marker)!r}).touch(); time.sleep(60)"
+    rising.write_text(rising.read_text().replace("        unit = atr(bars)\n", f"        {slow}\n"))
+    command = ["sweep", "--file", market_file, "--strategy", f"{rising}:Rising", "--out", out]
+    process = subprocess.Popen([sys.executable, "-m", "assay", *map(str, command)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not marker.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "assay: interrupted; no file was left half-written"
+    assert "Traceback" not in err
+    assert not out.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way")
+def test_a_reader_that_leaves_hears_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "assay", "strategies", "--json"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_main_reads_the_arguments_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["assay", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("assay ")
