@@ -9,8 +9,8 @@ import pytest
 
 from assay.errors import InputError, ParameterError, near_name
 from assay.parameters import Parameter, Parameters
-from assay.strategies import STRATEGIES, LiquiditySweep
-from assay.strategies.liquidity_sweep import BENCHMARK_GRID
+from assay.strategies import STRATEGIES
+from assay.strategies.liquidity_sweep import BENCHMARK_GRID, LiquiditySweep
 
 DEPTH = Parameter(name="depth", default=0.5, low=0.1, high=1.0, hard_low=0.0, hard_high=5.0, doc="Depth.")
 COUNT = Parameter(name="count", default=3, low=1, high=9, step=1, doc="Count.")
@@ -86,7 +86,7 @@ def test_aliases_lead_to_the_declared_name() -> None:
 
 
 def test_a_name_given_twice_under_an_alias_is_refused() -> None:
-    with pytest.raises(ParameterError, match="given twice .also as 'depth'"):
+    with pytest.raises(ParameterError, match=r"given twice \(also as 'depth'\)"):
         some().complete({"depth": 1.0, "deepness": 2.0})
 
 

@@ -29,11 +29,10 @@ def test_an_exception_arrives_in_its_turn(threads: int) -> None:
             raise ZeroDivisionError(i)
         return i
 
-    seen = []
+    results = ordered_map(work, range(100), threads)
+    assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(ZeroDivisionError, match="4"):
-        for value in ordered_map(work, range(100), threads):
-            seen.append(value)  # noqa: PERF402  (what came before the error is the point)
-    assert seen == [0, 1, 2, 3]
+        next(results)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

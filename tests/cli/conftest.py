@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+
 from assay.cli.main import main
 from assay.sources import write_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
 from assay.cli import options
 from assay.errors import AssayError, InputError
 from assay.market import Bars, Market, Timeframe
@@ -44,9 +45,7 @@ def hourly() -> Bars:
         (2, None, "2024-01-05", (42, 90)),
     ],
 )
-def test_spans(
-    hourly: Bars, days: float | None, from_: str | None, to: str | None, span: tuple[int, int]
-) -> None:
+def test_spans(hourly: Bars, days: float | None, from_: str | None, to: str | None, span: tuple[int, int]) -> None:
     assert options.select_span(hourly, days, from_, to) == span
 
 
@@ -119,9 +118,10 @@ def test_sides_and_threads() -> None:
     assert options.check_side("Long") == "long"
     assert options.check_threads(3) == 3
     assert options.check_threads(None) >= 1
-    for check, value in ((options.check_side, "up"), (options.check_threads, 0)):
-        with pytest.raises(InputError, match="must be"):
-            check(value)  # type: ignore[operator]
+    with pytest.raises(InputError, match="must be both, long or short"):
+        options.check_side("up")
+    with pytest.raises(InputError, match="at least 1"):
+        options.check_threads(0)
 
 
 @pytest.mark.parametrize("name", ["t.txt", "missing/t.csv", "folder.csv"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from assay.cli import output as module
+
 from assay.cli.output import Output, iso_time, number, to_json
 
 
@@ -41,7 +43,7 @@ def test_progress_writes_lines_now_and_then_without_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = iter([0.0, 1.0, 6.0, 7.0, 20.0])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
     with Output().progress("sweep", 1000) as advance:
         for _ in range(4):
             advance(100)
@@ -60,7 +62,7 @@ def test_quiet_says_nothing_beside_the_result(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with Output().progress("sweeping", 1000) as advance:
         advance(1000)
     with Output().working("compiling"):

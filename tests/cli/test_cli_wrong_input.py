@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from assay.sources import write_bars
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.market import Bars
-    from conftest import Assay
+    from cli.conftest import Assay
 
 HEADER = "timestamp,open,high,low,close,volume"
 ROWS = [f"2024-01-01T00:{m:02d}:00Z,10,11,9,10,5" for m in (0, 5, 10, 15)]
@@ -24,7 +25,7 @@ def with_row(row: int, text: str) -> Callable[[], str]:
 
 FILES: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "empty": (lambda: "", ("is empty",)),
-    "header only": (lambda: HEADER + "\n", ("bars",)),
+    "header only": (lambda: HEADER + "\n", ("at least one row",)),
     "text in a price": (with_row(1, "2024-01-01T00:05:00Z,10,high,9,10,5"), ("row 1 high", "'high'")),
     "times backwards": (with_row(2, "2024-01-01T00:00:00Z,10,11,9,10,5"), ("row 2 time", "must increase")),
     "a time twice": (with_row(2, "2024-01-01T00:05:00Z,10,11,9,10,5"), ("row 2 time", "duplicate")),

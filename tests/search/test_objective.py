@@ -11,9 +11,7 @@ from assay.engine import Combinations
 from assay.search import best, penalised, refused, run_search
 from assay.search.search import HISTOGRAM_BINS
 
-MEASURES = st.one_of(
-    st.floats(-20, 20), st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e300, 0.0, -0.0])
-)
+MEASURES = st.one_of(st.floats(-20, 20), st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e300, 0.0, -0.0]))
 POINTS = st.lists(st.tuples(MEASURES, st.integers(0, 60)), min_size=1, max_size=30)
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from assay.errors import ParameterError
 from assay.parameters import Parameter, Parameters
 from assay.search import Range, Space, parse_space
-from assay.strategies import LiquiditySweep
-from assay.strategies.liquidity_sweep import BENCHMARK_GRID
+from assay.strategies.liquidity_sweep import BENCHMARK_GRID, LiquiditySweep
 
 PARAMETERS = Parameters(
     Parameter(name="depth", default=0.5, low=0.1, high=1.0, hard_low=0.0, hard_high=5.0, doc="Depth."),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from validation.toys import Spike, grid_of, market, trial_of
 
 from assay.engine import Costs, Money, measure, replay
 from assay.search import Space
 from assay.validation import Fragility, SplitPlan, Splits, WalkForward, fragility, make_splits, walk_forward
 from assay.validation.walkforward import schedule, stitched
+from validation.toys import Spike, grid_of, market, trial_of
 
 if TYPE_CHECKING:
     from assay.market import Bars

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from validation.toys import market
 
 from assay.validation import Holdout
+from validation.toys import market
 
 
 def test_before_the_door_there_is_no_later_bar() -> None:

@@ -136,7 +136,9 @@ def test_why_not_promoted_names_gate_margin_and_step() -> None:
     assert [g.name for g in low.failed] == ["out-of-sample Sharpe of at least 0.5"]
     assert low.failed[0].margin == pytest.approx(-0.2)
     assert "out-of-sample Sharpe of at least 0.5: 0.3 (margin -0.2)" in low.why_not_promoted
-    assert low.why_not_promoted.endswith("Try a longer history: three years find most of the edges that one year misses.")
+    assert low.why_not_promoted.endswith(
+        "Try a longer history: three years find most of the edges that one year misses."
+    )
     few = decide(replace(GOOD, trades=12.0))
     assert "at least 30 out-of-sample trades: 12 (margin -18). Use a longer history." in few.why_not_promoted
     sealed = decide(GOOD, -0.25)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from validation.toys import HOURLY, first_stamps, market, with_hole
 
 from assay.market import Bars
 from assay.validation import mirror
 from assay.validation.permutation import _mirror
+from validation.toys import HOURLY, first_stamps, market, with_hole
 
 PRICES = ("open", "high", "low", "close")
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from validation.test_lifecycle import GOOD
-from validation.toys import Spike, grid_of, market, trial_of
 
 from assay.engine import Combinations, Costs, Money
 from assay.search import run_search
 from assay.validation import PermutationTest, decide, mirror, permutation_test
+from validation.test_lifecycle import GOOD
+from validation.toys import Spike, grid_of, market, trial_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
 
     from assay.market import Bars
 
@@ -75,9 +77,7 @@ def test_a_budget_that_ends_it_blocks_promotion() -> None:
         seen.append((done, exceedances))
         return done == 40
 
-    test = permutation_test(
-        BARS, returning([0.0, 1.0, *[0.0] * 98]), 1.0, permutations=99, seed=1, on_done=on_done
-    )
+    test = permutation_test(BARS, returning([0.0, 1.0, *[0.0] * 98]), 1.0, permutations=99, seed=1, on_done=on_done)
     assert (test.done, test.stopped_by_budget, test.stopped_early) == (40, True, False)
     assert test.p_value == pytest.approx(2 / 41)
     assert seen[:3] == [(1, 0), (2, 1), (3, 1)]
@@ -87,9 +87,7 @@ def test_a_budget_that_ends_it_blocks_promotion() -> None:
 
 
 def test_a_budget_that_ends_with_the_last_one_blocks_nothing() -> None:
-    test = permutation_test(
-        BARS, returning([0.0] * 9), 1.0, permutations=9, seed=1, on_done=lambda done, _: done == 9
-    )
+    test = permutation_test(BARS, returning([0.0] * 9), 1.0, permutations=9, seed=1, on_done=lambda done, _: done == 9)
     assert not test.stopped_by_budget
 
 
@@ -114,9 +112,7 @@ def test_threads_change_nothing(statistic: float) -> None:
         return run_search(combinations, lambda c: trial.score(bars, trial.span(40, len(bars)), c)).score
 
     bars = market(4, 60)
-    first, *others = (
-        permutation_test(bars, search, statistic, permutations=30, seed=3, threads=n) for n in (1, 2, 3)
-    )
+    first, *others = (permutation_test(bars, search, statistic, permutations=30, seed=3, threads=n) for n in (1, 2, 3))
     assert len(set(first.maxima.tolist())) > 1
     for other in others:
         assert other.maxima.tolist() == first.maxima.tolist()
@@ -125,13 +121,14 @@ def test_threads_change_nothing(statistic: float) -> None:
     assert first.done == (10 if statistic < -1e8 else first.done)
 
 
-def kolmogorov_p(sample: np.ndarray) -> float:  # type: ignore[type-arg]
+def kolmogorov_p(sample: NDArray[np.float64]) -> float:
     """Asymptotic p of the distance of a sample from the uniform distribution, as in the textbooks."""
     x = np.sort(sample)
     n = len(x)
     d = max(float((np.arange(1, n + 1) / n - x).max()), float((x - np.arange(n) / n).max()))
     z = (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * d
-    return min(1.0, max(0.0, 2.0 * sum((-1) ** (k - 1) * math.exp(-2.0 * k * k * z * z) for k in range(1, 101))))
+    terms = [math.exp(-2.0 * k * k * z * z) * (1.0 if k % 2 else -1.0) for k in range(1, 101)]
+    return min(1.0, max(0.0, 2.0 * math.fsum(terms)))
 
 
 def test_the_distance_of_uniform_and_of_other_samples() -> None:

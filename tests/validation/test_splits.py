@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_train_and_test_never_meet(
         assert w.test_start - w.train_stop == s.gap_bars
         assert w.train_start == start or mode == "rolling"
     tests = [range(w.test_start, w.test_stop) for w in s.windows]
-    for a, b in zip(tests, tests[1:], strict=False):
+    for a, b in pairwise(tests):
         assert a.stop == b.start
     for w, t in zip(s.windows, tests, strict=True):
         assert not overlap(range(w.train_start, w.train_stop + holding), t)

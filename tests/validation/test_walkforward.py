@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+from assay.engine import Bracket, Costs, Money, Sizing, measure
+from assay.validation import SplitPlan, Splits, WalkForward, Window, fixed_parameters, make_splits, walk_forward
+from assay.validation.walkforward import WindowResult, overfitting_flags, schedule, stability, stitched
 from validation.toys import (
     Spike,
     changed_from,
@@ -18,10 +22,8 @@ from validation.toys import (
     with_hole,
 )
 
-from assay.engine import Bracket, Costs, Money, Sizing, measure
-from assay.market import Bars
-from assay.validation import SplitPlan, Splits, WalkForward, Window, fixed_parameters, make_splits, walk_forward
-from assay.validation.walkforward import WindowResult, overfitting_flags, schedule, stability, stitched
+if TYPE_CHECKING:
+    from assay.market import Bars
 
 NAN = math.nan
 COSTS = Money(Costs(fee=0.0005, slippage=0.0002))
@@ -38,7 +40,14 @@ def walked(bars: Bars, splits: Splits, **options: Any) -> WalkForward:
 
 @pytest.fixture(scope="module")
 def bars() -> Bars:
-    return market(11, 100, edge=0.012)
+    """A planted edge, with a signal on the last bar of a train window or on the first one behind it."""
+    plain = market(11, 100, edge=0.012)
+    volume = plain.volume.copy()
+    for number, window in enumerate(splits_of(plain).windows):
+        stop = window.train_stop
+        volume[stop - 6 : stop + 1] = 1.0
+        volume[stop - 1 + number % 2] = 9.0
+    return replace(plain, volume=volume)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +153,9 @@ def test_a_trade_open_at_a_windows_end_blocks_the_next_window() -> None:
     assert walk.run.trades.signal_bar.tolist() == [120, 148, 156, 199, 210, 249]
     assert walk.run.trades.exit_bar.tolist() == [128, 156, 164, 207, 218, 257]
     assert walk.window_of_trade == [0, 0, 1, 1, 2, 2]
+    edge = by_hand(quiet(300, (100, 149, 150, 200)), [values | {"hold": 1}] * 3)
+    assert edge.run.trades.signal_bar.tolist() == [100, 149, 150, 200]
+    assert edge.window_of_trade == [0, 0, 1, 2]
     # 99 lies before the first test window, 250 behind the last
     alone = by_hand(quiet(300, (151, 155)), [values, values, values])
     assert alone.run.trades.signal_bar.tolist() == [151]
@@ -287,7 +299,9 @@ def test_fixed_parameters_measure_every_window(bars: Bars) -> None:
     assert len(fixed.windows) == len(windows)
     for (train, test), w in zip(fixed.windows, windows, strict=True):
         for found, start, stop in ((train, w.train_start, w.train_stop), (test, w.test_start, w.test_stop)):
-            assert found == pytest.approx(measure(trial.replay(bars, values, trial.span(start, stop)), bars), nan_ok=True)
+            assert found == pytest.approx(
+                measure(trial.replay(bars, values, trial.span(start, stop)), bars), nan_ok=True
+            )
     assert fixed.is_overfit == bool(fixed.flags)
     losing = fixed_parameters(trial_of(money=Money(Costs(fee=0.05), Sizing("notional"))), bars, values, windows)
     assert {TRAIN, BELOW, HALF} <= set(losing.flags)

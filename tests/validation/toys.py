@@ -51,9 +51,7 @@ class Spike(Strategy):
             before = np.lib.stride_tricks.sliding_window_view(bars.volume, memory)[:-1]
             ratio[memory:] = bars.volume[memory:] / np.median(before, axis=1)
         t = np.flatnonzero(ratio >= 1.0)
-        return Setups.build(
-            bar=t, side=np.full(len(t), side), features={"ratio": ratio[t]}, stop_unit=bars.close[t]
-        )
+        return Setups.build(bar=t, side=np.full(len(t), side), features={"ratio": ratio[t]}, stop_unit=bars.close[t])
 
 
 def market(seed: int, days: int, *, edge: float = 0.0, market: Market = HOURLY) -> Bars:

@@ -74,7 +74,15 @@ def _usage(error: Any) -> Failure:  # noqa: ANN401  (its class depends on the ve
     command = context.command_path if context is not None else "assay"
     rule = " ".join(error.format_message().split()).rstrip(".")
     field = getattr(error, "option_name", None) or (parameter.opts[0] if parameter is not None else None)
-    return Failure(USAGE, "UsageError", f"{rule}; see '{command} --help'", field, rule)
+    value = _given(error)
+    got = "" if value is None else f", got {value!r}"
+    return Failure(USAGE, "UsageError", f"{rule}{got}; see '{command} --help'", field, rule, value)
+
+
+def _given(error: BaseException) -> Any:  # noqa: ANN401  (whatever the user wrote)
+    """Return the value that the parser refused, where its message leaves it out."""
+    details = getattr(error.__cause__ or error.__context__, "errors", None)
+    return details()[0].get("input") if callable(details) else None
 
 
 def _in_user_strategy(error: BaseException) -> str | None:

@@ -26,4 +26,7 @@ def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
     span = trial.span(0, len(few))
     with output.working("compiling kernels (once)…"):
         trial.replay(few, values, span)
-        trial.score(few, span, Combinations({name: (value,) for name, value in values.items()}))
+        # one exit alone has another memory layout than several, for which numba compiles anew
+        grid = strategy.default_grid
+        several = {n: grid[n][:2] if n in strategy.exit_names else (v,) for n, v in values.items()}
+        trial.score(few, span, Combinations(several))

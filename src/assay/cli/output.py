@@ -57,6 +57,7 @@ def number(value: object) -> str:
         return str(value)
     if not math.isfinite(value):
         return "-" if math.isnan(value) else f"{value:+}"
+    value += 0.0  # there is no -0 for a reader
     decimals = 1 if abs(value) >= 1000 else 4
     text = f"{value:,.{decimals}f}" if abs(value) >= 0.001 else f"{value:.4g}"
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text

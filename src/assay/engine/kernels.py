@@ -684,8 +684,9 @@ def replay(
         else:
             losses -= o[WEIGHTED]
         equity, peak, drawdown, s1, s2, sd, before, last_day = settle(
-            equity, peak, drawdown, s1, s2, sd, before, last_day, table, 0, trades - 1, side[row], marks, day, day_end, costs
-        )
+            equity, peak, drawdown, s1, s2, sd, before, last_day, table, 0, trades - 1, side[row],
+            marks, day, day_end, costs,
+        )  # fmt: skip
         free = o[EXIT_BAR] + exit_[12]
     s1, s2, sd = close_books(equity, s1, s2, sd, before)
     sums[TRADES] = trades

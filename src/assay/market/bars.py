@@ -162,7 +162,7 @@ class Bars:
         """Last tradable close at or before each bar; the first bars take their own close."""
         index = np.where(self.tradable, np.arange(len(self)), -1)
         last = np.maximum.accumulate(index) if len(self) else index
-        mark: NDArray[np.float64] = self.close[np.maximum(last, 0)]
+        mark = np.where(last >= 0, self.close[np.maximum(last, 0)], self.close)
         mark.flags.writeable = False
         return mark
 

@@ -276,10 +276,9 @@ def _from_epochs(numbers: NDArray[Any]) -> NDArray[np.int64]:
         raise BarsError(int(broken[0]), "time", "must be a whole number", float(numbers[broken[0]]))
     seconds = np.array(list(_UNITS.values()))[:, None]
     fits = (values >= _YEAR_2000_S * seconds) & (values <= _YEAR_2100_S * seconds)  # (units, n)
-    if not fits.any(axis=0).all():
-        row = _first(~fits.any(axis=0))
+    if len(orphans := np.flatnonzero(~fits.any(axis=0))):
         rule = "must be an epoch in s, ms, us or ns between the years 2000 and 2100"
-        raise BarsError(row, "time", rule, int(values[row]))
+        raise BarsError(int(orphans[0]), "time", rule, int(values[orphans[0]]))
     unit = fits.argmax(axis=0)
     if len(others := np.flatnonzero(unit != unit[0])):
         row, units = int(others[0]), list(_UNITS)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXCHANGE = "simulated"
 FIRST_PRICE = 100.0
 STEPS = 12
-"""Sub-steps of a bar, from which its high and low are taken."""
+"""Sub-steps of a bar; its high and low are those of a continuous path through them."""
 
 DRIFT_BARS = 20
 """Bars over which a planted drift is spread."""
@@ -91,13 +91,14 @@ _HISTORY_BARS = 1024  # before a block: Wilder's average forgets its start to (1
 
 @compiled
 def _walk(normal, surprise, season, sigma, news, memory):
-    """Log path within each bar (n, steps), GARCH deviation (n,), realised |z| (n,).
+    """Log path within each bar (n, steps), its variance (n,), GARCH deviation (n,), realised |z| (n,).
 
     Given its variance v each sub-step is normal with mean -v/2, so that exp(step) has the mean 1: prices
     are a martingale exactly, also under fat tails (they lie in v, which is drawn beforehand).
     """
     n, steps = normal.shape
     path = np.empty((n, steps))
+    variance = np.empty(n)
     deviation = np.empty(n)
     size = np.empty(n)
     h = 1.0
@@ -105,6 +106,7 @@ def _walk(normal, surprise, season, sigma, news, memory):
         deviation[i] = math.sqrt(h)
         expected = (sigma * season[i]) ** 2
         v = expected * h * surprise[i]
+        variance[i] = v
         sd, correction = math.sqrt(v / steps), 0.5 * v / steps
         total, z = 0.0, 0.0
         for j in range(steps):
@@ -114,7 +116,7 @@ def _walk(normal, surprise, season, sigma, news, memory):
         z *= 1.0 / math.sqrt(steps)
         size[i] = abs(z)
         h = (1.0 - news - memory) + news * min(h * surprise[i] * z * z, _LARGEST_NEWS) + memory * h
-    return path, deviation, size
+    return path, variance, deviation, size
 
 
 @compiled
@@ -130,15 +132,23 @@ def _slow(noise, memory):
 
 
 @compiled
-def _build(first, stop, first_price, path, drift, level, open_, high, low, close):
-    """Write the prices of bars first <= i < stop from paths and drifts; level[i] is the log open of bar i."""
+def _build(first, stop, first_price, path, variance, waits, drift, level, open_, high, low, close):
+    """Write the prices of bars first <= i < stop; level[i] is the log open of bar i.
+
+    Between sub-steps a and b the path is a Brownian bridge of variance s, whose maximum is distributed as
+    (a + b + sqrt((b - a)^2 + 2 s w))/2 with w standard exponential (the minimum likewise). Extremes of the
+    sub-steps alone would be passed by the price, and a fill at the very stop would be a gift.
+    """
     steps = path.shape[1]
     for i in range(first, stop):
-        most, least, x = 0.0, 0.0, 0.0
+        most, least, before, s2 = 0.0, 0.0, 0.0, 2.0 * variance[i] / steps
         for j in range(steps):
             x = path[i, j] + drift[i] * ((j + 1) / steps)
-            most, least = max(most, x), min(least, x)
-        level[i + 1] = level[i] + x
+            middle, square = before + x, (x - before) * (x - before)
+            most = max(most, 0.5 * (middle + math.sqrt(square + s2 * waits[i, j, 0])))
+            least = min(least, 0.5 * (middle - math.sqrt(square + s2 * waits[i, j, 1])))
+            before = x
+        level[i + 1] = level[i] + before
         open_[i] = first_price * math.exp(level[i])
         close[i] = first_price * math.exp(level[i + 1])
         top, bottom = max(open_[i], close[i]), min(open_[i], close[i])
@@ -318,12 +328,24 @@ def _rhythm(spec: SimulatedMarket, time: NDArray[np.int64]) -> NDArray[np.float6
 
 @dataclass(frozen=True, eq=False)
 class _Base:
-    """The walk before any edge or dirt: time, volume, daily rhythm (n,) and log paths within bars (n, STEPS)."""
+    """The walk before any edge or dirt.
+
+    Attributes
+    ----------
+    time, volume, rhythm, variance : shape (n,)
+        Stamps, volume, daily rhythm, variance of each bar's log path.
+    path : shape (n, STEPS)
+        Log price at the end of each sub-step against the bar's open.
+    waits : shape (n, STEPS, 2)
+        Standard exponentials from which the extremes between sub-steps follow.
+    """
 
     time: NDArray[np.int64]
     volume: NDArray[np.float64]
     rhythm: NDArray[np.float64]
+    variance: NDArray[np.float64]
     path: NDArray[np.float64]
+    waits: NDArray[np.float64]
 
 
 def _base(spec: SimulatedMarket) -> _Base:
@@ -333,7 +355,7 @@ def _base(spec: SimulatedMarket) -> _Base:
     surprise = np.minimum((t.tail - 2.0) / _generator(spec, 1).chisquare(t.tail, n), _LARGEST_SURPRISE)
     rhythm = _rhythm(spec, time)
     sigma = _LEVEL * spec.volatility_pct / 100.0
-    path, deviation, size = _walk(normal, surprise, rhythm, sigma, t.news, t.memory)
+    path, variance, deviation, size = _walk(normal, surprise, rhythm, sigma, t.news, t.memory)
     log_volume = (
         t.volume_rhythm * np.log(rhythm)
         + t.volume_regime * np.log(deviation)
@@ -342,7 +364,8 @@ def _base(spec: SimulatedMarket) -> _Base:
         + t.volume_persistent * _slow(_generator(spec, 2).standard_normal(n), t.volume_memory)
         + t.volume_noise * _generator(spec, 3).standard_normal(n)
     )
-    return _Base(time, t.volume_median * np.exp(log_volume), rhythm, path)
+    waits = _generator(spec, 5).standard_exponential((n, STEPS, 2))
+    return _Base(time, t.volume_median * np.exp(log_volume), rhythm, variance, path, waits)
 
 
 class _Canvas:
@@ -356,8 +379,10 @@ class _Canvas:
 
     def build(self, first: int, stop: int) -> None:
         """Make the prices of bars first <= i < stop under the drift known so far."""
-        prices = (self.open, self.high, self.low, self.close)
-        _build(first, stop, FIRST_PRICE, self.base.path, self.drift, self.level, *prices)
+        base, prices = self.base, (self.open, self.high, self.low, self.close)
+        _build(
+            first, stop, FIRST_PRICE, base.path, base.variance, base.waits, self.drift, self.level, *prices
+        )  # fmt: skip
 
     def bars(self, first: int, stop: int) -> Bars:
         """Return copies of bars first <= i < stop."""
@@ -430,11 +455,12 @@ def _dirty_bars(spec: SimulatedMarket, base: _Base) -> Bars:
     quiet /= quiet.mean()
     silent = draw[:, 0] < dirt.zero_volume * quiet
     still = ~silent & (draw[:, 0] < (dirt.zero_volume + dirt.flat_traded) * quiet)
-    path = np.where((silent | still)[:, None], 0.0, base.path)
+    moving = ~(silent | still)
+    path, variance = np.where(moving[:, None], base.path, 0.0), np.where(moving, base.variance, 0.0)
     volume = np.where(silent, 0.0, np.where(still, 0.1 * base.volume, base.volume))
-    canvas = _Canvas(spec, replace(base, path=path, volume=volume))
+    canvas = _Canvas(spec, replace(base, path=path, variance=variance, volume=volume))
     canvas.build(0, n)
-    bad = n // 3 + int(np.argmax(~(silent | still)[n // 3 :]))
+    bad = n // 3 + int(np.argmax(moving[n // 3 :]))
     canvas.close[bad] *= dirt.bad_tick
     canvas.high[bad] = max(canvas.high[bad], canvas.close[bad])
     canvas.low[bad] = min(canvas.low[bad], canvas.close[bad])

@@ -12,7 +12,7 @@ from importlib.util import module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.errors import AssayError, StrategyError, near_name
+from assay.errors import AssayError, ParameterError, StrategyError, near_name
 from assay.strategies import Strategy, find_strategy
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def load_strategy(text: str) -> Strategy:
         raise StrategyError("strategy", "must be a registered name or path.py:Class", text)
     else:
         strategy = find_strategy(text)()
-    strategy.check()
+    try:
+        strategy.check()
+    except ParameterError as error:
+        raise StrategyError(strategy.name, f"declares a parameter wrongly: {error}") from None
     return strategy
 
 

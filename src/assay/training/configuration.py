@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from assay._version import __version__
 from assay.errors import FileFormatError
@@ -76,6 +76,14 @@ class Metrics(BaseModel):
     total_trades: int = Field(ge=0)
     avg_win_pct: float | None
     avg_loss_pct: float | None
+
+    @model_validator(mode="after")
+    def _rates_are_shares_of_trades(self) -> Metrics:
+        for name in ("gross_win_rate", "win_rate"):
+            rate = getattr(self, name)
+            if rate is not None and abs(rate * self.total_trades - round(rate * self.total_trades)) > 1e-6:
+                raise ValueError(f"{name} x total_trades must be a whole number of trades")
+        return self
 
 
 class Lifecycle(_Section):

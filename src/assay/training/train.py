@@ -191,7 +191,7 @@ def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
 
 
 def _warnings(
-    overridden: bool, splits: Splits, found: SearchResult, around: Neighbourhood | None, share: float
+    splits: Splits, found: SearchResult, around: Neighbourhood | None, share: float, *, overridden: bool
 ) -> tuple[str, ...]:
     lines = list(splits.notes)
     if around is not None and around.median < 0.5 * found.score:
@@ -276,5 +276,5 @@ def _conclude(
         trials=found.combinations,
         round_trip_share=share,
         verdict=decide(facts, sealed.get("sharpe_ratio", math.nan)),
-        warnings=_warnings(overridden, splits, found, around, share),
+        warnings=_warnings(splits, found, around, share, overridden=overridden),
     )

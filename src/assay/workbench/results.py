@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COUNTS = ("total_trades", "sample_size", "drawdown_duration", "ambiguous_trades", "days")
 
 
-class Result(Mapping[str, Any]):
+class Result(Mapping[Any, Any]):  # keys are texts; `Any`, so that a result may unpack as something else
     """A result whose `KEYS` can be read as attributes and as keys. Equal only to itself."""
 
     KEYS: ClassVar[tuple[str, ...]] = ()

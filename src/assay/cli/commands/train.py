@@ -10,9 +10,7 @@ from assay.cli import options
 from assay.cli.output import Output
 
 if TYPE_CHECKING:
-    from assay.market import Bars
     from assay.strategies import Strategy
-    from assay.training import Experiment
 
 Method = Annotated[str, typer.Option("--method", metavar="HOW", help="auto (the default grid), grid or random.")]
 Samples = Annotated[int, typer.Option("--samples", metavar="N", help="Points of a random search.")]
