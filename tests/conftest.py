@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""What all tests share."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine makes single examples slow; what takes long is seen in the total.
+settings.register_profile("assay", deadline=None, print_blob=True)
+settings.load_profile("assay")
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of recorded market data beside the checkout; ASSAY_SHARED names another place."""
-    shared = Path(os.environ.get("ASSAY_SHARED", Path(__file__).parents[2] / "shared"))
-    data = shared / "data"
-    if data.is_dir():
-        return data
-    reason = f"no recorded market data in {data} (ASSAY_SHARED names the folder that holds data)"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    """Folder of recorded bars: `data` in the `shared` folder beside the repository, or in `ASSAY_SHARED`."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    data = Path(os.environ.get("ASSAY_SHARED", beside)) / "data"
+    if not data.is_dir():
+        reason = f"recorded bars are needed in {data}; ASSAY_SHARED names another shared folder"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return data

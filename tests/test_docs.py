@@ -23,7 +23,12 @@ CODE = [pytest.param(code, id=f"{page.name}-{i}") for page in PAGES for i, code 
 @pytest.mark.parametrize("code", CODE)
 def test_python_blocks_run(code: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

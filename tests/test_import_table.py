@@ -33,7 +33,6 @@ ROOMS = [
 PURE = ROOMS[: ROOMS.index("sources")]
 EXCEPTIONS = {
     "_kernel_cache": "decides where compiled kernels are kept, before numba is imported",
-    "strategies/loading.py": "reads a user's strategy from a file",
 }
 IMPURE_MODULES = {
     "os", "time", "datetime", "random", "logging", "pathlib", "tempfile", "subprocess", "socket", "io",

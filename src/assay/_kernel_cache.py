@@ -7,6 +7,7 @@ every source file that may hold compiled code, and a changed helper meets an emp
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -75,6 +76,15 @@ def configure() -> Path:
     return directory
 
 
+_COMPLETE = "complete"
+
+
 def is_warm(directory: Path) -> bool:
-    """Whether kernels were compiled into the directory before."""
-    return any(directory.rglob("*.nbi"))
+    """Whether all kernels were compiled into the directory before."""
+    return (directory / _COMPLETE).exists()
+
+
+def mark_warm(directory: Path) -> None:
+    """Remember that all kernels are compiled; where that cannot be written, they are only announced again."""
+    with contextlib.suppress(OSError):
+        (directory / _COMPLETE).touch()

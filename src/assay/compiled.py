@@ -28,3 +28,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def kernels_are_warm() -> bool:
     """Whether this version's kernels were compiled before; if not, the first run takes some seconds more."""
     return _kernel_cache.is_warm(CACHE_DIRECTORY)
+
+
+def kernels_are_complete() -> None:
+    """Remember that every kernel has been compiled."""
+    _kernel_cache.mark_warm(CACHE_DIRECTORY)

@@ -255,11 +255,7 @@ def exit_fill(level: float, side: int, costs: OracleCosts) -> float:
 def leg_return(raw: float, entry: float, side: int, costs: OracleCosts) -> float:
     """Return the net return on notional of a leg that leaves at the raw price."""
     x = exit_fill(raw, side, costs)
-    return (
-        side * (x / entry - 1.0)
-        - costs.fee * (1.0 + x / entry)
-        - (costs.commission + costs.commission) / entry
-    )
+    return side * (x / entry - 1.0) - costs.fee * (1.0 + x / entry) - (costs.commission + costs.commission) / entry
 
 
 def position_size(order: OracleOrder, costs: OracleCosts) -> float:
@@ -425,9 +421,7 @@ class _Position:
     def _mark(self, close: float) -> float:
         entry, costs = self.entry, self.costs
         if math.isnan(self.first_raw):
-            return 1.0 + self.size * (
-                self.side * (close / entry - 1.0) - costs.fee - costs.commission / entry
-            )
+            return 1.0 + self.size * (self.side * (close / entry - 1.0) - costs.fee - costs.commission / entry)
         first = leg_return(self.first_raw, entry, self.side, costs)
         rest = self.side * (close / entry - 1.0) - costs.fee - costs.commission / entry
         return 1.0 + self.size * (0.5 * first + 0.5 * rest)
@@ -506,8 +500,7 @@ def simulate(
     n = len(bars)
     signals = [order for order in orders if start <= order.bar < stop]
     signal_bars = {
-        side: frozenset(order.bar for order in signals if order.side == side and exit_on_opposite)
-        for side in (1, -1)
+        side: frozenset(order.bar for order in signals if order.side == side and exit_on_opposite) for side in (1, -1)
     }
     next_tradable = _next_tradable(bars)
 
@@ -627,9 +620,7 @@ def _account(
     return OracleResult(trades, orders_sent, by_day, measures, sums)
 
 
-def _values_by_day(
-    bars: OracleBars, value_at: dict[int, float], start: int, first_day: int, days: int
-) -> list[float]:
+def _values_by_day(bars: OracleBars, value_at: dict[int, float], start: int, first_day: int, days: int) -> list[float]:
     """Return the value at the last bar of every day; a day without bars repeats the day before."""
     last_of: dict[int, float] = {}
     value = 1.0

@@ -122,18 +122,14 @@ def _cluster(prices: list[float], min_distance: float) -> list[tuple[float, int]
     return found
 
 
-def levels(
-    bars: OracleBars, p: int, side: int, lookback: int, min_distance: float
-) -> list[tuple[float, int]]:
+def levels(bars: OracleBars, p: int, side: int, lookback: int, min_distance: float) -> list[tuple[float, int]]:
     """Return the (level, touches) known before bar p, from the lowest up (shorts: from the highest down)."""
     prices = bars.low if side > 0 else bars.high
     swings = [prices[s] for s in range(max(0, p - lookback), p - 2) if _is_swing(bars, s, side)]
     return _cluster(sorted(swings, reverse=side < 0), min_distance)
 
 
-def signals(
-    bars: OracleBars, params: SweepParams, side: int, start: int, stop: int, warmup: int
-) -> list[SweepRow]:
+def signals(bars: OracleBars, params: SweepParams, side: int, start: int, stop: int, warmup: int) -> list[SweepRow]:
     """Return all passing rows with start <= t < stop by t, then touches, then nearness to close[p-1]."""
     atr, ratio = wilder_atr(bars), volume_ratio(bars)
     swing = [_is_swing(bars, s, side) for s in range(len(bars))]

@@ -67,9 +67,7 @@ def order_at(bar: int, side: int = 1, **changes: Any) -> OracleOrder:
     return replace(OracleOrder(bar, side, 100.0, 100.0 - 2.0 * side, 100.0 + 4.0 * side, 1.0), **changes)
 
 
-def only(
-    bars: OracleBars, order: OracleOrder, costs: OracleCosts = FREE, *, entry_delay: int = 0
-) -> OracleTrade:
+def only(bars: OracleBars, order: OracleOrder, costs: OracleCosts = FREE, *, entry_delay: int = 0) -> OracleTrade:
     """Trade one order and return its only trade."""
     result = simulate(bars, [order], costs, 0, len(bars), entry_delay)
     assert len(result.trades) == 1
@@ -298,9 +296,7 @@ def test_break_even_bar_with_r2_inside() -> None:
         ([103, 104.5, 100.1, 101, 10], 104.0, "TAKE_PROFIT", False),
     ],
 )
-def test_open_beyond_r1_on_a_later_bar(
-    bar: list[float | None], raw: float, reason: str, ambiguous: bool
-) -> None:
+def test_open_beyond_r1_on_a_later_bar(bar: list[float | None], raw: float, reason: str, ambiguous: bool) -> None:
     trade = only(quiet_bars(8, {4: bar}), order_at(2, partial=102.0))
     assert (trade.exit_bar, trade.exit_raw, trade.reason, trade.ambiguous) == (4, raw, reason, ambiguous)
     assert trade.partial_raw == 103.0

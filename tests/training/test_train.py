@@ -11,13 +11,13 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money
+from assay.engine import Costs, Money, Setups
 from assay.errors import FileFormatError, InsufficientDataError, QualityError
 from assay.market import Bars, Timeframe, resample
 from assay.search import parse_space
@@ -27,6 +27,11 @@ from assay.training import Evidence, Experiment, Progress, train
 from assay.training.configuration import configuration, iso, json_schema, validate
 from assay.validation import Holdout, SplitPlan
 from validation.toys import Spike, changed_from, market
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assay.parameters import Value
 
 TESTS = Path(__file__).parents[1]
 CREATED = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
@@ -293,6 +298,27 @@ def test_what_lies_behind_the_door_changes_nothing_before_it(evidence: Evidence,
     assert [f.net_profit_pct for f in other.fragility] == [f.net_profit_pct for f in evidence.fragility]
     assert other.holdout != evidence.holdout
     assert other.experiment_digest != evidence.experiment_digest
+
+
+class Nosy(Spike):
+    """Remembers how many bars it was shown."""
+
+    def __init__(self) -> None:
+        self.shown: set[int] = set()
+
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+        self.shown.add(len(bars))
+        return super().setups(bars, side, shape)
+
+
+def test_no_part_of_the_work_is_shown_the_holdout(bars: Bars) -> None:
+    nosy = Nosy()
+    found = train(replace(spike_experiment(permutations=3), strategy=nosy), bars)
+    assert found.permutation.done == 3
+    assert nosy.shown == {found.splits.holdout_start}
+    opened = Nosy()
+    assert train(replace(spike_experiment(), strategy=opened), bars).stage == "MATURE"
+    assert opened.shown == {found.splits.holdout_start, found.splits.stop}
 
 
 @pytest.mark.parametrize("fields", [{"permutations": 0}, {"permutations": 19}, {"money": Money(Costs(fee=0.01))}])

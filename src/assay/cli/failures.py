@@ -87,7 +87,7 @@ def _given(error: BaseException) -> Any:  # noqa: ANN401  (whatever the user wro
 
 def _in_user_strategy(error: BaseException) -> str | None:
     """Return the line of a user's strategy file that an error came from, or None."""
-    loading = sys.modules.get("assay.strategies.loading")  # not there: no strategy was loaded
+    loading = sys.modules.get("assay.sources.user_strategy")  # not there: no strategy was loaded
     place = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         module = str(frame.f_globals.get("__name__", ""))

@@ -14,12 +14,13 @@ _FEW_BARS = 2_000
 
 def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
     """Run replay and sweep once on a few bars where this version's kernels were never compiled."""
-    from assay.compiled import kernels_are_warm  # noqa: PLC0415  (numba is not needed for --help)
+    from assay.compiled import kernels_are_complete, kernels_are_warm  # noqa: PLC0415  (numba is not needed for --help)
 
     if kernels_are_warm():
         return
     from assay.engine import Combinations  # noqa: PLC0415
     from assay.strategies.evaluation import Trial  # noqa: PLC0415
+    from assay.validation import mirror  # noqa: PLC0415
 
     few, values = bars.head(_FEW_BARS), strategy.parameters.defaults
     trial = Trial(strategy)
@@ -30,3 +31,5 @@ def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
         grid = strategy.default_grid
         several = {n: grid[n][:2] if n in strategy.exit_names else (v,) for n, v in values.items()}
         trial.score(few, span, Combinations(several))
+        mirror(few, 0, 0)
+    kernels_are_complete()

@@ -277,7 +277,8 @@ def sweep(
         sums = np.empty((pairs.stop - pairs.start, kernels.SUM_FIELDS))
         kernels.sweep(
             p.words, p.entries[begin:end], starts - starts[0], p.group.exit_index[pairs], p.table, p.uniform,
-            p.rows.bar, p.rows.side, p.order, p.groups, p.group_sizes, p.exits[:, 12], p.exits[:, 13:15],
+            p.rows.bar, p.rows.side, p.order, p.groups, p.group_sizes,
+            np.ascontiguousarray(p.exits[:, 12]), np.ascontiguousarray(p.exits[:, 13:15]),
             day, day_end, marks, vector, first_day, last_day, sums,
         )  # fmt: skip
         return Block(p.group.position[pairs], sums)

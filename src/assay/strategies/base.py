@@ -58,6 +58,8 @@ class Strategy(ABC):
     parameters: ClassVar[Parameters]
     rules: ClassVar[tuple[AnyRule, ...]]
     bracket: ClassVar[Bracket]
+    source_digest: str | None = None
+    """SHA-256 of the file of a user's strategy: part of the identity of every experiment with it."""
 
     @abstractmethod
     def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:

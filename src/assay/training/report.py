@@ -153,7 +153,8 @@ def markdown(document: dict[str, Any]) -> str:
         "",
         (
             f"{q['valid']:,} of {q['expected']:,} expected bars are valid ({q['valid_pct']:.1f} %): "
-            f"{q['absent']:,} absent, {q['zero_volume']:,} without volume, {q['flat']:,} flat, {q['stale']:,} stale, {q['outlier']:,} outliers."
+            f"{q['absent']:,} absent, {q['zero_volume']:,} without volume, {q['flat']:,} flat, "
+            f"{q['stale']:,} stale, {q['outlier']:,} outliers."
         ),
         "",
     ]  # fmt: skip

@@ -59,8 +59,8 @@ def backtest(
     """Replay one set of parameters and measure it."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Span, measure  # noqa: PLC0415
+    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import backtest as run_backtest  # noqa: PLC0415
-    from assay.strategies.loading import load_strategy  # noqa: PLC0415
 
     options.check_table(trades, "--trades")
     options.check_table(equity, "--equity")

@@ -33,7 +33,7 @@ def strategies(output: Output, name: Name = None) -> None:
     if name is None:
         _list(output)
     else:
-        from assay.strategies.loading import load_strategy  # noqa: PLC0415  (commands import when they run)
+        from assay.sources.user_strategy import load_strategy  # noqa: PLC0415  (commands import when they run)
 
         _show(output, load_strategy(name))
 

@@ -74,8 +74,8 @@ def sweep(
     """Backtest every combination of a grid."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Combinations  # noqa: PLC0415
+    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies.evaluation import Trial  # noqa: PLC0415
-    from assay.strategies.loading import load_strategy  # noqa: PLC0415
 
     options.check_table(out, "--out")
     chosen, sides, workers = load_strategy(strategy), options.check_side(side), options.check_threads(threads)

@@ -79,7 +79,7 @@ def train(
     """Search a strategy's parameters on a file of bars, then prove or refute what was found."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.cli.training import check_folder, run_training, write_results  # noqa: PLC0415
-    from assay.strategies.loading import load_strategy  # noqa: PLC0415
+    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.training import Experiment  # noqa: PLC0415
     from assay.validation import SplitPlan  # noqa: PLC0415
 
@@ -124,12 +124,10 @@ def count_permutations(evidence: str, permutations: int | None) -> int:
     from assay.errors import InputError, near_name  # noqa: PLC0415  (commands import when they run)
     from assay.training import PERMUTATIONS  # noqa: PLC0415
 
-    if permutations is not None:
-        return permutations
     if evidence not in PERMUTATIONS:
         rule = f"must be one of {', '.join(PERMUTATIONS)}"
         raise InputError("--evidence", rule, evidence, near_name(evidence, PERMUTATIONS))
-    return PERMUTATIONS[evidence]
+    return PERMUTATIONS[evidence] if permutations is None else permutations
 
 
 def _space(strategy: "Strategy", path: Path | None, sets: list[str] | None) -> Any:  # noqa: ANN401  (a Space)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import StrategyError
+from assay.sources.user_strategy import MODULE_PREFIX, load_strategy
 from assay.strategies.liquidity_sweep import LiquiditySweep
-from assay.strategies.loading import MODULE_PREFIX, load_strategy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,3 +103,12 @@ def test_an_error_inside_a_users_strategy_is_not_called_a_bug_of_assay(
     error = ran.document["error"]
     assert error["type"] == "StrategyError"
     assert "rising.py line 24: raised ValueError" in error["message"]
+
+
+def test_the_source_of_a_strategy_is_part_of_its_identity(rising: Path) -> None:
+    first = load_strategy(f"{rising}:Rising").source_digest
+    assert first == load_strategy(f"{rising}:Rising").source_digest
+    assert first is not None
+    rising.write_text(rising.read_text() + "\n# changed\n")
+    assert load_strategy(f"{rising}:Rising").source_digest != first
+    assert load_strategy("LIQUIDITY_SWEEP").source_digest is None

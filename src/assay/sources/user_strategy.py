@@ -48,7 +48,7 @@ def load_strategy(text: str) -> Strategy:
 
 
 def _from_file(path: Path, name: str) -> Strategy:
-    module = _run(path)
+    source, module = _run(path)
     found = {
         n: value
         for n, value in vars(module).items()
@@ -61,7 +61,9 @@ def _from_file(path: Path, name: str) -> Strategy:
         raise StrategyError(str(path), "has no such class", name, _known(found, name))
     if not (isinstance(value, type) and issubclass(value, Strategy)):
         raise StrategyError(f"{path}:{name}", "must be a subclass of assay's Strategy")
-    return _made(value, f"{path}:{name}")
+    strategy = _made(value, f"{path}:{name}")
+    strategy.source_digest = hashlib.sha256(source).hexdigest()
+    return strategy
 
 
 def _known(found: Mapping[str, object], name: str) -> str:
@@ -91,8 +93,8 @@ def _importing_beside(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _run(path: Path) -> ModuleType:
-    """Execute a file as a module of its own; its bytecode is neither read nor written."""
+def _run(path: Path) -> tuple[bytes, ModuleType]:
+    """Execute a file as a module of its own, return its source too; bytecode is neither read nor written."""
     if not path.is_file():
         raise StrategyError(str(path), "there is no such file")
     name = MODULE_PREFIX + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
@@ -102,12 +104,13 @@ def _run(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         with _importing_beside(path):
-            code = loader.source_to_code(path.read_bytes(), str(path))
+            source = path.read_bytes()
+            code = loader.source_to_code(source, str(path))
             exec(code, vars(module))  # noqa: S102  (running the user's own file is what was asked for)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a user's file may raise anything)
         del sys.modules[name]
         raise _explained(error, path) from None
-    return module
+    return source, module
 
 
 def _explained(error: BaseException, path: Path) -> StrategyError:
