@@ -16,10 +16,12 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -31,7 +33,11 @@ from assay.strategies.liquidity_sweep import BENCHMARK_GRID, LiquiditySweep
 from oracle.dense import dense_sweep
 
 SHARED = Path(os.environ.get("ASSAY_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+Sums = NDArray[np.float64]
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from assay.market import Bars
 
 DENSE_ORDER = (
@@ -53,7 +59,7 @@ def last(bars: Bars, n: int) -> Bars:
     return dataclasses.replace(bars, **{name: getattr(bars, name)[-n:] for name in names})
 
 
-def ours(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str, threads: int) -> np.ndarray:
+def ours(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str, threads: int) -> Sums:
     """Sums of every combination, setups included."""
     fresh = dataclasses.replace(bars)  # nothing derived from an earlier run
     combinations = Combinations(BENCHMARK_GRID)
@@ -72,7 +78,7 @@ def ours(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str, threads: 
     return sums
 
 
-def dense(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str) -> tuple[np.ndarray, float]:
+def dense(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str) -> tuple[Sums, float]:
     """Measures of every combination by the dense loop, and its seconds without the setups."""
     sizes = [len(v) for v in BENCHMARK_GRID.values()]
     index = np.indices(sizes).reshape(len(sizes), -1)
@@ -90,15 +96,15 @@ def dense(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str) -> tuple
         result[members] = dense_sweep(
             bars.open, bars.high, bars.low, bars.close, bars.tradable, bars.day, row_start, rows.side,
             features, np.ascontiguousarray(rows.levels[:, 1]), combos[members],
-            0.001, 0.0005, 0.01, 1.0, 1, span.start, span.stop,
+            0.001, 0.0005, 0.01, 1.0, risk_sizing=True, start=span.start, stop=span.stop,
         )  # fmt: skip
         seconds += time.perf_counter() - began
     return result, seconds
 
 
-def timed(call, repeats: int):  # noqa: ANN001, ANN201
+def timed(call: Callable[[], Sums], repeats: int) -> tuple[float, Sums]:
     """Return (seconds of the fastest call, its result)."""
-    best, result = float("inf"), None
+    best = float("inf")
     for _ in range(repeats):
         began = time.perf_counter()
         result = call()
@@ -127,8 +133,8 @@ def main() -> int:
     report = []
     for sides in ("long", "both"):
         ours(strategy, bars, span, sides, threads)  # warm
-        fast, sums = timed(lambda s=sides: ours(strategy, bars, span, s, threads), 5)
-        single, _ = timed(lambda s=sides: ours(strategy, bars, span, s, 1), 3)
+        fast, sums = timed(partial(ours, strategy, bars, span, sides, threads), 5)
+        single, _ = timed(partial(ours, strategy, bars, span, sides, 1), 3)
         dense(strategy, last(bars, 2_000), Span(0, 2_000, 0), sides)  # compile
         slow, seconds = dense(strategy, bars, span, sides)
         table = np.stack([from_sums(sums, name, 365) for name in TABLE], axis=1)

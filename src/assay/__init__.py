@@ -25,12 +25,14 @@ if TYPE_CHECKING:
         equals,
         measure,
     )
+    from assay.indicators import atr, rsi, volume_ratio
     from assay.market import Bars, Market, Timeframe
     from assay.parameters import Parameter, Parameters
     from assay.sources.files import read_bars
     from assay.sources.frames import bars_from_frame, frame_from_bars
     from assay.sources.simulated import SimulatedMarket, simulate_market
-    from assay.strategies import Strategy, backtest
+    from assay.sources.user_strategy import load_strategy
+    from assay.strategies import Strategy, backtest, find_strategy
     from assay.training import Evidence, Experiment, Progress
     from assay.training.configuration import configuration
     from assay.validation import SplitPlan
@@ -73,17 +75,22 @@ __all__ = [
     "__version__",
     "at_least",
     "at_most",
+    "atr",
     "backtest",
     "bars_from_frame",
     "calculate_position_size",
     "configuration",
     "equals",
     "errors",
+    "find_strategy",
     "frame_from_bars",
+    "load_strategy",
     "measure",
     "read_bars",
+    "rsi",
     "simulate_market",
     "train",
+    "volume_ratio",
 ]
 
 _NAMES_OF = {
@@ -91,12 +98,14 @@ _NAMES_OF = {
         *("Bracket", "Costs", "Money", "Setups", "Sizing", "Vote", "at_least", "at_most"),
         *("calculate_position_size", "equals", "measure"),
     ),
+    "indicators": ("atr", "rsi", "volume_ratio"),
     "market": ("Bars", "Market", "Timeframe"),
     "parameters": ("Parameter", "Parameters"),
     "sources.files": ("read_bars",),
     "sources.frames": ("bars_from_frame", "frame_from_bars"),
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
-    "strategies": ("Strategy", "backtest"),
+    "sources.user_strategy": ("load_strategy",),
+    "strategies": ("Strategy", "backtest", "find_strategy"),
     "training": ("Evidence", "Experiment", "Progress"),
     "training.configuration": ("configuration",),
     "validation": ("SplitPlan",),

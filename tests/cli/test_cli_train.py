@@ -112,8 +112,8 @@ def test_noise_behind_the_door_changes_nothing_before_it(place: Path, trained: P
     k = bars.index_at(door)
     rng = np.random.default_rng(3)
     noise = np.concatenate([np.ones(k), rng.uniform(0.5, 2.0, len(bars) - k)])
-    prices = [np.asarray(c) * noise for c in (bars.open, bars.high, bars.low, bars.close)]
-    other = Bars.from_columns(bars.market, bars.time, *prices, bars.volume)
+    o, h, low, c = (column * noise for column in (bars.open, bars.high, bars.low, bars.close))
+    other = Bars.from_columns(bars.market, bars.time, o, h, low, c, bars.volume)
     write_bars(tmp_path / "SIM_EDGEUSDT_15m.parquet", other)
     (tmp_path / "space.toml").write_text(SPACE)
     assert main(arguments(tmp_path, tmp_path / "out")) == 0
@@ -129,7 +129,7 @@ def test_a_gap_of_a_year_is_refused_by_the_quality_gate(
     bars = read_bars(place / "SIM_EDGEUSDT_15m.parquet")
     half = len(bars) // 2
     time_ms = np.concatenate([bars.time[:half], bars.time[half:] + 365 * 86_400_000])
-    columns = [np.asarray(c) for c in (bars.open, bars.high, bars.low, bars.close, bars.volume)]
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
     write_bars(tmp_path / "SIM_EDGEUSDT_15m.parquet", Bars.from_columns(bars.market, time_ms, *columns))
     (tmp_path / "space.toml").write_text(SPACE)
     assert main(arguments(tmp_path, tmp_path / "out")) == 3

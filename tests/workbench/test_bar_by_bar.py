@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from assay import BacktestEngine, Bars, LiquiditySweepStrategy, errors, frame_from_bars
+from assay import BacktestEngine, Bars, LiquiditySweepStrategy, Setups, errors, frame_from_bars
 from assay.engine import Span
 from assay.strategies.evaluation import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 STRATEGY = LiquiditySweepStrategy()
@@ -61,6 +64,18 @@ def test_a_reversal_to_come_is_no_signal_yet(short: Bars, signals: set[int]) -> 
         assert STRATEGY.check_entry_signal(short, t, values)
         assert not STRATEGY.check_entry_signal(short, t - 2, values) or t - 2 in rows.bar
     assert signals
+
+
+class Undecided(LiquiditySweepStrategy):
+    """Every signal is one of both sides."""
+
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Any]) -> Setups:
+        found = super().setups(bars, 1, shape)
+        return replace(found, side=np.full(len(found), side, dtype=np.int8))
+
+
+def test_a_bar_that_signals_both_sides_is_no_signal(short: Bars, signals: set[int]) -> None:
+    assert not any(Undecided().check_entry_signal(short, i, PARAMS) for i in signals)
 
 
 def test_a_row_of_a_frame_with_absent_stamps_is_counted_as_it_stands(short: Bars, signals: set[int]) -> None:
