@@ -101,6 +101,7 @@ def test_without_a_holdout_nothing_is_purged() -> None:
         ({"mode": "sideways"}, "validation"),
         ({"train_days": 0.0}, "train_days"),
         ({"test_days": float("nan")}, "test_days"),
+        ({"test_days": 4.9}, "test_days"),
         ({"gap_days": -1.0}, "gap_days"),
         ({"train_ratio": 0.95}, "train_ratio"),
         ({"holdout": 0.6}, "holdout"),
@@ -125,7 +126,7 @@ def overlap(a: range, b: range) -> bool:
     st.integers(1, 2_000),
     st.floats(0.0, 5.0),
     st.floats(1.0, 90.0),
-    st.floats(1.0, 60.0),
+    st.floats(5.0, 60.0),
     st.floats(0.1, 0.9),
     st.sampled_from([0.0, 0.1, 0.2, 0.5]),
 )

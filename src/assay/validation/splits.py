@@ -90,6 +90,8 @@ class SplitPlan:
         for name in ("train_days", "test_days"):
             if not getattr(self, name) > 0:
                 raise InputError(name, "must be positive", getattr(self, name))
+        if not self.test_days >= LEAST_TEST_DAYS:
+            raise InputError("test_days", f"must be at least {LEAST_TEST_DAYS:g}", self.test_days)
         if not self.gap_days >= 0:
             raise InputError("gap_days", "must not be negative", self.gap_days)
         if not 0.1 <= self.train_ratio <= 0.9:
@@ -133,7 +135,7 @@ def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, hol
             test_days = (days - gap / bars_per_day) / 5.0
             train_days = 2.0 * test_days
             notes.append(
-                f"{days:.0f} days before the holdout are too short for {LEAST_WINDOWS} windows of "
+                f"{days:.0f} days are too short for {LEAST_WINDOWS} windows of "
                 f"{plan.train_days:g} + {plan.test_days:g} days: windows scaled to train {max(train_days, 0):.1f}, "
                 f"test {max(test_days, 0):.1f} days"
             )

@@ -1,4 +1,4 @@
-"""`train` for a session: all cores unless told otherwise."""
+"""`train` for scripts and notebooks: all cores unless told otherwise."""
 
 from __future__ import annotations
 
