@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -47,6 +48,24 @@ def test_every_command_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     for name in COMMANDS:
         assert f"`assay {name}`" in text
+
+
+def test_the_schema_file_is_that_of_the_code() -> None:
+    from assay.training.configuration import json_schema  # noqa: PLC0415
+
+    assert json.loads((ROOT / "docs" / "configuration-v3.schema.json").read_text()) == json_schema()
+
+
+def test_the_space_of_the_docs_is_read(tmp_path: Path) -> None:
+    from assay.cli.options import read_space  # noqa: PLC0415
+    from assay.search import parse_space  # noqa: PLC0415
+    from assay.strategies import find_strategy  # noqa: PLC0415
+
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "configuration.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "space.toml").write_text(block)
+    space = parse_space(read_space(tmp_path / "space.toml"), find_strategy("LIQUIDITY_SWEEP").parameters)
+    assert space.size == 3 * 5 * 5
+    assert not space.is_discrete
 
 
 def test_every_measure_is_documented() -> None:
