@@ -94,14 +94,14 @@ class Output:
             sys.stderr.flush()
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table on stdout; columns whose every cell is a number or a dash stand to the right."""
+        """Print a table on stdout; numbers stand to the right, the first column is never broken."""
         from rich.box import SIMPLE_HEAD  # noqa: PLC0415  (rich is not needed for --help and --json)
         from rich.table import Table  # noqa: PLC0415
 
         table = Table(box=SIMPLE_HEAD)
         for i, name in enumerate(columns):
             numeric = all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=i == 0 or numeric)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
         for row in rows:
             table.add_row(*(number(cell) for cell in row))
         if title:

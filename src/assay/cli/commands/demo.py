@@ -1,6 +1,8 @@
 """`assay demo`: train on three simulated markets whose truth is known."""
 
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,18 +102,17 @@ TRUTH = {
 def _show(output: Output, results: list[dict[str, Any]], seconds: float) -> None:
     columns = {
         "verdict": "stage",
-        "best in-sample Sharpe": "in_sample_sharpe",
-        "out-of-sample Sharpe": "out_of_sample_sharpe",
+        "Sharpe in sample": "in_sample_sharpe",
+        "Sharpe out of sample": "out_of_sample_sharpe",
         "net profit %": "net_profit_pct",
         "trades": "total_trades",
         "p": "p_value",
-        "seconds": "seconds",
     }
-    rows = [[r["market"], TRUTH[r["market"]], *(_short(r.get(key)) for key in columns.values())] for r in results]
-    output.table("Three markets whose truth is known", ("market", "the truth", *columns), rows)
+    rows = [[r["market"], *(_short(r.get(key)) for key in columns.values())] for r in results]
+    output.table("Three markets whose truth is known", ("market", *columns), rows)
     for r in results:
-        if r["reason"]:
-            output.text(f"{r['market']}: {r['stage']}. {r['reason']}\n")
+        output.text(f"{r['market']}: {TRUTH[r['market']]}.")
+        output.text(f"  {_sentence(r)}\n")
     tried = sum(r.get("combinations", 0) for r in results)
     output.text(f"{tried:,} combinations searched, again in every window and on permuted bars, in {seconds:.0f} s.")
     reports = [r["files"]["report"] for r in results if "files" in r]
@@ -119,9 +120,28 @@ def _show(output: Output, results: list[dict[str, Any]], seconds: float) -> None
     for path in reports:
         output.text(f"  {path}")
     output.text("\nNext, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
-    output.text("  assay quality BTCUSDT_5m.csv")
-    output.text("  assay train --file BTCUSDT_5m.csv --days 365")
-    output.text("  assay strategies LIQUIDITY_SWEEP")
+    command = called_as()
+    output.text(f"  {command} quality BTCUSDT_5m.csv")
+    output.text(f"  {command} train --file BTCUSDT_5m.csv --days 365")
+    output.text(f"  {command} strategies LIQUIDITY_SWEEP")
+
+
+def called_as() -> str:
+    """Return how to call the program from here: it need not be on the path (`make run`)."""
+    given = Path(sys.argv[0])
+    if shutil.which("assay") or given.name != "assay":
+        return "assay"
+    near = Path(os.path.relpath(given))
+    return str(given if near.parts[0] == ".." else near)
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    stage, reason = result["stage"], result["reason"]
+    if stage == "REFUSED":
+        return f"Refused before any search. {reason}"
+    if stage in ("PAPER", "MATURE"):
+        return f"{'Not promoted' if stage == 'PAPER' else 'Promoted to MATURE'}. {reason}".strip()
+    return f"Promoted to {stage}; what MATURE still asks: {reason}"
 
 
 def _short(value: object) -> object:

@@ -62,7 +62,10 @@ def _show(output: Output, strategy: "Strategy") -> None:
         output.document(document)
         return
     output.text(f"{strategy.name}: {document['summary']}")
-    output.table("Parameters", ("name", "default", "range", "step", "grid", "unit", "doc"), _rows(strategy))
+    output.table("Parameters", ("name", "default", "range", "step", "grid", "unit"), _rows(strategy))
+    for p in strategy.parameters:
+        output.text(f"  {p.name}: {p.doc}")
+    output.text("")
     for title in ("rules", "exits"):
         output.text(f"{title.capitalize()}:")
         for line in document[title]:
@@ -111,7 +114,6 @@ def _rows(strategy: "Strategy") -> list[list[object]]:
             "" if p.step is None else number(p.step),
             _listed(p.grid),
             p.unit,
-            p.doc,
         ]
         for p in strategy.parameters
     ]
