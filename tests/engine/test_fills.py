@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money, Sizing
+from assay.engine import Bracket, Costs, Money, Setups, Signals, Sizing, Span, measure, replay
+from assay.market import Bars, Market, Timeframe
 from engine.bridge import OWN_ANSWERS, quiet, row_at, trade_row, worked_differences
 
 if TYPE_CHECKING:
@@ -107,3 +108,24 @@ def test_a_stop_beyond_the_price_is_no_signal() -> None:
     for side, stop in ((1, 100.0), (1, 101.0), (-1, 100.0), (-1, 99.0)):
         run = trade_row(quiet(8, {}), row_at(side=side, stop=stop, target=None), FREE)
         assert (run.signals, run.orders_sent) == (0, 0)
+
+
+def test_ruin_ends_the_run_at_zero() -> None:
+    """Short at 100 with everything; the market opens at 250: more is lost than there was, and trading ends."""
+    rows = [[100, 100.5, 99.5, 100]] * 4 + [[250, 251, 249, 250]] * 4
+    table = np.array(rows, dtype=float)
+    market = Market("test", "X/Y", Timeframe.parse("1h"))
+    time = np.arange(len(rows), dtype=np.int64) * 3_600_000
+    o, h, low, c = table.T
+    bars = Bars.from_columns(market, time, o, h, low, c, np.ones(len(rows)))
+    setups = Setups.build(bar=[1, 5], side=[-1, 1], features={}, stop_unit=[2.0, 2.0])
+    span = Span(0, len(bars))
+    signals = Signals.select(bars, setups, (), Bracket(stop=1.0), {}, span)
+    run = replay(bars, signals, Money(sizing=Sizing("notional")), span)
+    assert run.trades.net_return[0] < -1.5
+    assert len(run.trades) == 1
+    measures = measure(run, bars)
+    assert measures["net_profit_pct"] == -100.0
+    assert measures["max_drawdown_pct"] == -100.0
+    assert run.equity.tolist() == [0.0]
+    assert run.daily_returns.tolist() == [-1.0]

@@ -48,7 +48,7 @@ def index_of(frame: pd.DataFrame) -> pd.DatetimeIndex:
 
 
 def stamps_of(frame: pd.DataFrame) -> list[int]:
-    return cast("list[int]", index_of(frame).as_unit("ms").asi8.tolist())
+    return index_of(frame).as_unit("ms").asi8.tolist()
 
 
 def by_pandas(recorded: pd.DataFrame, timeframe: str) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def dense_sweep(
 
         for j in range(start, n):
             if day[j] != current_day:
-                r = value / previous_value - 1.0
+                r = value / previous_value - 1.0 if previous_value > 0.0 else 0.0
                 s1 += r
                 s2 += r * r
                 previous_value = value
@@ -150,12 +150,13 @@ def dense_sweep(
                 if leaves:
                     x = raw * (1.0 - side * slippage)
                     net = side * (x / entry - 1.0) - fee * (1.0 + x / entry)
-                    mark = 1.0 + size * net
+                    mark = max(0.0, 1.0 + size * net)
                 else:
-                    mark = 1.0 + size * (side * (close[j] / entry - 1.0) - fee)
+                    mark = max(0.0, 1.0 + size * (side * (close[j] / entry - 1.0) - fee))
                 highest = max(highest, mark)
                 value = equity * mark
-                drawdown = max(drawdown, 1.0 - mark / highest, 1.0 - value / peak)
+                inner = 1.0 - mark / highest if highest > 0.0 else 0.0
+                drawdown = max(drawdown, inner, 1.0 - value / peak)
 
                 if leaves:
                     peak = max(peak, equity * highest)
@@ -168,6 +169,8 @@ def dense_sweep(
                         loss += -size * net
                     holding = False
                     last_exit = j
+                    if equity <= 0.0:  # ruin: nothing is left to trade with
+                        break
 
             if holding:
                 continue
@@ -207,7 +210,7 @@ def dense_sweep(
             ordered = long_ok != short_ok
 
         # The value of the day on which the walk ended; a day without a change adds nothing to the sums.
-        r = value / previous_value - 1.0
+        r = value / previous_value - 1.0 if previous_value > 0.0 else 0.0
         s1 += r
         s2 += r * r
 

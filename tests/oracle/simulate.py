@@ -312,7 +312,7 @@ class _Position:
                 continue
             trade = self._step(j)
             if trade is not None:
-                self.marks.append(1.0 + self.size * trade.net_return)
+                self.marks.append(max(0.0, 1.0 + self.size * trade.net_return))
                 return trade
             self.marks.append(self._mark(self.bars.close[j]))
         raise AssertionError("a position ends at the last tradable close at the latest")
@@ -421,10 +421,12 @@ class _Position:
     def _mark(self, close: float) -> float:
         entry, costs = self.entry, self.costs
         if math.isnan(self.first_raw):
-            return 1.0 + self.size * (self.side * (close / entry - 1.0) - costs.fee - costs.commission / entry)
+            return max(
+                0.0, 1.0 + self.size * (self.side * (close / entry - 1.0) - costs.fee - costs.commission / entry)
+            )
         first = leg_return(self.first_raw, entry, self.side, costs)
         rest = self.side * (close / entry - 1.0) - costs.fee - costs.commission / entry
-        return 1.0 + self.size * (0.5 * first + 0.5 * rest)
+        return max(0.0, 1.0 + self.size * (0.5 * first + 0.5 * rest))
 
     def _net(self, first_raw: float, last_raw: float) -> float:
         last = leg_return(last_raw, self.entry, self.side, self.costs)
@@ -526,6 +528,8 @@ def simulate(
         trade = position.run()
         trades.append(trade)
         marks_of.append(position.marks)
+        if position.marks[-1] == 0.0:
+            break  # ruin: nothing is left to trade with
         free_from = trade.exit_bar + order.cooldown
     return _account(bars, trades, marks_of, orders_sent, start, stop)
 
@@ -558,11 +562,12 @@ def _account(
         highest = -math.inf
         for offset, mark in enumerate(marks):
             highest = max(highest, mark)
-            drawdown = max(drawdown, 1.0 - mark / highest, 1.0 - (equity * mark) / peak)
+            inner = 1.0 - mark / highest if highest > 0 else 0.0
+            drawdown = max(drawdown, inner, 1.0 - (equity * mark) / peak)
             value_at[trade.entry_bar + offset] = equity * mark
         peak = max(peak, equity * highest)
-        equity *= 1.0 + trade.size * trade.net_return
-        optimistic *= 1.0 + trade.size * trade.net_return_optimistic
+        equity *= max(0.0, 1.0 + trade.size * trade.net_return)
+        optimistic *= max(0.0, 1.0 + trade.size * trade.net_return_optimistic)
         total += trade.net_return
         total_r += trade.r_multiple
         ambiguous += trade.ambiguous
@@ -583,7 +588,7 @@ def _account(
     s1 = s2 = sdown = 0.0
     previous = 1.0
     for value in by_day:
-        r = value / previous - 1.0
+        r = value / previous - 1.0 if previous > 0 else 0.0
         s1 += r
         s2 += r * r
         if r < 0:

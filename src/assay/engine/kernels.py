@@ -145,10 +145,16 @@ def open_return(close, entry, side, costs):
 
 @compiled
 def mark_factor(close, entry, side, size, leg1, costs):
-    """Equity at a close over equity at the entry; leg1 is NaN before a partial exit."""
+    """Equity at a close over equity at the entry, never below 0; leg1 is NaN before a partial exit."""
     if np.isnan(leg1):
-        return 1.0 + size * open_return(close, entry, side, costs)
-    return 1.0 + size * (0.5 * leg1 + 0.5 * open_return(close, entry, side, costs))
+        return max(0.0, 1.0 + size * open_return(close, entry, side, costs))
+    return max(0.0, 1.0 + size * (0.5 * leg1 + 0.5 * open_return(close, entry, side, costs)))
+
+
+@compiled
+def day_return(value, before):
+    """Return of a day; 0 after ruin."""
+    return value / before - 1.0 if before > 0.0 else 0.0
 
 
 @compiled
@@ -327,7 +333,7 @@ def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, l
             head = net_return(slipped(optimistic_first, -side, slip, tick), entry, side, costs)
         if not np.isnan(head):
             best_net = 0.5 * head + 0.5 * best_net
-    factor = 1.0 + size * net
+    factor = max(0.0, 1.0 + size * net)  # a gap against a short can cost more than all: ruin, not debt
     max_mark = max(max_mark, factor)
     out[EXIT_BAR] = j
     out[FACTOR] = factor
@@ -366,7 +372,7 @@ def settle(equity, peak, drawdown, s1, s2, sd, before, last_day, table, e, k, si
     entry_bar, exit_bar = int(table[e, k, ENTRY_BAR]), int(table[e, k, EXIT_BAR])
     first, final = day[entry_bar], day[exit_bar]
     if first > last_day and equity != before:
-        r = equity / before - 1.0
+        r = day_return(equity, before)
         s1 += r
         s2 += r * r
         if r < 0.0:
@@ -376,7 +382,7 @@ def settle(equity, peak, drawdown, s1, s2, sd, before, last_day, table, e, k, si
         bar = day_end[d - day[0]]
         leg1 = table[e, k, LEG1_NET] if table[e, k, PARTIAL_BAR] <= bar else np.nan
         value = equity * mark_factor(marks[bar], table[e, k, ENTRY], side, table[e, k, SIZE], leg1, costs)
-        r = value / before - 1.0
+        r = day_return(value, before)
         s1 += r
         s2 += r * r
         if r < 0.0:
@@ -391,7 +397,7 @@ def settle(equity, peak, drawdown, s1, s2, sd, before, last_day, table, e, k, si
 def close_books(equity, s1, s2, sd, before):
     """Add the return of the last day that saw a change."""
     if equity != before:
-        r = equity / before - 1.0
+        r = day_return(equity, before)
         s1 += r
         s2 += r * r
         if r < 0.0:
@@ -542,6 +548,8 @@ def sweep(
             limited = caps[e, 0] >= 0.0 or caps[e, 1] >= 0.0
             for i in range(kept):
                 row = chosen[i]
+                if equity <= 0.0:
+                    break
                 if bar[row] < free:
                     continue
                 k_order = order[row]
@@ -645,6 +653,8 @@ def replay(
     free = 0.0
     for i in range(kept):
         row = picked[i]
+        if equity <= 0.0:
+            break
         if bar[row] < free:
             continue
         exit_ = exits[exit_of[row]]

@@ -163,7 +163,8 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
         "drawdown_duration": float(drawdown_days(run.equity)),
         "adverse_selection_score": adverse_selection(run, bars),
         "ambiguous_trades": float(np.count_nonzero(trades.ambiguous)),
-        "optimistic_net_profit_pct": 100.0 * (float(np.prod(1.0 + trades.size * trades.optimistic_return)) - 1.0),
+        "optimistic_net_profit_pct": 100.0
+        * (float(np.prod(np.maximum(1.0 + trades.size * trades.optimistic_return, 0.0))) - 1.0),
         "capped_size_share": _mean((trades.size >= 1.0).astype(float)),
         "days": float(days),
     }

@@ -134,5 +134,6 @@ class Run:
 
     @property
     def daily_returns(self) -> NDArray[np.float64]:
-        """Return of each day, shape (days,), the first against an equity of 1."""
-        return self.equity / np.concatenate(([1.0], self.equity[:-1])) - 1.0
+        """Return of each day, shape (days,), the first against an equity of 1; 0 after ruin."""
+        before = np.concatenate(([1.0], self.equity[:-1]))
+        return np.divide(self.equity, before, out=np.ones_like(before), where=before > 0) - 1.0

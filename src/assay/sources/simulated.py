@@ -234,7 +234,10 @@ class SimulatedMarket:
     @property
     def truth(self) -> dict[str, Value]:
         """All parameters of the strategy whose signals carry the drift."""
-        return LiquiditySweep.parameters.complete({**TRUE_PARAMETERS, **self.true_parameters})
+        declared = LiquiditySweep.parameters
+        values = declared.complete(self.true_parameters)
+        named = {declared.resolve(name) for name in self.true_parameters}
+        return values | {name: value for name, value in TRUE_PARAMETERS.items() if name not in named}
 
     @property
     def n_bars(self) -> int:
