@@ -523,6 +523,12 @@ def test_one_row_does_not_say_its_timeframe(save: Callable[..., Path]) -> None:
     assert len(read_bars(save(one, "BINANCE_BTCUSDT_5m.csv"))) == 1
 
 
+def test_a_stray_row_does_not_change_the_timeframe(save: Callable[..., Path]) -> None:
+    stray = save(HEADER + ROWS + "2024-01-01 00:16,1,1,1,1,1\n")
+    rule = "must be a multiple of the timeframe (5 minutes), got '2024-01-01T00:16:00.000Z'"
+    refused(BarsError, f"row 4 time: {rule}. In FILE", stray)
+
+
 def test_a_step_that_is_no_timeframe_is_refused(save: Callable[..., Path]) -> None:
     path = save(HEADER + "2024-01-01 00:00:00,1,1,1,1,1\n2024-01-01 00:00:30,1,1,1,1,1\n")
     refused(InputError, "timeframe: must be whole minutes that divide a day, got '30000 ms'", path)

@@ -182,6 +182,11 @@ def test_arrow_tables_and_streams_are_frames() -> None:
     assert bars_from_frame(Stream(table), MARKET).digest == BARS.digest
 
 
+def test_a_part_of_a_table_is_read_from_where_it_begins() -> None:
+    table = pa.Table.from_pandas(frame(), preserve_index=False)
+    assert bars_from_frame(table.slice(3), MARKET).digest == bars_from_frame(frame().iloc[3:]).digest
+
+
 def test_frames_that_convert_to_pandas_keep_their_market() -> None:
     bars = bars_from_frame(Convertible())
     assert (bars.digest, bars.market) == (BARS.digest, MARKET)
