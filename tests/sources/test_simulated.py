@@ -259,6 +259,11 @@ def test_impossible_specifications_are_refused(field: str, value: Any) -> None:
     assert caught.value.field == field
 
 
+def test_a_drift_beyond_the_price_is_refused() -> None:
+    with pytest.raises(InputError, match="below the price"):
+        simulate(SimulatedMarket(days=60, edge_r=5.0, volatility_pct=5.0))
+
+
 def test_a_dirty_market_has_no_edge() -> None:
     with pytest.raises(InputError, match="has no edge"):
         SimulatedMarket(dirty=True, edge_r=0.1)

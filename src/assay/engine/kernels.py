@@ -102,7 +102,7 @@ def bracket_prices(t, side, close, level, flat_by, exit_, costs):
     distance = exit_[0] * level[1]
     distance = max(distance, level[2])
     if exit_[15] > 0.0:
-        floor = exit_[15] * (2.0 * (costs[0] + costs[1])) * close
+        floor = exit_[15] * costs[7] * close
         distance = max(distance, floor)
     stop = base - side * distance
     if side * (stop - level[3]) > 0.0:

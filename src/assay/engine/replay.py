@@ -31,13 +31,16 @@ class Money:
 
     costs: Costs = field(default_factory=Costs)
     sizing: Sizing = field(default_factory=Sizing)
+    stop_floor_costs: float | None = None
+    """Round trip from which `min_stop_costs` is counted; that of `costs` unless a test of dearer costs keeps it."""
 
     @property
     def vector(self) -> NDArray[np.float64]:
-        """The kernels' form: fee, slippage, tick, commission, risk sizing, risk fraction, leverage cap."""
+        """The kernels' form: fee, slippage, tick, commission, risk sizing, risk fraction, leverage cap, round trip."""
         c, s = self.costs, self.sizing
+        floor = c.round_trip if self.stop_floor_costs is None else self.stop_floor_costs
         return np.array(
-            [c.fee, c.slippage, c.tick, c.commission, s.method == "risk", s.risk_fraction, s.leverage_cap],
+            [c.fee, c.slippage, c.tick, c.commission, s.method == "risk", s.risk_fraction, s.leverage_cap, floor],
             dtype=np.float64,
         )
 

@@ -69,7 +69,8 @@ def _dimension(parameter: Parameter, given: Any) -> Dimension:  # noqa: ANN401  
         if len(given) == 2 and parameter.step is not None:
             given = (*given, parameter.step)
     if isinstance(given, (list, set, frozenset, np.ndarray)):
-        values = tuple(dict.fromkeys(parameter.check(v) for v in given))
+        ordered = sorted(given, key=str) if isinstance(given, (set, frozenset)) else given
+        values = tuple(dict.fromkeys(parameter.check(v) for v in ordered))
         if not values:
             raise ParameterError(name, "needs at least one value", given)
         return values
@@ -123,6 +124,10 @@ class Space:
     def highest(self, name: str) -> float:
         """Return the largest value that a number may take."""
         return max(float(v) for v in self.values[name])
+
+    def lowest(self, name: str) -> float:
+        """Return the smallest value that a number may take."""
+        return min(float(v) for v in self.values[name])
 
     def thinned(self, most: int) -> Space:
         """Return an evenly thinned grid of at most `most` points: the longest axes lose values first."""

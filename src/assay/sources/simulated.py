@@ -443,6 +443,8 @@ def _plant(canvas: _Canvas) -> list[tuple[int, int, float]]:
             continue
         t, side, unit = signal
         size = spec.edge_r * multiple * unit / canvas.close[t] + spec.round_trip
+        if abs(size) >= 1.0:
+            raise InputError("edge_r", "edge and costs must stay below the price of a bar so volatile", spec.edge_r)
         drift = math.log1p(side * size)
         canvas.drift[t + 1 : t + 1 + DRIFT_BARS] = drift / DRIFT_BARS
         planted.append((t, side, drift))
@@ -478,6 +480,11 @@ def simulate(spec: SimulatedMarket) -> Simulation:
     """Make a market and say where its edge lies.
 
     The same specification gives the same bars on one platform.
+
+    Raises
+    ------
+    InputError
+        When a drift would exceed the price itself.
     """
     base = _base(spec)
     planted: list[tuple[int, int, float]] = []

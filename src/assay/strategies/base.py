@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
@@ -106,6 +107,8 @@ class Strategy(ABC):
 
     def check(self) -> None:
         """Refuse a class whose rules or bracket name unknown parameters."""
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", self.name):
+            raise StrategyError("strategy name", "must be capitals, digits and underscores", self.name)
         known = self.parameters.names
         for name in (*self.threshold_names, *self.exit_names):
             if name not in known:

@@ -77,12 +77,17 @@ class Trial:
         threads: int = 1,
         on_done: Callable[[int], None] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (objective, trades) of every combination, shape (n,) each; objective NaN where senseless."""
+        """Return (objective, trades) of every combination, shape (n,) each; objective NaN where senseless.
+
+        A profit factor is counted from 1: what is positive earns.
+        """
         measure = np.full(len(combinations), np.nan)
         trades = np.zeros(len(combinations))
         year = bars.market.days_per_year
         for block in self.blocks(bars, span, combinations, threads=threads):
-            measure[block.position] = from_sums(block.sums, self.objective, year)
+            found = from_sums(block.sums, self.objective, year)
+            # a profit factor is good from 1 on, as other objectives are from 0 on: a loser is no candidate
+            measure[block.position] = found - 1.0 if self.objective == "profit_factor" else found
             trades[block.position] = block.sums[:, kernels.TRADES]
             if on_done is not None:
                 on_done(len(block.position))

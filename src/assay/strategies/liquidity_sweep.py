@@ -85,11 +85,13 @@ def _largest_fraction(low, level, side):
     The rule is the product form; judging the quotient instead would decide ties differently.
     """
     d = side * (level - low) / level
-    step = 1e-15
+    step = 1e-15 * max(1.0, abs(d))
     lowest, highest = d - step, d + step
     while not _pierces(low, level, side, lowest):
+        step *= 2.0  # a fixed step would vanish beside a large d: two bad ticks must not hang a search
         lowest -= step
     while _pierces(low, level, side, highest):
+        step *= 2.0
         highest += step
     while True:
         middle = 0.5 * (lowest + highest)

@@ -118,7 +118,12 @@ class Experiment:
         setting = self.strategy.bracket.max_bars
         if setting is None:
             return None
-        longest = self.grid_space.highest(setting) if isinstance(setting, str) else float(setting)
+        if isinstance(setting, str):
+            shortest, longest = self.grid_space.lowest(setting), self.grid_space.highest(setting)
+        else:
+            shortest = longest = float(setting)
+        if shortest <= 0:  # 0 switches a time stop off
+            return None
         return int(np.ceil(longest))
 
     def bounds(self, bars: Bars, warmup: int) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def _net(run: Run, year: int) -> float:
 
 def _compounded(run: Run, keep: NDArray[np.bool_]) -> float:
     t = run.trades
-    return 100.0 * (float(np.prod(1.0 + (t.size * t.net_return)[keep])) - 1.0)
+    return 100.0 * (float(np.prod(np.maximum(1.0 + (t.size * t.net_return)[keep], 0.0))) - 1.0)
 
 
 def _without_best(run: Run) -> float:
@@ -85,7 +85,8 @@ def fragility(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, space
     year = bars.market.days_per_year
 
     def with_costs(factor: float) -> float:
-        money = replace(trial.money, costs=trial.money.costs.times(factor))
+        costs = trial.money.costs
+        money = replace(trial.money, costs=costs.times(factor), stop_floor_costs=costs.round_trip)
         return _net(stitched(bars, walk.signals, trial, splits, money=money), year)
 
     late = _net(stitched(bars, walk.signals, trial, splits, entry_delay=1), year)
