@@ -174,7 +174,7 @@ def test_wrong_input_is_one_sentence(
 
 
 def test_an_interruption_leaves_nothing_half_written(tmp_path: Path) -> None:
-    bars = simulate_market(SimulatedMarket(days=365, seed=5))
+    bars = simulate_market(SimulatedMarket(days=365, seed=0, edge_r=0.4))
     write_bars(tmp_path / "SIM_WALKUSDT_5m.parquet", bars)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "assay", "train", "--file", str(tmp_path / "SIM_WALKUSDT_5m.parquet")]

@@ -73,7 +73,7 @@ def test_a_name_says_which_market(name: str, exchange: str, symbol: str, timefra
     assert said == (exchange, symbol, timeframe, kind, None)
 
 
-@pytest.mark.parametrize("name", ["", "bars", "BTCUSDT_5m", "BINANCE_BTCUSDT", "BINANCE_BTCUSDT_5x"])
+@pytest.mark.parametrize("name", ["", "bars", "ES_5m", "BINANCE_BTCUSDT", "BINANCE_BTCUSDT_5x"])
 def test_a_name_that_says_too_little_is_no_market(name: str) -> None:
     assert market_from_name(name) is None
 
@@ -89,3 +89,8 @@ def test_a_market_has_the_days_of_its_kind() -> None:
 def test_a_tick_is_positive_or_unknown(tick: float) -> None:
     with pytest.raises(InputError, match="tick: must be positive, or None when unknown, got "):
         Market("cme", "ES", Timeframe.parse("1m"), tick=tick)
+
+
+@pytest.mark.parametrize("name", ["BTCUSDT_5m", "BTC-USDT-5m", "btc_usdt_5m"])
+def test_a_pair_without_an_exchange_is_of_a_file(name: str) -> None:
+    assert market_from_name(name) == Market("file", "BTC/USDT", Timeframe.parse("5m"))

@@ -14,7 +14,7 @@ from assay.engine.replay import eligible
 from assay.engine.rules import passing
 from assay.market import Bars, Market, Timeframe
 from assay.sources import read_bars
-from assay.strategies import SIDES, backtest
+from assay.strategies import SIDES, backtest, liquidity_sweep
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from engine.bridge import differences, oracle_bars, oracle_costs
 from oracle.simulate import simulate
@@ -178,3 +178,18 @@ def test_rate_of_signals_at_the_defaults(shared_data: Path, coin: str) -> None:
         rows = eligible(bars, STRATEGY.setups(bars, side, values), span)
         signals = np.unique(rows.bar[passing(STRATEGY.rules, rows.features, values, len(rows))])
         assert 4 <= round(10_000 * len(signals) / len(bars)) <= 35
+
+
+@pytest.mark.parametrize("ratio", [1.0001, 2.0, 10.0, 18.0, 100.0, 1e6])
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_largest_fraction_is_found_for_bad_ticks_too(ratio: float, side: int) -> None:
+    level = 100.0
+    price = level / ratio if side > 0 else level * ratio
+    d = liquidity_sweep._largest_fraction(price, level, side)
+    above = np.nextafter(d, np.inf)
+    if side > 0:
+        assert price <= level - d * level
+        assert not price <= level - above * level
+    else:
+        assert price >= level + d * level
+        assert not price >= level + above * level

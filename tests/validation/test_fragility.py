@@ -127,8 +127,12 @@ def test_only_a_profit_holds(profit: float, holds: bool) -> None:
     assert Fragility("x", profit, gate=True).holds is holds
 
 
-def test_without_neighbours_the_answer_is_unknown(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+def test_one_combination_chosen_beforehand_has_the_neighbours_of_the_default_grid(
+    bars: Bars, splits: Splits, walk: WalkForward
+) -> None:
     lone = Space(tuple((n, (v,)) for n, v in Spike.parameters.defaults.items()))
     found = {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, lone)}
-    assert math.isnan(found["median neighbour"].net_profit_pct)
-    assert not found["median neighbour"].holds
+    grid = Space(tuple(Spike().default_grid.items()))
+    on_the_grid = {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, grid)}
+    assert found["median neighbour"] == on_the_grid["median neighbour"]
+    assert not math.isnan(found["median neighbour"].net_profit_pct)

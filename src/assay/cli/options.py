@@ -42,6 +42,9 @@ Slippage = Annotated[float, typer.Option("--slippage", metavar="F", help="Fracti
 SizingMethod = Annotated[
     str, typer.Option("--sizing", metavar="HOW", help="risk (1 % of the equity at the stop) or notional.")
 ]
+MinStopCosts = Annotated[
+    float, typer.Option("--min-stop-costs", metavar="N", help="Keep stops N round trips of cost away; 0 = off.")
+]
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 
 _DATES = "a date or time in ISO form, such as 2024-01-31 or 2024-01-31T09:30 (UTC)"
@@ -111,13 +114,21 @@ def _check_range(begin: int, stop: int, first: int, end: int, texts: tuple[str |
         raise InputError("--to", "must lie within the data", to, have)
 
 
+def finished(bars: "Bars") -> "Bars":
+    """Cut a last bar that is not over yet: its prices are not final."""
+    now_ms = datetime.now(UTC).timestamp() * 1000
+    return bars.head(len(bars) - 1) if held(bars)[1] > now_ms and len(bars) > 1 else bars
+
+
 def read_span(
     file: Path, timeframe: str | None, days: float | None, from_: str | None, to: str | None
 ) -> tuple["Bars", int, int]:
     """Read a file of bars; return them with the span that the options ask for."""
-    from assay.sources import read_bars  # noqa: PLC0415  (commands import when they run)
+    from assay.market import refuse_futures  # noqa: PLC0415  (commands import when they run)
+    from assay.sources import read_bars  # noqa: PLC0415
 
-    bars = read_bars(file, timeframe=timeframe)
+    bars = finished(read_bars(file, timeframe=timeframe))
+    refuse_futures(bars.market)
     return bars, *select_span(bars, days, from_, to)
 
 

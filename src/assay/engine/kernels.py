@@ -167,7 +167,7 @@ def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, l
         Signal bar and direction.
     level, exit_, costs : float64
         As in `bracket_prices`; costs are (fee, slippage, tick, commission, risk sizing, risk fraction,
-        leverage cap).
+        leverage cap, round trip that `min_stop_costs` counts).
     delay : int
         Bars between the signal's next bar and the fill (0; fragility asks for 1).
     opposite : int

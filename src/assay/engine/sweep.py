@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,16 @@ if TYPE_CHECKING:
     from assay.parameters import Value
 
 BLOCK = 65_536
-"""Combinations per block at most (more only when one entry combination alone has more)."""
+"""Combinations per block, about."""
+
+TABLE_BYTES = 64 * 2**20
+"""Memory of one table of outcomes, at most: exit combinations are computed, swept and dropped in blocks."""
+
+PIECES = 4
+"""Blocks per group at least: enough to share between threads, and the same for any number of them."""
+
+USES_PER_EXIT = 4
+"""Where exit combinations are used less often than this (random points), each pair is replayed on its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,11 +201,10 @@ class _Prepared:
     words: NDArray[np.uint64]
     entries: NDArray[np.int64]
     rows: Setups
+    heads: NDArray[np.int64]
     order: NDArray[np.int64]
     groups: NDArray[np.int64]
     group_sizes: NDArray[np.int64]
-    table: NDArray[np.float64]
-    uniform: NDArray[np.bool_]
     exits: NDArray[np.float64]
 
 
@@ -258,42 +266,83 @@ def sweep(
         rows = rows.take(loosest)
         first = np.cumsum([0, *(len(axis) for axis in masks[:-1])])
         heads, order = _orders(rows)
-        exits = bracket.vectors(group.exits)
-        table = np.empty((len(exits), len(heads), kernels.TABLE_FIELDS))
-        kernels.outcomes(
-            rows.bar[heads], rows.side[heads], rows.levels[heads], rows.flat_by[heads], exits, vector,
-            bars.open, bars.high, bars.low, bars.close, bars.tradable, table,
-        )  # fmt: skip
         groups, sizes = compact_groups(rows.groups)
         return _Prepared(
             group, _bitsets([m[loosest] for axis in masks for m in axis]), group.entries + first, rows,
-            order, groups, sizes, table, np.all(table[:, :, kernels.STATUS] >= 0, axis=1), exits,
+            heads, order, groups, sizes, bracket.vectors(group.exits),
         )  # fmt: skip
 
-    def run(piece: tuple[_Prepared, int, int]) -> Block:
-        p, begin, end = piece
-        starts = p.group.exit_start[begin : end + 1]
-        pairs = slice(int(starts[0]), int(starts[-1]))
-        sums = np.empty((pairs.stop - pairs.start, kernels.SUM_FIELDS))
+    prices = (bars.open, bars.high, bars.low, bars.close, bars.tradable)
+
+    def run(piece: _Piece) -> Block:
+        p = piece.prepared
+        sums = np.empty((len(piece.pairs), kernels.SUM_FIELDS))
+        exits = p.exits[piece.exits]
+        table = np.empty((len(exits), len(p.heads), kernels.TABLE_FIELDS))
+        r, h = p.rows, p.heads
+        kernels.outcomes(r.bar[h], r.side[h], r.levels[h], r.flat_by[h], exits, vector, *prices, table)
         kernels.sweep(
-            p.words, p.entries[begin:end], starts - starts[0], p.group.exit_index[pairs], p.table, p.uniform,
-            p.rows.bar, p.rows.side, p.order, p.groups, p.group_sizes,
-            np.ascontiguousarray(p.exits[:, 12]), np.ascontiguousarray(p.exits[:, 13:15]),
+            p.words, p.entries[piece.entries], piece.starts, p.group.exit_index[piece.pairs] - piece.exits.start,
+            table, np.all(table[:, :, kernels.STATUS] >= 0, axis=1), r.bar, r.side, p.order, p.groups, p.group_sizes,
+            np.ascontiguousarray(exits[:, 12]), np.ascontiguousarray(exits[:, 13:15]),
             day, day_end, marks, vector, first_day, last_day, sums,
         )  # fmt: skip
-        return Block(p.group.position[pairs], sums)
+        return Block(p.group.position[piece.pairs], sums)
+
+    def run_apart(p: _Prepared) -> Block:
+        """Replay pair by pair: where nearly every pair has exits of its own, a table of all would be mostly unused."""
+        sums = np.empty((len(p.group.position), kernels.SUM_FIELDS))
+        records = np.empty((len(p.rows) + 1, kernels.OUTCOME_FIELDS))
+        numbers = np.empty(len(p.rows) + 1, dtype=np.int64)
+        for k in range(len(p.entries)):
+            passed = np.bitwise_and.reduce(p.words[p.entries[k]], axis=0).view(np.uint8)
+            rows = np.flatnonzero(np.unpackbits(passed, bitorder="little", count=len(p.rows)))
+            few, groups, one = p.rows.take(rows), p.groups[rows], np.zeros(len(rows), dtype=np.int64)
+            for x in range(p.group.exit_start[k], p.group.exit_start[k + 1]):
+                e = p.group.exit_index[x]
+                kernels.replay(
+                    few.bar, few.side, few.levels, few.flat_by, groups, p.group_sizes, one, p.exits[e : e + 1],
+                    vector, 0, 0, *prices, day, day_end, marks, first_day, last_day, records, numbers, sums[x],
+                )  # fmt: skip
+        return Block(p.group.position, sums)
+
+    def work(piece: _Piece | _Prepared) -> Block:
+        return run(piece) if isinstance(piece, _Piece) else run_apart(piece)
 
     make = _grid_groups if combinations.points is None else _point_groups
     prepared = ordered_map(prepare, make(combinations, shape_names, axis_names, exit_names), threads)
-    yield from ordered_map(run, (piece for p in prepared for piece in _pieces(p, threads)), threads)
+    yield from ordered_map(work, (piece for p in prepared for piece in _pieces(p)), threads)
 
 
-def _pieces(prepared: _Prepared, threads: int) -> Iterator[tuple[_Prepared, int, int]]:
-    """Cut the entry combinations of a group into blocks that keep every thread busy."""
-    starts = prepared.group.exit_start
-    count, pairs = len(starts) - 1, int(starts[-1])
-    pieces = max(-(-pairs // BLOCK), min(threads, count))
-    edges = np.linspace(0, count, pieces + 1).astype(int)
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if end > begin:
-            yield prepared, begin, end
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Some exit combinations of a group with some of its entry combinations."""
+
+    prepared: _Prepared
+    exits: slice
+    entries: slice
+    pairs: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+def _edges(count: int, pieces: int) -> list[tuple[int, int]]:
+    cuts = np.linspace(0, count, pieces + 1).astype(int).tolist()
+    return [(begin, end) for begin, end in pairwise(cuts) if end > begin]
+
+
+def _pieces(p: _Prepared) -> Iterator[_Piece | _Prepared]:
+    """Cut a group so that no table of outcomes is large and there is work for several threads."""
+    group = p.group
+    pairs, exits, entries = len(group.exit_index), len(group.exits), len(p.entries)
+    if pairs < USES_PER_EXIT * exits and exits > PIECES:
+        yield p
+        return
+    size = max(len(p.heads), 1) * kernels.TABLE_FIELDS * 8
+    entry_of = np.repeat(np.arange(entries), np.diff(group.exit_start))
+    for first, last in _edges(exits, max(-(-exits * size // TABLE_BYTES), min(PIECES, exits))):
+        for begin, end in _edges(entries, max(1, -(-pairs * (last - first) // (exits * BLOCK)))):
+            span = np.arange(group.exit_start[begin], group.exit_start[end])
+            inside = (group.exit_index[span] >= first) & (group.exit_index[span] < last)
+            chosen = span[inside]
+            starts = np.searchsorted(entry_of[chosen], np.arange(begin, end + 1)).astype(np.int64)
+            yield _Piece(p, slice(first, last), slice(begin, end), chosen, starts)

@@ -1,7 +1,7 @@
 """Bars, markets and timeframes, sessions, resampling and the quality of data."""
 
 from assay.market.bars import Bars
-from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name
+from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
 from assay.market.quality import QualityReport, measure_quality
 from assay.market.resampling import resample
 
@@ -13,5 +13,6 @@ __all__ = [
     "canonical_symbol",
     "market_from_name",
     "measure_quality",
+    "refuse_futures",
     "resample",
 ]

@@ -85,7 +85,17 @@ class Market:
         return 252 if self.kind == "future" else 365
 
 
-_QUOTES = ("USDT", "USDC", "BUSD", "TUSD", "FDUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
+def refuse_futures(market: Market) -> None:
+    """Refuse a market whose clock and costs are not built yet, instead of running it on crypto terms.
+
+    Futures have sessions, trading days and commissions of their own; on UTC days and percentage fees every measure
+    would be wrong without a word.
+    """
+    if market.kind == "future":
+        raise InputError("market", "futures need their own sessions and costs, which are not built yet", str(market))
+
+
+_QUOTES = ("USDT", "USDC", "BUSD", "FDUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
 
 
 def canonical_symbol(text: str) -> str:
@@ -101,16 +111,32 @@ def canonical_symbol(text: str) -> str:
     return symbol
 
 
+def _is_timeframe(text: str) -> bool:
+    try:
+        Timeframe.parse(text)
+    except InputError:
+        return False
+    return True
+
+
 def market_from_name(name: str) -> Market | None:
-    """Infer a market from a file's stem such as ``BINANCE_BTCUSDT_5m``; None when it says too little."""
-    match = re.fullmatch(r"([A-Za-z0-9]+)[_-](.+)[_-](\d+[mhd])", name.strip())
-    if match is None:
+    """Infer a market from a file's stem; None when it says too little.
+
+    ``BINANCE_BTCUSDT_5m``, ``binance-btc-usdt-5m``, ``BTC-USDT-5m`` and ``BTCUSDT_5m`` are read; without an exchange
+    it is "file".
+    """
+    *words, last = re.split(r"[_-]", name.strip())
+    if not words or not all(words) or not _is_timeframe(last):
         return None
-    exchange = match[1].lower()
+    names_pair = len(words) == 1 or words[-1].upper() in _QUOTES
+    exchange = words[0] if len(words) > (2 if names_pair and len(words) > 1 else 1) else ""
+    symbol = canonical_symbol("_".join(words[1:] if exchange else words))
+    if not exchange and "/" not in symbol:
+        return None
     return Market(
-        exchange=exchange,
-        symbol=canonical_symbol(match[2]),
-        timeframe=Timeframe.parse(match[3]),
-        kind="future" if exchange == "cme" else "spot",
+        exchange=exchange.lower() or "file",
+        symbol=symbol,
+        timeframe=Timeframe.parse(last),
+        kind="future" if exchange.lower() == "cme" else "spot",
         tick=None,
     )

@@ -57,7 +57,7 @@ Dimension = tuple["Value", ...] | Range
 def _dimension(parameter: Parameter, given: Any) -> Dimension:  # noqa: ANN401  (as the user wrote it)
     """Read one entry: a mapping or tuple is a range, a list is choices, anything else one value.
 
-    A tuple of two floats is continuous, of two ints an integer range, of three (low, high, step).
+    A range without a step takes the declared step; without that an integer steps by 1, a float is continuous.
     """
     name = parameter.name
     if isinstance(given, dict):
@@ -66,8 +66,6 @@ def _dimension(parameter: Parameter, given: Any) -> Dimension:  # noqa: ANN401  
         if not {"low", "high"} <= set(given):
             raise ParameterError(name, "a range needs low and high", given)
         given = tuple(given[k] for k in ("low", "high", "step") if k in given)
-        if len(given) == 2 and parameter.step is not None:
-            given = (*given, parameter.step)
     if isinstance(given, (list, set, frozenset, np.ndarray)):
         ordered = sorted(given, key=str) if isinstance(given, (set, frozenset)) else given
         values = tuple(dict.fromkeys(parameter.check(v) for v in ordered))
@@ -83,7 +81,7 @@ def _range(parameter: Parameter, given: tuple[Any, ...]) -> Range:
     if len(given) not in (2, 3) or not parameter.is_number:
         raise ParameterError(name, "a range is (low, high) or (low, high, step)", given)
     low, high = (parameter.check(v) for v in given[:2])
-    step = given[2] if len(given) == 3 else None
+    step = given[2] if len(given) == 3 else parameter.step
     if step is None and parameter.is_integer:
         step = 1
     if float(low) > float(high):

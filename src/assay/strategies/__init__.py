@@ -1,7 +1,7 @@
 """Strategies, one file each, and the registry that names them."""
 
 from assay.errors import StrategyError, near_name
-from assay.strategies.base import SIDES, Strategy, backtest
+from assay.strategies.base import SIDES, Strategy, backtest, first_signal_bar
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 STRATEGIES: dict[str, type[Strategy]] = {
@@ -21,4 +21,4 @@ def find_strategy(name: str) -> type[Strategy]:
     return STRATEGIES[key]
 
 
-__all__ = ["ALIASES", "SIDES", "STRATEGIES", "Strategy", "backtest", "find_strategy"]
+__all__ = ["ALIASES", "SIDES", "STRATEGIES", "Strategy", "backtest", "find_strategy", "first_signal_bar"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -133,6 +134,8 @@ class Strategy(ABC):
         return parts[0] if len(parts) == 1 else merge(parts)
 
     def _checked(self, setups: Setups, side: int) -> Setups:
+        if not isinstance(setups, Setups):
+            raise StrategyError(f"{self.name} setups", "must return Setups (see Setups.build)", type(setups).__name__)
         if len(setups) and not np.all(setups.side == side):
             raise StrategyError(f"{self.name} setups side", f"must be the side asked for ({side})")
         wanted = {
@@ -160,6 +163,11 @@ def merge(parts: list[Setups]) -> Setups:
     )
 
 
+def first_signal_bar(bars: Bars, start: int, warmup: int) -> int:
+    """Return where a span begins: days before any signal is possible would dilute every measure."""
+    return min(max(start, warmup), len(bars) - 1)
+
+
 def backtest(
     strategy: Strategy,
     bars: Bars,
@@ -168,6 +176,7 @@ def backtest(
     money: Money | None = None,
     span: Span | None = None,
     sides: str = "both",
+    min_stop_costs: float = 0.0,
     exit_on_opposite: bool = False,
 ) -> Run:
     """Replay one set of parameters.
@@ -175,13 +184,20 @@ def backtest(
     Parameters
     ----------
     values : mapping
-        All parameters (see `Parameters.complete`).
+        Parameters; those not given stay at their default.
     span : Span, optional
         All bars after the warm-up by default.
+    min_stop_costs : float
+        Keeps stops at least this many round trips of cost away; 0 = off.
     """
+    values = strategy.parameters.complete(values)
     if reason := strategy.constraint(values):
         raise ParameterError("parameters", reason)
-    span = span or Span(0, len(bars), strategy.warmup(values))
+    warmup = strategy.warmup(values)
+    span = span or Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
+    money = money or Money()
+    money = replace(money, costs=money.costs.on(bars.market))
     setups = strategy.all_setups(bars, values, sides)
-    signals = Signals.select(bars, setups, strategy.rules, strategy.bracket, values, span)
-    return replay(bars, signals, money or Money(), span, exit_on_opposite=exit_on_opposite)
+    bracket = replace(strategy.bracket, min_stop_costs=min_stop_costs) if min_stop_costs else strategy.bracket
+    signals = Signals.select(bars, setups, strategy.rules, bracket, values, span)
+    return replay(bars, signals, money, span, exit_on_opposite=exit_on_opposite)

@@ -13,7 +13,7 @@ from assay._version import __version__
 from assay.errors import FileFormatError
 from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR
 from assay.validation.sharpe import CONVENTION
-from assay.validation.walkforward import overfitting_flags
+from assay.validation.walkforward import broken_promises
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +106,7 @@ class Configuration(_Section):
     createdAt: str  # noqa: N815  (contract)
     context: Context
     parameters: dict[str, float | int | str | bool]
+    execution: dict[str, Any]
     metrics: Metrics
     validation: dict[str, Any]
     evidence: dict[str, Any]
@@ -171,8 +172,7 @@ def _windows(e: Evidence) -> list[dict[str, Any]]:
 
 def _validation(e: Evidence) -> dict[str, Any]:
     s, per_day = e.splits, e.bars.market.timeframe.bars_per_day
-    traded = [(w.train, w.test) for w in e.walk.windows if w.parameters is not None]
-    flags = overfitting_flags(traded) if traded else ("no window had a candidate",)
+    flags = broken_promises(e.walk.measures, promised=any(w.parameters is not None for w in e.walk.windows))
     return {
         "method": "train_test_split" if s.mode == "split" else "walk_forward",
         "mode": s.mode,
@@ -223,7 +223,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
             "stopped_by_budget": p.stopped_by_budget,
             "statistic": plain(p.statistic),
             "maxima": plain(p.maxima),
-            "meaning": "better than no edge under the same costs; not 'profitable', which the walk-forward says",
+            "meaning": "better than no edge under the same costs; whether it is profitable the walk-forward says",
         },
         "probabilistic_sharpe": plain(e.probabilistic_sharpe),
         "sharpe_convention": CONVENTION,
@@ -263,6 +263,12 @@ def configuration(evidence: Evidence, created: datetime) -> dict[str, Any]:
             "to": iso(e.bars.time[e.splits.stop - 1]),
         },
         "parameters": plain(e.parameters),
+        "execution": {
+            "side": e.experiment.sides,
+            "costs": plain(asdict(e.experiment.money.costs.on(market))),
+            "sizing": plain(asdict(e.experiment.money.sizing)),
+            "min_stop_costs": e.experiment.min_stop_costs,
+        },
         "metrics": measures(e.metrics),
         "validation": _validation(e),
         "evidence": _evidence(e),

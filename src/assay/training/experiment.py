@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from assay.engine import OBJECTIVES, Money
 from assay.errors import InputError, InsufficientDataError, near_name
 from assay.search import METHODS, Space, parse_space
 from assay.search.objective import ALIASES
-from assay.strategies import SIDES
+from assay.strategies import SIDES, first_signal_bar
 from assay.strategies.evaluation import Trial
 from assay.validation import SplitPlan
 
@@ -86,6 +87,14 @@ class Experiment:
         for name, value, allowed in checks:
             if value not in allowed:
                 raise InputError(name, f"must be one of {', '.join(allowed)}", value, near_name(value, allowed))
+        for name in ("permutations", "seed", "budget", "start_ms", "stop_ms"):
+            value = getattr(self, name)
+            if value is not None:
+                try:
+                    object.__setattr__(self, name, operator.index(value))
+                except TypeError:
+                    raise InputError(name, "must be a whole number", value) from None
+        object.__setattr__(self, "min_stop_costs", float(self.min_stop_costs))
         for name in ("permutations", "seed", "min_stop_costs"):
             if not getattr(self, name) >= 0:
                 raise InputError(name, "must not be negative", getattr(self, name))
@@ -133,7 +142,7 @@ class Experiment:
         """
         start = 0 if self.start_ms is None else bars.index_at(self.start_ms)
         stop = len(bars) if self.stop_ms is None else bars.index_at(self.stop_ms)
-        start = max(start, min(warmup, len(bars)))
+        start = first_signal_bar(bars, start, warmup)
         if stop - start < 2:
             raise InsufficientDataError(
                 "history",

@@ -88,7 +88,7 @@ def _luck(d: dict[str, Any]) -> list[str]:
         early = " (stopped early: luck is shown)" if p["stopped_early"] else ""
         lines.append(
             f"- Permutation test: {p['as_good_or_better']} of {p['done']} searches on bars without direction found "
-            f"as much{early}; p = {text(p['p_value'], '{:.3f}')}. It says '{p['meaning']}'."
+            f"as much{early}; p = {text(p['p_value'], '{:.3f}')}. It means: {p['meaning']}."
         )
     else:
         lines.append("- Permutation test: not run, p is unknown.")
@@ -99,7 +99,8 @@ def _luck(d: dict[str, Any]) -> list[str]:
     around = d["evidence"]["neighbourhood"]
     if around:
         lines.append(
-            f"- Median score of the winner's neighbours {text(around['median'], '{:.2f}')} against its own "
+            f"- Median score (the objective, penalised below 30 trades) of the winner's neighbours "
+            f"{text(around['median'], '{:.2f}')} against its own "
             f"{text(search['best_score'], '{:.2f}')}; {around['refused']} refused for too few trades."
         )
     return [*lines, ""]

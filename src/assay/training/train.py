@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.engine import measure
 from assay.errors import QualityError
-from assay.market import measure_quality
+from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search, sample
 from assay.training.evidence import Evidence
@@ -129,6 +129,7 @@ def train(
     def tell(stage: str, done: int, total: int, note: str = "") -> bool:
         return on_progress is not None and bool(on_progress(Progress(stage, done, total, note)))
 
+    refuse_futures(bars.market)
     trial = experiment.trial(bars)
     start, stop = experiment.bounds(bars, trial.warmup)
     quality = _quality(experiment, bars, start, stop)
@@ -191,7 +192,13 @@ def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
 
 
 def _warnings(
-    splits: Splits, found: SearchResult, around: Neighbourhood | None, share: float, *, overridden: bool
+    splits: Splits,
+    found: SearchResult,
+    around: Neighbourhood | None,
+    share: float,
+    *,
+    overridden: bool,
+    has_volume: bool,
 ) -> tuple[str, ...]:
     lines = list(splits.notes)
     if around is not None and around.median < 0.5 * found.score:
@@ -205,6 +212,8 @@ def _warnings(
             f"a round trip costs {100 * share:.0f} % of the median stop distance: a higher timeframe, a cheaper "
             "venue or min_stop_costs would leave more to the strategy"
         )
+    if not has_volume:
+        lines.append("the bars have no volume column: every rule that needs volume is false")
     if overridden:
         lines.append("trained on bars below the quality gate by explicit override")
     return tuple(lines)
@@ -250,6 +259,7 @@ def _conclude(
         round_trip_share=share,
         permutations_run=permutation.done,
         combinations=found.combinations,
+        best_score=found.score,
     )
     sealed: dict[str, float] = {}
     if found.best is not None and splits.holdout_start < splits.stop and deserves_holdout(facts):
@@ -276,5 +286,5 @@ def _conclude(
         trials=found.combinations,
         round_trip_share=share,
         verdict=decide(facts, sealed.get("sharpe_ratio", math.nan)),
-        warnings=_warnings(splits, found, around, share, overridden=overridden),
+        warnings=_warnings(splits, found, around, share, overridden=overridden, has_volume=bars.has_volume),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import from_sums
-from assay.search import steps_around
+from assay.search import parse_space, steps_around
 from assay.validation.walkforward import schedule, stitched
 
 if TYPE_CHECKING:
@@ -67,12 +67,15 @@ def _without_best(run: Run) -> float:
 def _median_neighbour(trial: Trial, bars: Bars, wf: WalkForward, splits: Splits, space: Space) -> float:
     """Median net profit over the schedules in which every window's winner moves one step along one axis."""
     profits = []
+    if not space.searched:  # one combination, chosen beforehand: its neighbours are those of the default grid
+        grid = {name: list(values) for name, values in trial.strategy.default_grid.items()}
+        space = parse_space(grid, trial.strategy.parameters)
     for name in space.searched:
         for direction in (-1, 1):
             chosen: list[dict[str, Value] | None] = []
             for w in wf.windows:
                 around = [] if w.parameters is None else steps_around(w.parameters, space)
-                moved = [v for n, d, v in around if n == name and d == direction]
+                moved = [v for n, d, v in around if (n, d) == (name, direction) and not trial.strategy.constraint(v)]
                 chosen.append(moved[0] if moved else w.parameters)
             if chosen != [w.parameters for w in wf.windows]:
                 signals = schedule(trial, bars, splits.windows, list(chosen))

@@ -44,11 +44,12 @@ class Gate:
     passed: bool
     stage: str
     next_step: str
+    at_most: bool = False
 
     @property
     def margin(self) -> float:
-        """Distance from the limit; NaN when the value is unknown."""
-        return self.value - self.limit
+        """How far beyond the limit on the good side; negative falls short, NaN is unknown."""
+        return self.limit - self.value if self.at_most else self.value - self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Facts:
     round_trip_share: float = math.nan
     permutations_run: int = 0
     combinations: int = 0
+    best_score: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,13 @@ def _history_step(f: Facts) -> str:
     return "Try a longer history: three years find most of the edges that one year misses."
 
 
+def _candidate_step(f: Facts) -> str:
+    return (
+        f"None of the {f.combinations:,} combinations earns on these days (the best scores {f.best_score:.2f}): try "
+        "another market, a higher timeframe, a cheaper venue or another idea."
+    )
+
+
 def _p_step(f: Facts) -> str:
     if not f.permutations_run:
         return "Run the permutation test (--evidence standard)."
@@ -140,14 +149,14 @@ def _paper_gates(f: Facts) -> list[Gate]:
         Gate("bars accepted without override", float(not f.data_override), 1.0, not f.data_override, "DISCOVERY",
              "Train on bars that pass the quality gate."),
         Gate("a combination with a positive objective exists", float(f.has_candidate), 1.0, f.has_candidate,
-             "DISCOVERY", _history_step(f)),
+             "DISCOVERY", _candidate_step(f)),
         Gate("out-of-sample net profit above 0 %", f.net_profit_pct, 0.0, f.net_profit_pct > 0, "DISCOVERY",
              _history_step(f)),
         Gate(f"out-of-sample Sharpe of at least {LEAST_SHARPE}", f.sharpe, LEAST_SHARPE, f.sharpe >= LEAST_SHARPE,
              "DISCOVERY", _history_step(f)),
         Gate(f"fill rate of at least {LEAST_FILL_RATE}", f.fill_rate, LEAST_FILL_RATE,
              f.fill_rate >= LEAST_FILL_RATE, "DISCOVERY", "Choose a market that trades in every bar."),
-        Gate(f"permutation p of at most {MOST_P}", f.p_value, MOST_P, p_ok, "DISCOVERY", _p_step(f)),
+        Gate(f"permutation p of at most {MOST_P}", f.p_value, MOST_P, p_ok, "DISCOVERY", _p_step(f), at_most=True),
     ]  # fmt: skip
 
 
@@ -160,11 +169,11 @@ def _mature_gates(f: Facts) -> list[Gate]:
         Gate(f"out-of-sample Sharpe above {MATURE_SHARPE}", f.sharpe, MATURE_SHARPE, f.sharpe > MATURE_SHARPE,
              "MATURE", _history_step(f)),
         Gate(f"permutation p of at most {MATURE_P}", f.p_value, MATURE_P,
-             f.p_value <= MATURE_P and not f.stopped_by_budget, "MATURE", _p_step(f)),
+             f.p_value <= MATURE_P and not f.stopped_by_budget, "MATURE", _p_step(f), at_most=True),
         Gate("profit survives " + (", ".join(f.fragile) if f.fragile else "small changes"),
              float(fragile), 1.0, fragile, "MATURE", "See the fragility table."),
         Gate(f"adverse selection below {MOST_ADVERSE}", f.adverse_selection, MOST_ADVERSE, adverse_known,
-             "MATURE", "Fills move against the position at once: wait a bar or use another venue."),
+             "MATURE", "Fills move against the position at once: wait a bar or use another venue.", at_most=True),
     ]  # fmt: skip
 
 

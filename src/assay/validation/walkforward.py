@@ -200,6 +200,15 @@ def fixed_parameters(
     return FixedParameters(tuple(pairs), overfitting_flags(pairs))
 
 
+def broken_promises(measures: dict[str, float], *, promised: bool) -> tuple[str, ...]:
+    """Name what a re-optimised walk-forward refutes: a search promised something and the test days did not keep it."""
+    checks = {
+        "stitched net profit is not above 0": measures["net_profit_pct"] > 0,
+        "stitched Sharpe ratio is below 0.5": measures["sharpe_ratio"] >= 0.5,
+    }
+    return tuple(name for name, kept in checks.items() if promised and not kept)
+
+
 def _mean_known(values: list[float]) -> float:
     known = [v for v in values if not math.isnan(v)]
     return sum(known) / len(known) if known else math.nan

@@ -11,7 +11,7 @@ from assay.engine import measure
 from assay.errors import InputError, ParameterError
 from assay.search import parse_space, sample
 from assay.validation import SplitPlan, WalkForward, fixed_parameters, make_splits, walk_forward
-from assay.validation.walkforward import WindowResult, overfitting_flags, schedule, stitched
+from assay.validation.walkforward import WindowResult, broken_promises, schedule, stitched
 from assay.workbench.engine import BacktestEngine
 from assay.workbench.inputs import StrategyLike, as_bars, as_parameters, cores, is_history, one_of
 from assay.workbench.optimizers import OptimizationResult, read_space, run_experiment
@@ -253,7 +253,7 @@ class WalkForwardValidator:
             )  # fmt: skip
         best = run_experiment(engine, experiment, bars, "All days", stacklevel=3)
         traded = [(w.train, w.test) for w in walk.windows if w.parameters is not None]
-        flags = overfitting_flags(traded) if traded else ("no window had a candidate",)
+        flags = broken_promises(walk.measures, promised=True) if traded else ("no window had a candidate",)
         return _result(walk, best.parameters, flags, SEARCHED_AGAIN, splits, bars)
 
     def assign_lifecycle_stage(self, metrics: Mapping[str, Any]) -> str:

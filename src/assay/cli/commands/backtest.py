@@ -52,6 +52,7 @@ def backtest(
     fee: options.Fee = 0.001,
     slippage: options.Slippage = 0.0005,
     sizing: options.SizingMethod = "risk",
+    min_stop_costs: options.MinStopCosts = 0.0,
     timeframe: options.Timeframe = None,
     trades: Trades = None,
     equity: Equity = None,
@@ -61,6 +62,7 @@ def backtest(
     from assay.engine import Span, measure  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import backtest as run_backtest  # noqa: PLC0415
+    from assay.strategies import first_signal_bar  # noqa: PLC0415
 
     options.check_table(trades, "--trades")
     options.check_table(equity, "--equity")
@@ -69,9 +71,11 @@ def backtest(
     bars, start, stop = options.read_span(file, timeframe, days, from_, to)
     warmup = chosen.warmup(values)
     options.check_warmup(bars, start, stop, warmup, chosen.name)
+    start = first_signal_bar(bars, start, warmup)
     money = options.make_money(bars.market, fee, slippage, sizing)
     compile_kernels(output, chosen, bars)
-    run = run_backtest(chosen, bars, values, money=money, span=Span(start, stop, warmup), sides=sides)
+    span = Span(start, stop, warmup)
+    run = run_backtest(chosen, bars, values, money=money, span=span, sides=sides, min_stop_costs=min_stop_costs)
     _write(bars, run, trades, equity)
     note_quality(output, bars)
     document = {
@@ -80,7 +84,7 @@ def backtest(
         "market": options.describe_market(bars.market),
         "span": options.describe_span(bars, start, stop),
         "side": sides,
-        "costs": options.describe_money(money),
+        "costs": options.describe_money(money) | {"min_stop_costs": min_stop_costs},
         "metrics": measure(run, bars),
         "signals": run.signals,
         "orders": run.orders_sent,

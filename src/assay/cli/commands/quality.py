@@ -60,5 +60,7 @@ def note_quality(output: Output, bars: "Bars") -> None:
     from assay.market import measure_quality  # noqa: PLC0415  (commands import when they run)
 
     report = measure_quality(bars).as_dict()
+    if not bars.has_volume:
+        output.note("The file has no volume column: every rule that needs volume is false.")
     if not report["passes"]:
         output.note(verdict(report))

@@ -75,6 +75,7 @@ def sweep(
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Combinations  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
+    from assay.strategies import first_signal_bar  # noqa: PLC0415
     from assay.strategies.evaluation import Trial  # noqa: PLC0415
 
     options.check_table(out, "--out")
@@ -85,6 +86,7 @@ def sweep(
     bars, start, stop = options.read_span(file, timeframe, days, from_, to)
     warmup = common_warmup(chosen, values)
     options.check_warmup(bars, start, stop, warmup, chosen.name)
+    start = first_signal_bar(bars, start, warmup)
     money = options.make_money(bars.market, fee, slippage, sizing)
     trial = Trial(chosen, money, sides, warmup=warmup)
     compile_kernels(output, chosen, bars)
@@ -216,9 +218,10 @@ def _show(output: Output, document: dict[str, Any]) -> None:
         output.text(f"No combination has at least {LEAST_TRADES} trades.")
     else:
         output.pairs(f"Best Sharpe ratio with at least {LEAST_TRADES} trades", best["parameters"] | best["metrics"])
-        output.note(
-            f"The best of {document['combinations']:,} looks good on data without any edge, too: this is "
-            "where a proof begins, not a result."
-        )
+        if (best["metrics"]["sharpe_ratio"] or 0) > 0:
+            output.note(
+                f"The best of {document['combinations']:,} looks good on data without any edge, too: this is "
+                "where a proof begins, not a result."
+            )
     if document["files"]["out"] is not None:
         output.note(f"wrote {document['files']['out']}")

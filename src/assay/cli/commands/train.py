@@ -30,7 +30,10 @@ Permutations = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of sampling and permutations.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the results.")]
-SpaceFile = Annotated[Path | None, typer.Option("--space", metavar="SPACE.toml", help="Values to search.")]
+SpaceFile = Annotated[
+    Path | None,
+    typer.Option("--space", metavar="SPACE.toml", help="Values to search: [space] name = [1, 2] or {low, high, step}."),
+]
 AllowBadData = Annotated[
     bool, typer.Option("--allow-bad-data", help="Train below 70 % valid bars (recorded, never promoted).")
 ]
@@ -41,9 +44,6 @@ TrainDays = Annotated[float, typer.Option("--train-days", metavar="N", help="Len
 TestDays = Annotated[float, typer.Option("--test-days", metavar="N", help="Length of a test window.")]
 GapDays = Annotated[
     float, typer.Option("--gap-days", metavar="N", help="Least gap; raised to the longest holding time.")
-]
-MinStopCosts = Annotated[
-    float, typer.Option("--min-stop-costs", metavar="N", help="Keep stops N round trips of cost away; 0 = off.")
 ]
 
 
@@ -69,7 +69,7 @@ def train(
     fee: options.Fee = 0.001,
     slippage: options.Slippage = 0.0005,
     sizing: options.SizingMethod = "risk",
-    min_stop_costs: MinStopCosts = 0.0,
+    min_stop_costs: options.MinStopCosts = 0.0,
     seed: Seed = 42,
     threads: options.Threads = None,
     timeframe: options.Timeframe = None,
@@ -160,11 +160,15 @@ def show(output: Output, document: dict[str, Any]) -> None:
     rows = [(label, sample.get(name), metrics.get(name)) for name, label in names.items()]
     output.table("", ("", "in sample", "out of sample"), rows)
     windows = document["validation"]["window_count"]
-    p = "not run" if luck["p_value"] is None else f"p = {luck['p_value']:.3f}"
-    output.text(
-        f"{search['combinations']:,} combinations, {windows} windows, "
-        f"{luck['done']} of {luck['asked']} permutations: {p}"
-    )
+    output.text(f"{search['combinations']:,} combinations, {windows} windows.")
+    if luck["done"]:
+        early = " (stopped early)" if luck["stopped_early"] else ""
+        output.text(
+            f"{luck['as_good_or_better']} of {luck['done']} searches on bars without direction found as much{early}: "
+            f"p = {luck['p_value']:.3f}"
+        )
+    else:
+        output.text("No permutation was run: p is unknown.")
     output.text(f"Verdict: {life['current_stage']}")
     if life["why_not_promoted"]:
         output.text(f"Why not promoted: {life['why_not_promoted']}")
