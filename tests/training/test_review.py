@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies import Strategy, backtest, find_strategy
 from assay.strategies.evaluation import Trial
 from assay.training import Experiment, train
+from assay.training.configuration import configuration
+from assay.workbench.engine import BacktestEngine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,3 +138,31 @@ def test_memory_of_outcomes_is_bounded_and_blocks_change_nothing(walk: Bars, mon
     where = np.ravel_multi_index(tuple(drawn.points.T), [len(v) for v in drawn.values.values()])  # type: ignore[union-attr]
     assert measure.tobytes() == whole[0][where].tobytes()
     assert trades.tobytes() == whole[1][where].tobytes()
+
+
+def test_classes_of_one_name_are_different_strategies(walk: Bars) -> None:
+    class Bodies2(Bodies):
+        def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+            return super().setups(bars, -side, shape)
+
+    class Bodies3(Bodies):
+        def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+            return super().setups(bars, side + 0, shape)
+
+    digests = {Experiment(kind()).digest(walk) for kind in (Bodies, Bodies2, Bodies3)}
+    assert len(digests) == 3
+    assert Experiment(Bodies2()).digest(walk) == Experiment(Bodies2()).digest(walk)
+
+
+def test_a_document_brings_its_own_terms(walk: Bars) -> None:
+    sweep = find_strategy("LIQUIDITY_SWEEP")()
+    money = Money(Costs(fee=0.0002, slippage=0.0001))
+    experiment = Experiment(sweep, money=money, sides="long", permutations=0, min_stop_costs=2.0)
+    evidence = train(experiment, walk)
+    document = configuration(evidence, datetime(2026, 1, 1, tzinfo=UTC))
+    result = BacktestEngine().run_backtest(walk, document)
+    assert set(result.run.trades.side.tolist()) <= {1}
+    span = Span(sweep.warmup(evidence.parameters), len(walk), sweep.warmup(evidence.parameters))
+    known = backtest(sweep, walk, evidence.parameters, money=money, span=span, sides="long", min_stop_costs=2.0)
+    assert result.run.equity.tolist() == known.equity.tolist()
+    assert len(known.trades)

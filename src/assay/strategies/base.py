@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -146,6 +148,22 @@ class Strategy(ABC):
         if missing := wanted - set(setups.features):
             raise StrategyError(f"{self.name} setups features", "lacks what the rules read", sorted(missing))
         return setups
+
+
+def code_digest(kind: type) -> str:
+    """Hash the code of a class's own functions: the identity of a strategy that has no source file.
+
+    Two classes of one name that do different things are different strategies. Functions that they call elsewhere
+    are not covered.
+    """
+
+    def told(code: CodeType) -> str:
+        constants = [told(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+        return repr((code.co_code, code.co_names, code.co_varnames, sorted(constants)))
+
+    functions = {n: f.__code__ for n, f in vars(kind).items() if isinstance(f, FunctionType)}
+    text = repr([(n, told(code)) for n, code in sorted(functions.items())])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def merge(parts: list[Setups]) -> Setups:

@@ -15,7 +15,8 @@ from assay.engine import OBJECTIVES, Money
 from assay.errors import InputError, InsufficientDataError, near_name
 from assay.search import METHODS, Space, parse_space
 from assay.search.objective import ALIASES
-from assay.strategies import SIDES, first_signal_bar
+from assay.strategies import SIDES, STRATEGIES, first_signal_bar
+from assay.strategies.base import code_digest
 from assay.strategies.evaluation import Trial
 from assay.validation import SplitPlan
 
@@ -151,6 +152,11 @@ class Experiment:
             )
         return start, stop
 
+    def _source(self) -> str | None:
+        """Identity of the strategy's code; None for those that ship, whose code is the code version's."""
+        kind = type(self.strategy)
+        return self.strategy.source_digest or (None if kind in STRATEGIES.values() else code_digest(kind))
+
     def canonical(self, bars: Bars) -> dict[str, Any]:
         """Return every field as plain values, with the digest of the bars: what the digest is made of."""
         m = bars.market
@@ -159,7 +165,7 @@ class Experiment:
             "data_digest": bars.digest,
             "market": [*(str(v) for v in (m.exchange, m.symbol, m.timeframe, m.kind)), m.tick],
             "strategy": self.strategy.name,
-            "strategy_source": getattr(self.strategy, "source_digest", None),
+            "strategy_source": self._source(),
             "space": self.grid_space.canonical(),
             "method": self.search_method,
             "budget": self.budget if self.search_method == "random" else None,

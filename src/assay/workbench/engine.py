@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,8 +15,6 @@ from assay.workbench.inputs import StrategyLike, as_bars, as_parameters, as_stra
 from assay.workbench.results import Result, equity_series, metrics_of, trades_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from assay.engine import Run
@@ -68,12 +67,27 @@ class BacktestEngine:
         .001 and slippage of .0005 a side.
     sizing : Sizing
     sides : {"both", "long", "short"}
+    min_stop_costs : float
+        Stops stay at least this many round trips of cost away; 0 = off.
     """
 
     strategy_type: StrategyLike | None = None
     costs: Costs = field(default_factory=Costs, kw_only=True)
     sizing: Sizing = field(default_factory=Sizing, kw_only=True)
     sides: str = field(default="both", kw_only=True)
+    min_stop_costs: float = field(default=0.0, kw_only=True)
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> BacktestEngine:
+        """Return an engine on the terms of a V3 document: its strategy, side, costs, sizing and stop floor."""
+        terms = document["execution"]
+        return cls(
+            document["strategy"],
+            costs=Costs(**terms["costs"]),
+            sizing=Sizing(**terms["sizing"]),
+            sides=terms["side"],
+            min_stop_costs=terms["min_stop_costs"],
+        )
 
     def __post_init__(self) -> None:
         if self.strategy_type is not None:
@@ -91,7 +105,8 @@ class BacktestEngine:
     def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:  # noqa: ANN401
         """Return a search or a single point on the engine's terms, without a test for luck."""
         money = Money(self.costs, self.sizing)
-        return Experiment(strategy, space, money=money, sides=self.sides, permutations=0, **options)
+        terms: dict[str, Any] = {"money": money, "sides": self.sides, "min_stop_costs": self.min_stop_costs}
+        return Experiment(strategy, space, permutations=0, **terms, **options)
 
     def run_backtest(
         self,
@@ -108,7 +123,8 @@ class BacktestEngine:
         data : DataFrame or Bars
             The market is read from ``attrs["market"]`` of a frame, or inferred from its stamps.
         parameters : mapping
-            Those not given stay at their defaults; a result of an optimizer will do.
+            Those not given stay at their defaults; a result of an optimizer will do. A V3 document brings its own
+            side, costs, sizing and stop floor.
         exchange_fees, slippage : float, optional
             Fractions per side; those of `costs` (.001 and .0005) where not given.
         strategy_class : str, Strategy class or Strategy, optional
@@ -121,6 +137,9 @@ class BacktestEngine:
         InsufficientDataError
             When the history is shorter than the strategy's warm-up.
         """
+        if isinstance(parameters, Mapping) and "execution" in parameters:
+            terms = BacktestEngine.of_document(parameters)
+            return terms.run_backtest(data, parameters["parameters"], exchange_fees, slippage, strategy_class)
         strategy = self.strategy(strategy_class)
         values = strategy.parameters.complete(as_parameters(parameters))
         charged = {"fee": exchange_fees, "slippage": slippage}
@@ -129,5 +148,7 @@ class BacktestEngine:
         experiment = replace(self, costs=costs).experiment(strategy, parse_space(values, strategy.parameters))
         trial = experiment.trial(bars)
         span = trial.span(*experiment.bounds(bars, trial.warmup))
-        run = backtest(strategy, bars, values, money=trial.money, span=span, sides=self.sides)
+        run = backtest(
+            strategy, bars, values, money=trial.money, span=span, sides=self.sides, min_stop_costs=self.min_stop_costs
+        )
         return BacktestResult(trades_frame(run, bars), equity_series(run), metrics_of(run, bars), values, run)

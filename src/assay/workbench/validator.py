@@ -207,6 +207,8 @@ class WalkForwardValidator:
             strategy_class = strategy_class or given.strategy
         elif isinstance(given, Mapping) and "parameters" in given:
             strategy_class = strategy_class or given.get("strategy")
+            if backtest_engine is None and "execution" in given:
+                backtest_engine = BacktestEngine.of_document(given)
         engine = backtest_engine or BacktestEngine()
         strategy = engine.strategy(strategy_class)
         bars = as_bars(data)
