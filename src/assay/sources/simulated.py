@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.compiled import compiled
 from assay.engine import Signals, Span
 from assay.engine.setups import LEVELS
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
 from assay.market.market import DAY_MS, MINUTE_MS
+from assay.sources import simulated_kernels
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:
@@ -82,78 +82,10 @@ the costs back.
 """
 
 _LARGEST_SURPRISE = 100.0  # of a bar's variance against what was expected of it
-_LARGEST_NEWS = 100.0  # a squared move, in variances, enters GARCH at most so large
 _LEVEL = 1.05  # measured: bounds and slow convergence take 5 % of the long-run standard deviation
 _BUSIEST_HOUR = 14.5  # UTC
 _BLOCK_BARS = 512  # searched at once for the next signal
 _HISTORY_BARS = 1024  # before a block: Wilder's average forgets its start to (13/14)^900 = 1e-29
-
-
-@compiled
-def _walk(normal, surprise, season, sigma, news, memory):
-    """Log path within each bar (n, steps), its variance (n,), GARCH deviation (n,), realised |z| (n,).
-
-    Given its variance v each sub-step is normal with mean -v/2, so that exp(step) has the mean 1: prices
-    are a martingale exactly, also under fat tails (they lie in v, which is drawn beforehand).
-    """
-    n, steps = normal.shape
-    path = np.empty((n, steps))
-    variance = np.empty(n)
-    deviation = np.empty(n)
-    size = np.empty(n)
-    h = 1.0
-    for i in range(n):
-        deviation[i] = math.sqrt(h)
-        expected = (sigma * season[i]) ** 2
-        v = expected * h * surprise[i]
-        variance[i] = v
-        sd, correction = math.sqrt(v / steps), 0.5 * v / steps
-        total, z = 0.0, 0.0
-        for j in range(steps):
-            z += normal[i, j]
-            total += sd * normal[i, j] - correction
-            path[i, j] = total
-        z *= 1.0 / math.sqrt(steps)
-        size[i] = abs(z)
-        h = (1.0 - news - memory) + news * min(h * surprise[i] * z * z, _LARGEST_NEWS) + memory * h
-    return path, variance, deviation, size
-
-
-@compiled
-def _slow(noise, memory):
-    """AR(1) of unit variance, shape (n,), from standard normal noise."""
-    out = np.empty(len(noise))
-    fresh = math.sqrt(1.0 - memory * memory)
-    x = noise[0] if len(noise) else 0.0
-    for i in range(len(noise)):
-        x = memory * x + fresh * noise[i]
-        out[i] = x
-    return out
-
-
-@compiled
-def _build(first, stop, first_price, path, variance, waits, drift, level, open_, high, low, close):
-    """Write the prices of bars first <= i < stop; level[i] is the log open of bar i.
-
-    Between sub-steps a and b the path is a Brownian bridge of variance s, whose maximum is distributed as
-    (a + b + sqrt((b - a)^2 + 2 s w))/2 with w standard exponential (the minimum likewise). Extremes of the
-    sub-steps alone would be passed by the price, and a fill at the very stop would be a gift.
-    """
-    steps = path.shape[1]
-    for i in range(first, stop):
-        most, least, before, s2 = 0.0, 0.0, 0.0, 2.0 * variance[i] / steps
-        for j in range(steps):
-            x = path[i, j] + drift[i] * ((j + 1) / steps)
-            middle, square = before + x, (x - before) * (x - before)
-            most = max(most, 0.5 * (middle + math.sqrt(square + s2 * waits[i, j, 0])))
-            least = min(least, 0.5 * (middle - math.sqrt(square + s2 * waits[i, j, 1])))
-            before = x
-        level[i + 1] = level[i] + before
-        open_[i] = first_price * math.exp(level[i])
-        close[i] = first_price * math.exp(level[i + 1])
-        top, bottom = max(open_[i], close[i]), min(open_[i], close[i])
-        high[i] = max(top, first_price * math.exp(level[i] + most))
-        low[i] = min(bottom, first_price * math.exp(level[i] + least))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +185,7 @@ class SimulatedMarket:
             "drift_bars": DRIFT_BARS,
             "busiest_hour_utc": _BUSIEST_HOUR,
             "largest_surprise": _LARGEST_SURPRISE,
-            "largest_news": _LARGEST_NEWS,
+            "largest_news": simulated_kernels.LARGEST_NEWS,
             "level": _LEVEL,
             "strategy": LiquiditySweep.name,
             "n_bars": self.n_bars,
@@ -358,13 +290,13 @@ def _base(spec: SimulatedMarket) -> _Base:
     surprise = np.minimum((t.tail - 2.0) / _generator(spec, 1).chisquare(t.tail, n), _LARGEST_SURPRISE)
     rhythm = _rhythm(spec, time)
     sigma = _LEVEL * spec.volatility_pct / 100.0
-    path, variance, deviation, size = _walk(normal, surprise, rhythm, sigma, t.news, t.memory)
+    path, variance, deviation, size = simulated_kernels.walk(normal, surprise, rhythm, sigma, t.news, t.memory)
     log_volume = (
         t.volume_rhythm * np.log(rhythm)
         + t.volume_regime * np.log(deviation)
         + t.volume_shock * np.log(surprise)
         + t.volume_move * size
-        + t.volume_persistent * _slow(_generator(spec, 2).standard_normal(n), t.volume_memory)
+        + t.volume_persistent * simulated_kernels.slow(_generator(spec, 2).standard_normal(n), t.volume_memory)
         + t.volume_noise * _generator(spec, 3).standard_normal(n)
     )
     waits = _generator(spec, 5).standard_exponential((n, STEPS, 2))
@@ -383,7 +315,7 @@ class _Canvas:
     def build(self, first: int, stop: int) -> None:
         """Make the prices of bars first <= i < stop under the drift known so far."""
         base, prices = self.base, (self.open, self.high, self.low, self.close)
-        _build(
+        simulated_kernels.build(
             first, stop, FIRST_PRICE, base.path, base.variance, base.waits, self.drift, self.level, *prices
         )  # fmt: skip
 
