@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 
 MOST_CACHED_SHAPES = 24
 """Setups of this many shapes are kept for the next window; a continuous shape would fill the memory."""
+
+
+def senseless(strategy: Strategy, combinations: Combinations) -> list[int]:
+    """Return the combinations that the strategy's constraint refuses."""
+    if type(strategy).constraint is Strategy.constraint:
+        return []
+    return [i for i in range(len(combinations)) if strategy.constraint(combinations.at(i))]
+
+
+def common_warmup(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -> int:
+    """Return the largest warm-up over the shapes of a grid: every combination starts on the same bar."""
+    first = {name: v[0] for name, v in values.items()}
+    shapes = product(*(values[name] for name in strategy.shape_names))
+    return max(strategy.warmup({**first, **dict(zip(strategy.shape_names, s, strict=True))}) for s in shapes)
 
 
 @dataclass(frozen=True)
@@ -91,10 +106,8 @@ class Trial:
             trades[block.position] = block.sums[:, kernels.TRADES]
             if on_done is not None:
                 on_done(len(block.position))
-        if type(self.strategy).constraint is not Strategy.constraint:
-            for i in range(len(combinations)):
-                if self.strategy.constraint(combinations.at(i)):
-                    measure[i], trades[i] = np.nan, 0.0
+        rows = senseless(self.strategy, combinations)
+        measure[rows], trades[rows] = np.nan, 0.0
         return measure, trades
 
     def blocks(self, bars: Bars, span: Span, combinations: Combinations, *, threads: int = 1) -> Iterator[Block]:

@@ -17,7 +17,7 @@ from assay.search import METHODS, Space, parse_space
 from assay.search.objective import ALIASES
 from assay.strategies import SIDES, STRATEGIES, first_signal_bar
 from assay.strategies.base import code_digest
-from assay.strategies.evaluation import Trial
+from assay.strategies.evaluation import Trial, common_warmup
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
@@ -116,10 +116,8 @@ class Experiment:
     def trial(self, bars: Bars) -> Trial:
         """Return what stays the same during the search, with the warm-up of the widest shape."""
         space = self.grid_space
-        shapes = {n: space.highest(n) if self.strategy.parameters[n].is_number else space.values[n][0]
-                  for n in space.values}  # fmt: skip
         money = Money(self.money.costs.on(bars.market), self.money.sizing)
-        warmup = self.strategy.warmup(shapes)
+        warmup = common_warmup(self.strategy, space.values)
         return Trial(self.strategy, money, self.sides, self.objective, warmup, self.min_stop_costs)
 
     @property

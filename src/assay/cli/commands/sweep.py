@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +13,11 @@ from assay.cli.output import Output
 from assay.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
     from assay.engine import Combinations, Span
     from assay.market import Bars
-    from assay.parameters import Value
     from assay.strategies import Strategy
     from assay.strategies.evaluation import Trial
 
@@ -76,7 +72,7 @@ def sweep(
     from assay.engine import Combinations  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import first_signal_bar  # noqa: PLC0415
-    from assay.strategies.evaluation import Trial  # noqa: PLC0415
+    from assay.strategies.evaluation import Trial, common_warmup  # noqa: PLC0415
 
     options.check_table(out, "--out")
     chosen, sides, workers = load_strategy(strategy), options.check_side(side), options.check_threads(threads)
@@ -125,14 +121,6 @@ def check_size(combinations: "Combinations") -> None:
         )
 
 
-def common_warmup(strategy: "Strategy", values: "Mapping[str, tuple[Value, ...]]") -> int:
-    """Return the largest warm-up of a grid: every combination starts on the same bar."""
-    names = strategy.shape_names
-    first = {name: v[0] for name, v in values.items()}
-    shapes = product(*(values[name] for name in names))
-    return max(strategy.warmup({**first, **dict(zip(names, shape, strict=True))}) for shape in shapes)
-
-
 def run_sweep(
     output: Output, trial: "Trial", bars: "Bars", span: "Span", combinations: "Combinations", threads: int
 ) -> Swept:
@@ -155,11 +143,9 @@ def run_sweep(
 
 def _refuse(strategy: "Strategy", combinations: "Combinations", measures: "dict[str, NDArray[np.float64]]") -> int:
     """Blank what the strategy calls senseless; return how many."""
-    from assay.strategies import Strategy  # noqa: PLC0415  (commands import when they run)
+    from assay.strategies.evaluation import senseless  # noqa: PLC0415  (commands import when they run)
 
-    if type(strategy).constraint is Strategy.constraint:
-        return 0
-    rows = [i for i in range(len(combinations)) if strategy.constraint(combinations.at(i))]
+    rows = senseless(strategy, combinations)
     for name, column in measures.items():
         column[rows] = 0.0 if name == "total_trades" else float("nan")
     return len(rows)
