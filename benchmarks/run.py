@@ -70,7 +70,7 @@ def ours(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str, threads: 
         strategy.rules,
         strategy.bracket,
         combinations,
-        span,
+        [span],
         Money(),
         threads=threads,
     ):

@@ -4,33 +4,64 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-def ordered_map(work: Callable[[A], B], items: Iterable[A], threads: int) -> Iterator[B]:
-    """Yield work(item) in the order of the items, at most 2 x threads of them begun ahead.
+class Workers:
+    """Threads that several rounds of work share, as a context manager.
 
-    The order of results, and so everything computed from them, does not depend on the number of
-    threads. A consumer that stops early leaves at most the begun pieces to finish.
+    The order of results, and so everything computed from them, does not depend on the number of threads.
+
+    Parameters
+    ----------
+    threads : int
+        1 or less does the work where it is asked for.
     """
-    if threads <= 1:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="assay") as pool:
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="assay") if threads > 1 else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._pool or nullcontext():
+            pass
+
+    def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Yield work(item) in the order of the items, at most 2 x threads of them begun ahead.
+
+        A consumer that stops early leaves at most the begun pieces to finish.
+        """
+        if self._pool is None:
+            yield from map(work, items)
+            return
         begun: deque[Future[B]] = deque()
         try:
             for item in items:
-                begun.append(pool.submit(work, item))
-                if len(begun) >= 2 * threads:
+                begun.append(self._pool.submit(work, item))
+                if len(begun) >= 2 * self.threads:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
         finally:
             for future in begun:
                 future.cancel()
+
+
+def ordered_map(work: Callable[[A], B], items: Iterable[A], threads: int) -> Iterator[B]:
+    """Yield work(item) in the order of the items, on threads of its own (see `Workers.map`)."""
+    with Workers(threads) as workers:
+        yield from workers.map(work, items)

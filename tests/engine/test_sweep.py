@@ -111,7 +111,7 @@ class Task(NamedTuple):
                 self.rules,
                 self.bracket,
                 combinations,
-                self.span,
+                [self.span],
                 self.money,
                 threads=threads,
             )
@@ -235,7 +235,7 @@ def test_blocks_come_in_an_order_of_their_own() -> None:
                 task.rules,
                 task.bracket,
                 Combinations(task.values),
-                task.span,
+                [task.span],
                 task.money,
                 threads=threads,
             )
@@ -334,7 +334,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
 
     out = np.empty((len(combinations), k.SUM_FIELDS))
     for block in sweep(
-        bars, make_setups, STRATEGY.rules, STRATEGY.bracket, combinations, span, money, threads=1 + seed % 2
+        bars, make_setups, STRATEGY.rules, STRATEGY.bracket, combinations, [span], money, threads=1 + seed % 2
     ):
         out[block.position] = block.sums
     table = np.stack([from_sums(out, name, 365) for name in TABLE], axis=1)

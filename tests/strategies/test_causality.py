@@ -49,7 +49,7 @@ def same(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 def leads(strategy: Strategy, bars: Bars, side: int, seed: int = 0) -> list[int]:
     """The cuts at which the rows of a shortened history differ from those of the whole."""
-    values = loose(strategy)
+    values = {name: value for name, value in loose(strategy).items() if name in strategy.shape_names}
     whole = strategy.setups(bars, side, values)
     rng = np.random.default_rng(seed)
     # half of the cuts come right after a row: only its last bar can show a lead of one bar

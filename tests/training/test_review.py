@@ -128,11 +128,11 @@ def test_memory_of_outcomes_is_bounded_and_blocks_change_nothing(walk: Bars, mon
     space = parse_space({"strength": (0.5, 3.0, 0.5), "hold": (0, 50, 5)}, Bodies.parameters)
     trial, span = Trial(Bodies(), warmup=20), Span(100, len(walk), 20)
     whole = trial.score(walk, span, grid(space))
-    monkeypatch.setattr(module, "TABLE_BYTES", 1)
-    monkeypatch.setattr(module, "BLOCK", 5)
-    for threads in (1, 2):
-        small = trial.score(walk, span, grid(space), threads=threads)
-        assert [a.tobytes() for a in whole] == [b.tobytes() for b in small]
+    for name, value in (("RUNS", 5), ("PARTS", 3), ("SHAPES", 1), ("TABLE_BYTES", 1)):  # the last: no table at all
+        monkeypatch.setattr(module, name, value)
+        for threads in (1, 2):
+            small = trial.score(walk, span, grid(space), threads=threads)
+            assert [a.tobytes() for a in whole] == [b.tobytes() for b in small]
     drawn = random(space, 12, seed=1)  # few uses per exit: pairs are replayed one by one
     measure, trades = trial.score(walk, span, drawn)
     where = np.ravel_multi_index(tuple(drawn.points.T), [len(v) for v in drawn.values.values()])  # type: ignore[union-attr]

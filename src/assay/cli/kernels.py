@@ -18,7 +18,8 @@ def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
 
     if kernels_are_warm():
         return
-    from assay.engine import Combinations  # noqa: PLC0415
+    from assay.engine import Combinations, Vote, at_least  # noqa: PLC0415
+    from assay.engine.bitsets import words_of_axis  # noqa: PLC0415
     from assay.strategies.evaluation import Trial  # noqa: PLC0415
     from assay.validation import mirror  # noqa: PLC0415
 
@@ -27,9 +28,7 @@ def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
     span = trial.span(0, len(few))
     with output.working("compiling kernels (once)…"):
         trial.replay(few, values, span)
-        # one exit alone has another memory layout than several, for which numba compiles anew
-        grid = strategy.default_grid
-        several = {n: grid[n][:2] if n in strategy.exit_names else (v,) for n, v in values.items()}
-        trial.score(few, span, Combinations(several))
+        trial.score(few, span, Combinations({name: (value,) for name, value in values.items()}))
+        words_of_axis((Vote(((100, at_least("x", 0.0)),), "vote"),), {"x": few.close}, ({"vote": 1.0},), len(few))
         mirror(few, 0, 0)
     kernels_are_complete()

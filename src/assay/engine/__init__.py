@@ -1,12 +1,13 @@
 """Setups and rules, brackets, costs, the replay, the sweep and their measures."""
 
 from assay.engine.bracket import Bracket
+from assay.engine.combinations import Combinations
 from assay.engine.costs import Costs, Sizing, calculate_position_size
 from assay.engine.measures import OBJECTIVES, TABLE, from_sums, measure
 from assay.engine.replay import Money, Signals, Span, replay
 from assay.engine.rules import Rule, Vote, at_least, at_most, equals
 from assay.engine.setups import Setups
-from assay.engine.sweep import Combinations, sweep
+from assay.engine.sweep import sweep
 from assay.engine.trades import REASONS, Run, Trades
 
 __all__ = [

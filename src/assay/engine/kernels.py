@@ -27,7 +27,6 @@ ENTRY = 9  # price paid, slippage inside
 SIZE = 10
 LEG1_NET = 11
 PARTIAL_BAR = 12
-TABLE_FIELDS = 13  # what a sweep keeps of an outcome
 ENTRY_RAW = 13
 EXIT_RAW = 14
 EXIT = 15
@@ -68,8 +67,6 @@ SUM_DOWN2 = 8
 SUM_NET = 9
 DAYS = 10
 SUM_FIELDS = 11
-
-_ONE = np.uint64(1)
 
 
 @compiled
@@ -406,44 +403,6 @@ def close_books(equity, s1, s2, sd, before):
 
 
 @compiled
-def outcomes(bar, side, levels, flat_by, exits, costs, opens, highs, lows, closes, tradable, out):
-    """Outcome of every order under every exit combination; out has shape (exits, orders, 13)."""
-    record = np.empty(OUTCOME_FIELDS)
-    for e in range(len(exits)):
-        for k in range(len(bar)):
-            walk(
-                bar[k], side[k], levels[k], flat_by[k], exits[e], costs, 0, len(closes),
-                opens, highs, lows, closes, tradable, record,
-            )  # fmt: skip
-            for f in range(TABLE_FIELDS):
-                out[e, k, f] = record[f]
-
-
-@compiled
-def lowest_bit(word):
-    """Index of the lowest set bit of a non-zero uint64."""
-    bit = 0
-    if word & np.uint64(0xFFFFFFFF) == 0:
-        word >>= np.uint64(32)
-        bit += 32
-    if word & np.uint64(0xFFFF) == 0:
-        word >>= np.uint64(16)
-        bit += 16
-    if word & np.uint64(0xFF) == 0:
-        word >>= np.uint64(8)
-        bit += 8
-    if word & np.uint64(0xF) == 0:
-        word >>= np.uint64(4)
-        bit += 4
-    if word & np.uint64(0x3) == 0:
-        word >>= np.uint64(2)
-        bit += 2
-    if word & _ONE == 0:
-        bit += 1
-    return bit
-
-
-@compiled
 def resolve(rows, count, bar, side, status, order, picked):
     """Keep the first passing row of each bar and side; long and short on one bar cancel.
 
@@ -470,133 +429,6 @@ def resolve(rows, count, bar, side, status, order, picked):
             picked[kept] = short_row
             kept += 1
     return kept
-
-
-@compiled
-def sweep(
-    words,
-    entries,
-    exit_start,
-    exit_index,
-    table,
-    uniform,
-    bar,
-    side,
-    order,
-    groups,
-    group_sizes,
-    cooldown,
-    caps,
-    day,
-    day_end,
-    marks,
-    costs,
-    first_day,
-    last_span_day,
-    out,
-):
-    """Run every combination of `entries` with its exit combinations; one thread.
-
-    Parameters
-    ----------
-    words : uint64, shape (levels, words)
-        One bitset over the rows per level of each threshold axis.
-    entries : int64, shape (entries, axes)
-        Per entry combination the bitset to AND, per axis.
-    exit_start, exit_index : int64
-        Which exit combinations each entry combination is run with (CSR).
-    table : float64, shape (exits, orders, 13)
-        From `outcomes`.
-    uniform : bool, shape (exits,)
-        No order is refused under this exit combination, so the resolved rows are those of order 0.
-    bar, side, order : shape (rows,)
-        Signal bar, side, and index into the table of each row.
-    groups : int64, shape (rows, 2)
-        Limit groups, numbered from 0; -1 = none.
-    out : float64, shape (combinations, 11)
-        The sums of each run.
-    """
-    n_words = words.shape[1]
-    rows = np.empty(n_words * 64, dtype=np.int64)
-    picked = np.empty(n_words * 64, dtype=np.int64)
-    shared = np.empty(n_words * 64, dtype=np.int64)
-    fills = np.zeros(group_sizes[0] + group_sizes[1] + 1, dtype=np.int64)
-    stamp = np.full(group_sizes[0] + group_sizes[1] + 1, -1, dtype=np.int64)
-    nothing = np.zeros((table.shape[1], TABLE_FIELDS))
-    for k in range(len(entries)):
-        count = 0
-        for w in range(n_words):
-            word = words[entries[k, 0], w]
-            for a in range(1, entries.shape[1]):
-                word &= words[entries[k, a], w]
-            while word != 0:
-                rows[count] = w * 64 + lowest_bit(word)
-                count += 1
-                word &= word - _ONE
-        shared_count = resolve(rows, count, bar, side, nothing, order, shared)
-        for x in range(exit_start[k], exit_start[k + 1]):
-            e = exit_index[x]
-            chosen, kept = shared, shared_count
-            if not uniform[e]:
-                kept = resolve(rows, count, bar, side, table[e], order, picked)
-                chosen = picked
-            equity, peak, drawdown, s1, s2, sd = 1.0, 1.0, 0.0, 0.0, 0.0, 0.0
-            before = 1.0
-            last_day = first_day - 1
-            trades, wins, gains, losses, sum_net = 0, 0, 0.0, 0.0, 0.0
-            free = 0.0
-            limited = caps[e, 0] >= 0.0 or caps[e, 1] >= 0.0
-            for i in range(kept):
-                row = chosen[i]
-                if equity <= 0.0:
-                    break
-                if bar[row] < free:
-                    continue
-                k_order = order[row]
-                if limited:
-                    full = False
-                    for g in range(2):
-                        group = groups[row, g]
-                        if caps[e, g] >= 0.0 and group >= 0:
-                            slot = group + g * group_sizes[0]
-                            if stamp[slot] != x:
-                                stamp[slot] = x
-                                fills[slot] = 0
-                            full = full or fills[slot] >= caps[e, g]
-                    if full:
-                        continue
-                if table[e, k_order, STATUS] < 1.0:
-                    continue
-                if limited:
-                    for g in range(2):
-                        group = groups[row, g]
-                        if caps[e, g] >= 0.0 and group >= 0:
-                            fills[group + g * group_sizes[0]] += 1
-                trades += 1
-                sum_net += table[e, k_order, NET]
-                if table[e, k_order, NET] > 0.0:
-                    wins += 1
-                    gains += table[e, k_order, WEIGHTED]
-                else:
-                    losses -= table[e, k_order, WEIGHTED]
-                equity, peak, drawdown, s1, s2, sd, before, last_day = settle(
-                    equity, peak, drawdown, s1, s2, sd, before, last_day, table, e, k_order, side[row],
-                    marks, day, day_end, costs,
-                )  # fmt: skip
-                free = table[e, k_order, EXIT_BAR] + cooldown[e]
-            s1, s2, sd = close_books(equity, s1, s2, sd, before)
-            sums = out[x]
-            sums[TRADES] = trades
-            sums[WINS] = wins
-            sums[EQUITY] = equity
-            sums[GAINS] = gains
-            sums[LOSSES] = losses
-            sums[DRAWDOWN] = drawdown
-            sums[SUM_R] = s1
-            sums[SUM_R2] = s2
-            sums[SUM_DOWN2] = sd
-            sums[SUM_NET] = sum_net
-            sums[DAYS] = max(last_day, last_span_day) - first_day + 1
 
 
 @compiled

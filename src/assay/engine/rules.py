@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -40,11 +41,18 @@ class Rule:
         """Names of the parameters that the rule reads."""
         return (self.limit,) if isinstance(self.limit, str) else ()
 
+    def number(self, values: Mapping[str, Value]) -> float:
+        """The number that the feature is compared with."""
+        return float(values[self.limit] if isinstance(self.limit, str) else self.limit)
+
+    def compare(self, features: Mapping[str, NDArray[np.float64]], limits: Any) -> NDArray[np.bool_]:  # noqa: ANN401
+        """Which rows pass one limit, shape (n,), or each of several of shape (m, 1), shape (m, n); NaN passes none."""
+        passed: NDArray[np.bool_] = _COMPARE[self.comparison](features[self.feature], limits)
+        return passed
+
     def passes(self, features: Mapping[str, NDArray[np.float64]], values: Mapping[str, Value]) -> NDArray[np.bool_]:
         """Which rows pass, shape (n,); NaN passes nothing."""
-        limit = values[self.limit] if isinstance(self.limit, str) else self.limit
-        passed: NDArray[np.bool_] = _COMPARE[self.comparison](features[self.feature], float(limit))
-        return passed
+        return self.compare(features, self.number(values))
 
 
 def at_least(feature: str, limit: str | float) -> Rule:
@@ -84,10 +92,27 @@ class Vote:
         """Names of the parameters that the vote reads."""
         return (*(name for _, rule in self.conditions for name in rule.parameters), self.threshold)
 
+    def hundredths(self, values: Mapping[str, Value]) -> int:
+        """Return the sum of weights that must be reached."""
+        return round(100 * float(values[self.threshold]))
+
+    def minimal_subsets(self, hundredths: int) -> list[tuple[int, ...]]:
+        """Return the smallest sets of conditions (indices) whose weights reach the threshold.
+
+        A row passes when it meets all conditions of any of them. A threshold of 0 or less is reached by the empty set.
+        """
+        weights = [weight for weight, _ in self.conditions]
+        found: list[tuple[int, ...]] = []
+        for size in range(len(weights) + 1):
+            for subset in combinations(range(len(weights)), size):
+                if sum(weights[i] for i in subset) >= hundredths and not any(set(f) <= set(subset) for f in found):
+                    found.append(subset)
+        return found
+
     def passes(self, features: Mapping[str, NDArray[np.float64]], values: Mapping[str, Value]) -> NDArray[np.bool_]:
         """Which rows reach the threshold, shape (n,)."""
         met = sum(weight * rule.passes(features, values).astype(np.int64) for weight, rule in self.conditions)
-        reached: NDArray[np.bool_] = np.asarray(met) >= round(100 * float(values[self.threshold]))
+        reached: NDArray[np.bool_] = np.asarray(met) >= self.hundredths(values)
         return reached
 
 

@@ -76,7 +76,8 @@ class Strategy(ABC):
         side : int
             +1 long, -1 short (swap high and low, flip comparisons; never negate a price).
         shape : mapping
-            Values of the shape parameters (all parameters may be given).
+            Values of the shape parameters. A search adds threshold parameters at the loosest value it will ask for:
+            rows that fail it may be left out, which saves their cost. Where a name is missing nothing is known.
         """
 
     def warmup(self, shape: Mapping[str, Value]) -> int:  # noqa: ARG002  (strategies override it)
@@ -127,11 +128,19 @@ class Strategy(ABC):
             for value in p.grid:
                 p.check(value)
 
-    def all_setups(self, bars: Bars, values: Mapping[str, Value], sides: str) -> Setups:
-        """Return the setups of the asked sides in one table."""
+    def all_setups(
+        self, bars: Bars, values: Mapping[str, Value], sides: str, loosest: Mapping[str, float] | None = None
+    ) -> Setups:
+        """Return the setups of the asked sides in one table.
+
+        Parameters
+        ----------
+        loosest : mapping, optional
+            Threshold parameters at the loosest value that a search asks for.
+        """
         if sides not in SIDES:
             raise ParameterError("side", "must be both, long or short", sides)
-        shape = {n: values[n] for n in self.shape_names}
+        shape = {n: values[n] for n in self.shape_names} | dict(loosest or {})
         parts = [self._checked(self.setups(bars, side, shape), side) for side in SIDES[sides]]
         return parts[0] if len(parts) == 1 else merge(parts)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine import Combinations, Money, Signals, Span, from_sums, kernels, replay, sweep
+from assay.engine import Combinations, Money, Rule, Signals, Span, from_sums, kernels, replay, sweep
 from assay.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -40,6 +40,24 @@ def common_warmup(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -
     return max(strategy.warmup({**first, **dict(zip(strategy.shape_names, s, strict=True))}) for s in shapes)
 
 
+def loosest_thresholds(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -> dict[str, float]:
+    """Return the loosest value of each threshold that a row has to pass: rows that fail it need not be made.
+
+    The conditions of a vote need not be met one by one, and an `equals` has no loosest value.
+    """
+    found: dict[str, float] = {}
+    directions: dict[str, set[str]] = {}
+    for rule in strategy.rules:
+        if isinstance(rule, Rule) and isinstance(rule.limit, str):
+            directions.setdefault(rule.limit, set()).add(rule.comparison)
+    for name, comparisons in directions.items():
+        if comparisons == {"at_least"}:
+            found[name] = min(float(v) for v in values[name])
+        elif comparisons == {"at_most"}:
+            found[name] = max(float(v) for v in values[name])
+    return found
+
+
 @dataclass(frozen=True)
 class Trial:
     """A strategy with all that stays the same during a search.
@@ -56,6 +74,9 @@ class Trial:
         The largest over the space: every candidate starts on the same bar.
     min_stop_costs : float
         Stops stay at least this many round trips of cost away; 0 = off.
+    space : mapping of str to tuple
+        All values that the search may ask for, where they are known: setups then leave out the rows that would
+        pass none of them. A value beyond it is answered all the same, from setups of its own.
     """
 
     strategy: Strategy
@@ -64,6 +85,12 @@ class Trial:
     objective: str = "sharpe_ratio"
     warmup: int = 0
     min_stop_costs: float = 0.0
+    space: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, strategy: Strategy, space: Mapping[str, tuple[Value, ...]], **terms: Any) -> Trial:  # noqa: ANN401
+        """Return a trial for a search over these values: with their common warm-up."""
+        return cls(strategy, warmup=common_warmup(strategy, space), space=space, **terms)
 
     @property
     def bracket(self) -> Bracket:
@@ -71,13 +98,22 @@ class Trial:
         bracket = self.strategy.bracket
         return dataclasses.replace(bracket, min_stop_costs=self.min_stop_costs) if self.min_stop_costs else bracket
 
-    def setups(self, bars: Bars, values: Mapping[str, Value], *, keep: bool = True) -> Setups:
+    def _loosest(self, values: Mapping[str, tuple[Value, ...]]) -> dict[str, float]:
+        """Loosest thresholds of the whole space and of the values asked for now; none where no space is known."""
+        if not self.space:
+            return {}
+        both = {name: (*self.space[name], *asked) for name, asked in values.items()}
+        return loosest_thresholds(self.strategy, both)
+
+    def setups(
+        self, bars: Bars, values: Mapping[str, Value], loosest: Mapping[str, float], *, keep: bool = True
+    ) -> Setups:
         """Setups under a shape, shared between windows of the same bars."""
         shape = {n: values[n] for n in self.strategy.shape_names}
         if not keep:
-            return self.strategy.all_setups(bars, shape, self.sides)
-        key = ("setups", self.strategy, self.sides, *sorted(shape.items()))
-        return bars.derived(key, lambda: self.strategy.all_setups(bars, shape, self.sides))
+            return self.strategy.all_setups(bars, shape, self.sides, loosest)
+        key = ("setups", self.strategy, self.sides, *sorted(shape.items()), *sorted(loosest.items()))
+        return bars.derived(key, lambda: self.strategy.all_setups(bars, shape, self.sides, loosest))
 
     def span(self, start: int, stop: int) -> Span:
         """Return a span of signal bars with the common warm-up."""
@@ -115,20 +151,21 @@ class Trial:
         shapes = 1
         for name in self.strategy.shape_names:
             shapes *= len(combinations.values[name])
+        loosest = self._loosest(combinations.values)
         return sweep(
             bars,
-            lambda shape: self.setups(bars, shape, keep=shapes <= MOST_CACHED_SHAPES),
+            lambda shape: self.setups(bars, shape, loosest, keep=shapes <= MOST_CACHED_SHAPES),
             self.strategy.rules,
             self.bracket,
             combinations,
-            span,
+            [span],
             self.money,
             threads=threads,
         )
 
     def signals(self, bars: Bars, values: Mapping[str, Value], span: Span) -> Signals:
         """Signals of one set of parameters in a span."""
-        setups = self.setups(bars, values)
+        setups = self.setups(bars, values, self._loosest({name: (value,) for name, value in values.items()}))
         return Signals.select(bars, setups, self.strategy.rules, self.bracket, values, span)
 
     def replay(self, bars: Bars, values: Mapping[str, Value], span: Span) -> Run:

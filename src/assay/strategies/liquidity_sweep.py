@@ -117,8 +117,12 @@ def _largest_multiple(value, unit):
 
 
 @compiled
-def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, distance):
-    """Find every (sweep, level, delay); columns: t, p, pierce, delay, volume, touches, body, level, nearness."""
+def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, distance, least):
+    """Find every (sweep, level, delay); columns: t, p, pierce, delay, volume, touches, body, level, nearness.
+
+    least: thresholds of pierce, volume, touches and body below which a row is of no use to the search.
+    """
+    least_pierce, least_volume, least_touches, least_body = least
     n = len(close)
     edge = low if side > 0 else high
     out = np.empty((1024, _FIELDS))
@@ -152,10 +156,17 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
         # a level lies between its lowest and highest member: none can be pierced outside of these
         if side * (before - window[0]) <= 0.0 or side * (window[held - 1] - extreme) <= 0.0:
             continue
+        loudest = -np.inf
+        for j in range(p, min(p + RECLAIM_BARS, n - 1) + 1):
+            loudest = max(loudest, ratio[j])
+        if loudest < least_volume:
+            continue
         count = _cluster(window, held, distance, side, before, extreme, levels, touches)
         for c in range(count):
             level = levels[c]
             if not (side * (before - level) > 0.0 and side * (level - extreme) > 0.0):
+                continue
+            if touches[c] < least_touches or not _pierces(extreme, level, side, least_pierce):
                 continue
             worst = extreme
             volume = -np.inf
@@ -169,11 +180,9 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                 if side * (close[j] - level) > 0.0:
                     r = j
                     break
-            if r < 0 or side * (level - worst) > max(2.0 * unit[p - 1], 0.01 * level):
+            if r < 0 or side * (level - worst) > max(2.0 * unit[p - 1], 0.01 * level) or volume < least_volume:
                 continue
             pierce = _largest_fraction(extreme, level, side)
-            if pierce < LEAST_PIERCE:
-                continue
             body = -np.inf
             for t in range(r, min(r + MAX_DELAY, n)):
                 if absent[t]:
@@ -182,7 +191,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                     break
                 rise = side * (close[t] - open_[t])
                 body = max(body, rise)
-                if rise <= 0.0 or not valid[t] or not unit[t] > 0.0:
+                if rise <= 0.0 or not valid[t] or not unit[t] > 0.0 or body < least_body * unit[t]:
                     continue
                 if made == len(out):
                     grown = np.empty((2 * made, _FIELDS))
@@ -280,6 +289,10 @@ class LiquiditySweep(Strategy):
         found = _rows(
             bars.open, bars.high, bars.low, bars.close, bars.absent, bars.valid, unit, ratio, side,
             int(shape["key_level_lookback"]), float(shape["min_distance_from_level"]),
+            (
+                float(shape.get("pierce_depth", LEAST_PIERCE)), float(shape.get("volume_spike_threshold", -np.inf)),
+                float(shape.get("min_level_touches", 0.0)), float(shape.get("reversal_candle_size", 0.0)),
+            ),
         )  # fmt: skip
         t, _, pierce, delay, volume, touches, body, _, near = found.T
         order = np.lexsort((near, -touches, t))

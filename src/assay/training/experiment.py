@@ -17,7 +17,7 @@ from assay.search import METHODS, Space, parse_space
 from assay.search.objective import ALIASES
 from assay.strategies import SIDES, STRATEGIES, first_signal_bar
 from assay.strategies.base import code_digest
-from assay.strategies.evaluation import Trial, common_warmup
+from assay.strategies.evaluation import Trial
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Experiment:
         """Return what stays the same during the search, with the warm-up of the widest shape."""
         space = self.grid_space
         money = Money(self.money.costs.on(bars.market), self.money.sizing)
-        warmup = common_warmup(self.strategy, space.values)
-        return Trial(self.strategy, money, self.sides, self.objective, warmup, self.min_stop_costs)
+        terms = {"sides": self.sides, "objective": self.objective, "min_stop_costs": self.min_stop_costs}
+        return Trial.over(self.strategy, space.values, money=money, **terms)
 
     @property
     def holding_bars(self) -> int | None:

@@ -72,7 +72,7 @@ def sweep(
     from assay.engine import Combinations  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import first_signal_bar  # noqa: PLC0415
-    from assay.strategies.evaluation import Trial, common_warmup  # noqa: PLC0415
+    from assay.strategies.evaluation import Trial  # noqa: PLC0415
 
     options.check_table(out, "--out")
     chosen, sides, workers = load_strategy(strategy), options.check_side(side), options.check_threads(threads)
@@ -80,11 +80,9 @@ def sweep(
     combinations = Combinations(values)
     check_size(combinations)
     bars, start, stop = options.read_span(file, timeframe, days, from_, to)
-    warmup = common_warmup(chosen, values)
-    options.check_warmup(bars, start, stop, warmup, chosen.name)
-    start = first_signal_bar(bars, start, warmup)
-    money = options.make_money(bars.market, fee, slippage, sizing)
-    trial = Trial(chosen, money, sides, warmup=warmup)
+    trial = Trial.over(chosen, values, money=options.make_money(bars.market, fee, slippage, sizing), sides=sides)
+    options.check_warmup(bars, start, stop, trial.warmup, chosen.name)
+    start = first_signal_bar(bars, start, trial.warmup)
     compile_kernels(output, chosen, bars)
     workers = workers if len(combinations) >= ONE_THREAD_BELOW else 1
     swept = run_sweep(output, trial, bars, trial.span(start, stop), combinations, workers)
@@ -96,9 +94,9 @@ def sweep(
     document = {
         "strategy": chosen.name,
         "market": options.describe_market(bars.market),
-        "span": options.describe_span(bars, start, stop) | {"warmup_bars": warmup},
+        "span": options.describe_span(bars, start, stop) | {"warmup_bars": trial.warmup},
         "side": sides,
-        "costs": options.describe_money(money),
+        "costs": options.describe_money(trial.money),
         "grid": {"name": grid, "values": values},
         "threads": workers,
         **summarise(swept),

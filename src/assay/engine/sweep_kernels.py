@@ -1,0 +1,458 @@
+"""The kernels of a grid: bitsets of thresholds, and all exit combinations of a row at once, as lanes.
+
+An entry combination is an AND of bitsets; the rows that remain are walked once for `LANES` exit combinations
+side by side. What happens to one order under one exit combination comes from `kernels.walk`, and the account
+does the operations of `kernels.settle` in the same order, so that a lane has the bits of a replay.
+
+The inner loops run over a number of lanes that the compiler knows, without branches, on flat arrays: it turns
+them into vector instructions. Fewer than 16 lanes it would unroll instead, at half the speed.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+
+from assay.compiled import compiled
+from assay.engine.kernels import (
+    DAYS,
+    DRAWDOWN,
+    ENTRY,
+    EQUITY,
+    EXIT_BAR,
+    FACTOR,
+    GAINS,
+    INNER_DD,
+    LEG1_NET,
+    LOSSES,
+    MAX_MARK,
+    MIN_MARK,
+    NET,
+    OUTCOME_FIELDS,
+    PARTIAL_BAR,
+    SIZE,
+    STATUS,
+    SUM_DOWN2,
+    SUM_NET,
+    SUM_R,
+    SUM_R2,
+    TRADES,
+    WEIGHTED,
+    WINS,
+    day_return,
+    mark_factor,
+    walk,
+)
+
+LANES = 16
+"""Exit combinations side by side."""
+
+# Fields of an order in the table of lanes: field f of lane l stands at f * LANES + l.
+_FREE = 0  # first bar on which the market is free again
+_LAST_DAY = 1
+_FACTOR = 2
+_MIN_MARK = 3
+_MAX_MARK = 4
+_INNER_DD = 5
+_WEIGHTED = 6
+_NET = 7
+TABLE_FIELDS = 8
+
+# Fields of the account beyond the eleven sums, in the same layout.
+_PEAK = 11
+_BEFORE = 12  # value at the end of the last closed day
+_LAST = 13  # day of the last exit
+_NEXT = 14  # first bar on which a signal may act
+_TAKE = 15
+_ALLOW = 16
+_STATE_FIELDS = 17
+
+_ONE = np.uint64(1)
+
+
+@compiled
+def outcomes(
+    bar, side, levels, flat_by, exits, used, costs, opens, highs, lows, closes, tradable, day, day_end, marks, out,
+    refused, filled, day_ends,
+):  # fmt: skip
+    """Outcome of every order under `LANES` exit combinations.
+
+    Parameters
+    ----------
+    bar, side, levels, flat_by : shape (orders,)
+    exits : float64, shape (LANES, 16)
+        The first `used` are wanted; the other lanes repeat the last of them.
+    out : float64, shape (orders, TABLE_FIELDS * LANES)
+    refused : uint64, shape (orders,)
+        Receives a bit per lane whose bracket makes no order of it.
+    filled : bool, shape (orders,)
+        Receives whether the order finds a tradable bar, which no exit has a say in.
+    day_ends : int64, shape (orders,)
+        Receives how many day ends pass before the last lane has left.
+
+    Returns
+    -------
+    float64, shape (sum of day_ends, LANES)
+        Mark of the open trade at each of those day ends over equity at the entry; 1 in lanes that have left.
+    """
+    kept = np.empty((LANES, OUTCOME_FIELDS))
+    at_day_end = np.empty((64, LANES))
+    written = 0
+    for k in range(len(bar)):
+        refused[k] = 0
+        filled[k] = False
+        first = day[min(bar[k] + 1, len(closes) - 1)]
+        last = first
+        for lane in range(LANES):
+            record = kept[lane]
+            if lane < used:
+                walk(
+                    bar[k], side[k], levels[k], flat_by[k], exits[lane], costs, 0, len(closes),
+                    opens, highs, lows, closes, tradable, record,
+                )  # fmt: skip
+            else:
+                record[:] = kept[used - 1]
+            if record[STATUS] < 0.0:
+                refused[k] |= _ONE << np.uint64(lane)
+            if record[STATUS] > 0.0:
+                filled[k] = True
+                final = day[int(record[EXIT_BAR])]
+                last = max(last, final)
+                out[k, _FREE * LANES + lane] = record[EXIT_BAR] + exits[lane, 12]
+                out[k, _LAST_DAY * LANES + lane] = final
+            out[k, _FACTOR * LANES + lane] = record[FACTOR]
+            out[k, _MIN_MARK * LANES + lane] = record[MIN_MARK]
+            out[k, _MAX_MARK * LANES + lane] = record[MAX_MARK]
+            out[k, _INNER_DD * LANES + lane] = record[INNER_DD]
+            out[k, _WEIGHTED * LANES + lane] = record[WEIGHTED]
+            out[k, _NET * LANES + lane] = record[NET]
+        day_ends[k] = last - first
+        for d in range(first, last):
+            if written == len(at_day_end):
+                grown = np.empty((2 * written, LANES))
+                grown[:written] = at_day_end
+                at_day_end = grown
+            end = day_end[d - day[0]]
+            for lane in range(LANES):
+                mark = 1.0
+                if kept[lane, STATUS] > 0.0 and day[int(kept[lane, EXIT_BAR])] > d:
+                    leg1 = kept[lane, LEG1_NET] if kept[lane, PARTIAL_BAR] <= end else np.nan
+                    mark = mark_factor(marks[end], kept[lane, ENTRY], side[k], kept[lane, SIZE], leg1, costs)
+                at_day_end[written, lane] = mark
+            written += 1
+    return at_day_end[:written].copy()
+
+
+@compiled
+def distinct_orders(bar, side, levels, flat_by, bars, order, first):
+    """Number the orders: rows of one bar and side with the same levels and flat-by bar are one order.
+
+    Writes the order of each row and the first row of each order; returns how many orders there are.
+    """
+    newest = np.full(2 * bars, -1, dtype=np.int64)  # per bar and side the order met last
+    older = np.empty(len(bar), dtype=np.int64)
+    count = 0
+    for i in range(len(bar)):
+        slot = 2 * bar[i] + (1 if side[i] > 0 else 0)
+        o = newest[slot]
+        while o >= 0:
+            k = first[o]
+            same = flat_by[k] == flat_by[i]
+            for f in range(levels.shape[1]):
+                a, b = levels[k, f], levels[i, f]
+                same = same and (a == b or (np.isnan(a) and np.isnan(b)))
+            if same:
+                break
+            o = older[o]
+        if o < 0:
+            o = count
+            older[o] = newest[slot]
+            newest[slot] = o
+            first[o] = i
+            count += 1
+        order[i] = o
+    return count
+
+
+@compiled
+def vote(rows, conditions, choices, subsets, starts, out):
+    """Bitset of each choice of a weighted vote: the OR of its minimal passing subsets.
+
+    Parameters
+    ----------
+    rows : uint64, shape (words,)
+        Every row; the empty subset passes them all.
+    conditions : uint64, shape (levels, words)
+        One bitset per level of each condition.
+    choices : int64, shape (choices, conditions)
+        Row of `conditions` per condition.
+    subsets : bool, shape (subsets, conditions)
+        Which conditions each subset holds; those of choice c are starts[c, 0] <= s < starts[c, 1].
+    out : uint64, shape (choices, words)
+    """
+    for c in range(len(choices)):
+        out[c] = 0
+        for s in range(starts[c, 0], starts[c, 1]):
+            for w in range(conditions.shape[1]):
+                word = rows[w]
+                for i in range(choices.shape[1]):
+                    if subsets[s, i]:
+                        word &= conditions[choices[c, i], w]
+                out[c, w] |= word
+
+
+@compiled
+def lowest_bit(word):
+    """Index of the lowest set bit of a non-zero uint64."""
+    bit = 0
+    if word & np.uint64(0xFFFFFFFF) == 0:
+        word >>= np.uint64(32)
+        bit += 32
+    if word & np.uint64(0xFFFF) == 0:
+        word >>= np.uint64(16)
+        bit += 16
+    if word & np.uint64(0xFF) == 0:
+        word >>= np.uint64(8)
+        bit += 8
+    if word & np.uint64(0xF) == 0:
+        word >>= np.uint64(4)
+        bit += 4
+    if word & np.uint64(0x3) == 0:
+        word >>= np.uint64(2)
+        bit += 2
+    if word & _ONE == 0:
+        bit += 1
+    return bit
+
+
+@compiled
+def accepted(words, entry, begin, end, rows):
+    """Write the rows begin <= row < end that are in every bitset of an entry combination; return how many."""
+    count = 0
+    for w in range(begin // 64, (end + 63) // 64):
+        word = words[entry[0], w]
+        for a in range(1, len(entry)):
+            word &= words[entry[a], w]
+        if w * 64 < begin:
+            word &= ~np.uint64(0) << np.uint64(begin - w * 64)
+        if w * 64 + 64 > end:
+            word &= ~np.uint64(0) >> np.uint64(w * 64 + 64 - end)
+        while word != 0:
+            rows[count] = w * 64 + lowest_bit(word)
+            count += 1
+            word &= word - _ONE
+    return count
+
+
+@compiled
+def resolve_lanes(rows, count, bar, side, order, refused, filled, picked, masks):
+    """Keep, per lane, the first row of each bar and side that the lane's bracket does not refuse.
+
+    Long and short on one bar cancel, lane by lane; an order without a fill is no trade. Writes rows and the bits
+    of their lanes, returns how many.
+    """
+    every = (_ONE << np.uint64(LANES)) - _ONE
+    kept = 0
+    i = 0
+    while i < count:
+        t = bar[rows[i]]
+        begin = kept
+        long_lanes, short_lanes = np.uint64(0), np.uint64(0)
+        while i < count and bar[rows[i]] == t:
+            row = rows[i]
+            taken = long_lanes if side[row] > 0 else short_lanes
+            mask = every & ~refused[order[row]] & ~taken
+            if mask != 0:
+                picked[kept] = row
+                masks[kept] = mask
+                kept += 1
+                if side[row] > 0:
+                    long_lanes |= mask
+                else:
+                    short_lanes |= mask
+            i += 1
+        both = long_lanes & short_lanes
+        end = kept
+        kept = begin
+        for j in range(begin, end):
+            mask = masks[j] & ~both
+            if mask != 0 and filled[order[picked[j]]]:
+                picked[kept] = picked[j]
+                masks[kept] = mask
+                kept += 1
+    return kept
+
+
+@compiled
+def _allow(state, mask):
+    for lane in range(LANES):
+        state[_ALLOW * LANES + lane] = 1.0 if (mask >> np.uint64(lane)) & _ONE != 0 else 0.0
+
+
+@compiled
+def _take(state, t):
+    for lane in range(LANES):
+        free = state[_NEXT * LANES + lane] <= t and state[EQUITY * LANES + lane] > 0.0
+        state[_TAKE * LANES + lane] = state[_ALLOW * LANES + lane] if free else 0.0
+
+
+@compiled
+def _limit(state, fills, caps):
+    """Do not take where the group is full; count what is taken."""
+    for lane in range(LANES):
+        full = caps[lane] >= 0.0 and fills[lane] >= caps[lane]
+        state[_TAKE * LANES + lane] = 0.0 if full else state[_TAKE * LANES + lane]
+
+
+@compiled
+def _count(state, fills):
+    for lane in range(LANES):
+        fills[lane] += state[_TAKE * LANES + lane]
+
+
+@compiled
+def _close_day(state, first):
+    """Book the return of the last day that saw a change, where that day lies before `first`."""
+    for lane in range(LANES):
+        equity = state[EQUITY * LANES + lane]
+        before = state[_BEFORE * LANES + lane]
+        over = state[_LAST * LANES + lane] < first
+        r = equity / before - 1.0
+        r = r if over and before > 0.0 else 0.0
+        square = r * r
+        state[SUM_R * LANES + lane] += r
+        state[SUM_R2 * LANES + lane] += square
+        state[SUM_DOWN2 * LANES + lane] += square if r < 0.0 else 0.0
+        state[_BEFORE * LANES + lane] = equity if over else before
+
+
+@compiled
+def _pass_day(state, table, order, day, marks, m):
+    """Book the return of a day that ends inside the trade."""
+    for lane in range(LANES):
+        inside = state[_TAKE * LANES + lane] > 0.0 and table[order, _LAST_DAY * LANES + lane] > day
+        before = state[_BEFORE * LANES + lane]
+        value = state[EQUITY * LANES + lane] * marks[m, lane]
+        r = value / before - 1.0
+        r = r if inside and before > 0.0 else 0.0
+        square = r * r
+        state[SUM_R * LANES + lane] += r
+        state[SUM_R2 * LANES + lane] += square
+        state[SUM_DOWN2 * LANES + lane] += square if r < 0.0 else 0.0
+        state[_BEFORE * LANES + lane] = value if inside else before
+
+
+@compiled
+def _trade(state, table, order):
+    """Book the trade in every lane that takes it."""
+    for lane in range(LANES):
+        take = state[_TAKE * LANES + lane] > 0.0
+        equity = state[EQUITY * LANES + lane]
+        peak = state[_PEAK * LANES + lane]
+        drawdown = state[DRAWDOWN * LANES + lane]
+        inner = table[order, _INNER_DD * LANES + lane]
+        fall = 1.0 - (equity * table[order, _MIN_MARK * LANES + lane]) / peak
+        deepest = max(drawdown, inner, fall)
+        high = max(peak, equity * table[order, _MAX_MARK * LANES + lane])
+        weighted = table[order, _WEIGHTED * LANES + lane]
+        net = table[order, _NET * LANES + lane]
+        won = take and net > 0.0
+        lost = take and not net > 0.0
+        state[DRAWDOWN * LANES + lane] = deepest if take else drawdown
+        state[_PEAK * LANES + lane] = high if take else peak
+        state[EQUITY * LANES + lane] = equity * table[order, _FACTOR * LANES + lane] if take else equity
+        last, free = state[_LAST * LANES + lane], state[_NEXT * LANES + lane]
+        state[_LAST * LANES + lane] = table[order, _LAST_DAY * LANES + lane] if take else last
+        state[_NEXT * LANES + lane] = table[order, _FREE * LANES + lane] if take else free
+        state[TRADES * LANES + lane] += 1.0 if take else 0.0
+        state[WINS * LANES + lane] += 1.0 if won else 0.0
+        state[GAINS * LANES + lane] += weighted if won else 0.0
+        state[LOSSES * LANES + lane] -= weighted if lost else 0.0
+        state[SUM_NET * LANES + lane] += net if take else 0.0
+
+
+@compiled
+def sweep(
+    words, entries, slots, begin, end, table, refused, filled, mark_start, marks, bar, side, order, entry_day, groups,
+    group_sizes, caps, first_day, last_span_day, out,
+):  # fmt: skip
+    """Run entry combinations under `LANES` exit combinations each; one thread.
+
+    Parameters
+    ----------
+    words : uint64, shape (levels, words)
+        One bitset over the rows per level of each threshold axis.
+    entries : int64, shape (runs, axes)
+        The bitsets to AND.
+    slots : int64, shape (runs, LANES)
+        Row of `out` that receives each lane; -1 = not asked for.
+    begin, end : int
+        Rows of the span.
+    table, refused, filled, marks
+        From `outcomes`; the marks of order k begin at mark_start[k].
+    bar, side, order, entry_day : shape (rows,)
+        Signal bar, side, index into the table, and day of the bar after the signal.
+    groups : int64, shape (rows, 2)
+        Limit groups, numbered from 0; -1 = none.
+    caps : float64, shape (2, LANES)
+        Most fills per group; below 0 = no limit.
+    out : float64, shape (combinations, 11)
+        The sums of each run.
+    """
+    most = max(end - begin, 1)
+    rows = np.empty(most, dtype=np.int64)
+    picked = np.empty(most, dtype=np.int64)
+    masks = np.empty(most, dtype=np.uint64)
+    limited = np.any(caps >= 0.0)
+    fills = np.zeros((group_sizes[0] + group_sizes[1] + 1, LANES))
+    stamp = np.full(len(fills), -1, dtype=np.int64)
+    state = np.empty(_STATE_FIELDS * LANES)
+    for k in range(len(entries)):
+        count = accepted(words, entries[k], begin, end, rows)
+        kept = resolve_lanes(rows, count, bar, side, order, refused, filled, picked, masks)
+        state[:] = 0.0
+        for lane in range(LANES):
+            state[EQUITY * LANES + lane] = 1.0
+            state[_PEAK * LANES + lane] = 1.0
+            state[_BEFORE * LANES + lane] = 1.0
+            state[_LAST * LANES + lane] = first_day - 1
+        mask = np.uint64(0)
+        today = first_day - 1
+        for i in range(kept):
+            row = picked[i]
+            o = order[row]
+            if masks[i] != mask:
+                mask = masks[i]
+                _allow(state, mask)
+            _take(state, bar[row])
+            if limited:
+                for g in range(2):
+                    if groups[row, g] >= 0:
+                        slot = groups[row, g] + g * group_sizes[0]
+                        if stamp[slot] != k:
+                            stamp[slot] = k
+                            fills[slot] = 0.0
+                        _limit(state, fills[slot], caps[g])
+                for g in range(2):
+                    if groups[row, g] >= 0:
+                        _count(state, fills[groups[row, g] + g * group_sizes[0]])
+            if entry_day[row] != today:
+                today = entry_day[row]
+                _close_day(state, today)
+            for m in range(mark_start[o], mark_start[o + 1]):
+                _pass_day(state, table, o, today + (m - mark_start[o]), marks, m)
+            _trade(state, table, o)
+        for lane in range(LANES):
+            x = slots[k, lane]
+            if x < 0:
+                continue
+            equity, before = state[EQUITY * LANES + lane], state[_BEFORE * LANES + lane]
+            if equity != before:
+                r = day_return(equity, before)
+                state[SUM_R * LANES + lane] += r
+                state[SUM_R2 * LANES + lane] += r * r
+                if r < 0.0:
+                    state[SUM_DOWN2 * LANES + lane] += r * r
+            for f in range(DAYS):
+                out[x, f] = state[f * LANES + lane]
+            out[x, DAYS] = max(state[_LAST * LANES + lane], last_span_day) - first_day + 1
