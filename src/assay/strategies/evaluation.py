@@ -56,6 +56,9 @@ class Trial:
         The largest over the space: every candidate starts on the same bar.
     min_stop_costs : float
         Stops stay at least this many round trips of cost away; 0 = off.
+    keep_setups : bool
+        Whether the setups of few shapes are kept for the next search on these bars. A search that asks for a few
+        new values of a continuous shape at a time must not.
     """
 
     strategy: Strategy
@@ -64,6 +67,7 @@ class Trial:
     objective: str = "sharpe_ratio"
     warmup: int = 0
     min_stop_costs: float = 0.0
+    keep_setups: bool = True
 
     @property
     def bracket(self) -> Bracket:
@@ -117,7 +121,7 @@ class Trial:
             shapes *= len(combinations.values[name])
         return sweep(
             bars,
-            lambda shape: self.setups(bars, shape, keep=shapes <= MOST_CACHED_SHAPES),
+            lambda shape: self.setups(bars, shape, keep=self.keep_setups and shapes <= MOST_CACHED_SHAPES),
             self.strategy.rules,
             self.bracket,
             combinations,
