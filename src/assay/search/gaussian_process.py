@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CANDIDATES = 1000
 """Random places at which the expected improvement is looked at, besides those near the best points."""
 
+MOST_LEARNED = 400
+"""Points that the process learns from, as its cost grows with their cube: the best, and as many of the others."""
+
 NEAR = 5
 """Best points whose surroundings are looked at."""
 
@@ -49,8 +52,12 @@ def promising(
     ----------
     points, scores : shape (known,)
     """
-    places = axes.places(points)
-    candidates = _candidates(axes, places[np.argsort(-scores, kind="stable")[:NEAR]], set(points), rng)
+    places, ranked = axes.places(points), np.argsort(-scores, kind="stable")
+    candidates = _candidates(axes, places[ranked[:NEAR]], set(points), rng)
+    if len(points) > MOST_LEARNED:
+        best, others = np.split(ranked, [MOST_LEARNED // 2])
+        learned = np.append(best, rng.choice(others, MOST_LEARNED // 2, replace=False))
+        places, scores = places[learned], scores[learned]
     with _ONE_AT_A_TIME, threadpool_limits(1):
         process = _fitted(axes.features(places), standardised(scores))
         chosen = _batch(process, axes.features(axes.places(candidates)), n)
