@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from assay.validation import SplitPlan
     from assay.workbench.engine import BacktestEngine
     from assay.workbench.optimizers import (
+        BayesianOptimizer,
         GridSearchOptimizer,
         NoCandidateWarning,
         ParameterOptimizer,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BacktestEngine",
     "Bars",
+    "BayesianOptimizer",
     "Bracket",
     "Costs",
     "Evidence",
@@ -111,7 +113,8 @@ _NAMES_OF = {
     "validation": ("SplitPlan",),
     "workbench.engine": ("BacktestEngine",),
     "workbench.optimizers": (
-        *("GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer", "RandomSearchOptimizer"),
+        *("BayesianOptimizer", "GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer"),
+        "RandomSearchOptimizer",
     ),
     "workbench.strategies": ("LiquiditySweepStrategy",),
     "workbench.training": ("train",),

@@ -105,6 +105,18 @@ def test_same_bytes_for_threads_and_processes(place: Path, trained: Path, tmp_pa
         assert only(trained, ending).read_bytes() == only(tmp_path, ending).read_bytes()
 
 
+@pytest.mark.parametrize("method", ["gp", "tpe", "cmaes"])
+def test_a_method_that_learns(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str) -> None:
+    capsys.readouterr()
+    more = ("--method", method, "--samples", "14", "--permutations", "0", "--json")
+    assert main(arguments(place, tmp_path, *more)) == 0
+    said = capsys.readouterr()
+    evidence = json.loads(said.out)["configuration"]["evidence"]
+    assert (evidence["search"]["method"], evidence["search"]["combinations"]) == (method, 14)
+    assert "optuna" not in said.err.lower()
+    assert "warning" not in said.err.lower()
+
+
 def test_noise_behind_the_door_changes_nothing_before_it(place: Path, trained: Path, tmp_path: Path) -> None:
     bars = read_bars(place / "SIM_EDGEUSDT_15m.parquet")
     document = json.loads(only(trained, ".json").read_text())
@@ -157,6 +169,8 @@ def test_bad_data_is_allowed_only_on_record(shared_data: Path, tmp_path: Path) -
         (["--objective", "sharp_ratio"], "Did you mean 'sharpe_ratio'?"),
         (["--evidence", "standart"], "Did you mean 'standard'?"),
         (["--method", "gradient"], "method: must be one of auto, grid, random"),
+        (["--method", "cma-es"], "Did you mean 'cmaes'?"),
+        (["--method", "gp", "--samples", "0"], "budget: must be at least 1"),
         (["--days", "10"], "windows of at least 5 test days need about"),
         (["--permutations", "-1"], "permutations: must not be negative"),
         (["--fee", "2"], "fee: must be a fraction in [0, 0.5)"),

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.engine import Combinations
-from assay.search import best, penalised, refused, run_search
+from assay.search import SearchPlan, Space, best, penalised, refused, run_search
 from assay.search.search import HISTOGRAM_BINS
 
 MEASURES = st.one_of(st.floats(-20, 20), st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e300, 0.0, -0.0]))
@@ -82,10 +81,10 @@ def test_without_a_positive_point_there_is_no_candidate(score: list[float]) -> N
 
 
 def test_a_search_keeps_the_peak() -> None:
-    combinations = Combinations({"a": (1, 2), "b": (10.0, 20.0, 30.0)})
+    plan = SearchPlan(Space((("a", (1, 2)), ("b", (10.0, 20.0, 30.0)))))
     measure = np.array([9.0, 1.0, math.nan, 2.5, 2.5, -1.0])
     trades = np.array([9.0, 40.0, 99.0, 30.0, 30.0, 30.0])
-    found = run_search(combinations, lambda _: (measure, trades))
+    found = run_search(plan, lambda _: (measure, trades))
     assert found.best == {"a": 2, "b": 10.0}
     assert (found.score, found.measure, found.trades, found.combinations) == (2.5, 2.5, 30, 6)
     assert found.scores.tolist() == [-5.0, 1.0, -5.0, 2.5, 2.5, -1.0]
@@ -100,7 +99,7 @@ def test_a_search_keeps_the_peak() -> None:
 
 
 def test_a_search_without_a_candidate_shows_its_best_point() -> None:
-    combinations = Combinations({"a": (1, 2, 3)})
-    found = run_search(combinations, lambda _: (np.array([-2.0, -1.0, 50.0]), np.array([30.0, 30.0, 3.0])))
+    plan = SearchPlan(Space((("a", (1, 2, 3)),)))
+    found = run_search(plan, lambda _: (np.array([-2.0, -1.0, 50.0]), np.array([30.0, 30.0, 3.0])))
     assert found.best is None
     assert (found.score, found.measure, found.trades) == (-1.0, -1.0, 30)

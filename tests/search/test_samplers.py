@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assay.errors import ParameterError
-from assay.search import METHODS, Range, Space, grid, random, sample
+from assay.search import ADAPTIVE, METHODS, Range, SearchPlan, Space, grid, random
 
 if TYPE_CHECKING:
     from assay.engine import Combinations
@@ -23,6 +23,11 @@ MIXED = Space(
         ("kind", ("fast", "slow")),
     )
 )
+
+
+def ahead(plan: SearchPlan) -> Combinations:
+    assert plan.ahead is not None
+    return plan.ahead
 
 
 def rows(combinations: Combinations) -> list[tuple[object, ...]]:
@@ -73,7 +78,7 @@ def test_random_keeps_bounds_steps_and_types() -> None:
 
 
 def test_random_needs_a_point() -> None:
-    with pytest.raises(ParameterError, match="n_samples: must be at least 1"):
+    with pytest.raises(ParameterError, match="budget: must be at least 1"):
         random(MIXED, 0, 1)
 
 
@@ -90,8 +95,25 @@ def test_a_grid_above_the_limit_is_refused_naming_the_longest_axis() -> None:
 
 
 def test_methods_by_name() -> None:
-    assert rows(sample(SMALL, "grid", 0, 1)) == rows(grid(SMALL))
-    assert rows(sample(SMALL, "random", 5, 1)) == rows(random(SMALL, 5, 1))
-    assert {"grid", "random"} <= set(METHODS)
-    with pytest.raises(ParameterError, match="method: must be one of grid, random"):
-        sample(SMALL, "gird", 5, 1)
+    assert rows(ahead(SearchPlan(SMALL))) == rows(grid(SMALL))
+    assert rows(ahead(SearchPlan(SMALL, "random", 5, 1))) == rows(random(SMALL, 5, 1))
+    assert set(METHODS) == {"grid", "random", "tpe", "cmaes", "gp"} == {"grid", "random", *ADAPTIVE}
+    with pytest.raises(ParameterError, match=r"method: must be one of grid, random.*Did you mean 'grid'"):
+        SearchPlan(SMALL, "gird", 5, 1)
+
+
+def test_the_budget_of_a_plan() -> None:
+    assert [SearchPlan(MIXED, m).budget for m in ("grid", "random", "tpe", "cmaes", "gp")] == [None, 500, 200, 200, 200]
+    assert [SearchPlan(MIXED, m, 7).size for m in METHODS] == [5 * 5 * 4 * 2, 7, 7, 7, 7]
+    assert SearchPlan(MIXED, "grid", 7) == SearchPlan(MIXED)
+    for method in ("random", "gp"):
+        with pytest.raises(ParameterError, match="budget: must be at least 1"):
+            SearchPlan(MIXED, method, 0)
+
+
+def test_a_method_that_learns_runs_all_points_where_there_are_few() -> None:
+    few = Space((("a", (3, 1, 2)), ("b", ("x", "y")), ("c", Range(0.5, 0.5)), ("d", (7,))))
+    for method in ADAPTIVE:
+        assert SearchPlan(few, method, 6).size == SearchPlan(few, method, 200).size == 6
+        assert rows(ahead(SearchPlan(few, method, 6))) == list(product((3, 1, 2), ("x", "y"), (0.5,), (7,)))
+        assert SearchPlan(few, method, 5).ahead is None

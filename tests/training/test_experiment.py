@@ -12,7 +12,7 @@ import pytest
 
 from assay.engine import Costs, Money, Sizing
 from assay.errors import InputError, InsufficientDataError
-from assay.search import parse_space
+from assay.search import SearchPlan, parse_space
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import PERMUTATIONS, Experiment
 from assay.validation import SplitPlan
@@ -58,6 +58,10 @@ CHANGES: list[dict[str, Any]] = [
     {"space": parse_space({"hold": [6, 3]}, Spike.parameters)},
     {"method": "random"},
     {"method": "random", "budget": 501},
+    {"method": "tpe"},
+    {"method": "cmaes"},
+    {"method": "gp"},
+    {"method": "gp", "budget": 201},
     {"objective": "net_profit"},
     {"objective": "calmar_ratio"},
     {"sides": "long"},
@@ -132,6 +136,7 @@ def test_what_says_the_same_has_the_same_digest() -> None:
         ({"objective": "win_rate"}, "objective", ""),
         ({"sides": "lng"}, "side", "Did you mean 'long'?"),
         ({"method": "gird"}, "method", "Did you mean 'grid'?"),
+        ({"method": "cma"}, "method", "Did you mean 'cmaes'?"),
         ({"permutations": -1}, "permutations", ""),
         ({"seed": -1}, "seed", ""),
         ({"min_stop_costs": -0.5}, "min_stop_costs", ""),
@@ -144,6 +149,25 @@ def test_refusals_name_field_and_near_name(fields: dict[str, Any], field: str, h
     assert caught.value.field == field
     assert hint in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("method", "usual"), [("random", 500), ("tpe", 200), ("cmaes", 200), ("gp", 200)])
+def test_the_usual_budget_is_the_same_experiment(method: str, usual: int) -> None:
+    assert experiment(method=method).search.budget == usual
+    assert experiment(method=method).digest(BARS) == experiment(method=method, budget=usual).digest(BARS)
+
+
+def test_a_method_that_learns_is_compared_on_the_grid() -> None:
+    assert experiment().compared == experiment().search
+    assert experiment(method="random", budget=9).compared == experiment(method="random", budget=9).search
+    for method in ("tpe", "cmaes", "gp"):
+        assert experiment(method=method, budget=9).compared == SearchPlan(experiment().grid_space)
+    wide = parse_space({"volume": (1.0, 9.0), "target": (0.1, 99.0), "stop": (0.001, 0.5), "hold": (1, 48),
+                        "memory": (5, 60)}, Spike.parameters)  # fmt: skip
+    assert wide.size == 5 * 5 * 5 * 48 * 56
+    compared = experiment(method="gp", space=wide).compared
+    assert compared.method == "grid"
+    assert 200_000 < compared.size <= 250_000
 
 
 def test_levels_of_evidence() -> None:

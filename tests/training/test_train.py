@@ -20,7 +20,7 @@ import pytest
 from assay.engine import Costs, Money, Setups
 from assay.errors import FileFormatError, InsufficientDataError, QualityError
 from assay.market import Bars, Timeframe, resample
-from assay.search import parse_space
+from assay.search import ADAPTIVE, parse_space, run_search
 from assay.sources import read_bars
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Evidence, Experiment, Progress, train
@@ -411,6 +411,66 @@ def test_a_continuous_space_is_compared_on_a_grid_that_both_sides_use(bars: Bars
 def test_a_fixed_sample_of_a_discrete_space_is_repeated_as_it_is(bars: Bars) -> None:
     found = train(spike_experiment(method="random", budget=10, permutations=3), bars)
     assert found.permutation.statistic == found.search.score
+
+
+# --- methods that learn
+
+
+LEARNED: dict[str, Any] = {
+    "space": parse_space({"volume": (1.5, 6.0), "target": (1.0, 3.0), "hold": (3, 6), "memory": [20, 40]},
+                         Spike.parameters),
+    "budget": 14,
+    "permutations": 3,
+    "plan": SplitPlan(train_days=80, test_days=40),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def gridded(bars: Bars) -> Evidence:
+    return train(spike_experiment(**LEARNED), bars)
+
+
+@pytest.mark.parametrize("method", ADAPTIVE)
+def test_a_method_that_learns_goes_through_everything(bars: Bars, gridded: Evidence, method: str) -> None:
+    seen: dict[str, list[tuple[int, int]]] = {}
+    experiment = spike_experiment(**LEARNED, method=method)
+    found = train(experiment, bars, lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)))
+    assert seen["search"][-1] == (14, 14)
+    assert found.search.best is not None
+    assert found.search.combinations == found.trials == len(found.search.tried) == 14
+    assert found.walk.measures["sharpe_ratio"] > 0  # the planted edge is large
+    assert found.permutation.statistic == gridded.search.score
+    assert found.permutation.maxima.tolist() == gridded.permutation.maxima.tolist()
+    written = configuration(found, CREATED)
+    jsonschema.validate(written, json_schema())
+    assert written["evidence"]["search"]["method"] == method
+    assert written["evidence"]["trials"] == written["evidence"]["search"]["combinations"] == 14
+    assert written["evidence"]["permutation"]["compared"] == {"method": "grid", "combinations": 5 * 5 * 4 * 2}
+    assert written["provenance"]["experiment"]["budget"] == 14
+    # each window learns for itself
+    window, trial = found.walk.windows[1], experiment.trial(bars)
+    span = trial.span(window.window.train_start, window.window.train_stop)
+    alone = run_search(experiment.search, lambda c: trial.score(bars, span, c))
+    assert (alone.best, alone.score) == (window.parameters, window.train_score)
+
+
+@pytest.mark.parametrize("method", ADAPTIVE)
+def test_threads_change_no_byte_of_a_learned_sweep(bitcoin: Bars, method: str) -> None:
+    space = parse_space({"pierce_depth": (0.0005, 0.005), "key_level_lookback": (20, 200), "reversal_candles": (1, 3),
+                         "risk_reward_ratio": (1.5, 4.0)}, LiquiditySweep.parameters)  # fmt: skip
+    experiment = sweep_experiment(space=space, method=method, budget=30)
+    trial = experiment.trial(bitcoin)
+    span = trial.span(*experiment.bounds(bitcoin, trial.warmup))
+    kept = {str(key) for key in bitcoin._derived if "setups" in str(key)}
+    one, two = (
+        run_search(experiment.search, lambda c, n=n: trial.score(bitcoin, span, c, threads=n))  # type: ignore[misc]
+        for n in (1, 2)
+    )
+    assert one.scores.tobytes() == two.scores.tobytes()
+    assert [one.tried.at(i) for i in range(30)] == [two.tried.at(i) for i in range(30)]
+    # a new shape for almost every point: none of them may stay in memory
+    assert not trial.keep_setups
+    assert {str(key) for key in bitcoin._derived if "setups" in str(key)} == kept
 
 
 # --- the quality of the bars

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assay.engine import Combinations, Costs, Money
+from assay.engine import Costs, Money
 from assay.search import run_search
 from assay.validation import PermutationTest, decide, mirror, permutation_test
 from validation.test_lifecycle import GOOD
@@ -106,10 +106,10 @@ def test_the_search_sees_mirrored_bars_by_index() -> None:
 @pytest.mark.parametrize("statistic", [1e9, -1e9, 0.35])
 def test_threads_change_nothing(statistic: float) -> None:
     trial = trial_of(money=Money(Costs(fee=0.0, slippage=0.0)))
-    combinations = grid_of(Spike())
+    plan = grid_of(Spike())
 
     def search(bars: Bars) -> float:
-        return run_search(combinations, lambda c: trial.score(bars, trial.span(40, len(bars)), c)).score
+        return run_search(plan, lambda c: trial.score(bars, trial.span(40, len(bars)), c)).score
 
     bars = market(4, 60)
     first, *others = (permutation_test(bars, search, statistic, permutations=30, seed=3, threads=n) for n in (1, 2, 3))
@@ -140,16 +140,15 @@ def test_the_distance_of_uniform_and_of_other_samples() -> None:
 def test_p_is_uniform_without_an_edge(costs: Costs) -> None:
     # 60 markets of 3,000 bars, 12 combinations, 39 permutations, no sequential stopping
     trial = trial_of(money=Money(costs))
-    strategy = Spike()
-    combinations = Combinations(strategy.default_grid | {"memory": (20,), "volume": (1.5, 2.5, 4.0)})
-    assert len(combinations) == 12
+    plan = grid_of(Spike(), memory=[20], volume=[1.5, 2.5, 4.0])
+    assert plan.size == 12
     rng = np.random.default_rng(99)
     sample = []
     for seed in range(60):
         bars = market(1000 + seed, 125)
 
         def search(b: Bars) -> float:
-            return run_search(combinations, lambda c, b=b: trial.score(b, trial.span(40, len(b)), c)).score  # type: ignore[misc]
+            return run_search(plan, lambda c, b=b: trial.score(b, trial.span(40, len(b)), c)).score  # type: ignore[misc]
 
         observed = search(bars)
         null = np.array([search(mirror(bars, 7, i)) for i in range(39)])
@@ -161,10 +160,10 @@ def test_p_is_uniform_without_an_edge(costs: Costs) -> None:
 
 def test_an_edge_is_seen() -> None:
     trial = trial_of()
-    combinations = grid_of(Spike())
+    plan = grid_of(Spike())
 
     def search(b: Bars) -> float:
-        return run_search(combinations, lambda c: trial.score(b, trial.span(40, len(b)), c)).score
+        return run_search(plan, lambda c: trial.score(b, trial.span(40, len(b)), c)).score
 
     bars = market(5, 125, edge=0.015)
     assert permutation_test(bars, search, search(bars), permutations=39, seed=7, threads=2).p_value == 1 / 40

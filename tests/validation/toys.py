@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.engine import Bracket, Combinations, Setups, at_least
+from assay.engine import Bracket, Setups, at_least
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
+from assay.search import SearchPlan, parse_space
 from assay.strategies import Strategy
 from assay.strategies.evaluation import Trial
 
@@ -101,8 +102,9 @@ def with_hole(bars: Bars, begin: int, end: int) -> Bars:
     return Bars.from_columns(bars.market, *columns)
 
 
-def grid_of(strategy: Strategy) -> Combinations:
-    return Combinations(strategy.default_grid)
+def grid_of(strategy: Strategy, **changed: list[Any]) -> SearchPlan:
+    grid = {name: list(values) for name, values in strategy.default_grid.items()} | changed
+    return SearchPlan(parse_space(grid, strategy.parameters))
 
 
 def trial_of(**options: Any) -> Trial:
@@ -110,10 +112,11 @@ def trial_of(**options: Any) -> Trial:
     return Trial(strategy, sides=options.pop("sides", "long"), warmup=40, **options)
 
 
-def every(combinations: Combinations) -> Iterator[dict[str, Value]]:
+def every(plan: SearchPlan) -> Iterator[dict[str, Value]]:
     """All points in the order of nested loops, the first parameter slowest."""
-    names = list(combinations.values)
-    for point in product(*combinations.values.values()):
+    values = plan.space.values
+    names = list(values)
+    for point in product(*values.values()):
         yield dict(zip(names, point, strict=True))
 
 

@@ -15,6 +15,7 @@ import pytest
 from assay import (
     BacktestEngine,
     Bars,
+    BayesianOptimizer,
     Costs,
     GridSearchOptimizer,
     NoCandidateWarning,
@@ -89,12 +90,41 @@ def test_random_points_follow_from_the_seed(bars: Bars, monkeypatch: pytest.Monk
     assert search(43) != first
 
 
+@pytest.mark.parametrize("method", ["gp", "tpe", "cmaes"])
+def test_learned_points_follow_from_the_seed(bars: Bars, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = {"pierce_depth": (0.001, 0.005), "risk_reward_ratio": (1.5, 4.0), "reversal_candles": [1, 2, 3]}
+
+    def search(seed: int) -> dict[str, Any]:
+        optimizer = BayesianOptimizer(n_iterations=30, method=method)
+        found = optimizer.optimize(FREE, bars, parameter_space=space, seed=seed)
+        assert found.metrics == FREE.run_backtest(bars, found).metrics
+        return found.parameters | {"score": found.score}
+
+    first = search(42)
+    monkeypatch.setattr(optimizers, "cores", lambda: 1)
+    assert search(42) == first
+    assert search(43) != first
+    assert 0.001 <= first["pierce_depth"] <= 0.005
+    drawn = RandomSearchOptimizer(n_samples=30).optimize(FREE, bars, parameter_space=space)
+    assert first["score"] > drawn.score - 0.2
+
+
+def test_an_unknown_method_is_refused_when_it_is_named() -> None:
+    with pytest.raises(errors.InputError, match=r"method: must be one of tpe, cmaes, gp.*Did you mean 'gp'"):
+        BayesianOptimizer(method="gpr")
+
+
 def test_the_budget_has_two_names(bars: Bars) -> None:
     random, grid = RandomSearchOptimizer(), GridSearchOptimizer()
     assert random.n_samples == 500
     budgets: list[dict[str, Any]] = [{"n_calls": 5}, {"n_iterations": 5}, {"n_calls": 5, "n_iterations": 5}]
     for budget in budgets:
         assert random.optimize(FREE, bars, parameter_space=SPACE, **budget).n_combinations == 5
+    bayesian = BayesianOptimizer()
+    assert (bayesian.n_iterations, bayesian.method) == (200, "gp")
+    for budget in budgets:
+        assert bayesian.optimize(FREE, bars, parameter_space=SPACE, **budget).n_combinations == 5
+    assert bayesian.optimize(FREE, bars, parameter_space=SPACE).n_combinations == 12
     with pytest.raises(errors.InputError, match="n_calls: differs from n_iterations"):
         random.optimize(FREE, bars, parameter_space=SPACE, n_calls=5, n_iterations=6)
     assert grid.optimize(FREE, bars, parameter_space=SPACE, n_calls=12).n_combinations == 12
@@ -165,7 +195,12 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "title"), [(GridSearchOptimizer(), "Grid Search"), (RandomSearchOptimizer(9), "Random Search")]
+    ("optimizer", "title"),
+    [
+        (GridSearchOptimizer(), "Grid Search"),
+        (RandomSearchOptimizer(9), "Random Search"),
+        (BayesianOptimizer(9), "Bayesian Search"),
+    ],
 )
 def test_a_bar_is_shown_on_terminals_only(
     bars: Bars,

@@ -129,6 +129,10 @@ def test_with_a_space_every_window_is_searched_again(long_bars: Bars) -> None:
         data=history, backtest_engine=FREE, parameter_space=SPACE, n_samples=3, objective="net_profit"
     )
     assert len({w["train_from"] for w in drawn.windows}) == 4
+    learned = WalkForwardValidator(mode="split").validate(
+        data=history, backtest_engine=FREE, parameter_space=SPACE, method="tpe", n_samples=3
+    )
+    assert learned.windows[0]["parameters"] is not None
 
 
 def test_windows_without_a_candidate_trade_nothing(bars: Bars) -> None:

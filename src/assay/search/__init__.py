@@ -1,14 +1,25 @@
 """Spaces, samplers and what a search keeps. Nothing here has heard of markets."""
 
 from assay.search.objective import best, penalised, refused
-from assay.search.samplers import METHODS, grid, random, sample
-from assay.search.search import Neighbourhood, SearchResult, neighbourhood, run_search, steps_around
+from assay.search.samplers import ADAPTIVE, METHODS, grid, random
+from assay.search.search import (
+    BUDGETS,
+    Neighbourhood,
+    SearchPlan,
+    SearchResult,
+    neighbourhood,
+    run_search,
+    steps_around,
+)
 from assay.search.space import Range, Space, parse_space
 
 __all__ = [
+    "ADAPTIVE",
+    "BUDGETS",
     "METHODS",
     "Neighbourhood",
     "Range",
+    "SearchPlan",
     "SearchResult",
     "Space",
     "best",
@@ -19,6 +30,5 @@ __all__ = [
     "random",
     "refused",
     "run_search",
-    "sample",
     "steps_around",
 ]

@@ -1,4 +1,4 @@
-"""Which combinations a search runs: each sampler a pure function of the space and the seed."""
+"""Combinations that are known before any is run: each sampler a pure function of the space and the seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search.space import Space
 
-METHODS = ("grid", "random")
+ADAPTIVE = ("tpe", "cmaes", "gp")
+"""Methods that choose points by the scores of those before (`assay.search.adaptive`)."""
+
+METHODS = ("grid", "random", *ADAPTIVE)
 
 
 def grid(space: Space) -> Combinations:
@@ -33,7 +36,7 @@ def grid(space: Space) -> Combinations:
 def random(space: Space, n: int, seed: int) -> Combinations:
     """Draw n points, uniform on ranges and choices, independent of one another."""
     if n < 1:
-        raise ParameterError("n_samples", "must be at least 1", n)
+        raise ParameterError("budget", "must be at least 1", n)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0x5EED])))
     values: dict[str, tuple[Value, ...]] = {}
     columns = []
@@ -47,12 +50,3 @@ def random(space: Space, n: int, seed: int) -> Combinations:
             index = rng.integers(0, len(values[name]), n)
         columns.append(index.astype(np.int64))
     return Combinations(values, np.stack(columns, axis=1))
-
-
-def sample(space: Space, method: str, budget: int, seed: int) -> Combinations:
-    """Return the combinations of a method (`METHODS`)."""
-    if method == "grid":
-        return grid(space)
-    if method == "random":
-        return random(space, budget, seed)
-    raise ParameterError("method", f"must be one of {', '.join(METHODS)}", method)

@@ -1,14 +1,17 @@
-"""A search: run a sampler's combinations, keep the peak, look around it."""
+"""A search: run what its plan says, keep the peak, look around it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.engine import Combinations
+from assay.errors import ParameterError, near_name
+from assay.search.axes import Axes
 from assay.search.objective import best, penalised, refused
+from assay.search.samplers import ADAPTIVE, METHODS, grid, random
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,64 @@ if TYPE_CHECKING:
     """From combinations to (measure, trades), shape (n,) each."""
 
 HISTOGRAM_BINS = 40
+
+BUDGETS = {"random": 500, **dict.fromkeys(ADAPTIVE, 200)}
+"""Points that a method tries where it is not told how many; a grid tries all of its own."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """Which points a search tries.
+
+    Attributes
+    ----------
+    space : Space
+    method : {"grid", "random", "tpe", "cmaes", "gp"}
+    budget : int or None
+        How many points at most; `BUDGETS` where not given, and always None for a grid.
+    seed : int
+        A grid does not depend on it.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown method (with the near one) and a budget below 1.
+    """
+
+    space: Space
+    method: str = "grid"
+    budget: int | None = None
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            rule = f"must be one of {', '.join(METHODS)}"
+            raise ParameterError("method", rule, self.method, near_name(self.method, METHODS))
+        budget = None if self.method == "grid" else self.budget
+        if budget is not None and budget < 1:
+            raise ParameterError("budget", "must be at least 1", budget)
+        object.__setattr__(self, "budget", BUDGETS.get(self.method) if budget is None else budget)
+
+    @property
+    def size(self) -> int:
+        """How many points the search tries."""
+        if self.budget is None:
+            return self.space.size
+        return int(min(self.budget, Axes.of(self.space).reach)) if self.method in ADAPTIVE else self.budget
+
+    @property
+    def ahead(self) -> Combinations | None:
+        """The points, where they are known before any is run; None where scores decide.
+
+        A method that learns tries every point where there are no more than its budget.
+        """
+        if self.budget is None:
+            return grid(self.space)
+        if self.method == "random":
+            return random(self.space, self.budget, self.seed)
+        if Axes.of(self.space).reach <= self.budget:
+            return Combinations({name: tuple(dict.fromkeys(values)) for name, values in self.space.values.items()})
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +125,8 @@ class SearchResult:
     combinations : int
         How many were tried.
     scores : float64, shape (combinations,)
+    tried : Combinations
+        The points, in the order of the scores.
     """
 
     best: dict[str, Value] | None
@@ -72,6 +135,7 @@ class SearchResult:
     trades: int
     combinations: int
     scores: NDArray[np.float64]
+    tried: Combinations = field(repr=False)
 
     def distribution(self) -> dict[str, object]:
         """Histogram and quantiles of the scores, for the record of trials."""
@@ -84,9 +148,13 @@ class SearchResult:
         }
 
 
-def run_search(combinations: Combinations, evaluate: Evaluate) -> SearchResult:
-    """Run every combination and keep the peak of the penalised objective."""
-    measure, trades = evaluate(combinations)
+def run_search(plan: SearchPlan, evaluate: Evaluate) -> SearchResult:
+    """Run a plan and keep the peak of the penalised objective; the first of equals wins."""
+    combinations = plan.ahead
+    if combinations is None:
+        combinations, measure, trades = _learn(plan, evaluate)
+    else:
+        measure, trades = evaluate(combinations)
     scores = penalised(measure, trades)
     winner = best(scores, refused(measure, trades))
     top = winner if winner is not None else int(np.argmax(scores))
@@ -97,7 +165,23 @@ def run_search(combinations: Combinations, evaluate: Evaluate) -> SearchResult:
         trades=int(trades[top]),
         combinations=len(combinations),
         scores=scores,
+        tried=combinations,
     )
+
+
+def _learn(plan: SearchPlan, evaluate: Evaluate) -> tuple[Combinations, NDArray[np.float64], NDArray[np.float64]]:
+    """Ask for points and run them, batch by batch; return them all with their measure and trades."""
+    from assay.search.adaptive import History, propose  # noqa: PLC0415  (scipy and more, for these methods only)
+
+    points: list[dict[str, Value]] = []
+    measure, trades = np.zeros(0), np.zeros(0)
+    while len(points) < plan.size:
+        history = History(tuple(points), penalised(measure, trades))
+        batch = propose(plan.space, plan.method, history, plan.seed)[: plan.size - len(points)]
+        found = evaluate(as_points(batch))
+        points += batch
+        measure, trades = np.append(measure, found[0]), np.append(trades, found[1])
+    return as_points(points), measure, trades
 
 
 def steps_around(values: dict[str, Value], space: Space) -> list[tuple[str, int, dict[str, Value]]]:
@@ -124,7 +208,8 @@ def steps_around(values: dict[str, Value], space: Space) -> list[tuple[str, int,
 def as_points(points: list[dict[str, Value]]) -> Combinations:
     """Return a list of parameter sets as combinations."""
     values = {name: tuple(dict.fromkeys(p[name] for p in points)) for name in points[0]}
-    index = [[values[name].index(p[name]) for name in values] for p in points]
+    number = {name: {value: i for i, value in enumerate(axis)} for name, axis in values.items()}
+    index = [[number[name][p[name]] for name in values] for p in points]
     return Combinations(values, np.array(index, dtype=np.int64))
 
 

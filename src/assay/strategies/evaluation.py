@@ -77,6 +77,9 @@ class Trial:
     space : mapping of str to tuple
         All values that the search may ask for, where they are known: setups then leave out the rows that would
         pass none of them. A value beyond it is answered all the same, from setups of its own.
+    keep_setups : bool
+        Whether the setups of few shapes are kept for the next search on these bars. A search that asks for a few
+        new values of a continuous shape at a time must not.
     """
 
     strategy: Strategy
@@ -86,6 +89,7 @@ class Trial:
     warmup: int = 0
     min_stop_costs: float = 0.0
     space: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    keep_setups: bool = True
 
     @classmethod
     def over(cls, strategy: Strategy, space: Mapping[str, tuple[Value, ...]], **terms: Any) -> Trial:  # noqa: ANN401
@@ -151,10 +155,11 @@ class Trial:
         shapes = 1
         for name in self.strategy.shape_names:
             shapes *= len(combinations.values[name])
+        keep = self.keep_setups and shapes <= MOST_CACHED_SHAPES
         loosest = self._loosest(combinations.values)
         return sweep(
             bars,
-            lambda shape: self.setups(bars, shape, loosest, keep=shapes <= MOST_CACHED_SHAPES),
+            lambda shape: self.setups(bars, shape, loosest, keep=keep),
             self.strategy.rules,
             self.bracket,
             combinations,

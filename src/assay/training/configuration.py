@@ -199,7 +199,7 @@ def _validation(e: Evidence) -> dict[str, Any]:
 
 
 def _evidence(e: Evidence) -> dict[str, Any]:
-    p, around = e.permutation, e.neighbourhood
+    p, around, compared = e.permutation, e.neighbourhood, e.experiment.compared
     return {
         "search": {
             "method": e.experiment.search_method,
@@ -215,6 +215,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
               "edges": list(around.edges)},
         "permutation": {
             "method": p.method if p.done else None,
+            "compared": {"method": compared.method, "combinations": compared.size} if p.done else None,
             "p_value": plain(p.p_value),
             "asked": p.asked,
             "done": p.done,

@@ -13,11 +13,12 @@ import numpy as np
 from assay._version import __version__
 from assay.engine import OBJECTIVES, Money
 from assay.errors import InputError, InsufficientDataError, near_name
-from assay.search import METHODS, Space, parse_space
+from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
+from assay.search.axes import Axes
 from assay.search.objective import ALIASES
 from assay.strategies import SIDES, STRATEGIES, first_signal_bar
 from assay.strategies.base import code_digest
-from assay.strategies.evaluation import Trial
+from assay.strategies.evaluation import MOST_CACHED_SHAPES, Trial
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
@@ -40,9 +41,10 @@ class Experiment:
     strategy : Strategy
     space : Space, optional
         The strategy's default grid when not given (what `auto` searches).
-    method : {"auto", "grid", "random"}
-    budget : int
-        Points that a random search draws.
+    method : {"auto", "grid", "random", "tpe", "cmaes", "gp"}
+    budget : int, optional
+        Points that a search other than a grid tries at most: 500 at random, 200 by a method that learns, where not
+        given.
     objective : str
         One of `assay.engine.OBJECTIVES`; net_profit is accepted for net_profit_pct.
     sides : {"both", "long", "short"}
@@ -62,7 +64,7 @@ class Experiment:
     strategy: Strategy
     space: Space | None = None
     method: str = "auto"
-    budget: int = 500
+    budget: int | None = None
     objective: str = "sharpe_ratio"
     sides: str = "both"
     plan: SplitPlan = field(default_factory=SplitPlan)
@@ -99,7 +101,7 @@ class Experiment:
         for name in ("permutations", "seed", "min_stop_costs"):
             if not getattr(self, name) >= 0:
                 raise InputError(name, "must not be negative", getattr(self, name))
-        if self.budget < 1:
+        if self.budget is not None and self.budget < 1:
             raise InputError("budget", "must be at least 1", self.budget)
 
     @property
@@ -113,12 +115,39 @@ class Experiment:
         """The method with `auto` decided: a grid."""
         return "grid" if self.method == "auto" else self.method
 
+    @property
+    def search(self) -> SearchPlan:
+        """Which points the search tries, on all days and in every window."""
+        return SearchPlan(self.grid_space, self.search_method, self.budget, self.seed)
+
+    @property
+    def compared(self) -> SearchPlan:
+        """The search whose best score is compared under permutation: the search itself where it can be repeated.
+
+        Repeating it exactly needs the same points on every permuted series: a grid has them, and so has a random
+        sample, since it does not depend on the history. A continuous or very large space is compared on a thinned
+        grid that both sides use, and so is a method that learns, whose points are others on every series.
+        """
+        search, space = self.search, self.grid_space
+        repeatable = search.method == "grid" or (search.method == "random" and space.is_discrete)
+        if repeatable and search.size <= THINNED_GRID:
+            return search
+        return SearchPlan(space.thinned(THINNED_GRID))
+
     def trial(self, bars: Bars) -> Trial:
         """Return what stays the same during the search, with the warm-up of the widest shape."""
         space = self.grid_space
         money = Money(self.money.costs.on(bars.market), self.money.sizing)
-        terms = {"sides": self.sides, "objective": self.objective, "min_stop_costs": self.min_stop_costs}
-        return Trial.over(self.strategy, space.values, money=money, **terms)
+        shapes = Axes.of(space, self.strategy.shape_names).reach
+        return Trial.over(
+            self.strategy,
+            space.values,
+            money=money,
+            sides=self.sides,
+            objective=self.objective,
+            min_stop_costs=self.min_stop_costs,
+            keep_setups=self.search_method not in ADAPTIVE or shapes <= MOST_CACHED_SHAPES,
+        )
 
     @property
     def holding_bars(self) -> int | None:
@@ -166,7 +195,7 @@ class Experiment:
             "strategy_source": self._source(),
             "space": self.grid_space.canonical(),
             "method": self.search_method,
-            "budget": self.budget if self.search_method == "random" else None,
+            "budget": self.search.budget,
             "objective": self.objective,
             "sides": self.sides,
             "plan": asdict(self.plan),

@@ -12,9 +12,8 @@ from assay.engine import measure
 from assay.errors import QualityError
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
-from assay.search import neighbourhood, run_search, sample
+from assay.search import neighbourhood, run_search
 from assay.training.evidence import Evidence
-from assay.training.experiment import THINNED_GRID
 from assay.validation import (
     Facts,
     Holdout,
@@ -31,9 +30,8 @@ from assay.validation import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from assay.engine import Combinations
     from assay.market import Bars, QualityReport
-    from assay.search import Neighbourhood, SearchResult
+    from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.strategies.evaluation import Trial
     from assay.training.experiment import Experiment
     from assay.validation import Fragility, Splits, WalkForward
@@ -68,32 +66,18 @@ def _quality(experiment: Experiment, bars: Bars, start: int, stop: int) -> Quali
     return report
 
 
-def _compared(experiment: Experiment, combinations: Combinations) -> Combinations | None:
-    """Combinations whose best score is compared under permutation; None = those searched.
-
-    Repeating the search exactly needs the same points on every permuted series: a grid has them, and so
-    has a random sample, since it does not depend on the history. A continuous or very large space is
-    compared on a thinned grid that both sides use.
-    """
-    space = experiment.grid_space
-    repeatable = space.is_discrete or experiment.search_method == "grid"
-    if repeatable and len(combinations) <= THINNED_GRID:
-        return None
-    return sample(space.thinned(THINNED_GRID), "grid", 0, experiment.seed)
-
-
 @dataclass(frozen=True, eq=False)
 class _Searcher:
     """The search of one experiment, repeatable on any bars and span."""
 
     trial: Trial
-    combinations: Combinations
+    plan: SearchPlan
     threads: int
 
     def on(self, bars: Bars, splits: Splits, notify: Callable[[int], None] | None = None) -> SearchResult:
         span = self.trial.span(splits.start, splits.search_stop)
         return run_search(
-            self.combinations,
+            self.plan,
             lambda c: self.trial.score(bars, span, c, threads=self.threads, on_done=notify),
         )
 
@@ -138,18 +122,18 @@ def train(
     splits = make_splits(experiment.plan, start, stop, per_day, holding or math.ceil(per_day))
     holdout = Holdout(bars.head(stop), splits.holdout_start)
     before = holdout.before
-    combinations = sample(experiment.grid_space, experiment.search_method, experiment.budget, experiment.seed)
-    searcher = _Searcher(trial, combinations, threads)
+    plan = experiment.search
+    searcher = _Searcher(trial, plan, threads)
 
     counted = [0]
 
     def count(n: int) -> None:
         counted[0] += n
-        tell("search", counted[0], len(combinations))
+        tell("search", counted[0], plan.size)
 
     found = searcher.on(before, splits, count)
     walk = walk_forward(
-        trial, before, combinations, splits, threads=threads, bounded=holding is not None,
+        trial, before, plan, splits, threads=threads, bounded=holding is not None,
         on_window=lambda done, total: tell("walk-forward", done, total),
     )  # fmt: skip
     permutation = PermutationTest.not_run()
@@ -167,9 +151,9 @@ def _permute(
     found: SearchResult,
     tell: Callable[[str, int, int, str], bool],
 ) -> PermutationTest:
-    compared = _compared(experiment, searcher.combinations)
-    single = _Searcher(searcher.trial, compared or searcher.combinations, 1)
-    observed = found.score if compared is None else single.on(before, splits).score
+    compared = experiment.compared
+    single = _Searcher(searcher.trial, compared, 1)
+    observed = found.score if compared == searcher.plan else single.on(before, splits).score
     total = experiment.permutations
     return permutation_test(
         before,

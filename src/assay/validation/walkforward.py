@@ -14,9 +14,10 @@ from assay.search import run_search
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from assay.engine import Combinations, Money, Run
+    from assay.engine import Money, Run
     from assay.market import Bars
     from assay.parameters import Value
+    from assay.search import SearchPlan
     from assay.strategies.evaluation import Trial
     from assay.validation.splits import Splits, Window
 
@@ -124,7 +125,7 @@ def stitched(bars: Bars, signals: Signals, trial: Trial, splits: Splits, **optio
 def walk_forward(
     trial: Trial,
     bars: Bars,
-    combinations: Combinations,
+    search: SearchPlan,
     splits: Splits,
     *,
     threads: int = 1,
@@ -138,6 +139,8 @@ def walk_forward(
     bars : Bars
         Those before the holdout. Features are computed once, causally, over all of them; windows restrict
         signal bars.
+    search : SearchPlan
+        Of every window: a method that learns does so anew in each.
     bounded : bool
         Whether every trade has a time stop, so that the gap keeps train trades out of the test. If not,
         each search sees only the bars before its test.
@@ -149,7 +152,7 @@ def walk_forward(
         seen = bars if apart else bars.head(window.test_start)
         span = trial.span(window.train_start, window.train_stop)
         found = run_search(
-            combinations,
+            search,
             lambda c, seen=seen, span=span: trial.score(seen, span, c, threads=threads),  # type: ignore[misc]
         )
         train: dict[str, float] = {}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.errors import InputError
-from assay.search import parse_space, run_search, sample
+from assay.errors import InputError, near_name
+from assay.search import ADAPTIVE, BUDGETS, parse_space, run_search
 from assay.workbench.inputs import StrategyLike, as_bars, cores, one_of
 from assay.workbench.progress import progress_bar
 from assay.workbench.results import Result, metrics_of
@@ -90,13 +90,12 @@ def run_experiment(
     """Search on all bars and return the best point, with a warning when nothing is positive."""
     trial = experiment.trial(bars)
     span = trial.span(*experiment.bounds(bars, trial.warmup))
-    space, method = experiment.grid_space, experiment.search_method
-    combinations = sample(space, method, experiment.budget, experiment.seed)
-    with progress_bar(title, len(combinations)) as advance:
-        found = run_search(combinations, lambda c: trial.score(bars, span, c, threads=cores(), on_done=advance))
+    plan = experiment.search
+    with progress_bar(title, plan.size) as advance:
+        found = run_search(plan, lambda c: trial.score(bars, span, c, threads=cores(), on_done=advance))
     best = found.best
     if best is None:
-        best = combinations.at(int(np.argmax(found.scores)))
+        best = found.tried.at(int(np.argmax(found.scores)))
         warnings.warn(
             f"none of {found.combinations:,} combinations has a positive {experiment.objective} with at least "
             f"10 trades; the best scores {found.score:.2f}",
@@ -221,8 +220,35 @@ class RandomSearchOptimizer(ParameterOptimizer):
 
     title: ClassVar[str] = "Random Search"
 
-    n_samples: int = 500
+    n_samples: int = BUDGETS["random"]
 
     def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the method and how many points it draws."""
         return {"method": "random", "budget": self.n_samples if budget is None else budget}
+
+
+@dataclass(frozen=True)
+class BayesianOptimizer(ParameterOptimizer):
+    """Points chosen by the scores of those before: for spaces that are continuous or too large for a grid.
+
+    Attributes
+    ----------
+    n_iterations : int
+        How many points, where the call does not say; all of them where the space has no more.
+    method : {"gp", "tpe", "cmaes"}
+        A Gaussian process, Optuna's tree-structured Parzen estimator, or CMA-ES.
+    """
+
+    title: ClassVar[str] = "Bayesian Search"
+
+    n_iterations: int = BUDGETS["gp"]
+    method: str = "gp"
+
+    def __post_init__(self) -> None:
+        if self.method not in ADAPTIVE:
+            rule = f"must be one of {', '.join(ADAPTIVE)}"
+            raise InputError("method", rule, self.method, near_name(str(self.method), ADAPTIVE))
+
+    def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Return the method and how many points it tries."""
+        return {"method": self.method, "budget": self.n_iterations if budget is None else budget}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.engine import measure
 from assay.errors import InputError, ParameterError
-from assay.search import parse_space, sample
+from assay.search import parse_space
 from assay.validation import SplitPlan, WalkForward, fixed_parameters, make_splits, walk_forward
 from assay.validation.walkforward import WindowResult, broken_promises, schedule, stitched
 from assay.workbench.engine import BacktestEngine
@@ -166,6 +166,7 @@ class WalkForwardValidator:
         parameter_space: Mapping[str, Any] | None = None,
         objective: str = "sharpe_ratio",
         *,
+        method: str | None = None,
         n_samples: int | None = None,
         seed: int = 42,
     ) -> ValidationResult:
@@ -187,8 +188,11 @@ class WalkForwardValidator:
             Instead of a config: each window is searched, and what was found trades its test days.
         objective : str
             Of those searches.
+        method : str, optional
+            Of those searches: grid, random, tpe, cmaes or gp. Where not given, a random search where `n_samples` is
+            given and a grid where it is not.
         n_samples : int, optional
-            Points that each search draws; a grid where not given.
+            Points that each search tries.
         seed : int
             Of drawn points.
         """
@@ -218,7 +222,7 @@ class WalkForwardValidator:
                 raise ParameterError("parameters", reason)
             fixed = engine.experiment(strategy, parse_space(values, strategy.parameters), objective=objective)
             return self._replay(fixed, values, bars)
-        drawn = {"method": "grid"} if n_samples is None else {"method": "random", "budget": n_samples}
+        drawn = {"method": method or ("grid" if n_samples is None else "random"), "budget": n_samples}
         space = read_space(parameter_space, strategy)
         searched = engine.experiment(strategy, space, objective=objective, seed=seed, **drawn)
         return self._search(engine, searched, bars)
@@ -245,12 +249,10 @@ class WalkForwardValidator:
     def _search(self, engine: BacktestEngine, experiment: Experiment, bars: Bars) -> ValidationResult:
         trial = experiment.trial(bars)
         splits = self._splits(experiment, bars, trial.warmup, "anchored")
-        space, method = experiment.grid_space, experiment.search_method
-        combinations = sample(space, method, experiment.budget, experiment.seed)
         bounded = experiment.holding_bars is not None
         with progress_bar("Walk-forward", len(splits.windows)) as advance:
             walk = walk_forward(
-                trial, bars, combinations, splits,
+                trial, bars, experiment.search, splits,
                 threads=cores(), bounded=bounded, on_window=lambda _done, _total: advance(1),
             )  # fmt: skip
         best = run_experiment(engine, experiment, bars, "All days", stacklevel=3)

@@ -12,8 +12,16 @@ from assay.cli.output import Output
 if TYPE_CHECKING:
     from assay.strategies import Strategy
 
-Method = Annotated[str, typer.Option("--method", metavar="HOW", help="auto (the default grid), grid or random.")]
-Samples = Annotated[int, typer.Option("--samples", metavar="N", help="Points of a random search.")]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method", metavar="HOW", help="auto (a grid), grid, random, or one that learns as it goes: gp, tpe, cmaes."
+    ),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option("--samples", metavar="N", help="Points of a search that is no grid: 500 at random, 200 otherwise."),
+]
 Objective = Annotated[
     str,
     typer.Option(
@@ -56,7 +64,7 @@ def train(
     to: options.To = None,
     side: options.Side = "both",
     method: Method = "auto",
-    samples: Samples = 500,
+    samples: Samples = None,
     objective: Objective = "sharpe_ratio",
     space: SpaceFile = None,
     sets: options.Sets = None,
