@@ -72,6 +72,7 @@ def ours(strategy: LiquiditySweep, bars: Bars, span: Span, sides: str, threads: 
         combinations,
         [span],
         Money(),
+        lambda block: block,
         threads=threads,
     ):
         sums[block.position] = block.sums

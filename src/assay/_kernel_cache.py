@@ -16,7 +16,7 @@ from pathlib import Path
 import numba
 import platformdirs
 
-_ROOMS = ("indicators", "engine", "strategies", "validation", "sources")
+_ROOMS = ("indicators", "engine", "strategies", "search", "validation", "sources")
 _KEPT_VERSIONS = 5
 
 

@@ -25,6 +25,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return kernel
 
 
+def source_digest() -> str:
+    """Return a short hash over all sources that may hold compiled code: what results of this code depend on."""
+    return _kernel_cache.source_digest()
+
+
 def kernels_are_warm() -> bool:
     """Whether this version's kernels were compiled before; if not, the first run takes some seconds more."""
     return _kernel_cache.is_warm(CACHE_DIRECTORY)

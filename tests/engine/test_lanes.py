@@ -31,7 +31,7 @@ from assay.engine import (
 )
 from assay.engine.bitsets import loosest, unpacked, words_of_axis
 from assay.engine.rules import axes
-from engine.test_sweep import Task, random_task
+from engine.test_sweep import Task, itself, random_task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +101,7 @@ class Known(NamedTuple):
         t = self.task
         out = np.full(self.sums.shape, np.nan)
         combinations = Combinations(t.values, self.points)
-        for block in sweep(t.bars, t.make_setups, t.rules, t.bracket, combinations, self.spans, t.money):
+        for block in sweep(t.bars, t.make_setups, t.rules, t.bracket, combinations, self.spans, t.money, itself):
             out[block.span, block.position] = block.sums
         return out
 
@@ -184,7 +184,7 @@ def test_mutant_is_caught(monkeypatch: pytest.MonkeyPatch, known: list[Known], m
 
 def blocks(task: Task, spans: list[Span], skip: int = 0, threads: int = 1) -> list[tuple[int, bytes, bytes]]:
     found = sweep(
-        task.bars, task.make_setups, task.rules, task.bracket, Combinations(task.values), spans, task.money,
+        task.bars, task.make_setups, task.rules, task.bracket, Combinations(task.values), spans, task.money, itself,
         threads=threads, skip=skip,
     )  # fmt: skip
     return [(b.span, b.position.tobytes(), b.sums.tobytes()) for b in found]

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine.rules import AnyRule
+    from assay.engine.sweep import Block
     from assay.market import Bars
     from assay.parameters import Value
 
@@ -88,6 +89,10 @@ EXITS: dict[str, tuple[Value, ...]] = {
 }
 
 
+def itself(block: Block) -> Block:
+    return block
+
+
 class Task(NamedTuple):
     """A random sweep."""
 
@@ -113,6 +118,7 @@ class Task(NamedTuple):
                 combinations,
                 [self.span],
                 self.money,
+                itself,
                 threads=threads,
             )
         )
@@ -237,6 +243,7 @@ def test_blocks_come_in_an_order_of_their_own() -> None:
                 Combinations(task.values),
                 [task.span],
                 task.money,
+                itself,
                 threads=threads,
             )
         )
@@ -334,7 +341,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
 
     out = np.empty((len(combinations), k.SUM_FIELDS))
     for block in sweep(
-        bars, make_setups, STRATEGY.rules, STRATEGY.bracket, combinations, [span], money, threads=1 + seed % 2
+        bars, make_setups, STRATEGY.rules, STRATEGY.bracket, combinations, [span], money, itself, threads=1 + seed % 2
     ):
         out[block.position] = block.sums
     table = np.stack([from_sums(out, name, 365) for name in TABLE], axis=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from assay.engine.setups import Setups
     from assay.market import Bars
     from assay.parameters import Value
+
+T = TypeVar("T")
 
 RUNS = 1024
 """Entry combinations per block: enough to be worth a call, few enough to share between threads."""
@@ -256,11 +258,14 @@ def sweep(
     combinations: Combinations,
     spans: Sequence[Span],
     money: Money,
+    then: Callable[[Block], T],
     *,
     threads: int = 1,
     skip: int = 0,
-) -> Iterator[Block]:
-    """Yield the sums of every combination in every span, in an order that does not depend on `threads`.
+) -> Iterator[T]:
+    """Yield what `then` makes of the sums of every block, in an order that does not depend on `threads`.
+
+    A block holds some combinations in one span; every combination is in one block of each span.
 
     Parameters
     ----------
@@ -274,6 +279,8 @@ def sweep(
         A value for every parameter of the strategy.
     spans : sequence of Span
         Each is a run of its own; setups and outcomes are shared. All have the same warm-up.
+    then : callable
+        Called on the threads.
     skip : int
         Blocks to leave out at the beginning: those that an interrupted sweep has seen.
     """
@@ -306,7 +313,8 @@ def sweep(
             for stage in _stages(task, parts):
                 jobs = stage.jobs
                 if skip < len(jobs):
-                    yield from workers.map(stage.begin(workers), jobs[skip:])
+                    run = stage.begin(workers)
+                    yield from workers.map(lambda job, run=run: then(run(job)), jobs[skip:])  # type: ignore[misc]
                 skip = max(0, skip - len(jobs))
 
 

@@ -9,13 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assay.sources.files import read_bars, write_bars, write_table, write_text
+    from assay.sources.files import read_arrays, read_bars, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
     "bars_from_frame",
     "frame_from_bars",
+    "read_arrays",
     "read_bars",
+    "write_arrays",
     "write_bars",
     "write_table",
     "write_text",
@@ -24,7 +26,9 @@ __all__ = [
 _HOME = {
     "bars_from_frame": "frames",
     "frame_from_bars": "frames",
+    "read_arrays": "files",
     "read_bars": "files",
+    "write_arrays": "files",
     "write_bars": "files",
     "write_table": "files",
     "write_text": "files",

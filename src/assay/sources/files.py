@@ -7,6 +7,7 @@ import gzip
 import os
 import re
 import secrets
+import zipfile
 import zlib
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -23,7 +24,7 @@ from assay.sources.columns import build_bars, field_of, match_columns, settle_ma
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from assay.market import Bars
 
@@ -125,6 +126,28 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in UTF-8, atomically."""
     with _replacing(Path(path)) as out:
         out.write(text.encode())
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays to an .npz file, atomically."""
+    with _replacing(Path(path)) as out:
+        save: Callable[..., None] = np.savez  # its stub takes the arrays' names for options of its own
+        save(out, **arrays)
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read what `write_arrays` wrote; nothing in the file is run.
+
+    Raises
+    ------
+    FileFormatError
+        When the file is not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise FileFormatError(str(path), f"is not a file of arrays: {error}") from None
 
 
 def _known_suffix(file: Path) -> re.Match[str]:

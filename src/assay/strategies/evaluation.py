@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from assay.engine import Combinations, Money, Rule, Signals, Span, from_sums, ke
 from assay.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,15 +23,90 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
 
+    Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+T = TypeVar("T")
+
 MOST_CACHED_SHAPES = 24
 """Setups of this many shapes are kept for the next window; a continuous shape would fill the memory."""
 
 
-def senseless(strategy: Strategy, combinations: Combinations) -> list[int]:
-    """Return the combinations that the strategy's constraint refuses."""
-    if type(strategy).constraint is Strategy.constraint:
-        return []
-    return [i for i in range(len(combinations)) if strategy.constraint(combinations.at(i))]
+@dataclass(frozen=True, eq=False)
+class Senseless:
+    """Which combinations a strategy's constraint refuses.
+
+    The constraint is asked once per combination of the parameters that it reads, however large the grid is.
+
+    Attributes
+    ----------
+    combinations : Combinations
+    names : tuple of str
+        The parameters that the constraint reads.
+    table : bool, shape (values of each of them)
+    """
+
+    combinations: Combinations
+    names: tuple[str, ...]
+    table: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, strategy: Strategy, combinations: Combinations) -> Senseless:
+        """Find what the constraint reads, and its answers."""
+        values = combinations.values
+        if type(strategy).constraint is Strategy.constraint:
+            return cls(combinations, (), np.zeros((), dtype=np.bool_))
+        names: tuple[str, ...] = ()
+        while True:
+            shape = tuple(len(values[name]) for name in names)
+            table = np.zeros(shape, dtype=np.bool_)
+            read: set[str] = set()
+            for index in np.ndindex(shape):
+                chosen = dict(zip(names, index, strict=True))
+                point = _Read({name: v[chosen.get(name, 0)] for name, v in values.items()}, read)
+                table[index] = strategy.constraint(point) is not None
+            if read & set(values) <= set(names):
+                return cls(combinations, names, table)
+            names = tuple(name for name in values if name in read or name in names)
+
+    def at(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some combinations are refused, shape (n,)."""
+        if not self.names:
+            return np.broadcast_to(self.table, len(position))
+        order = list(self.combinations.values)
+        if self.combinations.points is not None:
+            index = tuple(self.combinations.points[position, order.index(name)] for name in self.names)
+        else:
+            every = np.unravel_index(position, [len(v) for v in self.combinations.values.values()])
+            index = tuple(every[order.index(name)] for name in self.names)
+        return np.asarray(self.table[index])
+
+
+class _Read(dict[str, "Value"]):
+    """Values that remember which of them were read."""
+
+    def __init__(self, values: Mapping[str, Value], read: set[str]) -> None:
+        super().__init__(values)
+        self._read = read
+
+    def __getitem__(self, name: str) -> Value:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  (as a dict's)
+        self._read.add(name)
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self._read.update(self.keys())
+        return super().__iter__()
+
+    def items(self) -> Any:  # noqa: ANN401  (as a dict's)
+        self._read.update(self.keys())
+        return super().items()
+
+    def values(self) -> Any:  # noqa: ANN401  (as a dict's)
+        self._read.update(self.keys())
+        return super().values()
 
 
 def common_warmup(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -> int:
@@ -131,30 +207,68 @@ class Trial:
         *,
         threads: int = 1,
         on_done: Callable[[int], None] | None = None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (objective, trades) of every combination, shape (n,) each; objective NaN where senseless.
+    ) -> Scores:
+        """Return (objective, trades) of every combination, shape (n,) each; objective NaN where senseless."""
+        return self.scores(bars, [span], combinations, threads=threads, on_done=on_done)[0]
 
-        A profit factor is counted from 1: what is positive earns.
-        """
-        measure = np.full(len(combinations), np.nan)
-        trades = np.zeros(len(combinations))
-        year = bars.market.days_per_year
-        for block in self.blocks(bars, span, combinations, threads=threads):
-            found = from_sums(block.sums, self.objective, year)
-            # a profit factor is good from 1 on, as other objectives are from 0 on: a loser is no candidate
-            measure[block.position] = found - 1.0 if self.objective == "profit_factor" else found
-            trades[block.position] = block.sums[:, kernels.TRADES]
+    def scores(
+        self,
+        bars: Bars,
+        spans: Sequence[Span],
+        combinations: Combinations,
+        *,
+        threads: int = 1,
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Scores]:
+        """Score every combination in several spans at once: setups and outcomes are shared between them."""
+        found = [(np.full(len(combinations), np.nan), np.zeros(len(combinations))) for _ in spans]
+        scored = self.scored(bars, spans, combinations, lambda *block: block, threads=threads)
+        for span, position, measure, trades in scored:
+            found[span][0][position], found[span][1][position] = measure, trades
             if on_done is not None:
-                on_done(len(block.position))
-        rows = senseless(self.strategy, combinations)
-        measure[rows], trades[rows] = np.nan, 0.0
-        return measure, trades
+                on_done(len(position))
+        return found
 
-    def blocks(self, bars: Bars, span: Span, combinations: Combinations, *, threads: int = 1) -> Iterator[Block]:
-        """Yield the sweep's blocks (see `assay.engine.sweep`)."""
-        shapes = 1
-        for name in self.strategy.shape_names:
-            shapes *= len(combinations.values[name])
+    def scored(
+        self,
+        bars: Bars,
+        spans: Sequence[Span],
+        combinations: Combinations,
+        then: Callable[[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], T],
+        *,
+        threads: int = 1,
+        skip: int = 0,
+    ) -> Iterator[T]:
+        """Yield what `then` makes of each block, on the threads: (span, position, objective, trades).
+
+        A profit factor is counted from 1: it is good from there on, as other objectives are from 0 on. Where a
+        combination is senseless the objective is NaN, and it has no trades.
+        """
+        year = bars.market.days_per_year
+        senseless = Senseless.of(self.strategy, combinations)
+
+        def score(block: Block) -> T:
+            measure = from_sums(block.sums, self.objective, year)
+            if self.objective == "profit_factor":
+                measure = measure - 1.0
+            out = senseless.at(block.position)
+            trades = np.where(out, 0.0, block.sums[:, kernels.TRADES])
+            return then(block.span, block.position, np.where(out, np.nan, measure), trades)
+
+        return self.blocks(bars, spans, combinations, score, threads=threads, skip=skip)
+
+    def blocks(
+        self,
+        bars: Bars,
+        spans: Sequence[Span],
+        combinations: Combinations,
+        then: Callable[[Block], T],
+        *,
+        threads: int = 1,
+        skip: int = 0,
+    ) -> Iterator[T]:
+        """Yield what `then` makes of the sweep's blocks (see `assay.engine.sweep`)."""
+        shapes = math.prod(len(combinations.values[name]) for name in self.strategy.shape_names)
         keep = self.keep_setups and shapes <= MOST_CACHED_SHAPES
         loosest = self._loosest(combinations.values)
         return sweep(
@@ -163,9 +277,11 @@ class Trial:
             self.strategy.rules,
             self.bracket,
             combinations,
-            [span],
+            spans,
             self.money,
+            then,
             threads=threads,
+            skip=skip,
         )
 
     def signals(self, bars: Bars, values: Mapping[str, Value], span: Span) -> Signals:

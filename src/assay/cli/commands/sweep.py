@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine import Combinations, Span
+    from assay.engine.sweep import Block
     from assay.market import Bars
-    from assay.strategies import Strategy
+    from assay.search import Space
     from assay.strategies.evaluation import Trial
 
 LEAST_TRADES = 30
@@ -28,7 +29,17 @@ ONE_THREAD_BELOW = 10_000
 """Below this number of combinations threads cost more than they bring."""
 
 Grid = Annotated[str, typer.Option("--grid", metavar="GRID", help="default, benchmark or a file SPACE.toml.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="G.parquet", help="Write one row per combination here.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="G.parquet", help="Write one row per combination here (of a stream: the best 1,000)."
+    ),
+]
+Stream = Annotated[
+    bool,
+    typer.Option("--stream", help="Any number of combinations in constant memory; goes on where it was interrupted."),
+]
+Restart = Annotated[bool, typer.Option("--restart", help="Forget what an interrupted stream has done.")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +76,14 @@ def sweep(
     sizing: options.SizingMethod = "risk",
     threads: options.Threads = None,
     timeframe: options.Timeframe = None,
+    stream: Stream = False,
+    restart: Restart = False,
     out: Out = None,
 ) -> None:
     """Backtest every combination of a grid."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Combinations  # noqa: PLC0415
+    from assay.search import parse_space  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import first_signal_bar  # noqa: PLC0415
     from assay.strategies.evaluation import Trial  # noqa: PLC0415
@@ -78,19 +92,13 @@ def sweep(
     chosen, sides, workers = load_strategy(strategy), options.check_side(side), options.check_threads(threads)
     values = options.grid_values(grid, chosen, options.parse_sets(sets, chosen.parameters))
     combinations = Combinations(values)
-    check_size(combinations)
     bars, start, stop = options.read_span(file, timeframe, days, from_, to)
     trial = Trial.over(chosen, values, money=options.make_money(bars.market, fee, slippage, sizing), sides=sides)
     options.check_warmup(bars, start, stop, trial.warmup, chosen.name)
     start = first_signal_bar(bars, start, trial.warmup)
     compile_kernels(output, chosen, bars)
     workers = workers if len(combinations) >= ONE_THREAD_BELOW else 1
-    swept = run_sweep(output, trial, bars, trial.span(start, stop), combinations, workers)
-    if out is not None:
-        from assay.sources import write_table  # noqa: PLC0415
-
-        write_table(out, table_columns(swept))
-    note_quality(output, bars)
+    span = trial.span(start, stop)
     document = {
         "strategy": chosen.name,
         "market": options.describe_market(bars.market),
@@ -99,24 +107,82 @@ def sweep(
         "costs": options.describe_money(trial.money),
         "grid": {"name": grid, "values": values},
         "threads": workers,
-        **summarise(swept),
-        "files": {"out": out},
     }
-    _show(output, document)
+    space = parse_space({name: list(v) for name, v in values.items()}, chosen.parameters)
+    if stream:
+        stream_sweep(output, document, trial, bars, span, space, threads=workers, restart=restart, out=out)
+        return
+    check_size(trial, bars, span, space, workers)
+    swept = run_sweep(output, trial, bars, span, combinations, workers)
+    if out is not None:
+        from assay.sources import write_table  # noqa: PLC0415
+
+        write_table(out, table_columns(swept))
+    note_quality(output, bars)
+    _show(output, document | summarise(swept) | {"files": {"out": out}})
 
 
-def check_size(combinations: "Combinations") -> None:
-    """Refuse a grid that memory or patience would not hold."""
-    from assay.search.space import MAX_GRID  # noqa: PLC0415  (commands import when they run)
+def check_size(trial: "Trial", bars: "Bars", span: "Span", space: "Space", threads: int) -> None:
+    """Refuse a grid whose table no memory would hold, with what a stream of it would take."""
+    from assay.cli.streaming import estimate  # noqa: PLC0415  (commands import when they run)
+    from assay.search.space import MAX_GRID  # noqa: PLC0415
 
-    if len(combinations) > MAX_GRID:
-        longest = max(combinations.values, key=lambda n: len(combinations.values[n]))
+    if space.size > MAX_GRID:
+        expected = estimate(trial, bars, span, space, threads)
         raise InputError(
             "--grid",
-            f"must have at most {MAX_GRID:,} combinations",
-            len(combinations),
-            f"{longest} has most values ({len(combinations.values[longest])})",
+            f"must have at most {MAX_GRID:,} combinations without --stream",
+            space.size,
+            f"With --stream {expected.sentence()}",
         )
+
+
+def stream_sweep(
+    output: Output,
+    document: dict[str, Any],
+    trial: "Trial",
+    bars: "Bars",
+    span: "Span",
+    space: "Space",
+    *,
+    threads: int,
+    restart: bool,
+    out: Path | None,
+) -> None:
+    """Run any number of combinations in constant memory and show what was kept of them."""
+    from assay.cli.streaming import best_rows, describe, estimate, run_stream, state_file  # noqa: PLC0415
+    from assay.compiled import source_digest  # noqa: PLC0415
+    from assay.engine import Combinations  # noqa: PLC0415  (commands import when they run)
+    from assay.training import Experiment  # noqa: PLC0415
+
+    combinations = Combinations(space.values)
+    expected = estimate(trial, bars, span, space, threads)
+    output.note(expected.sentence())
+    experiment = Experiment(
+        trial.strategy,
+        space,
+        method="grid",
+        sides=trial.sides,
+        money=trial.money,
+        permutations=0,
+        start_ms=int(bars.time[span.start]),
+        stop_ms=int(bars.time[span.stop]) if span.stop < len(bars) else None,
+    )
+    file = state_file(experiment.digest(bars) + source_digest())
+    summary, seconds = run_stream(output, trial, bars, span, combinations, file, threads=threads, restart=restart)
+    rows = best_rows(trial, bars, span, combinations, summary)
+    if out is not None:
+        from assay.sources import write_table  # noqa: PLC0415
+
+        write_table(out, best_columns(rows, combinations))
+    document |= {
+        "combinations": summary.tried,
+        "seconds": seconds,
+        "estimated_seconds": expected.seconds,
+        **describe(summary, combinations, rows),
+        "files": {"out": out, "state": file},
+    }
+    _show_stream(output, document)
 
 
 def run_sweep(
@@ -126,27 +192,26 @@ def run_sweep(
     import numpy as np  # noqa: PLC0415  (commands import when they run)
 
     from assay.engine import TABLE, from_sums  # noqa: PLC0415
+    from assay.strategies.evaluation import Senseless  # noqa: PLC0415
 
     measures = {name: np.full(len(combinations), np.nan) for name in TABLE}
     year = bars.market.days_per_year
+    senseless = Senseless.of(trial.strategy, combinations)
+    refused = 0
+
+    def measured(block: "Block") -> "tuple[NDArray[np.int64], NDArray[np.bool_], dict[str, NDArray[np.float64]]]":
+        out = senseless.at(block.position)
+        blank = {name: 0.0 if name == "total_trades" else np.nan for name in TABLE}
+        return block.position, out, {n: np.where(out, blank[n], from_sums(block.sums, n, year)) for n in TABLE}
+
     begun = time.perf_counter()
     with output.progress("sweep", len(combinations)) as advance:
-        for block in trial.blocks(bars, span, combinations, threads=threads):
+        for position, out, found in trial.blocks(bars, [span], combinations, measured, threads=threads):
             for name, column in measures.items():
-                column[block.position] = from_sums(block.sums, name, year)
-            advance(len(block.position))
-    seconds = time.perf_counter() - begun
-    return Swept(combinations, measures, seconds, _refuse(trial.strategy, combinations, measures))
-
-
-def _refuse(strategy: "Strategy", combinations: "Combinations", measures: "dict[str, NDArray[np.float64]]") -> int:
-    """Blank what the strategy calls senseless; return how many."""
-    from assay.strategies.evaluation import senseless  # noqa: PLC0415  (commands import when they run)
-
-    rows = senseless(strategy, combinations)
-    for name, column in measures.items():
-        column[rows] = 0.0 if name == "total_trades" else float("nan")
-    return len(rows)
+                column[position] = found[name]
+            refused += int(out.sum())
+            advance(len(position))
+    return Swept(combinations, measures, time.perf_counter() - begun, refused)
 
 
 def table_columns(swept: Swept) -> "dict[str, NDArray[Any]]":
@@ -209,3 +274,47 @@ def _show(output: Output, document: dict[str, Any]) -> None:
             )
     if document["files"]["out"] is not None:
         output.note(f"wrote {document['files']['out']}")
+
+
+def best_columns(rows: list[dict[str, Any]], combinations: "Combinations") -> "dict[str, list[Any]]":
+    """Return parameters and measures of the kept points as columns."""
+    from assay.engine import TABLE  # noqa: PLC0415  (commands import when they run)
+
+    columns = {name: [row["parameters"][name] for row in rows] for name in combinations.values}
+    return columns | {name: [row["metrics"][name] for row in rows] for name in TABLE}
+
+
+def _show_stream(output: Output, document: dict[str, Any]) -> None:
+    from assay.cli.streaming import bar  # noqa: PLC0415  (commands import when they run)
+
+    if output.json:
+        output.document(document)
+        return
+    market, span, best = document["market"], document["span"], document["best"]
+    output.text(f"{document['strategy']} on {market['symbol']} {market['timeframe']}, {span['from']} to {span['to']}")
+    output.pairs("Stream", {name: document[name] for name in ("combinations", "refused", "seconds", "threads")})
+    if not best:
+        output.text("No combination has 10 trades.")
+    else:
+        output.pairs(f"Best Sharpe ratio of {len(best):,} kept", best[0]["parameters"] | best[0]["metrics"])
+    for name, axis in document["marginals"].items():
+        means = [row["mean"] for row in axis if row["count"]]
+        low, high = min(means, default=0.0), max(means, default=0.0)
+        output.table(
+            f"{name}: score by value",
+            ("value", "mean", "", "best"),
+            [
+                (str(row["value"]), row["mean"], bar(row["mean"], low - 0.1 * (high - low), high), row["best"])
+                for row in axis
+            ],
+        )
+    if document["matters_least"]:
+        output.text(f"{document['matters_least']} matters least: its values differ least in their mean score.")
+    if best and best[0]["metrics"]["sharpe_ratio"] > 0:
+        output.note(
+            f"The best of {document['combinations']:,} looks good on data without any edge, too: this is where a proof "
+            "begins, not a result."
+        )
+    if document["files"]["out"] is not None:
+        output.note(f"wrote {document['files']['out']}")
+    output.note(f"the stream is kept in {document['files']['state']}: the same command shows it again at once")
