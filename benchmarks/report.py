@@ -110,6 +110,17 @@ def wrapped(notes: Iterable[str], mark: str = "- ") -> str:
     return "\n".join(f"{mark}{note}" for note in notes)
 
 
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+def placed(page: str, figures: str) -> str:
+    """The page with the figures between its two marks, or the figures alone where it has none."""
+    if BEGIN not in page or END not in page:
+        return figures
+    head, rest = page.split(BEGIN, 1)
+    return f"{head}{BEGIN}\n\n{figures}\n{END}{rest.split(END, 1)[1]}"
+
+
 def document(machine: dict[str, Cell], sections: list[Section]) -> str:
     """All tables and notes as Markdown."""
     facts = ", ".join(f"{k.replace('_', ' ')} {shown(v) if isinstance(v, int) else v}" for k, v in machine.items())

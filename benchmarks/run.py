@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from assay.strategies.liquidity_sweep import BENCHMARK_GRID
 from benchmarks import dense, grid, growth, peers, processes, user
 from benchmarks.clock import machine
-from benchmarks.report import Section, document, text, wrapped
+from benchmarks.report import Section, document, placed, text, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,8 @@ def main(given: list[str] | None = None) -> int:
         content = {"machine": facts, "quick": options.quick, "sections": {s.name: s.as_json() for s in sections}}
         options.json.write_text(json.dumps(content, indent=1) + "\n")
     if options.markdown:
-        options.markdown.write_text(document(facts, sections))
+        old = options.markdown.read_text() if options.markdown.exists() else ""
+        options.markdown.write_text(placed(old, document(facts, sections)))
     return 1 if any(s.equal is False for s in sections) else 0
 
 

@@ -15,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import grid, peers, run
 from benchmarks.clock import slope
-from benchmarks.report import Table, document, text
+from benchmarks.report import BEGIN, END, Table, document, placed, text
 
 if TYPE_CHECKING:
     from benchmarks.grid import Swept
 
 ROOT = Path(__file__).resolve().parents[1]
-WARM = ["--quick", "--bars", "1500", "--only"]
+WARM = ["--quick", "--bars", "1500", "--threads", "1", "--only"]
 
 
 def measured(tmp_path: Path, only: str, expected: int = 0) -> dict[str, Any]:
@@ -104,3 +104,15 @@ def test_tables_line_up() -> None:
     )
     assert text(table).splitlines()[1:] == ["name  us each  equal", "a        1.23    yes", "bc          -     no"]
     assert document({"cores": 2}, []) == "Measured on: cores 2.\n"
+
+
+def test_figures_are_put_between_the_marks_of_a_page() -> None:
+    page = f"words\n{BEGIN}\nold\n{END}\nmore\n"
+    assert placed(page, "new\n") == f"words\n{BEGIN}\n\nnew\n\n{END}\nmore\n"
+    assert placed("", "new\n") == "new\n"
+
+
+def test_the_page_of_the_figures_can_be_measured_anew() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    assert BEGIN in page
+    assert END in page
