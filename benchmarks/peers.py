@@ -15,7 +15,7 @@ from benchmarks import grid as ours
 from benchmarks import peer_backtesting, peer_cases, peer_vectorbt
 from benchmarks.clock import timed
 from benchmarks.plan import Agreement, Plan, own, plan
-from benchmarks.report import Row, Section, Table
+from benchmarks.report import Row, Section, Table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,6 +197,7 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
     for market in markets:
         for size in sizes:
             bars = ours.last(market, size)
+            say(f"peers: {bars.market.symbol}, {size:,} bars")
             plans = sample(bars, grid, effort.combinations)
             ours.sweep_grid(strategy, bars, grid, "long", 1)
             mine = timed(partial(ours.sweep_grid, strategy, bars, grid, "long", 1), effort.repeats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,11 @@ def shown(value: Cell) -> str:
     if value == 0.0 or 1e-3 <= abs(value) < 1e3:
         return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
     return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.1e}"
+
+
+def say(line: str) -> None:
+    """Tell a person who waits; not part of the report."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _columns(table: Table) -> tuple[list[str], list[list[str]], list[bool]]:
