@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 INSTALL = 'pip install -e ".[bench]"'
 SEED = 1
+CELLS = 240 * 26_000
+"""Bars times columns at most: each of a peer's dozen arrays has so many numbers."""
+
 NOTES = (
     (
         "Same market, same signals, stop and target as prices fixed at the signal's close, all equity in every "
@@ -55,10 +59,16 @@ NOTES = (
 class Effort:
     """How much of the peers' time is spent."""
 
-    combinations: int = 480
-    batches: tuple[int, ...] = (8, 24, 96, 480)
+    combinations: int = 240
+    batches: tuple[int, ...] = (8, 24, 96, 240)
     slow_combinations: int = 24
     repeats: int = 3
+
+    def on(self, bars: int) -> Effort:
+        """As much for many bars as for 90 days, in time and in the memory of a peer's columns."""
+        batches = tuple(n for n in self.batches if n * bars <= CELLS) or self.batches[:1]
+        slow = max(2, min(self.slow_combinations, self.slow_combinations * 25_920 // bars))
+        return Effort(min(self.combinations, batches[-1]), batches, slow, self.repeats)
 
 
 QUICK = Effort(combinations=6, batches=(6,), slow_combinations=2, repeats=1)
@@ -69,6 +79,11 @@ def installed() -> tuple[list[str], list[str]]:
     wanted = {"vectorbt": peer_vectorbt.PACKAGES, "backtesting.py": peer_backtesting.PACKAGES}
     missing = {peer: [p for p in packages if find_spec(p) is None] for peer, packages in wanted.items()}
     return [p for p, m in missing.items() if not m], [package for m in missing.values() for package in m]
+
+
+def _versions(peers: Sequence[str]) -> str:
+    names = {"vectorbt": ("vectorbt", "vectorbt-rust"), "backtesting.py": ("backtesting",)}
+    return ", ".join(f"{name} {version(name)}" for peer in peers for name in names[peer])
 
 
 def sample(bars: Bars, grid: Grid, count: int) -> list[Plan]:
@@ -183,6 +198,21 @@ def _agreement_backtesting(bars: Bars, plans: list[Plan]) -> list[tuple[str, str
     return found
 
 
+def _summary(speed: list[Row]) -> list[str]:
+    """The fastest way of each peer to all six measures, per market and size."""
+    best: dict[tuple[str, ...], Row] = {}
+    for row in speed:
+        peer = str(row["peer"]).split(",")[0]
+        if row["six_measures"] and not peer.startswith("assay"):
+            key = (str(row["market"]), f"{row['bars']:,}", peer)
+            if key not in best or float(row["times_ours"] or 0.0) < float(best[key]["times_ours"] or 0.0):
+                best[key] = row
+    return [
+        f"{market}, {bars} bars: {row['peer']} with six measures takes {row['times_ours']:,.0f} times as long as ours."
+        for (market, bars, _), row in best.items()
+    ]
+
+
 def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: Effort) -> Section:
     """Time and compare the peers that are installed."""
     found = Section("peers", "Against vectorbt and backtesting.py, one core each")
@@ -195,10 +225,11 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
     speed: list[Row] = []
     agree: list[Row] = []
     for market in markets:
-        for size in sizes:
+        for size in sizes if market is markets[0] else sizes[:1]:
+            part = effort.on(size)
             bars = ours.last(market, size)
             say(f"peers: {bars.market.symbol}, {size:,} bars")
-            plans = sample(bars, grid, effort.combinations)
+            plans = sample(bars, grid, part.combinations)
             ours.sweep_grid(strategy, bars, grid, "long", 1)
             mine = timed(partial(ours.sweep_grid, strategy, bars, grid, "long", 1), effort.repeats)
             each = 1e3 * mine.cpu / len(mine.result.sums)
@@ -220,10 +251,10 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
             )  # fmt: skip
             results: list[tuple[str, str, bool, Agreement]] = []
             if "vectorbt" in peers:
-                rows += _vectorbt(bars, plans, effort)
-                results += _agreement_vectorbt(bars, plans[: max(effort.batches[-2:][0], 1)])
+                rows += _vectorbt(bars, plans, part)
+                results += _agreement_vectorbt(bars, plans)
             if "backtesting.py" in peers:
-                few = plans[: effort.slow_combinations]
+                few = plans[: part.slow_combinations]
                 rows += _backtesting(bars, few)
                 results += _agreement_backtesting(bars, few)
             speed += [where | row | {"times_ours": float(row["ms_per_backtest"] or 0.0) / each} for row in rows]
@@ -246,5 +277,5 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
         Table("Trade lists: combinations in which all entry and exit bars agree; returns per trade on notional", agree),
         Table("Constructed cases without costs: entry bar > exit bar at price, the signal's bar is 0", cases),
     ]
-    found.notes = list(NOTES)
+    found.notes = [*_summary(speed), f"Versions: {_versions(peers)}.", *NOTES]
     return found

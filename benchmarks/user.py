@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from benchmarks.grid import Grid, Sums
 
 SEED = 2
+LOOSER = 0.75
+"""Thresholds of volume and body of the built-in strategy are multiplied by it."""
+
 NOTES = (
     (
         "ns per accepted pair (a row that passes the thresholds of a combination) is the cost per row and "
@@ -47,7 +50,7 @@ def section(market: Bars, size: int, grid: Grid, repeats: int) -> Section:
     found = Section("user", "A user's strategy of 30 lines beside the built-in one, long side, one thread")
     bars = ours.last(market, size)
     loose: Grid = {
-        n: tuple(round(v * 0.4, 6) for v in values)
+        n: tuple(round(v * LOOSER, 6) for v in values)
         if n in ("volume_spike_threshold", "reversal_candle_size")
         else values
         for n, values in grid.items()
