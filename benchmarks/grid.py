@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.engine import Combinations, Money, Rule, Setups, Span, sweep
+from assay.engine import Combinations, Money, Rule, Setups, Span, kernels, sweep
 from assay.sources import read_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Sums = NDArray[np.float64]
 Grid = dict[str, tuple[float | int, ...]]
-TRADES = 0  # column of the sums
 
 
 def last(bars: Bars, n: int) -> Bars:
@@ -56,14 +55,14 @@ class Swept:
     @property
     def trades(self) -> int:
         """Simulated trades of all combinations."""
-        return int(self.sums[:, TRADES].sum())
+        return int(self.sums[:, kernels.TRADES].sum())
 
 
 def sweep_grid(strategy: Strategy, bars: Bars, grid: Grid, sides: str, threads: int, span: Span | None = None) -> Swept:
     """Sweep a whole grid, setups and indicators included."""
     fresh = dataclasses.replace(bars)  # nothing derived from an earlier run
     combinations = Combinations(grid)
-    sums = np.empty((len(combinations), 11))
+    sums = np.empty((len(combinations), kernels.SUM_FIELDS))
     spent: list[tuple[float, int]] = []
 
     def make(values: Mapping[str, Value]) -> Setups:

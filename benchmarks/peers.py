@@ -13,7 +13,7 @@ import numpy as np
 from assay.engine import Combinations, Signals
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from benchmarks import grid as ours
-from benchmarks import peer_backtesting, peer_cases, peer_vectorbt
+from benchmarks import peer_backtesting, peer_cases, peer_measures, peer_vectorbt
 from benchmarks.clock import timed
 from benchmarks.plan import Agreement, Plan, own, plan
 from benchmarks.report import Row, Section, Table, say
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 INSTALL = 'pip install -e ".[bench]"'
 SEED = 1
-CELLS = 240 * 26_000
+CHUNK = 24
+CELLS = 96 * 26_000
 """Bars times columns at most: each of a peer's dozen arrays has so many numbers."""
 
 NOTES = (
@@ -60,7 +61,7 @@ class Effort:
     """How much of the peers' time is spent."""
 
     combinations: int = 240
-    batches: tuple[int, ...] = (8, 24, 96, 240)
+    batches: tuple[int, ...] = (8, 24, 96)
     slow_combinations: int = 24
     repeats: int = 3
 
@@ -68,7 +69,7 @@ class Effort:
         """As much for many bars as for 90 days, in time and in the memory of a peer's columns."""
         batches = tuple(n for n in self.batches if n * bars <= CELLS) or self.batches[:1]
         slow = max(2, min(self.slow_combinations, self.slow_combinations * 25_920 // bars))
-        return Effort(min(self.combinations, batches[-1]), batches, slow, self.repeats)
+        return Effort(self.combinations * batches[-1] // self.batches[-1], batches, slow, self.repeats)
 
 
 QUICK = Effort(combinations=6, batches=(6,), slow_combinations=2, repeats=1)
@@ -162,10 +163,12 @@ def _backtesting(bars: Bars, plans: list[Plan]) -> list[Row]:
 
 def _agreement_vectorbt(bars: Bars, plans: list[Plan]) -> list[tuple[str, str, bool, Agreement]]:
     """(peer, setting, whether it must be exact, what was found)."""
-    columns = peer_vectorbt.columns(bars, plans)
+    chunks = [plans[i : i + CHUNK] for i in range(0, len(plans), CHUNK)]
+    columns = [peer_vectorbt.columns(bars, chunk) for chunk in chunks]
     found = []
     for engine, hold in (("numba", False), ("rust", False), ("numba", True)):
-        theirs = peer_vectorbt.trades(peer_vectorbt.run(bars, columns, engine, hold=hold))
+        runs = (peer_vectorbt.run(bars, c, engine, hold=hold) for c in columns)
+        theirs = [trades for run in runs for trades in peer_vectorbt.trades(run)]
         name = f"vectorbt, {engine}" + (", callback" if hold else "")
         settings = [("our rules", True, 0, False)]
         if not hold:
@@ -223,6 +226,7 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
             return found
     strategy = LiquiditySweep()
     speed: list[Row] = []
+    values: list[Row] = []
     agree: list[Row] = []
     for market in markets:
         for size in sizes if market is markets[0] else sizes[:1]:
@@ -271,10 +275,15 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
                 if exact and clean:
                     found.checks[f"{where['market']}, {size:,} bars, {peer}: equal to {setting}"] = a.exact
     cases, checks = peer_cases.table(peers)
+    if "vectorbt" in peers:
+        bars = ours.last(markets[0], sizes[0])
+        values, equal = peer_measures.table(bars, sample(bars, grid, min(CHUNK, effort.combinations)))
+        found.checks |= equal
     found.checks |= checks
     found.tables = [
         Table("Cost per backtest, CPU; the best batch of columns per row", speed),
         Table("Trade lists: combinations in which all entry and exit bars agree; returns per trade on notional", agree),
+        Table("vectorbt's measures beside ours where every trade is equal and nothing costs", values),
         Table("Constructed cases without costs: entry bar > exit bar at price, the signal's bar is 0", cases),
     ]
     found.notes = [*_summary(speed), f"Versions: {_versions(peers)}.", *NOTES]

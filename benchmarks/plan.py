@@ -12,7 +12,7 @@ from assay.engine import Bracket, Costs, Money, Setups, Signals, Sizing, Span, r
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.engine import Trades
+    from assay.engine import Run, Trades
     from assay.market import Bars
 
 
@@ -57,6 +57,11 @@ def plan(
 
 def own(bars: Bars, orders: Plan, *, hold: bool, cooldown: int = 0, fee: float = 0.001, slip: float = 0.0005) -> Trades:
     """Trade a plan with our replay: all the equity, under the asked exits and costs."""
+    return own_run(bars, orders, hold=hold, cooldown=cooldown, fee=fee, slip=slip).trades
+
+
+def own_run(bars: Bars, orders: Plan, *, hold: bool, cooldown: int, fee: float, slip: float) -> Run:
+    """As `own`, with equity and sums."""
     bracket = Bracket(
         stop=orders.stop_multiple, target=orders.reward, max_bars=orders.hold if hold else None, cooldown=cooldown
     )
@@ -64,7 +69,7 @@ def own(bars: Bars, orders: Plan, *, hold: bool, cooldown: int = 0, fee: float =
     setups = Setups.build(bar=orders.signal, side=np.ones(n), features={}, stop_unit=orders.unit)
     signals = Signals(setups, np.zeros(n, dtype=np.int64), bracket.vectors([{}]))
     money = Money(Costs(fee=fee, slippage=slip), Sizing("notional"))
-    return replay(bars, signals, money, Span(0, len(bars))).trades
+    return replay(bars, signals, money, Span(0, len(bars)))
 
 
 @dataclass(frozen=True, eq=False)
