@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INSTALL = 'pip install -e ".[bench]"'
 SEED = 1
 CHUNK = 24
-CELLS = 96 * 26_000
+CELLS = 100 * 26_000
 """Bars times columns at most: each of a peer's dozen arrays has so many numbers."""
 
 NOTES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ def markdown(table: Table) -> str:
     return "\n".join([f"**{table.title}**", "", *(f"| {' | '.join(cells)} |" for cells in [head, rule, *body])])
 
 
-def wrapped(notes: Iterable[str], mark: str = "- ") -> str:
+def wrapped(notes: Iterable[str]) -> str:
     """Notes as a list."""
-    return "\n".join(f"{mark}{note}" for note in notes)
+    return "\n".join(fill(f"- {note}", 138, subsequent_indent="  ", break_on_hyphens=False) for note in notes)
 
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
