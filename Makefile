@@ -13,7 +13,7 @@ help:
 	@echo "make run    install Assay and train on three simulated markets"
 	@echo "make test   install and run the tests"
 	@echo "make check  lint, types and the import table"
-	@echo "make bench  measure the speed against a dense loop, vectorbt and backtesting.py (about ten minutes)"
+	@echo "make bench  measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
 	@echo "make clean  remove what was installed and built"
 
 $(BIN)/python:

@@ -81,7 +81,15 @@ def dense_grid(strategy: LiquiditySweep, bars: Bars, grid: Grid, sides: str, spa
 
 def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, threads: int, repeats: int) -> Section:
     """Compare on every market, size and side: the same bits, and how much faster."""
-    numba.set_num_threads(min(threads, int(numba.get_num_threads())))
+    before = int(numba.get_num_threads())
+    numba.set_num_threads(min(threads, before))
+    try:
+        return _section(markets, sizes, grid, min(threads, before), repeats)
+    finally:
+        numba.set_num_threads(before)
+
+
+def _section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, threads: int, repeats: int) -> Section:
     strategy = LiquiditySweep()
     found = Section("dense", "Benchmark grid against the dense numba loop")
     speed: list[Row] = []
