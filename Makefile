@@ -7,13 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test bench clean install install-dev
+.PHONY: help run check test bench clean install install-dev install-bench
 
 help:
 	@echo "make run    install Assay and train on three simulated markets"
 	@echo "make test   install and run the tests"
 	@echo "make check  lint, types and the import table"
-	@echo "make bench  measure the speed against a dense loop"
+	@echo "make bench  measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
 	@echo "make clean  remove what was installed and built"
 
 $(BIN)/python:
@@ -24,6 +24,9 @@ install: $(BIN)/python
 
 install-dev: $(BIN)/python
 	@"$(BIN)/python" scripts/install.py dev
+
+install-bench: $(BIN)/python
+	@"$(BIN)/python" scripts/install.py dev,bench
 
 run: install
 	@"$(BIN)/assay" demo
@@ -38,8 +41,8 @@ check: install-dev
 test: install-dev
 	@"$(BIN)/python" -m pytest
 
-bench: install-dev
-	@"$(BIN)/python" benchmarks/run.py
+bench: install-bench
+	@"$(BIN)/python" benchmarks/run.py --json build/benchmarks.json --markdown build/benchmarks.md
 
 clean:
 	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations as pairs_of
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ def scored(seed: int, copies: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def by_hand(measure: float, trades: float) -> float | None:
     """Return the penalised score as evidence is defined; None when refused."""
-    if trades < 10 or measure != measure:
+    if trades < 10 or math.isnan(measure):
         return None
     w = min(1.0, (trades - 10) / 20)
     return w * measure + (1 - w) * -5
@@ -46,7 +48,8 @@ def blocks(seed: int, cuts: list[int]) -> list[Summary]:
     position, measure, trades = scored(seed)
     edges = [0, *sorted(cuts), SIZE]
     return [
-        Summary.of_block(layout, position[a:b], measure[a:b], trades[a:b]) for a, b in zip(edges, edges[1:], strict=False)
+        Summary.of_block(layout, position[a:b], measure[a:b], trades[a:b])
+        for a, b in zip(edges, edges[1:], strict=False)
     ]
 
 
@@ -107,7 +110,8 @@ def test_the_best_are_bounded_and_ties_go_to_the_lower_position(monkeypatch: pyt
     measure = np.where(position % 10 == 0, 2.0, 1.0)
     trades = np.full(SIZE, 100.0)
     parts = [
-        Summary.of_block(layout, position[i : i + 30], measure[i : i + 30], trades[i : i + 30]) for i in range(0, SIZE, 30)
+        Summary.of_block(layout, position[i : i + 30], measure[i : i + 30], trades[i : i + 30])
+        for i in range(0, SIZE, 30)
     ]
     summary = total(parts)
     assert summary.position.tolist() == [0, 10, 20, 30, 40, 50, 60]

@@ -14,12 +14,16 @@ from assay.search import run_search
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from assay.engine import Money, Run
+    from assay.engine import Combinations, Money, Run, Span
     from assay.market import Bars
     from assay.parameters import Value
     from assay.search import SearchPlan
-    from assay.strategies.evaluation import Trial
+    from assay.strategies.evaluation import Scores, Trial
     from assay.validation.splits import Splits, Window
+
+
+MOST_SCORES = 10_000_000
+"""Scores of all windows that are held in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +126,19 @@ def stitched(bars: Bars, signals: Signals, trial: Trial, splits: Splits, **optio
     return replay(bars, signals, money, span, **options)
 
 
+def _scored_together(
+    trial: Trial, bars: Bars, search: SearchPlan, spans: list[Span], threads: int
+) -> dict[Span, Scores]:
+    """Score the points of a search in many windows at once, where they are known beforehand and not too many.
+
+    Windows are ranges of rows of one table: setups and outcomes are made once for all of them.
+    """
+    points = search.ahead
+    if points is None or not spans or len(points) * len(spans) > MOST_SCORES:
+        return {}
+    return dict(zip(spans, trial.scores(bars, spans, points, threads=threads), strict=True))
+
+
 def walk_forward(
     trial: Trial,
     bars: Bars,
@@ -145,16 +162,19 @@ def walk_forward(
         Whether every trade has a time stop, so that the gap keeps train trades out of the test. If not,
         each search sees only the bars before its test.
     """
+    # a time exit waits for the next tradable bar: where the gap ends in a hole that would be a test bar
+    apart = [bounded and bool(bars.tradable[w.test_start - 1]) for w in splits.windows]
+    spans = [trial.span(w.train_start, w.train_stop) for w in splits.windows]
+    known = _scored_together(trial, bars, search, [s for s, whole in zip(spans, apart, strict=True) if whole], threads)
     results = []
-    for number, window in enumerate(splits.windows):
-        # a time exit waits for the next tradable bar: where the gap ends in a hole that would be a test bar
-        apart = bounded and bool(bars.tradable[window.test_start - 1])
-        seen = bars if apart else bars.head(window.test_start)
-        span = trial.span(window.train_start, window.train_stop)
-        found = run_search(
-            search,
-            lambda c, seen=seen, span=span: trial.score(seen, span, c, threads=threads),  # type: ignore[misc]
-        )
+    for number, (window, span, whole) in enumerate(zip(splits.windows, spans, apart, strict=True)):
+        seen = bars if whole else bars.head(window.test_start)
+        scores = known.get(span) if whole else None
+
+        def evaluate(c: Combinations, seen: Bars = seen, span: Span = span, scores: Scores | None = scores) -> Scores:
+            return scores or trial.score(seen, span, c, threads=threads)
+
+        found = run_search(search, evaluate)
         train: dict[str, float] = {}
         test: dict[str, float] = {}
         if found.best is not None:
