@@ -47,10 +47,7 @@ def blocks(seed: int, cuts: list[int]) -> list[Summary]:
     layout = Layout.of(VALUES)
     position, measure, trades = scored(seed)
     edges = [0, *sorted(cuts), SIZE]
-    return [
-        Summary.of_block(layout, position[a:b], measure[a:b], trades[a:b])
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    return [Summary.of_block(layout, position[a:b], measure[a:b], trades[a:b]) for a, b in pairwise(edges)]
 
 
 def total(parts: list[Summary], start: Summary | None = None) -> Summary:

@@ -165,7 +165,8 @@ def run_stream(
         before = Summary.from_arrays(read_arrays(file))
         output.note(f"going on after {before.tried:,} of {len(combinations):,} combinations ({file})")
     latest = before or Summary.empty(layout)
-    begun = saved = time.monotonic()
+    begun = time.monotonic()
+    saved = 0.0  # the first block is kept at once: a folder that cannot be written to is found out now
     try:
         with output.progress("streaming", len(combinations)) as advance:
             advance(latest.tried)
@@ -174,7 +175,7 @@ def run_stream(
                 nonlocal latest, saved
                 latest = summary
                 advance(points)
-                if time.monotonic() - saved > SAVE_EVERY_S:
+                if not saved or time.monotonic() - saved > SAVE_EVERY_S:
                     write_arrays(file, summary.arrays())
                     saved = time.monotonic()
 
