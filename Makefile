@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test bench clean install install-dev install-bench
+.PHONY: help run check test bench study clean install install-dev install-bench
 
 help:
 	@echo "make run    install Assay and train on three simulated markets"
 	@echo "make test   install and run the tests"
 	@echo "make check  lint, types and the import table"
 	@echo "make bench  measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
+	@echo "make study  stream 10^9 combinations, killed and resumed (a quarter of an hour; goes on where it was)"
 	@echo "make clean  remove what was installed and built"
 
 $(BIN)/python:
@@ -43,6 +44,9 @@ test: install-dev
 
 bench: install-bench
 	@"$(BIN)/python" benchmarks/run.py --json build/benchmarks.json --markdown build/benchmarks.md
+
+study: install-dev
+	@"$(BIN)/python" -m studies.streaming --markdown docs/streaming.md
 
 clean:
 	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
