@@ -8,11 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from assay import _kernel_cache
+
+if TYPE_CHECKING:
+    import pytest
 
 SWEEP = """
 import hashlib, json, sys

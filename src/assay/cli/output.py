@@ -113,8 +113,10 @@ class Output:
         self.table(title, ("name", "value"), list(values.items()))
 
     @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[Advance]:
+    def progress(self, title: str, total: int, done: int = 0) -> Iterator[Advance]:
         """Show how far work is: bar, count, rate and time left; lines now and then without a terminal.
+
+        `done` of it was done before: the rate is that of the rest.
 
         Examples
         --------
@@ -125,10 +127,10 @@ class Output:
         if self.quiet:
             yield lambda _: None
         elif sys.stderr.isatty():
-            with _bar(title, total) as advance:
+            with _bar(title, total, done) as advance:
                 yield advance
         else:
-            yield _lines(title, total)
+            yield _lines(title, total, done)
 
     @contextmanager
     def working(self, title: str) -> Iterator[None]:
@@ -154,7 +156,7 @@ def _rich(*, stderr: bool) -> RichConsole:
 
 
 @contextmanager
-def _bar(title: str, total: int) -> Iterator[Advance]:
+def _bar(title: str, total: int, before: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (
@@ -165,13 +167,13 @@ def _bar(title: str, total: int) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=total, rate="")
+        task = progress.add_task(title, total=total, completed=before, rate="")
         begun = time.monotonic()
 
         def advance(done: int) -> None:
             progress.advance(task, done)
             seconds = max(time.monotonic() - begun, 1e-9)
-            progress.update(task, rate=f"{progress.tasks[0].completed / seconds:,.0f}/s")
+            progress.update(task, rate=f"{(progress.tasks[0].completed - before) / seconds:,.0f}/s")
 
         yield advance
 
@@ -186,10 +188,10 @@ def _spinner(title: str) -> Iterator[None]:
         yield
 
 
-def _lines(title: str, total: int) -> Advance:
+def _lines(title: str, total: int, before: int) -> Advance:
     """Return an `advance` that writes a line at most every `PLAIN_INTERVAL_S` seconds."""
     begun = said = time.monotonic()
-    count = 0
+    count = before
 
     def advance(done: int) -> None:
         nonlocal said, count
@@ -198,7 +200,7 @@ def _lines(title: str, total: int) -> Advance:
         if now - said < PLAIN_INTERVAL_S:
             return
         said = now
-        rate = count / (now - begun)
+        rate = (count - before) / (now - begun)
         left = (total - count) / rate if rate else math.inf
         sys.stderr.write(f"{title}: {count:,} of {total:,}, {rate:,.0f}/s, {left:.0f} s left\n")
         sys.stderr.flush()

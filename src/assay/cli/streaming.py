@@ -168,8 +168,7 @@ def run_stream(
     begun = time.monotonic()
     saved = 0.0  # the first block is kept at once: a folder that cannot be written to is found out now
     try:
-        with output.progress("streaming", len(combinations)) as advance:
-            advance(latest.tried)
+        with output.progress("streaming", len(combinations), latest.tried) as advance:
 
             def on_block(summary: Summary, points: int) -> None:
                 nonlocal latest, saved
