@@ -101,6 +101,15 @@ class QualityError(GateError):
         )
 
 
+class StoreError(AssayError):
+    """The database cannot be reached, read or written; names it, the rule and the way out."""
+
+    def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
+        self.field, self.rule, self.value, self.hint = field, rule, value, hint
+        got = "" if value is None else f", got {value!r}"
+        super().__init__(f"database {field}: {rule}{got}" + (f". {hint}" if hint else ""))
+
+
 def near_name(name: str, known: Iterable[str]) -> str:
     """Return a hint naming the closest known name, or all of them."""
     names = sorted(known)

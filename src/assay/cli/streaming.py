@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.home import home
 from assay.errors import InputError
+from assay.store.location import home
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from assay.errors import BarsError, InputError
 from assay.market.sessions import utc_day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -120,8 +120,7 @@ class Bars:
         for name, column in columns.items():
             if column.shape != stamps.shape or stamps.ndim != 1:
                 raise InputError(name, f"must have the shape of time {stamps.shape}", column.shape)
-        _check_times(stamps, market.timeframe.ms)
-        _check_prices(columns)
+        check_rows(stamps, columns, market.timeframe.ms)
         return _on_grid(market, stamps, columns, has_volume=volume is not None)
 
     def with_prices(
@@ -215,7 +214,28 @@ def _check_times(time: NDArray[np.int64], step: int) -> None:
         raise BarsError(len(time) - 1, "time", f"the span must hold at most {MAX_BARS:,} bars", f"{expected:,} bars")
 
 
-def _check_prices(columns: dict[str, NDArray[np.float64]]) -> None:
+def check_rows(time: NDArray[np.int64], columns: Mapping[str, NDArray[np.float64]], step: int) -> None:
+    """Refuse rows that cannot be bars.
+
+    Parameters
+    ----------
+    time : int64, shape (n,)
+        Milliseconds UTC.
+    columns : mapping of str to float64, shape (n,) each
+        open, high, low, close and volume.
+    step : int
+        The timeframe in milliseconds.
+
+    Raises
+    ------
+    BarsError
+        Naming the first row that breaks a rule.
+    """
+    _check_times(time, step)
+    _check_prices(columns)
+
+
+def _check_prices(columns: Mapping[str, NDArray[np.float64]]) -> None:
     rules: list[tuple[str, str, Callable[[NDArray[np.float64]], Any]]] = [
         *((name, "must be a finite number", lambda c: ~np.isfinite(c)) for name in (*PRICES, "volume")),
         *((name, "must be positive", lambda c: c <= 0) for name in PRICES),

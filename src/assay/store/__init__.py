@@ -1,0 +1,20 @@
+"""What lasts: bars, configurations, jobs and the ledger of trials, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.store.bars import BarStore, HeldMarket, Written
+    from assay.store.database import Database
+
+__all__ = ["BarStore", "Database", "HeldMarket", "Written"]
+
+_HOME = {"BarStore": "bars", "Database": "database", "HeldMarket": "bars", "Written": "bars"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

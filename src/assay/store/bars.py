@@ -1,0 +1,478 @@
+"""Bars in the database: written in bulk, never overwritten, read into arrays, with the spans that are held."""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from assay.errors import InputError, near_name
+from assay.market import Bars, Market, Timeframe, resample
+from assay.market.bars import check_rows
+from assay.store import schema
+from assay.store.database import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from assay.store.database import Database
+
+Columns = dict[str, "NDArray[Any]"]
+COLUMNS = ("time", "open", "high", "low", "close", "volume")
+Span = tuple[int, int]
+
+MOST_CACHED = 32
+"""Reads that are kept; a year of 5-minute bars is 5 MB."""
+
+MOST_CONFLICTS = 1000
+"""Changed bars of one write that are told one by one; more are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of the bars of one write.
+
+    Attributes
+    ----------
+    inserted, unchanged, changed : int
+        New bars; bars that were held with the same values; bars that were held with others, which stay.
+    """
+
+    inserted: int
+    unchanged: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMarket:
+    """A market with the bars that are held of it.
+
+    Attributes
+    ----------
+    bars : int
+    first_ms, last_ms : int or None
+        Opens of the first and last bar.
+    revision : int
+        Counts changes.
+    """
+
+    id: int
+    market: Market
+    bars: int
+    first_ms: int | None
+    last_ms: int | None
+    revision: int
+
+
+def merged(spans: Sequence[Span]) -> list[Span]:
+    """Join spans that touch or overlap."""
+    out: list[Span] = []
+    for start, stop in sorted(spans):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], stop))
+        else:
+            out.append((start, stop))
+    return out
+
+
+def uncovered(covered: Sequence[Span], start: int, stop: int) -> list[Span]:
+    """Return what of [start, stop) lies outside the covered spans."""
+    gaps, at = [], start
+    for a, b in merged(covered):
+        if b <= at or a >= stop:
+            continue
+        if a > at:
+            gaps.append((at, a))
+        at = max(at, b)
+    if at < stop:
+        gaps.append((at, stop))
+    return gaps
+
+
+class BarStore:
+    """The bars of every market.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._cache: dict[tuple[int, int | None, int | None], tuple[int, Bars]] = {}
+        self._lock = threading.Lock()
+
+    # markets
+
+    def markets(self) -> list[HeldMarket]:
+        """Every market, by exchange, symbol and timeframe."""
+        m, b = schema.markets.c, schema.bars.c
+
+        def work(c: sa.Connection) -> list[HeldMarket]:
+            query = (
+                sa.select(schema.markets, sa.func.count(b.time), sa.func.min(b.time), sa.func.max(b.time))
+                .select_from(schema.markets.outerjoin(schema.bars))
+                .group_by(*schema.markets.c)
+                .order_by(m.exchange, m.symbol)
+            )
+            found = [HeldMarket(r.id, _market(r), r[-3], r[-2], r[-1], r.revision) for r in c.execute(query)]
+            return sorted(found, key=lambda h: (h.market.exchange, h.market.symbol, h.market.timeframe.ms))
+
+        return self.database.read(work)
+
+    def find(self, exchange: str, symbol: str, timeframe: Timeframe) -> Market | None:
+        """Return the market that is held under this name, with its kind and tick."""
+        return self.database.read(lambda c: _found(c, exchange, symbol, str(timeframe)))
+
+    # writing
+
+    def write(
+        self, market: Market, columns: Columns, *, source: str, at_ms: int, covered: Span | None = None
+    ) -> Written:
+        """Add bars; those that are held stay as they are. All of it is written or nothing.
+
+        Parameters
+        ----------
+        columns : mapping of str to array
+            ``time`` (int64, milliseconds UTC, increasing), open, high, low, close and volume (float64; a volume is NaN
+            where it is unknown), shape (n,) each; only bars that the source has.
+        source : str
+            Where they come from, for findings.
+        at_ms : int
+            Now.
+        covered : (int, int), optional
+            The span that was asked for and answered; from the first bar to the end of the last where not given.
+
+        Raises
+        ------
+        BarsError
+            Naming the first row that breaks a rule of `Bars`.
+        """
+        time = columns["time"]
+        unknown = np.isnan(columns["volume"])
+        volume = np.zeros(len(time)) if unknown.all() else columns["volume"]
+        if len(time):
+            check_rows(time, {**{n: columns[n] for n in COLUMNS[1:5]}, "volume": volume}, market.timeframe.ms)
+        if covered is None and len(time):
+            covered = (int(time[0]), int(time[-1]) + market.timeframe.ms)
+
+        def work(c: sa.Connection) -> Written:
+            number = _ensure(c, market)
+            _same_volumes(c, number, market, known=not unknown.all())
+            held = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
+            inserted = 0
+            changed = np.zeros(0, dtype=np.int64)
+            if held is not None:
+                at = np.searchsorted(held["time"], time)
+                known = at < len(held["time"])
+                known[known] = held["time"][at[known]] == time[known]
+                rows = np.flatnonzero(known)
+                differs = np.zeros(len(rows), dtype=np.bool_)
+                for name in COLUMNS[1:]:
+                    a, b = columns[name][rows], held[name][at[rows]]
+                    differs |= (a != b) & ~(np.isnan(a) & np.isnan(b))
+                changed = rows[differs]
+                inserted = _insert(c, number, {name: columns[name][~known] for name in COLUMNS})
+                _tell_conflicts(c, number, columns, changed, held, at, source, at_ms)
+            covering = _cover(c, number, covered) if covered else False
+            if inserted or covering:
+                _touch(c, number)
+            return Written(inserted, len(time) - inserted - len(changed), len(changed))
+
+        return self.database.write(work)
+
+    def delete(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> int:
+        """Remove bars of a market, all of them and the market itself without bounds; return how many."""
+        b, m = schema.bars.c, schema.markets.c
+
+        def work(c: sa.Connection) -> int:
+            number = _number(c, market)
+            where = [b.market_id == number]
+            where += [b.time >= start_ms] if start_ms is not None else []
+            where += [b.time < stop_ms] if stop_ms is not None else []
+            removed = c.execute(sa.delete(schema.bars).where(*where)).rowcount
+            if start_ms is None and stop_ms is None:
+                c.execute(sa.delete(schema.markets).where(m.id == number))
+            else:
+                cover = schema.market_coverage.c
+                spans = c.execute(sa.select(cover.start_ms, cover.stop_ms).where(cover.market_id == number)).all()
+                low, high = (spans and min(s[0] for s in spans)), (spans and max(s[1] for s in spans))
+                if spans:
+                    begin = int(low if start_ms is None else start_ms)  # type: ignore[arg-type]
+                    end = int(high if stop_ms is None else stop_ms)  # type: ignore[arg-type]
+                    kept = [s for a, z in spans for s in uncovered([(begin, end)], int(a), int(z))]
+                    c.execute(sa.delete(schema.market_coverage).where(cover.market_id == number))
+                    _add_spans(c, number, kept)
+                _touch(c, number)
+            return int(removed)
+
+        return self.database.write(work)
+
+    # reading
+
+    def coverage(self, market: Market) -> list[Span]:
+        """Spans that were asked for and answered, in order."""
+
+        def work(c: sa.Connection) -> list[Span]:
+            found = _found(c, market.exchange, market.symbol, str(market.timeframe))
+            return _spans(c, _number(c, market)) if found else []
+
+        return self.database.read(work)
+
+    def missing(self, market: Market, start_ms: int, stop_ms: int) -> list[Span]:
+        """Spans of [start, stop) that were never fetched."""
+        return uncovered(self.coverage(market), start_ms, stop_ms)
+
+    def read(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
+        """Return the bars of a market in [start, stop), absent stamps inserted.
+
+        Repeated reads come from memory as long as the market's revision stands, which is asked every time: bars that
+        another process wrote are never missed.
+
+        Raises
+        ------
+        InputError
+            When the market is not held, or holds nothing in the span.
+        """
+        found = self.database.read(lambda c: _revision(c, market))
+        if found is None:
+            self._refuse_unknown(market)
+        number, revision = found  # type: ignore[misc]
+        key = (number, start_ms, stop_ms)
+        with self._lock:
+            kept = self._cache.get(key)
+        if kept is not None and kept[0] == revision:
+            return kept[1]
+
+        def work(c: sa.Connection) -> tuple[int, Columns, Market]:
+            again = _revision(c, market)
+            if again is None:
+                self._refuse_unknown(market)
+            low, high = start_ms if start_ms is not None else -(2**62), stop_ms if stop_ms is not None else 2**62
+            known = _found(c, market.exchange, market.symbol, str(market.timeframe))
+            return again[1], _columns(c, number, low, high), known or market  # type: ignore[index]
+
+        revision, columns, known = self.database.read(work)
+        if not len(columns["time"]):
+            raise InputError(str(market), "holds no bars in this span", [start_ms, stop_ms])
+        volume = None if np.isnan(columns["volume"]).all() else columns["volume"]
+        time, open_, high, low, close = (columns[name] for name in COLUMNS[:5])
+        bars = Bars.from_columns(known, time, open_, high, low, close, volume)
+        with self._lock:
+            self._cache[key] = (revision, bars)
+            while len(self._cache) > MOST_CACHED:
+                self._cache.pop(next(iter(self._cache)))
+        return bars
+
+    def read_resampled(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
+        """Return the bars of a market, made of the coarsest finer bars that are held where it is not held itself."""
+        held = [
+            h.market
+            for h in self.markets()
+            if (h.market.exchange, h.market.symbol) == (market.exchange, market.symbol) and h.bars
+        ]
+        if any(h.timeframe == market.timeframe for h in held):
+            return self.read(market, start_ms, stop_ms)
+        finer = [h for h in held if market.timeframe.ms % h.timeframe.ms == 0 and h.timeframe.ms < market.timeframe.ms]
+        if not finer:
+            return self.read(market, start_ms, stop_ms)  # which says what is held
+        source = max(finer, key=lambda h: h.timeframe.ms)
+        return resample(self.read(source, start_ms, stop_ms), market.timeframe)
+
+    def _refuse_unknown(self, market: Market) -> None:
+        held = [str(h.market) for h in self.markets()]
+        hint = near_name(str(market), held) if held else "The database holds no markets: assay data import FILE"
+        raise InputError(str(market), "is not held", hint=hint)
+
+
+def present(bars: Bars) -> Columns:
+    """Return the bars that the source had, without the absent stamps that were inserted."""
+    kept = ~bars.absent
+    columns: Columns = {name: getattr(bars, name)[kept] for name in COLUMNS}
+    if not bars.has_volume:
+        columns["volume"] = np.full(int(kept.sum()), np.nan)
+    return columns
+
+
+def _market(row: Any) -> Market:  # noqa: ANN401  (a row of markets)
+    return Market(row.exchange, row.symbol, Timeframe.parse(row.timeframe), row.kind, row.tick_size)
+
+
+def _where(exchange: str, symbol: str, timeframe: str) -> list[sa.ColumnElement[bool]]:
+    m = schema.markets.c
+    return [m.exchange == exchange, m.symbol == symbol, m.timeframe == timeframe]
+
+
+def _found(c: sa.Connection, exchange: str, symbol: str, timeframe: str) -> Market | None:
+    row = c.execute(sa.select(schema.markets).where(*_where(exchange, symbol, timeframe))).first()
+    return None if row is None else _market(row)
+
+
+def _revision(c: sa.Connection, market: Market) -> tuple[int, int] | None:
+    m = schema.markets.c
+    where = _where(market.exchange, market.symbol, str(market.timeframe))
+    row = c.execute(sa.select(m.id, m.revision).where(*where)).first()
+    return None if row is None else (int(row[0]), int(row[1]))
+
+
+def _number(c: sa.Connection, market: Market) -> int:
+    found = _revision(c, market)
+    if found is None:
+        raise InputError(str(market), "is not held")
+    return found[0]
+
+
+def _ensure(c: sa.Connection, market: Market) -> int:
+    """Return the market's number; make its row where there is none, fill in its tick where that was unknown."""
+    values = {
+        "exchange": market.exchange, "symbol": market.symbol, "timeframe": str(market.timeframe), "kind": market.kind,
+        "tick_size": market.tick,
+    }  # fmt: skip
+    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
+    c.execute(insert(schema.markets).values(**values).on_conflict_do_nothing())
+    m = schema.markets.c
+    number = _number(c, market)
+    # one writer of a market at a time: what it finds held stays so until it is done (SQLite has one writer anyway)
+    c.execute(sa.select(m.id).where(m.id == number).with_for_update())
+    if market.tick is not None:
+        c.execute(sa.update(schema.markets).where(m.id == number, m.tick_size.is_(None)).values(tick_size=market.tick))
+    return number
+
+
+def _same_volumes(c: sa.Connection, number: int, market: Market, *, known: bool) -> None:
+    """Refuse to mix bars with and without volume: rules that need it would judge by accident."""
+    b = schema.bars.c
+    row = c.execute(sa.select(b.volume).where(b.market_id == number).limit(1)).first()
+    if row is not None and (row[0] is not None) != known:
+        held, offered = ("with", "without") if row[0] is not None else ("without", "with")
+        raise InputError(str(market), f"is held {held} volumes, so bars {offered} them cannot be added")
+
+
+def _touch(c: sa.Connection, number: int) -> None:
+    m = schema.markets.c
+    c.execute(sa.update(schema.markets).where(m.id == number).values(revision=m.revision + 1))
+
+
+def _spans(c: sa.Connection, number: int) -> list[Span]:
+    cover = schema.market_coverage.c
+    rows = c.execute(sa.select(cover.start_ms, cover.stop_ms).where(cover.market_id == number).order_by(cover.start_ms))
+    return [(int(a), int(b)) for a, b in rows]
+
+
+def _add_spans(c: sa.Connection, number: int, spans: Sequence[Span]) -> None:
+    rows = [{"market_id": number, "start_ms": a, "stop_ms": b} for a, b in spans]
+    if rows:
+        c.execute(sa.insert(schema.market_coverage), rows)
+
+
+def _cover(c: sa.Connection, number: int, span: Span) -> bool:
+    """Add a span to those held; return whether anything changed."""
+    held = _spans(c, number)
+    joined = merged([*held, span])
+    if joined == held:
+        return False
+    c.execute(sa.delete(schema.market_coverage).where(schema.market_coverage.c.market_id == number))
+    _add_spans(c, number, joined)
+    return True
+
+
+_SELECT = "SELECT {} FROM bars WHERE market_id = {} AND time >= {} AND time < {} ORDER BY time"
+_FIELDS = [("n", ">i2"), *((f"{p}_{n}", t) for n in COLUMNS for p, t in (("size", ">i4"), ("v", ">i8")))]
+_RECORD = np.dtype([(name, ">f8" if name.startswith("v_") and name != "v_time" else t) for name, t in _FIELDS])
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
+_TRAILER = b"\xff\xff"
+
+
+def _columns(c: sa.Connection, number: int, start: int, stop: int) -> Columns:
+    """Read bars into arrays by the driver's own fastest way."""
+    with raw(c) as driver:
+        if c.dialect.name == "sqlite":
+            rows = driver.execute(_SELECT.format(", ".join(COLUMNS), "?", "?", "?"), (number, start, stop)).fetchall()
+            table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+            # stamps in milliseconds are exact in a float64 until the year 287,000
+            columns: Columns = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(COLUMNS)}
+            columns["time"] = columns["time"].astype(np.int64)
+            return columns
+        names = ", ".join((*COLUMNS[:-1], "coalesce(volume, 'NaN')"))
+        select = _SELECT.format(names, number, start, stop)
+        with driver.cursor() as cursor, cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT BINARY)") as copy:
+            data = b"".join(copy)
+    records = np.frombuffer(
+        data, dtype=_RECORD, offset=len(_SIGNATURE), count=(len(data) - len(_SIGNATURE) - 2) // _RECORD.itemsize
+    )
+    kinds = {name: np.int64 if name == "time" else np.float64 for name in COLUMNS}
+    return {name: np.ascontiguousarray(records[f"v_{name}"]).astype(kinds[name]) for name in COLUMNS}
+
+
+def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
+    """Insert bars of which none is held; return how many."""
+    n = len(columns["time"])
+    if not n:
+        return 0
+    if c.dialect.name == "sqlite":
+        with raw(c) as driver:
+            driver.executemany(
+                "INSERT INTO bars (market_id, time, open, high, low, close, volume) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                zip([number] * n, *(columns[name].tolist() for name in COLUMNS), strict=True),
+            )
+        return n
+    records = np.zeros(n, dtype=_RECORD)
+    records["n"] = len(COLUMNS)
+    for name in COLUMNS:
+        records[f"size_{name}"] = 8
+        records[f"v_{name}"] = columns[name]
+    c.exec_driver_sql(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_bars"
+        " (time bigint, open float8, high float8, low float8, close float8, volume float8) ON COMMIT DELETE ROWS"
+    )
+    with raw(c) as driver, driver.cursor() as cursor:
+        with cursor.copy("COPY incoming_bars FROM STDIN (FORMAT BINARY)") as copy:
+            stream = io.BytesIO(_SIGNATURE + records.tobytes() + _TRAILER)
+            while chunk := stream.read(1 << 20):
+                copy.write(chunk)
+        cursor.execute(
+            "INSERT INTO bars (market_id, time, open, high, low, close, volume)"
+            " SELECT %s, time, open, high, low, close, nullif(volume, 'NaN') FROM incoming_bars"
+            " ON CONFLICT DO NOTHING",
+            (number,),
+        )
+        inserted = int(cursor.rowcount)
+        cursor.execute("DELETE FROM incoming_bars")
+    return inserted
+
+
+def _tell_conflicts(
+    c: sa.Connection,
+    number: int,
+    columns: Columns,
+    changed: NDArray[np.int64],
+    held: Columns,
+    at: NDArray[np.int64],
+    source: str,
+    at_ms: int,
+) -> None:
+    """Write down bars that came again with other values."""
+    if not len(changed):
+        return
+
+    def values(table: Columns, row: int) -> dict[str, float | None]:
+        found = {name: float(table[name][row]) for name in COLUMNS[1:]}
+        return {name: None if np.isnan(value) else value for name, value in found.items()}
+
+    rows = [
+        {
+            "market_id": number, "time": int(columns["time"][i]), "found_at": at_ms, "source": source,
+            "held": values(held, int(at[i])), "offered": values(columns, int(i)),
+        }
+        for i in changed[:MOST_CONFLICTS].tolist()
+    ]  # fmt: skip
+    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
+    c.execute(insert(schema.bar_conflicts).on_conflict_do_nothing(), rows)

@@ -1,0 +1,294 @@
+"""The tables: one schema for SQLite and PostgreSQL. Times are milliseconds UTC; unknown is NULL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from assay.validation.lifecycle import STAGES
+
+REGIMES = ("bull", "bear", "sideways", "volatile")
+TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
+JOB_STATES = ("pending", "running", "completed", "failed", "cancelled")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Float: sa.types.TypeEngine[float] = sa.Double()
+Time = sa.BigInteger()
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself under this very type only
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(v) for v in values)})"
+
+
+markets = sa.Table(
+    "markets",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("exchange", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("tick_size", Float),
+    sa.Column("point_value", Float),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
+    sa.UniqueConstraint("exchange", "symbol", "timeframe"),
+)
+"""`revision` counts the changes of a market's bars: what was read at a revision holds as long as it stands."""
+
+bars = sa.Table(
+    "bars",
+    metadata,
+    sa.Column("market_id", Id, sa.ForeignKey("markets.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("time", Time, nullable=False),
+    sa.Column("open", Float, nullable=False),
+    sa.Column("high", Float, nullable=False),
+    sa.Column("low", Float, nullable=False),
+    sa.Column("close", Float, nullable=False),
+    sa.Column("volume", Float),
+    sa.Column("quote_volume", Float),
+    sa.Column("trade_count", sa.BigInteger),
+    sa.PrimaryKeyConstraint("market_id", "time"),
+    sqlite_with_rowid=False,
+)
+
+market_coverage = sa.Table(
+    "market_coverage",
+    metadata,
+    sa.Column("market_id", Id, sa.ForeignKey("markets.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("start_ms", Time, nullable=False),
+    sa.Column("stop_ms", Time, nullable=False),
+    sa.PrimaryKeyConstraint("market_id", "start_ms"),
+    sa.CheckConstraint("start_ms < stop_ms", name="order"),
+)
+"""Spans that were asked for and answered: inside them a missing bar is the source's, outside it was never fetched."""
+
+bar_conflicts = sa.Table(
+    "bar_conflicts",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("market_id", Id, sa.ForeignKey("markets.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("time", Time, nullable=False),
+    sa.Column("found_at", Time, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("held", Json, nullable=False),
+    sa.Column("offered", Json, nullable=False),
+    sa.UniqueConstraint("market_id", "time", "source"),
+)
+"""Bars that came again with other values: the first is kept, the second told."""
+
+market_imports = sa.Table(
+    "market_imports",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("market_id", Id, sa.ForeignKey("markets.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("data_digest", sa.Text, nullable=False),
+    sa.Column("bars", sa.BigInteger, nullable=False),
+    sa.Column("inserted", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.BigInteger, nullable=False),
+    sa.Column("valid_pct", Float, nullable=False),
+    sa.Column("quality", Json, nullable=False),
+    sa.Index(None, "market_id", "at"),
+)
+"""Quality of a market after each import: a fall between two of them is an alert."""
+
+training_configurations = sa.Table(
+    "training_configurations",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("user_id", sa.String(50), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("config", Json, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+)
+
+training_jobs = sa.Table(
+    "training_jobs",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("user_id", sa.String(50), nullable=False, index=True),
+    sa.Column("strategy_name", sa.String(100), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False, index=True),
+    sa.Column("config", Json, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("total_combinations", sa.BigInteger, nullable=False),
+    sa.Column("completed_combinations", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failed_combinations", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("configurations_created", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("best_net_profit", Float),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("lease_expires_at", Time),
+    sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("created_at", Time, nullable=False, index=True),
+    sa.Column("started_at", Time),
+    sa.Column("completed_at", Time),
+    sa.Column("error_message", sa.Text),
+    sa.CheckConstraint(_one_of("status", JOB_STATES), name="status"),
+)
+
+training_tasks = sa.Table(
+    "training_tasks",
+    metadata,
+    sa.Column("job_id", sa.String(36), sa.ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("spec", Json, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("lease_expires_at", Time),
+    sa.Column("result", Json),
+    sa.Column("error_message", sa.Text),
+    sa.Column("started_at", Time),
+    sa.Column("completed_at", Time),
+    sa.PrimaryKeyConstraint("job_id", "number"),
+    sa.CheckConstraint(_one_of("status", JOB_STATES), name="status"),
+)
+"""One market and strategy each. A result is written once, under the lease's token."""
+
+training_events = sa.Table(
+    "training_events",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String(36), sa.ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("task", sa.BigInteger),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Index(None, "job_id", "id"),
+)
+
+trials = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("experiment_digest", sa.String(64), primary_key=True),
+    sa.Column("data_digest", sa.String(64), nullable=False),
+    sa.Column("exchange", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("start_ms", Time, nullable=False),
+    sa.Column("stop_ms", Time, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("strategy_source", sa.Text),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("objective", sa.Text, nullable=False),
+    sa.Column("combinations", sa.BigInteger, nullable=False),
+    sa.Column("best", Float),
+    sa.Column("distribution", Json, nullable=False),
+    sa.Column("user_id", sa.String(50), nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Index(None, "exchange", "symbol", "start_ms"),
+)
+"""The ledger: what was tried, once per experiment, for ever."""
+
+holdout_openings = sa.Table(
+    "holdout_openings",
+    metadata,
+    sa.Column("experiment_digest", sa.String(64), primary_key=True),
+    sa.Column("exchange", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("start_ms", Time, nullable=False),
+    sa.Column("stop_ms", Time, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("sharpe_ratio", Float),
+    sa.Column("user_id", sa.String(50), nullable=False),
+    sa.Column("at", Time, nullable=False),
+)
+
+APPEND_ONLY = ("trials", "holdout_openings")
+"""Tables that nothing may rewrite: triggers refuse UPDATE, DELETE and TRUNCATE."""
+
+_RATES = (
+    "gross_win_rate", "p_value", "stability_score", "fill_rate", "partial_fill_rate", "adverse_selection_score",
+    "rejection_rate", "trap_probability", "confidence_score",
+)  # fmt: skip
+
+_GROUPS: dict[str, dict[str, Any]] = {
+    "performance": {
+        "gross_win_rate": Float, "avg_win": Float, "avg_loss": Float, "net_profit": Float, "sample_size": sa.BigInteger,
+    },
+    "costs": {"exchange_fees": Float, "est_slippage": Float, "actual_slippage": Float},
+    "statistics": {
+        "sharpe_ratio": Float, "calmar_ratio": Float, "sortino_ratio": Float, "p_value": Float, "z_score": Float,
+        "monte_carlo_var": Float, "stability_score": Float, "drawdown_duration": Float, "trade_clustering": Float,
+        "rolling_30d_sharpe": Float, "lifetime_sharpe_ratio": Float,
+    },
+    "execution": {
+        "fill_rate": Float, "partial_fill_rate": Float, "time_to_fill_ms": Float, "slippage_vs_mid_bps": Float,
+        "adverse_selection_score": Float, "post_trade_drift_1m": Float, "post_trade_drift_5m": Float,
+        "rejection_rate": Float,
+    },
+    "regime": {"regime_classification": Json, "alternative_data_signals": Json},
+    "adversarial": {"adversarial_score": Float, "trap_probability": Float, "smart_money_alignment": Float},
+    "risk": {
+        "kelly_fraction": Float, "correlation_adjusted_weight": Float, "regime_adjusted_size": Float,
+        "max_position_size": Float, "current_allocation": Float, "var_95": Float, "cvar_95": Float,
+    },
+    "microstructure": {
+        "avg_spread_bps": Float, "book_depth_ratio": Float, "book_imbalance": Float, "tick_size_impact": Float,
+        "maker_rebate": Float, "taker_fee": Float, "level2_depth_score": Float, "microstructure_noise": Float,
+    },
+    "health": {
+        "months_since_discovery": Float, "performance_degradation": Float, "degradation_velocity": Float,
+        "death_signals": Json, "death_signal_count": sa.BigInteger, "resurrection_score": Float,
+    },
+}  # fmt: skip
+
+trained_configurations = sa.Table(
+    "trained_configurations",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("strategy_name", sa.String(100), nullable=False),
+    sa.Column("exchange", sa.Text, nullable=False),
+    sa.Column("pair", sa.Text, nullable=False),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("regime", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("is_active", sa.Boolean(create_constraint=True, name="is_active"), nullable=False),
+    sa.Column("parameters_json", Json, nullable=False),
+    *(sa.Column(name, kind) for group in _GROUPS.values() for name, kind in group.items()),
+    sa.Column("model_version", sa.Text),
+    sa.Column("discovery_date", Time),
+    sa.Column("engine_hash", sa.Text),
+    sa.Column("runtime_env", sa.Text),
+    sa.Column("created_at", Time, nullable=False, index=True),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Column("last_activated_at", Time),
+    sa.Column("last_deactivated_at", Time),
+    # beyond the 70 of the contract
+    sa.Column("config_id", sa.Text, nullable=False, unique=True),
+    sa.Column("archived_at", Time),
+    sa.Column("metadata_json", Json),
+    sa.Column("data_filter_config", Json),
+    sa.Column("job_id", sa.String(36), sa.ForeignKey("training_jobs.id", ondelete="SET NULL")),
+    sa.Column("circuit_breakers", Json),
+    sa.Column("confidence_score", Float),
+    sa.Column("max_allocation_pct", Float),
+    sa.Column("experiment_digest", sa.String(64)),
+    sa.Column("config_json", Json, nullable=False),
+    sa.Index(None, "strategy_name", "pair", "timeframe"),
+    sa.CheckConstraint(_one_of("status", STAGES), name="status"),
+    sa.CheckConstraint(_one_of("regime", REGIMES), name="regime"),
+    sa.CheckConstraint(_one_of("timeframe", TIMEFRAMES), name="timeframe"),
+    *(sa.CheckConstraint(f"{name} >= 0 AND {name} <= 1", name=name) for name in _RATES),
+)
+"""Configurations: the 70 columns of the contract, and what Assay adds. What nothing can know yet is NULL."""
