@@ -1,0 +1,1 @@
+"""Training as jobs: units of work in the database, run by worker processes, each with one effect."""

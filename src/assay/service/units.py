@@ -1,0 +1,137 @@
+"""One unit of training: a market and a strategy, from the stored bars to a configuration in the registry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import InputError
+from assay.market import Market, Timeframe
+from assay.sources.user_strategy import load_strategy
+from assay.store.ledger import HoldoutOpening, TrialEntry
+from assay.training import Experiment, train
+from assay.training.configuration import configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from assay.market import Bars
+    from assay.store.bars import BarStore
+    from assay.training import Evidence, Progress
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What to train on which stored bars.
+
+    Attributes
+    ----------
+    exchange, symbol, timeframe : str
+    strategy : str
+        A name, or ``path.py:Class``.
+    experiment : mapping
+        `Experiment.canonical`, with the digest of the bars.
+    first_ms, last_ms : int
+        Opens of the first and last bar that are handed to the training: bars that are stored later change nothing.
+    """
+
+    exchange: str
+    symbol: str
+    timeframe: str
+    strategy: str
+    experiment: Mapping[str, Any]
+    first_ms: int
+    last_ms: int
+
+    @property
+    def market(self) -> Market:
+        """The market's name."""
+        return Market(self.exchange, self.symbol, Timeframe.parse(self.timeframe), "spot", None)
+
+    def bars(self, store: BarStore) -> Bars:
+        """Read the bars.
+
+        Raises
+        ------
+        InputError
+            When they are not those of the experiment any more.
+        """
+        bars = store.read_resampled(self.market, self.first_ms, self.last_ms + 1)
+        if bars.digest != self.experiment["data_digest"]:
+            raise InputError(
+                str(self.market), "its stored bars have changed since the job was made", bars.digest[:12],
+                "Start a new job",
+            )  # fmt: skip
+        return bars
+
+
+def unit_of(experiment: Experiment, bars: Bars, strategy: str) -> Unit:
+    """Describe a unit of work on bars that are stored."""
+    market = bars.market
+    return Unit(
+        exchange=market.exchange,
+        symbol=market.symbol,
+        timeframe=str(market.timeframe),
+        strategy=strategy,
+        experiment=experiment.canonical(bars),
+        first_ms=int(bars.time[0]),
+        last_ms=int(bars.time[-1]),
+    )
+
+
+def run_unit(
+    unit: Unit, store: BarStore, on_progress: Callable[[Progress], bool | None] | None = None, *, threads: int = 1
+) -> Evidence:
+    """Train a unit: the same evidence wherever and however often it runs."""
+    bars = unit.bars(store)
+    experiment = Experiment.from_canonical(unit.experiment, load_strategy(unit.strategy))
+    return train(experiment, bars, on_progress, threads=threads)
+
+
+def document_of(evidence: Evidence, created_ms: int) -> dict[str, Any]:
+    """Return the configuration of a job that was made at a time: the same bytes when the unit runs again."""
+    return configuration(evidence, datetime.fromtimestamp(created_ms / 1000, UTC))
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def trial_entry(evidence: Evidence) -> TrialEntry:
+    """Return what the ledger keeps of a search."""
+    e, bars = evidence, evidence.bars
+    return TrialEntry(
+        experiment_digest=e.experiment_digest,
+        data_digest=e.data_digest,
+        exchange=bars.market.exchange,
+        symbol=bars.market.symbol,
+        timeframe=str(bars.market.timeframe),
+        start_ms=int(bars.time[e.splits.start]),
+        stop_ms=int(bars.time[e.splits.stop - 1]) + bars.market.timeframe.ms,
+        strategy=e.experiment.strategy.name,
+        strategy_source=e.experiment.canonical(bars)["strategy_source"],
+        method=e.experiment.search_method,
+        objective=e.experiment.objective,
+        combinations=e.search.combinations,
+        best=_known(e.search.score),
+        distribution=e.search.distribution(),
+    )
+
+
+def opening_of(evidence: Evidence) -> HoldoutOpening | None:
+    """Return the look behind the door, if there was one."""
+    e, bars = evidence, evidence.bars
+    if not e.holdout_openings:
+        return None
+    return HoldoutOpening(
+        experiment_digest=e.experiment_digest,
+        exchange=bars.market.exchange,
+        symbol=bars.market.symbol,
+        timeframe=str(bars.market.timeframe),
+        start_ms=int(bars.time[e.splits.holdout_start]),
+        stop_ms=int(bars.time[e.splits.stop - 1]) + bars.market.timeframe.ms,
+        reason="all other gates of MATURE hold",
+        sharpe_ratio=_known(e.holdout.get("sharpe_ratio", math.nan)),
+    )

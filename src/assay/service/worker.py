@@ -1,0 +1,155 @@
+"""A worker: takes tasks of a job one after the other until there is none left."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import AssayError, StoreError
+from assay.service.units import Unit, document_of, opening_of, run_unit, trial_entry
+from assay.store import BarStore, Database
+from assay.store.jobs import JobStore
+from assay.store.ledger import append_opening, append_trial
+from assay.store.registry import insert_configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import sqlalchemy as sa
+
+    from assay.store.jobs import Task
+    from assay.training import Evidence, Progress
+
+RENEW_S = 10.0
+WATCH_S = 1.0
+
+
+def now_ms() -> int:
+    """Milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def owner_name(pid: int | None = None) -> str:
+    """Name a process of this machine."""
+    return f"{platform.node()}:{pid or os.getpid()}"
+
+
+def is_gone(owner: str) -> bool:
+    """Whether the owner of a lease was a process of this machine that runs no more."""
+    node, _, pid = owner.rpartition(":")
+    if node != platform.node() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+class Worker:
+    """Runs the tasks of a job.
+
+    Parameters
+    ----------
+    database : Database
+    job : str
+    user : str
+    parent : int or None
+        Process to end with: a command that is killed leaves no worker behind.
+    """
+
+    def __init__(self, database: Database, job: str, *, user: str, parent: int | None = None) -> None:
+        self.bars = BarStore(database)
+        self.jobs = JobStore(database)
+        self.job, self.user, self.parent = job, user, parent
+        self.owner = owner_name()
+        state = self.jobs.state(job)
+        self.created_ms = state.created_ms
+        self.stop_ms: int | None = state.config.get("stop_ms")
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the job's longest run time is over."""
+        return self.stop_ms is not None and now_ms() >= self.stop_ms
+
+    def run(self) -> int:
+        """Work until no task is left or the time is over; return how many were done."""
+        done = 0
+        while not self.out_of_time and (task := self.jobs.claim(self.job, self.owner, now_ms())) is not None:
+            with self._kept(task):
+                self._work(task)
+            done += 1
+        return done
+
+    def _work(self, task: Task) -> None:
+        try:
+            evidence = run_unit(Unit(**task.spec), self.bars, self._progress())
+        except StoreError:
+            raise  # the database is away: the task is another's once the lease is over
+        except AssayError as error:
+            self.jobs.fail(task, str(error), now_ms())
+            return
+        except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything: the others go on)
+            self.jobs.fail(task, f"{task.spec['strategy']} raised {type(error).__name__}: {error}", now_ms())
+            return
+        document = document_of(evidence, self.created_ms)
+        self.jobs.complete(task, summary(evidence, document), now_ms(), self._effects(evidence, document))
+
+    def _progress(self) -> Callable[[Progress], bool]:
+        return lambda _: self.out_of_time
+
+    def _effects(self, evidence: Evidence, document: dict[str, Any]) -> Callable[[sa.Connection], None]:
+        """Return what is written together with the result, or not at all: configuration, trials, openings."""
+
+        def write(c: sa.Connection) -> None:
+            at = now_ms()
+            insert_configuration(c, document, at_ms=self.created_ms, job_id=self.job)
+            append_trial(c, trial_entry(evidence), user=self.user, at_ms=at)
+            if (opening := opening_of(evidence)) is not None:
+                append_opening(c, opening, user=self.user, at_ms=at)
+
+        return write
+
+    @contextmanager
+    def _kept(self, task: Task) -> Iterator[None]:
+        """Renew the lease while the task runs."""
+        over = threading.Event()
+
+        def renew() -> None:
+            renewed = time.monotonic()
+            while not over.wait(WATCH_S):
+                if self.parent is not None and os.getppid() != self.parent:
+                    os._exit(1)  # nobody waits for this any more
+                if time.monotonic() - renewed > RENEW_S:
+                    self.jobs.renew(task, now_ms())
+                    renewed = time.monotonic()
+
+        thread = threading.Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def summary(evidence: Evidence, document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a job's table shows of a task."""
+    metrics = document["metrics"]
+    return {
+        "config_id": document["configId"],
+        "stage": evidence.stage,
+        "net_profit": metrics.get("net_profit"),
+        "sharpe_ratio": metrics.get("sharpe_ratio"),
+        "in_sample_sharpe_ratio": document["validation"]["in_sample"].get("sharpe_ratio"),
+        "total_trades": metrics.get("total_trades"),
+        "p_value": metrics.get("p_value"),
+        "why_not_promoted": document["lifecycle"]["why_not_promoted"],
+        "experiment_digest": evidence.experiment_digest,
+    }

@@ -1,0 +1,268 @@
+"""Training jobs: tasks that several workers share, each with one effect, however often it is begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from assay.errors import InputError
+from assay.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from assay.store.database import Database
+
+LEASE_MS = 60_000
+"""How long a worker may be silent before its task is another's."""
+
+MOST_ATTEMPTS = 3
+"""A task that took its worker with it so often is given up: it would take the next one, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit of work under a lease.
+
+    Attributes
+    ----------
+    job : str
+    number : int
+    spec : dict
+        What to do.
+    token : int
+        Of the lease: a result is written under it or not at all.
+    attempts : int
+        How often the task was begun, this time included.
+    """
+
+    job: str
+    number: int
+    spec: dict[str, Any]
+    token: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """How far a job is.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Tasks per state.
+    """
+
+    id: str
+    status: str
+    config: dict[str, Any]
+    seed: int
+    created_ms: int
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Tasks in all."""
+        return sum(self.counts.values())
+
+    @property
+    def over(self) -> int:
+        """Tasks that need no more work."""
+        return self.counts.get("completed", 0) + self.counts.get("failed", 0)
+
+
+class JobStore:
+    """Jobs and their tasks.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def create(
+        self,
+        job: str,
+        specs: Sequence[Mapping[str, Any]],
+        *,
+        config: Mapping[str, Any],
+        digest: str,
+        strategy: str,
+        user: str,
+        seed: int,
+        at_ms: int,
+    ) -> None:
+        """Write a job with its tasks."""
+
+        def work(c: sa.Connection) -> None:
+            c.execute(
+                sa.insert(schema.training_jobs).values(
+                    id=job,
+                    user_id=user,
+                    strategy_name=strategy,
+                    status="pending",
+                    config=dict(config),
+                    digest=digest,
+                    total_combinations=len(specs),
+                    seed=seed,
+                    created_at=at_ms,
+                )
+            )
+            rows = [{"job_id": job, "number": i, "spec": dict(s), "status": "pending"} for i, s in enumerate(specs)]
+            c.execute(sa.insert(schema.training_tasks), rows)
+
+        self.database.write(work)
+
+    def state(self, job: str) -> JobState:
+        """Return how far a job is.
+
+        Raises
+        ------
+        InputError
+            When there is no such job.
+        """
+        j, t = schema.training_jobs.c, schema.training_tasks.c
+
+        def work(c: sa.Connection) -> JobState:
+            row = c.execute(sa.select(schema.training_jobs).where(j.id == job)).first()
+            if row is None:
+                raise InputError("job", "there is none with this id", job, "assay train --resume takes up the last one")
+            counts = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
+            return JobState(row.id, row.status, row.config, row.seed, row.created_at, {s: int(n) for s, n in counts})
+
+        return self.database.read(work)
+
+    def unfinished(self) -> str | None:
+        """Return the newest job that is not over."""
+        j = schema.training_jobs.c
+        query = sa.select(j.id).where(j.status.in_(("pending", "running"))).order_by(j.created_at.desc(), j.id).limit(1)
+        return self.database.read(lambda c: c.execute(query).scalar())
+
+    def tasks(self, job: str) -> list[dict[str, Any]]:
+        """Return every task of a job."""
+        query = sa.select(schema.training_tasks).where(schema.training_tasks.c.job_id == job)
+        query = query.order_by(schema.training_tasks.c.number)
+        return self.database.read(lambda c: [dict(row._mapping) for row in c.execute(query)])  # noqa: SLF001  (public)
+
+    def claim(self, job: str, owner: str, now_ms: int) -> Task | None:
+        """Take the first task that nobody works on; None when there is none left."""
+        t, j = schema.training_tasks.c, schema.training_jobs.c
+
+        def work(c: sa.Connection) -> Task | None:
+            free = sa.or_(t.status == "pending", sa.and_(t.status == "running", t.lease_expires_at < now_ms))
+            query = sa.select(schema.training_tasks).where(t.job_id == job, free).order_by(t.number)
+            while True:
+                row = c.execute(query.limit(1).with_for_update(skip_locked=True)).first()
+                if row is None:
+                    return None
+                if row.attempts < MOST_ATTEMPTS:
+                    break
+                rule = f"took its worker with it {row.attempts} times"
+                self._end(c, job, row.number, {"status": "failed", "error_message": rule, "completed_at": now_ms})
+            token = row.lease_token + 1
+            c.execute(
+                sa.update(schema.training_tasks)
+                .where(t.job_id == job, t.number == row.number)
+                .values(
+                    status="running",
+                    lease_owner=owner,
+                    lease_token=token,
+                    lease_expires_at=now_ms + LEASE_MS,
+                    attempts=row.attempts + 1,
+                    started_at=now_ms,
+                )
+            )
+            c.execute(
+                sa.update(schema.training_jobs)
+                .where(j.id == job, j.status == "pending")
+                .values(status="running", started_at=now_ms)
+            )
+            return Task(job, row.number, row.spec, token, row.attempts + 1)
+
+        return self.database.write(work)
+
+    def renew(self, task: Task, now_ms: int) -> bool:
+        """Keep a lease; False when the task is another's by now."""
+        renewed = sa.update(schema.training_tasks).where(*_held(task)).values(lease_expires_at=now_ms + LEASE_MS)
+        return self.database.write(lambda c: bool(c.execute(renewed).rowcount))
+
+    def complete(
+        self, task: Task, result: Mapping[str, Any], now_ms: int, effects: Callable[[sa.Connection], None]
+    ) -> bool:
+        """Write a task's result together with its effects; nothing when the task is another's by now."""
+
+        def work(c: sa.Connection) -> bool:
+            values = {"status": "completed", "result": dict(result), "completed_at": now_ms, "error_message": None}
+            if not c.execute(sa.update(schema.training_tasks).where(*_held(task)).values(**values)).rowcount:
+                return False
+            effects(c)
+            self._count(c, task.job, now_ms)
+            return True
+
+        return self.database.write(work)
+
+    def fail(self, task: Task, message: str, now_ms: int) -> bool:
+        """Write why a task could not be done; the others go on."""
+
+        def work(c: sa.Connection) -> bool:
+            values = {"status": "failed", "error_message": message, "completed_at": now_ms}
+            done = c.execute(sa.update(schema.training_tasks).where(*_held(task)).values(**values)).rowcount
+            self._count(c, task.job, now_ms)
+            return bool(done)
+
+        return self.database.write(work)
+
+    def release(self, job: str, owners: Sequence[str]) -> int:
+        """Give back the tasks of workers that are known to be gone; return how many."""
+        t = schema.training_tasks.c
+        freed = (
+            sa.update(schema.training_tasks)
+            .where(t.job_id == job, t.status == "running", t.lease_owner.in_(owners))
+            .values(status="pending", lease_owner=None, lease_expires_at=None)
+        )
+        return self.database.write(lambda c: int(c.execute(freed).rowcount)) if owners else 0
+
+    def cancel(self, job: str, now_ms: int) -> None:
+        """End a job early: what is done stays, what is not begun is left out."""
+        t, j = schema.training_tasks.c, schema.training_jobs.c
+
+        def work(c: sa.Connection) -> None:
+            left = sa.update(schema.training_tasks).where(t.job_id == job, t.status == "pending")
+            c.execute(left.values(status="cancelled", completed_at=now_ms))
+            ended = sa.update(schema.training_jobs).where(j.id == job)
+            c.execute(ended.values(status="cancelled", completed_at=now_ms))
+
+        self.database.write(work)
+
+    def _end(self, c: sa.Connection, job: str, number: int, values: Mapping[str, Any]) -> None:
+        t = schema.training_tasks.c
+        c.execute(sa.update(schema.training_tasks).where(t.job_id == job, t.number == number).values(**values))
+        self._count(c, job, int(values["completed_at"]))
+
+    def _count(self, c: sa.Connection, job: str, now_ms: int) -> None:
+        """Bring the job's own counts and state up to date."""
+        t, j = schema.training_tasks.c, schema.training_jobs.c
+        # one at a time: two that end together must not each miss the other
+        c.execute(sa.select(j.id).where(j.id == job).with_for_update())
+        found = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
+        counts = {status: int(n) for status, n in found}
+        results = c.execute(sa.select(t.result).where(t.job_id == job, t.status == "completed")).scalars().all()
+        profits = [r["net_profit"] for r in results if r and r.get("net_profit") is not None]
+        values: dict[str, Any] = {
+            "completed_combinations": counts.get("completed", 0),
+            "failed_combinations": counts.get("failed", 0),
+            "configurations_created": sum(1 for r in results if r and r.get("config_id")),
+            "best_net_profit": max(profits, default=None),
+        }
+        if not counts.get("pending") and not counts.get("running"):
+            values |= {"status": "completed" if counts.get("completed") else "failed", "completed_at": now_ms}
+        c.execute(sa.update(schema.training_jobs).where(j.id == job).values(**values))
+
+
+def _held(task: Task) -> list[sa.ColumnElement[bool]]:
+    t = schema.training_tasks.c
+    return [t.job_id == task.job, t.number == task.number, t.lease_token == task.token, t.status == "running"]
