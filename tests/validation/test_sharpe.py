@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import assay.validation
 from assay.validation import probabilistic_sharpe, probabilistic_sharpe_of
-from assay.validation.sharpe import CONVENTION, moments, normal_cdf, sharpe_deviation
+from assay.validation.sharpe import CONVENTION, expected_maximum, moments, normal_cdf, sharpe_deviation
 
 
 def test_normal_distribution_function() -> None:
@@ -85,3 +85,8 @@ def test_scipy_is_not_needed() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.split(".")[0] == "scipy" for name in names)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1, 0.0), (10, 1.574598), (100, 2.530603), (1000, 3.255122)])
+def test_the_best_of_many_trials_without_an_edge(n: int, expected: float) -> None:
+    assert expected_maximum(n) == pytest.approx(expected, abs=5e-7)

@@ -24,7 +24,8 @@ from assay.cli.commands.demo import demo
 from assay.cli.commands.quality import quality
 from assay.cli.commands.strategies import strategies
 from assay.cli.commands.sweep import sweep
-from assay.cli.commands.train import train
+from assay.cli.commands.train import LAST, train
+from assay.cli.commands.worker import worker
 from assay.cli.failures import USAGE, report
 from assay.cli.output import Output
 from assay.errors import InputError
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "quality": quality,
     "strategies": strategies,
+    "worker": worker,
 }
 """Every command, in the order of the help: one line each."""
 
@@ -146,6 +148,16 @@ def _same_environment() -> Iterator[None]:
             os.environ["ASSAY_HOME"] = before
 
 
+def _resumed(given: list[str]) -> list[str]:
+    """Give ``--resume`` without an id its value: the parser knows options with a value and without, not both."""
+    out: list[str] = []
+    for i, text in enumerate(given):
+        out.append(text)
+        if text == "--resume" and (i + 1 == len(given) or given[i + 1].startswith("-")):
+            out.append(LAST)
+    return out
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
@@ -159,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 done; 1 failed; 2 wrong input or usage; 3 refused by a gate; 130 interrupted.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _resumed(list(sys.argv[1:] if arguments is None else arguments))
     try:
         with _same_environment():
             command = typer.main.get_command(make_app())

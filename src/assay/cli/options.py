@@ -32,6 +32,7 @@ DatabaseUrl = Annotated[
     typer.Option("--database", metavar="URL", help="postgresql://..., or an SQLite file [ASSAY_DATABASE_URL]."),
 ]
 File = Annotated[Path, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
+OptionalFile = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
 Timeframe = Annotated[
     str | None, typer.Option("--timeframe", metavar="5m", help="Overrules the file's name and its stamps.")
 ]

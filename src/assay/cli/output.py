@@ -155,6 +155,10 @@ def _rich(*, stderr: bool) -> RichConsole:
     return Console(stderr=stderr, width=None if terminal else PIPE_WIDTH, markup=False, highlight=False, emoji=False)
 
 
+def _per_second(rate: float) -> str:
+    return f"{rate:,.0f}/s" if rate >= 10 or not rate else f"{rate:.2g}/s"
+
+
 @contextmanager
 def _bar(title: str, total: int, before: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -173,7 +177,7 @@ def _bar(title: str, total: int, before: int) -> Iterator[Advance]:
         def advance(done: int) -> None:
             progress.advance(task, done)
             seconds = max(time.monotonic() - begun, 1e-9)
-            progress.update(task, rate=f"{(progress.tasks[0].completed - before) / seconds:,.0f}/s")
+            progress.update(task, rate=_per_second((progress.tasks[0].completed - before) / seconds))
 
         yield advance
 
@@ -202,7 +206,7 @@ def _lines(title: str, total: int, before: int) -> Advance:
         said = now
         rate = (count - before) / (now - begun)
         left = (total - count) / rate if rate else math.inf
-        sys.stderr.write(f"{title}: {count:,} of {total:,}, {rate:,.0f}/s, {left:.0f} s left\n")
+        sys.stderr.write(f"{title}: {count:,} of {total:,}, {_per_second(rate)}, {left:.0f} s left\n")
         sys.stderr.flush()
 
     return advance

@@ -13,8 +13,11 @@ from assay.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import sqlalchemy as sa
+
     from assay.cli.output import Advance, Output
     from assay.market import Bars
+    from assay.store import Database
     from assay.training import Evidence, Experiment, Progress
 
 TITLES = {
@@ -100,3 +103,31 @@ def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[s
     write_text(paths["report"], markdown(document))
     write_text(paths["configuration"], json.dumps(document, indent=2, allow_nan=False) + "\n")
     return document, paths
+
+
+def keep(database: Database, evidence: Evidence, document: dict[str, Any]) -> dict[str, Any]:
+    """Save a configuration and what was tried for it; return what the ledger holds of these days by now."""
+    import getpass  # noqa: PLC0415  (commands import when they run)
+
+    from assay.service.units import opening_of, trial_entry  # noqa: PLC0415
+    from assay.service.worker import now_ms  # noqa: PLC0415
+    from assay.store.ledger import append_opening, append_trial, counted  # noqa: PLC0415
+    from assay.store.registry import insert_configuration  # noqa: PLC0415
+    from assay.validation.sharpe import expected_maximum  # noqa: PLC0415
+
+    entry, opening, user, at = trial_entry(evidence), opening_of(evidence), getpass.getuser(), now_ms()
+
+    def write(c: sa.Connection) -> dict[str, Any]:
+        append_trial(c, entry, user=user, at_ms=at)
+        if opening is not None:
+            append_opening(c, opening, user=user, at_ms=at)
+        insert_configuration(c, document, at_ms=at, job_id=None)
+        tried = counted(c, entry.exchange, entry.symbol, entry.start_ms, entry.stop_ms)
+        return {
+            "experiments": tried.experiments,
+            "combinations": tried.combinations,
+            "holdout_openings": tried.openings,
+            "expected_maximum": expected_maximum(tried.combinations),
+        }
+
+    return database.write(write)

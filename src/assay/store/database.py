@@ -71,7 +71,11 @@ class Database:
         if upgrade:
             from assay.store.migration import upgrade as migrate  # noqa: PLC0415  (alembic, for this only)
 
-            migrate(database)
+            try:
+                migrate(database)
+            except BaseException:
+                database.close()
+                raise
         return database
 
     @property

@@ -155,5 +155,5 @@ def append_opening(c: sa.Connection, opening: HoldoutOpening, *, user: str, at_m
 
 def _append(c: sa.Connection, table: sa.Table, values: dict[str, Any], user: str, at_ms: int) -> bool:
     insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    done = c.execute(insert(table).values(**values, user_id=user, at=at_ms).on_conflict_do_nothing())
-    return bool(done.rowcount)
+    row = insert(table).values(**values, user_id=user, at=at_ms).on_conflict_do_nothing()
+    return c.execute(row.returning(table.c.experiment_digest)).first() is not None

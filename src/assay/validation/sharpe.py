@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+EULER_GAMMA = 0.5772156649015329
 
 CONVENTION = "sample-variance form of 2012, plain kurtosis (normal = 3), per-period Sharpe ratio"
 
@@ -55,3 +58,15 @@ def probabilistic_sharpe_of(returns: NDArray[np.float64], benchmark: float = 0.0
     """Return `probabilistic_sharpe` of a series of returns, shape (n,)."""
     sharpe, skewness, kurtosis = moments(returns)
     return probabilistic_sharpe(sharpe, len(returns), skewness, kurtosis, benchmark)
+
+
+def expected_maximum(n: int) -> float:
+    """Expected highest of n independent standard normal draws: what the best of n trials shows without any edge.
+
+    (1 - g) z(1 - 1/n) + g z(1 - 1/(n e)), z the normal quantile, g = 0.5772 (Bailey and Lopez de Prado, The Deflated
+    Sharpe Ratio, 2014). 0 for one trial.
+    """
+    if n <= 1:
+        return 0.0
+    quantile = NormalDist().inv_cdf
+    return (1.0 - EULER_GAMMA) * quantile(1.0 - 1.0 / n) + EULER_GAMMA * quantile(1.0 - 1.0 / (n * math.e))

@@ -24,14 +24,6 @@ EDGE_R = 0.4
 EDGE_SEED, WALK_SEED, DIRTY_SEED = 0, 0, 0
 
 
-def home() -> Path:
-    """Return the folder in which Assay keeps a user's files."""
-    import platformdirs  # noqa: PLC0415  (commands import when they run)
-
-    given = os.environ.get("ASSAY_HOME")
-    return Path(given) if given else Path(platformdirs.user_data_dir("assay"))
-
-
 def markets(days: int) -> dict[str, "Bars"]:
     """Simulate a market with a planted edge, one without any, and a dirty one."""
     from assay.sources.simulated import SimulatedMarket, simulate_market  # noqa: PLC0415
@@ -47,6 +39,7 @@ def demo(output: Output, days: DemoDays = 365, threads: options.Threads = None, 
     """Train on three simulated markets: a planted edge, no edge, dirty data."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.cli.training import check_folder  # noqa: PLC0415
+    from assay.store.location import home  # noqa: PLC0415
     from assay.strategies import find_strategy  # noqa: PLC0415
 
     begun = time.monotonic()

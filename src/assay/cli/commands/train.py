@@ -8,9 +8,18 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output
+from assay.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.market import Bars, Market
+    from assay.store import BarStore, Database
     from assay.strategies import Strategy
+    from assay.training import Experiment
+
+LAST = "last"
+"""What `--resume` without an id stands for."""
 
 Method = Annotated[
     str,
@@ -55,9 +64,25 @@ GapDays = Annotated[
 ]
 
 
+Names = Annotated[
+    str | None,
+    typer.Option("--exchange", metavar="A,B", help="Train on stored markets of these exchanges (see assay data)."),
+]
+Symbols = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT,...", help="Their symbols.")]
+MaxRuntime = Annotated[
+    float | None,
+    typer.Option("--max-runtime", metavar="SECONDS", help="Stop then, and keep what is done (many markets)."),
+]
+Resume = Annotated[
+    str | None, typer.Option("--resume", metavar="[ID]", help="Go on with an interrupted job, the last one by default.")
+]
+
+
 def train(
     output: Output,
-    file: options.File,
+    file: options.OptionalFile = None,
+    exchange: Names = None,
+    symbol: Symbols = None,
     strategy: options.StrategyName = "LIQUIDITY_SWEEP",
     days: options.Days = None,
     from_: options.From = None,
@@ -82,49 +107,197 @@ def train(
     threads: options.Threads = None,
     timeframe: options.Timeframe = None,
     allow_bad_data: AllowBadData = False,
+    max_runtime: MaxRuntime = None,
+    resume: Resume = None,
+    database: options.DatabaseUrl = None,
     out: Out = Path("assay-results"),
 ) -> None:
-    """Search a strategy's parameters on a file of bars, then prove or refute what was found."""
-    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
-    from assay.cli.training import check_folder, run_training, write_results  # noqa: PLC0415
-    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
-    from assay.training import Experiment  # noqa: PLC0415
+    """Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found."""
+    from assay.training import Experiment  # noqa: PLC0415  (commands import when they run)
     from assay.validation import SplitPlan  # noqa: PLC0415
 
-    begun = time.monotonic()
-    chosen = load_strategy(strategy)
     repeats = count_permutations(evidence, permutations)
-    searched = _space(chosen, space, sets)
     sides, cores = options.check_side(side), options.check_threads(threads)
-    bars, start, stop = options.read_span(file, timeframe, days, from_, to)
-    experiment = Experiment(
-        strategy=chosen,
-        space=searched,
-        method=method,
-        budget=samples,
-        objective=objective,
-        sides=sides,
-        plan=SplitPlan(validation, train_days, test_days, gap_days),  # type: ignore[arg-type]
-        money=options.make_money(bars.market, fee, slippage, sizing),
-        permutations=repeats,
-        seed=seed,
-        start_ms=int(bars.time[start]) if start else None,
-        stop_ms=int(bars.time[stop]) if stop < len(bars) else None,
-        allow_bad_data=allow_bad_data,
-        min_stop_costs=min_stop_costs,
-    )
+
+    def experiment(chosen: "Strategy", bars: "Bars", start: int, stop: int) -> Experiment:
+        return Experiment(
+            strategy=chosen,
+            space=_space(chosen, space, sets),
+            method=method,
+            budget=samples,
+            objective=objective,
+            sides=sides,
+            plan=SplitPlan(validation, train_days, test_days, gap_days),  # type: ignore[arg-type]
+            money=options.make_money(bars.market, fee, slippage, sizing),
+            permutations=repeats,
+            seed=seed,
+            start_ms=int(bars.time[start]) if start else None,
+            stop_ms=int(bars.time[stop]) if stop < len(bars) else None,
+            allow_bad_data=allow_bad_data,
+            min_stop_costs=min_stop_costs,
+        )
+
+    one, many = file is not None, exchange is not None or symbol is not None
+    if one + many + (resume is not None) != 1:
+        raise InputError("--file, --exchange with --symbol, or --resume", "exactly one of them says what to train on")
+    if file is not None:
+        chosen = _load(strategy)
+        bars, start, stop = options.read_span(file, timeframe, days, from_, to)
+        train_file(output, experiment(chosen, bars, start, stop), bars, cores, out, database)
+        return
+    with options.open_database(database) as opened:
+        if resume is not None:
+            job = find_job(opened, resume)
+        else:
+            job = new_job(
+                output, opened, markets_of(exchange, symbol, timeframe), _names(strategy, "--strategy"), experiment,
+                lambda bars: options.select_span(bars, days, from_, to), seed=seed, max_runtime=max_runtime,
+            )  # fmt: skip
+        finish_job(output, opened, database, job, workers=cores)
+
+
+def train_file(
+    output: Output, experiment: "Experiment", bars: "Bars", threads: int, out: Path, database: str | None
+) -> None:
+    """Train on bars of a file; write the results into a folder, the configuration and the trials into the database."""
+    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
+    from assay.cli.training import check_folder, keep, run_training, write_results  # noqa: PLC0415
+
+    begun = time.monotonic()
     check_folder(out, "--out")
-    compile_kernels(output, chosen, bars)
-    found = run_training(output, experiment, bars, cores)
-    document, paths = write_results(out, found)
+    with options.open_database(database) as opened:  # before the work: a trial that cannot be counted is not run
+        compile_kernels(output, experiment.strategy, bars)
+        found = run_training(output, experiment, bars, threads)
+        document, paths = write_results(out, found)
+        tried = keep(opened, found, document)
     seconds = time.monotonic() - begun
     if output.json:
-        output.document({"configuration": document, "files": paths, "seconds": seconds})
+        output.document({"configuration": document, "files": paths, "ledger": tried, "seconds": seconds})
         return
     show(output, document)
-    output.text(f"{options.describe_span(bars, start, stop)['days']:.0f} days in {seconds:.1f} s; wrote")
+    if tried["experiments"] > 1:
+        output.text(
+            f"{tried['experiments']} experiments tried {tried['combinations']:,} combinations on these days: the best of "
+            f"so many shows {tried['expected_maximum']:.1f} standard errors without any edge."
+        )
+    days = (int(bars.time[found.splits.stop - 1]) - int(bars.time[found.splits.start])) / options.DAY_MS
+    output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
     for path in paths.values():
         output.text(f"  {path}")
+
+
+def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) -> "list[Market]":
+    """Return every combination of the named exchanges, symbols and timeframes."""
+    from itertools import product  # noqa: PLC0415  (commands import when they run)
+
+    from assay.market import Market, Timeframe, canonical_symbol  # noqa: PLC0415
+
+    if exchange is None or symbol is None:
+        raise InputError("--exchange and --symbol", "are given together")
+    frames = [Timeframe.parse(frame) for frame in _names(timeframe or "5m", "--timeframe")]
+    pairs = [canonical_symbol(text) for text in _names(symbol, "--symbol")]
+    venues = [venue.lower() for venue in _names(exchange, "--exchange")]
+    return [Market(venue, pair, frame, "spot", None) for venue, pair, frame in product(venues, pairs, frames)]
+
+
+def find_job(database: "Database", text: str) -> str:
+    """Return the job that is to go on."""
+    from assay.store.jobs import JobStore  # noqa: PLC0415  (commands import when they run)
+
+    jobs = JobStore(database)
+    found = jobs.unfinished() if text == LAST else jobs.state(text).id
+    if found is None:
+        raise InputError("--resume", "there is no unfinished job", hint="assay train --exchange ... starts one")
+    return found
+
+
+def new_job(
+    output: Output,
+    database: "Database",
+    markets: "list[Market]",
+    strategies: list[str],
+    experiment: "Callable[[Strategy, Bars, int, int], Experiment]",
+    span: "Callable[[Bars], tuple[int, int]]",
+    *,
+    seed: int,
+    max_runtime: float | None,
+) -> str:
+    """Write a job with a task per market and strategy, after its kernels are compiled."""
+    import getpass  # noqa: PLC0415  (commands import when they run)
+
+    from assay.cli.kernels import compile_kernels  # noqa: PLC0415
+    from assay.cli.many import make_job  # noqa: PLC0415
+    from assay.service.worker import now_ms  # noqa: PLC0415
+
+    chosen = [(name, _load(name)) for name in strategies]
+
+    def bars_of(store: "BarStore", market: "Market") -> "Bars":
+        bars = options.finished(store.read_resampled(market))
+        compile_kernels(output, chosen[0][1], bars)
+        return bars
+
+    job, _ = make_job(
+        output, database, markets, chosen, lambda s, bars: experiment(s, bars, *span(bars)), bars_of,
+        seed=seed, user=getpass.getuser(), now_ms=now_ms(),
+        stop_ms=None if max_runtime is None else now_ms() + round(1000 * max_runtime),
+    )  # fmt: skip
+    return job
+
+
+def finish_job(output: Output, database: "Database", url: str | None, job: str, *, workers: int) -> None:
+    """Run what is left of a job and show what became of it."""
+    import getpass  # noqa: PLC0415  (commands import when they run)
+
+    from assay.cli.many import Left, job_document, run_job  # noqa: PLC0415
+    from assay.store.jobs import JobStore  # noqa: PLC0415
+    from assay.store.location import database_url  # noqa: PLC0415
+
+    begun = time.monotonic()
+    output.note(f"job {job}")
+    try:
+        state = run_job(output, database, url or database_url(), job, workers=workers, user=getpass.getuser())
+    except KeyboardInterrupt:
+        output.note(f"what is done is kept; go on with: assay train --resume {job}")
+        raise
+    left = [Left(**one) for one in state.config.get("left", [])]
+    document = job_document(JobStore(database), state, left) | {"seconds": time.monotonic() - begun}
+    if output.json:
+        output.document(document)
+    else:
+        show_job(output, document)
+    failed = [t for t in document["tasks"] if t["status"] != "completed"]
+    if failed or left:
+        raise typer.Exit(1)
+
+
+def show_job(output: Output, document: dict[str, Any]) -> None:
+    """Print one line per task, and why those that have no configuration have none."""
+    shown = ("in_sample_sharpe_ratio", "sharpe_ratio", "total_trades", "p_value")
+    rows = [
+        (t["market"], t["strategy"], t.get("stage") or t["status"], *map(t.get, shown), t.get("config_id") or "")
+        for t in document["tasks"]
+    ]
+    columns = ("market", "strategy", "stage", "Sharpe in sample", "out of sample", "trades", "p", "configuration")
+    output.table("", columns, rows)
+    for task in document["tasks"]:
+        if task["error"]:
+            output.text(f"{task['market']} {task['strategy']}: {task['error']}")
+    for one in document["left_out"]:
+        output.text(f"{one['market']}: {one['reason']}")
+    kept, total = sum(t["status"] == "completed" for t in document["tasks"]), len(document["tasks"])
+    output.text(f"{kept} of {total} trained and saved in {document['seconds']:.1f} s: assay configurations list")
+
+
+def _load(name: str) -> "Strategy":
+    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415  (commands import when they run)
+
+    return load_strategy(name)
+
+
+def _names(text: str | None, option: str) -> list[str]:
+    from assay.cli.many import names  # noqa: PLC0415  (commands import when they run)
+
+    return names(text, option)
 
 
 def count_permutations(evidence: str, permutations: int | None) -> int:
