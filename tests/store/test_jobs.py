@@ -68,7 +68,7 @@ def test_a_result_and_its_effects_are_written_together(jobs: JobStore) -> None:
     assert jobs.tasks("job")[0]["status"] == "running"
     assert jobs.complete(
         task, {"net_profit": 5.0, "config_id": "C"}, 200,
-        lambda c: c.execute(sa.insert(schema.training_events).values(**event(task.number))) and None,
+        lambda c: c.execute(sa.insert(schema.training_events).values(**event(task.number))),
     )  # fmt: skip
     assert effects(jobs) == [0]
     row = jobs.database.read(lambda c: c.execute(sa.select(schema.training_jobs)).one())
@@ -81,9 +81,7 @@ def test_a_lost_lease_writes_nothing(jobs: JobStore) -> None:
     fast = claimed(jobs, "fast", 200 + LEASE_MS + 1)
     assert (fast.number, fast.attempts) == (slow.number, 2)
     assert not jobs.renew(slow, 300)
-    assert not jobs.complete(
-        slow, {}, 300, lambda c: c.execute(sa.insert(schema.training_events).values(**event(1))) and None
-    )
+    assert not jobs.complete(slow, {}, 300, lambda c: c.execute(sa.insert(schema.training_events).values(**event(1))))
     assert not jobs.fail(slow, "late", 300)
     assert effects(jobs) == []
     assert jobs.complete(fast, {}, 400, nothing)

@@ -23,7 +23,8 @@ FIRST = Path(__file__).with_name("first_revision.sql")
 def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
     def differences(c: sa.Connection) -> list[object]:
         context = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": False})
-        return compare_metadata(context, schema.metadata)
+        found: list[object] = compare_metadata(context, schema.metadata)
+        return found
 
     assert database.read(differences) == []
     found = status(database)
@@ -60,16 +61,17 @@ def test_a_database_of_the_first_revision_comes_up_with_its_data(tmp_path: Path)
 
 
 CONTRACT = """
-id strategy_name exchange pair timeframe regime status is_active parameters_json gross_win_rate avg_win avg_loss
-net_profit sample_size exchange_fees est_slippage actual_slippage sharpe_ratio calmar_ratio sortino_ratio p_value z_score
-monte_carlo_var stability_score drawdown_duration trade_clustering rolling_30d_sharpe lifetime_sharpe_ratio fill_rate
-partial_fill_rate time_to_fill_ms slippage_vs_mid_bps adverse_selection_score post_trade_drift_1m post_trade_drift_5m
-rejection_rate regime_classification alternative_data_signals adversarial_score trap_probability smart_money_alignment
-kelly_fraction correlation_adjusted_weight regime_adjusted_size max_position_size current_allocation var_95 cvar_95
+id strategy_name exchange pair timeframe regime status is_active parameters_json gross_win_rate avg_win
+avg_loss net_profit sample_size exchange_fees est_slippage actual_slippage sharpe_ratio calmar_ratio
+sortino_ratio p_value z_score monte_carlo_var stability_score drawdown_duration trade_clustering
+rolling_30d_sharpe lifetime_sharpe_ratio fill_rate partial_fill_rate time_to_fill_ms slippage_vs_mid_bps
+adverse_selection_score post_trade_drift_1m post_trade_drift_5m rejection_rate regime_classification
+alternative_data_signals adversarial_score trap_probability smart_money_alignment kelly_fraction
+correlation_adjusted_weight regime_adjusted_size max_position_size current_allocation var_95 cvar_95
 avg_spread_bps book_depth_ratio book_imbalance tick_size_impact maker_rebate taker_fee level2_depth_score
 microstructure_noise months_since_discovery performance_degradation degradation_velocity death_signals
-death_signal_count resurrection_score model_version discovery_date engine_hash runtime_env created_at updated_at
-last_activated_at last_deactivated_at
+death_signal_count resurrection_score model_version discovery_date engine_hash runtime_env created_at
+updated_at last_activated_at last_deactivated_at
 """
 
 

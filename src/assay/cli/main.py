@@ -19,8 +19,10 @@ import typer
 
 from assay import __version__
 from assay.cli import options
+from assay.cli.commands import database
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
+from assay.cli.commands.ledger import ledger
 from assay.cli.commands.quality import quality
 from assay.cli.commands.strategies import strategies
 from assay.cli.commands.sweep import sweep
@@ -37,11 +39,17 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "quality": quality,
     "strategies": strategies,
+    "ledger": ledger,
     "worker": worker,
 }
 """Every command, in the order of the help: one line each."""
 
-GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "database": (
+        "Where everything is kept: status, upgrade, backup.",
+        {"status": database.status, "upgrade": database.upgrade, "backup": database.backup},
+    ),
+}
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 
 Version = Annotated[bool, typer.Option("--version", help="Print the version.")]

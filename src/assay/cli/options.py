@@ -58,12 +58,12 @@ _DATES = "a date or time in ISO form, such as 2024-01-31 or 2024-01-31T09:30 (UT
 
 
 @contextmanager
-def open_database(url: str | None) -> "Iterator[Database]":
+def open_database(url: str | None, *, upgrade: bool = True) -> "Iterator[Database]":
     """Open the database that ``--database`` names, else that of the environment or the home folder; close it again."""
     from assay.store import Database  # noqa: PLC0415  (commands import when they run)
     from assay.store.location import database_url  # noqa: PLC0415
 
-    database = Database.open(url or database_url())
+    database = Database.open(url or database_url(), upgrade=upgrade)
     try:
         yield database
     finally:

@@ -191,7 +191,7 @@ class JobStore:
         return self.database.write(lambda c: bool(c.execute(renewed).rowcount))
 
     def complete(
-        self, task: Task, result: Mapping[str, Any], now_ms: int, effects: Callable[[sa.Connection], None]
+        self, task: Task, result: Mapping[str, Any], now_ms: int, effects: Callable[[sa.Connection], object]
     ) -> bool:
         """Write a task's result together with its effects; nothing when the task is another's by now."""
 

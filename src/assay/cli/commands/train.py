@@ -177,8 +177,8 @@ def train_file(
     show(output, document)
     if tried["experiments"] > 1:
         output.text(
-            f"{tried['experiments']} experiments tried {tried['combinations']:,} combinations on these days: the best of "
-            f"so many shows {tried['expected_maximum']:.1f} standard errors without any edge."
+            f"{tried['experiments']} experiments tried {tried['combinations']:,} combinations on these days: the best "
+            f"of so many shows {tried['expected_maximum']:.1f} standard errors without any edge."
         )
     days = (int(bars.time[found.splits.stop - 1]) - int(bars.time[found.splits.start])) / options.DAY_MS
     output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
