@@ -332,7 +332,7 @@ class _Walk:
         later = candles[candles[:, 0] >= cursor, 0]
         if self.habits.bounded or self.begun or not len(later):
             return cursor
-        # One candle less than all: ccxt drops the one before the first that was asked for.
+        # Fewer than all that it ever serves: it had no more. One may be missing, the candle that is open.
         if self.habits.only_newest and len(candles) < self.habits.candles - 1:
             return cursor
         return int(later.min()) // self.step * self.step

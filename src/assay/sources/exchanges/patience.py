@@ -85,11 +85,12 @@ def insist(
             if not _is_passing(error, status, ccxt):
                 raise _refusal(exchange, error, status, ccxt) from error
             reason = _reason(error, status, ccxt)
-            wait = max(patience.wait_s(failures), _retry_after_s(response, clock()))
+            pause = _retry_after_s(response, clock())
+            wait = max(patience.wait_s(failures), pause)
             over = clock() + wait - started > patience.total_s
             if failures == patience.tries or over:
                 times = "once" if failures == 1 else f"{failures} times"
-                hint = f"It asks for a pause of {wait:.0f} s" if over and failures < patience.tries else ""
+                hint = f"Try again in {pause:.0f} s, as it asks" if pause else "Try again later"
                 raise ExchangeError(exchange, f"{reason}, asked {times}", hint, tries=failures) from error
             sleep(wait)
     raise AssertionError
