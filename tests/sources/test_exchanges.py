@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ccxt
@@ -22,6 +23,7 @@ from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
 from assay.market import Bars, Market, Timeframe
 from assay.sources.exchanges import Exchange, Fetched, Page, Patience, open_exchange
 from assay.sources.exchanges.habits import HABITS, Habits
+from assay.sources.exchanges.names import offered
 from sources.exchange_fakes import (
     DAY,
     FAKES,
@@ -565,6 +567,18 @@ def test_a_market_of_another_exchange_is_refused(hub: Hub) -> None:
             exchange.pages(Market("kraken", "BTC/USD", five), 5, 5)
         with pytest.raises(FrozenInstanceError):
             exchange.name = "binance"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", HABITS)
+def test_the_table_of_the_docs_is_true(name: str) -> None:
+    table = (Path(__file__).parents[2] / "docs" / "data.md").read_text().splitlines()
+    (line,) = [line for line in table if line.startswith(f"| `{name}` |")]
+    _, _, _, candles, timeframes, _, _ = (cell.strip() for cell in line.split("|"))
+    assert int(candles) == HABITS[name].candles
+    with open_exchange(name) as exchange:
+        if timeframes != "as Binance":
+            assert timeframes.split() == list(offered(exchange.client.timeframes).values())
+        assert (exchange.client.has["fetchTime"] is True) == ("has no clock" not in line)
 
 
 def test_urls_and_patience_are_checked() -> None:
