@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
 from assay.market import Bars, Market, Timeframe
 from assay.sources.exchanges import Exchange, Fetched, Page, Patience, open_exchange
+from assay.sources.exchanges.exchange import _first_address
 from assay.sources.exchanges.habits import HABITS, Habits
 from assay.sources.exchanges.names import offered
 from sources.exchange_fakes import (
@@ -590,6 +591,31 @@ def test_urls_and_patience_are_checked() -> None:
         Patience(tries=0)
     with pytest.raises(InputError, match="first_wait_s"):
         Patience(first_wait_s=float("nan"))
+
+
+def test_an_exchange_that_minds_only_the_limit_is_not_believed_to_have_gaps(hub: Hub) -> None:
+    """Bybit's protocol without a last stamp gives the newest candles, however far back the first one asked for is."""
+    fake = Bybit(series(OPEN_NOW - 3000 * STEP, NOW + 1))
+    start = OPEN_NOW - 2100 * STEP
+    with opened(hub, fake) as known:
+        exchange = Exchange(known.name, known.client, Habits(400), known.patience, known.clock, known.sleep)
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert not len(fetched.missing)
+    ((first, last),) = fetched.unanswered
+    assert first == start
+    assert_same(pages, expected(fake, last, OPEN_NOW))
+    assert len(fake.asked) < 10
+
+
+def test_every_exchange_of_ccxt_that_serves_candles_can_be_opened() -> None:
+    names = [name for name in ccxt.exchanges if getattr(ccxt, name)().has["fetchOHLCV"] is True]
+    assert len(names) > 50
+    for name in names:
+        with open_exchange(name) as exchange:
+            assert exchange.habits.candles > 0, name
+            assert offered(exchange.client.timeframes), name
+            assert _first_address(exchange.client.urls["api"]).startswith("http"), name
 
 
 @pytest.mark.parametrize("name", HABITS)

@@ -295,7 +295,7 @@ class _Walk:
         """Ask for what follows `cursor` and return what that answered."""
         end = stop if self.habits.only_newest else min(stop, cursor + self.habits.candles * self.step)
         candles, cut = self._ask(cursor, end)
-        if self.habits.bounded:
+        if not self.habits.only_newest:
             candles, cut = self._fill_head(candles, cursor, end, cut=cut)
         served = min(self._served_from(candles, cursor), stop)
         findings = [Finding("not_served", cursor, served, (served - cursor) // self.step)] if served > cursor else []
