@@ -45,7 +45,7 @@ class Walk:
         inside = _inside(candles, served, end)
         if len(inside):
             self.begun = True
-            if cut and not self.habits.only_newest:
+            if cut:
                 # The exchange may hold more in this span than fits into its answer.
                 end = min(end, int(inside.max()) // self.step * self.step + self.step)
         elif self.habits.bounded:
