@@ -26,6 +26,7 @@ ROOMS = [
     # pure above, effects below
     "sources",
     "store",
+    "service",
     "workbench",
     "cli",
     "__main__",
