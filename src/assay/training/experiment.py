@@ -6,7 +6,7 @@ import hashlib
 import json
 import operator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 PERMUTATIONS = {"quick": 39, "standard": 199, "thorough": 999}
 """Permutations per level of evidence."""
+
+PROCEDURES = ("train", "fixed")
+"""Search and search again in every window, or replay one point in every window (which is not out of sample)."""
 
 THINNED_GRID = 250_000
 """Where the space is continuous or larger, the permutation test compares this many points at most."""
@@ -59,6 +62,8 @@ class Experiment:
         Train below 70 % valid bars; recorded, and never promoted.
     min_stop_costs : float
         Keep stops at least this many round trips of cost away; 0 = off.
+    procedure : {"train", "fixed"}
+        "fixed" replays the space's only point in every window.
     """
 
     strategy: Strategy
@@ -75,6 +80,7 @@ class Experiment:
     stop_ms: int | None = None
     allow_bad_data: bool = False
     min_stop_costs: float = 0.0
+    procedure: Literal["train", "fixed"] = "train"
 
     def __post_init__(self) -> None:
         self.strategy.check()
@@ -86,10 +92,16 @@ class Experiment:
             ("objective", self.objective, OBJECTIVES),
             ("side", self.sides, tuple(SIDES)),
             ("method", self.method, ("auto", *METHODS)),
+            ("procedure", self.procedure, PROCEDURES),
         ]
         for name, value, allowed in checks:
             if value not in allowed:
                 raise InputError(name, f"must be one of {', '.join(allowed)}", value, near_name(value, allowed))
+        self._check_numbers()
+        if self.procedure == "fixed" and self.grid_space.size != 1:
+            raise InputError("space", "must be a single point to replay it as it is", self.grid_space.size)
+
+    def _check_numbers(self) -> None:
         for name in ("permutations", "seed", "budget", "start_ms", "stop_ms"):
             value = getattr(self, name)
             if value is not None:
@@ -179,7 +191,8 @@ class Experiment:
             )
         return start, stop
 
-    def _source(self) -> str | None:
+    @property
+    def strategy_source(self) -> str | None:
         """Identity of the strategy's code; None for those that ship, whose code is the code version's."""
         kind = type(self.strategy)
         return self.strategy.source_digest or (None if kind in STRATEGIES.values() else code_digest(kind))
@@ -192,7 +205,7 @@ class Experiment:
             "data_digest": bars.digest,
             "market": [*(str(v) for v in (m.exchange, m.symbol, m.timeframe, m.kind)), m.tick],
             "strategy": self.strategy.name,
-            "strategy_source": self._source(),
+            "strategy_source": self.strategy_source,
             "space": self.grid_space.canonical(),
             "method": self.search_method,
             "budget": self.search.budget,
@@ -207,6 +220,7 @@ class Experiment:
             "stop_ms": self.stop_ms,
             "allow_bad_data": self.allow_bad_data,
             "min_stop_costs": self.min_stop_costs,
+            "procedure": self.procedure,
         }
 
     def digest(self, bars: Bars) -> str:
