@@ -327,11 +327,8 @@ class Registry:
         found = [self.get(config_id) for config_id in config_ids]
         columns = [_flat(r) for r in found]
         names = list(dict.fromkeys(n for column in columns for n in column))
-        return {
-            name: values
-            for name in names
-            if any(v is not None for v in (values := [column.get(name) for column in columns]))
-        }
+        table = {name: [column.get(name) for column in columns] for name in names}
+        return {name: values for name, values in table.items() if any(v is not None for v in values)}
 
     def _locked(self, c: sa.Connection, config_id: str) -> dict[str, Any]:
         """Return a row with its market's rows locked: two activations of one market follow each other."""
