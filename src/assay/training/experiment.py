@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from assay._version import __version__
-from assay.engine import OBJECTIVES, Money
+from assay.engine import OBJECTIVES, Costs, Money, Sizing
 from assay.errors import InputError, InsufficientDataError, near_name
 from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
@@ -22,6 +22,8 @@ from assay.strategies.evaluation import MOST_CACHED_SHAPES, Trial
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from assay.market import Bars
     from assay.strategies import Strategy
 
@@ -33,6 +35,12 @@ PROCEDURES = ("train", "fixed")
 
 THINNED_GRID = 250_000
 """Where the space is continuous or larger, the permutation test compares this many points at most."""
+
+
+def source_of(strategy: Strategy) -> str | None:
+    """Identity of a strategy's code; None for those that ship, whose code is the code version's."""
+    kind = type(strategy)
+    return strategy.source_digest or (None if kind in STRATEGIES.values() else code_digest(kind))
 
 
 @dataclass(frozen=True)
@@ -191,12 +199,6 @@ class Experiment:
             )
         return start, stop
 
-    @property
-    def strategy_source(self) -> str | None:
-        """Identity of the strategy's code; None for those that ship, whose code is the code version's."""
-        kind = type(self.strategy)
-        return self.strategy.source_digest or (None if kind in STRATEGIES.values() else code_digest(kind))
-
     def canonical(self, bars: Bars) -> dict[str, Any]:
         """Return every field as plain values, with the digest of the bars: what the digest is made of."""
         m = bars.market
@@ -205,7 +207,7 @@ class Experiment:
             "data_digest": bars.digest,
             "market": [*(str(v) for v in (m.exchange, m.symbol, m.timeframe, m.kind)), m.tick],
             "strategy": self.strategy.name,
-            "strategy_source": self.strategy_source,
+            "strategy_source": source_of(self.strategy),
             "space": self.grid_space.canonical(),
             "method": self.search_method,
             "budget": self.search.budget,
@@ -222,6 +224,39 @@ class Experiment:
             "min_stop_costs": self.min_stop_costs,
             "procedure": self.procedure,
         }
+
+    @classmethod
+    def from_canonical(cls, terms: Mapping[str, Any], strategy: Strategy) -> Experiment:
+        """Rebuild an experiment from what `canonical` said of it.
+
+        Raises
+        ------
+        InputError
+            When the terms are those of another strategy, or of other code of it.
+        """
+        for name, wanted, have in (
+            ("strategy", terms["strategy"], strategy.name),
+            ("strategy source", terms["strategy_source"], source_of(strategy)),
+        ):
+            if wanted != have:
+                raise InputError(name, f"must be the one of the experiment, {wanted}", have)
+        return cls(
+            strategy=strategy,
+            space=parse_space(dict(terms["space"]), strategy.parameters),
+            method=terms["method"],
+            budget=terms["budget"],
+            objective=terms["objective"],
+            sides=terms["sides"],
+            plan=SplitPlan(**terms["plan"]),
+            money=Money(Costs(**terms["costs"]), Sizing(**terms["sizing"])),
+            permutations=terms["permutations"],
+            seed=terms["seed"],
+            start_ms=terms["start_ms"],
+            stop_ms=terms["stop_ms"],
+            allow_bad_data=terms["allow_bad_data"],
+            min_stop_costs=terms["min_stop_costs"],
+            procedure=terms["procedure"],
+        )
 
     def digest(self, bars: Bars) -> str:
         """SHA-256 of `canonical`, in hexadecimal: the experiment's identity."""

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from assay.engine import Costs, Money, Sizing
-from assay.errors import GateError, InputError
+from assay.errors import GateError
 from assay.market import Bars, Market, Timeframe
-from assay.search import Range, Space
 from assay.training.configuration import configuration
 from assay.training.experiment import Experiment
 from assay.training.train import train
-from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,41 +89,7 @@ def experiment_from(document: Mapping[str, Any], strategy: Strategy) -> Experime
     InputError
         When the strategy is another one, or its code is not that of the document.
     """
-    told = _experiment_of(document)
-    if strategy.name != told["strategy"]:
-        raise InputError("strategy", f"must be that of the configuration, {told['strategy']}", strategy.name)
-    space = Space(
-        tuple(
-            (
-                name,
-                Range(axis["low"], axis["high"], axis["step"], strategy.parameters[name].is_integer)
-                if isinstance(axis, dict)
-                else tuple(axis),
-            )
-            for name, axis in told["space"]
-        )
-    )
-    experiment = Experiment(
-        strategy=strategy,
-        space=space,
-        money=Money(Costs(**told["costs"]), Sizing(**told["sizing"])),
-        plan=SplitPlan(**told["plan"]),
-        **{
-            name: told[name]
-            for name in (
-                *("method", "budget", "objective", "sides", "permutations", "seed", "start_ms", "stop_ms"),
-                *("allow_bad_data", "min_stop_costs", "procedure"),
-            )
-        },
-    )
-    if experiment.strategy_source != told["strategy_source"]:
-        raise InputError(
-            f"strategy {strategy.name}",
-            f"has other code than the configuration was trained with ({told['strategy_source']})",
-            experiment.strategy_source,
-            "Name the file of then: --strategy path.py:Class",
-        )
-    return experiment
+    return Experiment.from_canonical(_experiment_of(document), strategy)
 
 
 def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
