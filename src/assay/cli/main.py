@@ -19,6 +19,7 @@ import typer
 
 from assay import __version__
 from assay.cli import options
+from assay.cli.commands import configurations
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
 from assay.cli.commands.quality import quality
@@ -39,7 +40,21 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """Every command, in the order of the help: one line each."""
 
-GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "configurations": (
+        "What was found and kept: look, compare, switch on and off, put away, prove again.",
+        {
+            "list": configurations.list_,
+            "show": configurations.show,
+            "compare": configurations.compare,
+            "activate": configurations.activate,
+            "deactivate": configurations.deactivate,
+            "archive": configurations.archive,
+            "export": configurations.export,
+            "verify": configurations.verify,
+        },
+    ),
+}
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 
 Version = Annotated[bool, typer.Option("--version", help="Print the version.")]

@@ -34,3 +34,21 @@ PORTFOLIO_BREAKERS: dict[str, float | int] = {
     "regime_break_threshold": 0.3,
 }
 """Limits over all configurations that trade together."""
+
+MEANINGS: dict[str, tuple[str, str]] = {
+    "max_daily_loss_pct": ("%", "loss of a day at which it pauses until the next"),
+    "max_position_size_pct": ("%", "largest position, of the capital"),
+    "max_drawdown_pct": ("%", "fall from the highest equity at which it is deactivated"),
+    "max_consecutive_losses": ("trades", "losses in a row at which it pauses"),
+    "daily_trade_limit": ("trades", "most entries a day"),
+    "cooldown_after_loss_minutes": ("minutes", "pause after a loss"),
+    "min_sharpe_ratio": ("annual", "rolling Sharpe ratio below which it is deactivated"),
+    "max_daily_loss": ("fraction", "loss of the whole portfolio in a day at which all pause"),
+    "max_correlation_spike": ("correlation", "correlation of configurations above which they pause"),
+    "unusual_market_threshold": ("sigma", "move beyond the usual volatility at which trading pauses"),
+    "latency_threshold_ms": ("ms", "slowest answer of an exchange before trading pauses"),
+    "max_adverse_selection": ("fraction", "adverse selection of live fills at which a configuration pauses"),
+    "consecutive_losses_limit": ("trades", "losses in a row over the portfolio at which it pauses"),
+    "regime_break_threshold": ("probability", "probability of the regime of the training below which it pauses"),
+}
+"""Unit and meaning of every limit."""
