@@ -16,7 +16,7 @@ from assay.errors import InputError, InsufficientDataError, near_name
 from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
-from assay.strategies import SIDES, STRATEGIES, first_signal_bar
+from assay.strategies import SIDES, first_signal_bar
 from assay.strategies.base import code_digest
 from assay.strategies.evaluation import MOST_CACHED_SHAPES, Trial
 from assay.validation import SplitPlan
@@ -40,7 +40,8 @@ THINNED_GRID = 250_000
 def source_of(strategy: Strategy) -> str | None:
     """Identity of a strategy's code; None for those that ship, whose code is the code version's."""
     kind = type(strategy)
-    return strategy.source_digest or (None if kind in STRATEGIES.values() else code_digest(kind))
+    # not only those of the registry: the workbench has a twin of each, which trades the same
+    return strategy.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
 
 
 @dataclass(frozen=True)

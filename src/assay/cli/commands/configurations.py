@@ -132,6 +132,23 @@ def show(output: Output, config_id: Id, database: options.DatabaseUrl = None) ->
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
+        output.table(f"\n{title}", ("field", "value", "meaning"), table)
+
+
+def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]:
+    """Return (field, value, unit, meaning) of every field, by section."""
+    from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
+    from assay.store.fields import FIELDS, GROUPS, OWN  # noqa: PLC0415
+    from assay.training.breakers import MEANINGS  # noqa: PLC0415
+
+    document = found.document
+    sections: dict[str, list[tuple[str, Any, str, str]]] = {}
+    for title, fields in {**GROUPS, "kept beside": OWN}.items():
+        sections[title] = [
+            (f.name, found.row[f.name], f.unit, f"{f.meaning} (unknown: {f.unknown})" if f.unknown else f.meaning)
+            for f in fields
+            if f.name not in ("parameters_json", "circuit_breakers")
+        ]
     columns = {f.source for f in FIELDS.values()}
     sections["parameters"] = [(n, v, *_parameter(document["strategy"], n)) for n, v in document["parameters"].items()]
     sections["more measures"] = [
