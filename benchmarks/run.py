@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from assay.strategies.liquidity_sweep import BENCHMARK_GRID
-from benchmarks import dense, grid, growth, peers, processes, user
+from benchmarks import dense, grid, growth, peers, processes, store, user
 from benchmarks.clock import machine
 from benchmarks.report import Section, document, placed, text, wrapped
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared"))
 DEFAULTS = ("BINANCE_BTCUSDT_5m.parquet", "BINANCE_ETHUSDT_5m.parquet")
-NAMES = ("dense", "peers", "user", "growth", "cold", "memory")
+NAMES = ("dense", "peers", "user", "growth", "cold", "memory", "store")
 DAYS_90, YEAR = 25_920, 105_120
 
 
@@ -86,6 +86,7 @@ def plans(options: argparse.Namespace) -> dict[str, Callable[[], Section]]:
         "growth": partial(growth.section, found[0], grown, values, repeats),
         "cold": partial(processes.starts, found[0], sizes[0], values, options.threads),
         "memory": partial(processes.memory, found[0], sizes, values, options.threads),
+        "store": partial(store.section, 20_000 if options.quick else 5_000_000, 3 if options.quick else 15),
     }
 
 

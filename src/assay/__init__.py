@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from assay.training.configuration import configuration
     from assay.validation import SplitPlan
     from assay.workbench.engine import BacktestEngine
+    from assay.workbench.live import LiveConfiguration, load_configuration
     from assay.workbench.optimizers import (
         BayesianOptimizer,
         GridSearchOptimizer,
@@ -47,17 +48,20 @@ if TYPE_CHECKING:
     from assay.workbench.strategies import LiquiditySweepStrategy
     from assay.workbench.training import train
     from assay.workbench.validator import WalkForwardValidator
+    from assay.workbench.writer import ConfigurationWriter, StageCappedWarning
 
 __all__ = [
     "BacktestEngine",
     "Bars",
     "BayesianOptimizer",
     "Bracket",
+    "ConfigurationWriter",
     "Costs",
     "Evidence",
     "Experiment",
     "GridSearchOptimizer",
     "LiquiditySweepStrategy",
+    "LiveConfiguration",
     "Market",
     "Money",
     "NoCandidateWarning",
@@ -70,6 +74,7 @@ __all__ = [
     "SimulatedMarket",
     "Sizing",
     "SplitPlan",
+    "StageCappedWarning",
     "Strategy",
     "Timeframe",
     "Vote",
@@ -86,6 +91,7 @@ __all__ = [
     "errors",
     "find_strategy",
     "frame_from_bars",
+    "load_configuration",
     "load_strategy",
     "measure",
     "read_bars",
@@ -112,6 +118,7 @@ _NAMES_OF = {
     "training.configuration": ("configuration",),
     "validation": ("SplitPlan",),
     "workbench.engine": ("BacktestEngine",),
+    "workbench.live": ("LiveConfiguration", "load_configuration"),
     "workbench.optimizers": (
         *("BayesianOptimizer", "GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer"),
         "RandomSearchOptimizer",
@@ -119,6 +126,7 @@ _NAMES_OF = {
     "workbench.strategies": ("LiquiditySweepStrategy",),
     "workbench.training": ("train",),
     "workbench.validator": ("WalkForwardValidator",),
+    "workbench.writer": ("ConfigurationWriter", "StageCappedWarning"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
 

@@ -7,6 +7,7 @@ ordinary threads (`assay.threads`).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -25,6 +26,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return kernel
 
 
+@cache
 def source_digest() -> str:
     """Return a short hash over all sources that may hold compiled code: what results of this code depend on."""
     return _kernel_cache.source_digest()

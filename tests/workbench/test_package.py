@@ -23,6 +23,7 @@ OFFERED = {
     *("simulate_market", "BacktestEngine", "GridSearchOptimizer", "RandomSearchOptimizer"),
     *("BayesianOptimizer", "NoCandidateWarning", "ParameterOptimizer"),
     *("WalkForwardValidator", "LiquiditySweepStrategy", "calculate_position_size", "configuration", "errors"),
+    *("ConfigurationWriter", "StageCappedWarning", "LiveConfiguration", "load_configuration"),
 }
 
 
@@ -44,7 +45,7 @@ def test_every_name_is_there(name: str) -> None:
 def test_nothing_is_offered_that_does_not_exist() -> None:
     for name in assay.__all__:
         assert getattr(assay, name) is not None
-    for name in ("DataCollector", "ConfigurationWriter", "ModelTrainer", "nonsense"):
+    for name in ("DataCollector", "ModelTrainer", "nonsense"):
         assert name not in dir(assay)
         with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
             getattr(assay, name)

@@ -19,7 +19,7 @@ import typer
 
 from assay import __version__
 from assay.cli import options
-from assay.cli.commands import database
+from assay.cli.commands import configurations, database
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
 from assay.cli.commands.ledger import ledger
@@ -48,6 +48,19 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "database": (
         "Where everything is kept: status, upgrade, backup.",
         {"status": database.status, "upgrade": database.upgrade, "backup": database.backup},
+    ),
+    "configurations": (
+        "What was found and kept: look, compare, switch on and off, put away, prove again.",
+        {
+            "list": configurations.list_,
+            "show": configurations.show,
+            "compare": configurations.compare,
+            "activate": configurations.activate,
+            "deactivate": configurations.deactivate,
+            "archive": configurations.archive,
+            "export": configurations.export,
+            "verify": configurations.verify,
+        },
     ),
 }
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import kernels as k
+from assay.engine import risk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +150,7 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
     ends = trades.exit_bar + 1
     np.add.at(in_market, ends[ends < len(bars)], -1)
     span_bars = days * bars.market.timeframe.bars_per_day
+    daily = run.daily_returns
     result |= {
         "sample_size": result["total_trades"],
         "gross_win_rate": _mean((trades.gross_return > 0).astype(float)),
@@ -162,6 +164,14 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
         "z_score": float(net.mean()) / (spread / math.sqrt(len(net))) if spread > 0 else math.nan,
         "drawdown_duration": float(drawdown_days(run.equity)),
         "adverse_selection_score": adverse_selection(run, bars),
+        "var_95": risk.value_at_risk(daily),
+        "cvar_95": risk.expected_shortfall(daily),
+        "monte_carlo_var": risk.monte_carlo_value_at_risk(daily),
+        "trade_clustering": risk.clustering(bars.day[trades.entry_bar], run.first_day, days),
+        "rolling_30d_sharpe": risk.last_month_sharpe(daily, year),
+        "lifetime_sharpe_ratio": result["sharpe_ratio"],
+        "post_trade_drift_1m": risk.drift_bps(trades, bars, 1),
+        "post_trade_drift_5m": risk.drift_bps(trades, bars, 5),
         "ambiguous_trades": float(np.count_nonzero(trades.ambiguous)),
         "optimistic_net_profit_pct": 100.0
         * (float(np.prod(np.maximum(1.0 + trades.size * trades.optimistic_return, 0.0))) - 1.0),

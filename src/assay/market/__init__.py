@@ -3,16 +3,19 @@
 from assay.market.bars import Bars
 from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
 from assay.market.quality import QualityReport, measure_quality
+from assay.market.regime import Regime, measure_regime
 from assay.market.resampling import resample
 
 __all__ = [
     "Bars",
     "Market",
     "QualityReport",
+    "Regime",
     "Timeframe",
     "canonical_symbol",
     "market_from_name",
     "measure_quality",
+    "measure_regime",
     "refuse_futures",
     "resample",
 ]

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assay.store.bars import BarStore, HeldMarket, Written
     from assay.store.database import Database
+    from assay.store.registry import Registered, Registry
 
-__all__ = ["BarStore", "Database", "HeldMarket", "Written"]
+__all__ = ["BarStore", "Database", "HeldMarket", "Registered", "Registry", "Written"]
 
-_HOME = {"BarStore": "bars", "Database": "database", "HeldMarket": "bars", "Written": "bars"}
+_HOME = {
+    "BarStore": "bars",
+    "Database": "database",
+    "HeldMarket": "bars",
+    "Registered": "registry",
+    "Registry": "registry",
+    "Written": "bars",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -165,7 +164,8 @@ class BarStore:
 
         def work(c: sa.Connection) -> Written:
             number = _ensure(c, market)
-            _same_volumes(c, number, market, known=not unknown.all())
+            if len(time):
+                _same_volumes(c, number, market, known=not unknown.all())
             held = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
             inserted = 0
             changed = np.zeros(0, dtype=np.int64)
@@ -229,6 +229,10 @@ class BarStore:
     def missing(self, market: Market, start_ms: int, stop_ms: int) -> list[Span]:
         """Spans of [start, stop) that were never fetched."""
         return uncovered(self.coverage(market), start_ms, stop_ms)
+
+    def columns(self, market: Market, start_ms: int, stop_ms: int) -> Columns:
+        """Return the held bars of [start, stop) as arrays, shape (n,) each; absent stamps are absent."""
+        return self.database.read(lambda c: _columns(c, _number(c, market), start_ms, stop_ms))
 
     def read(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
         """Return the bars of a market in [start, stop), absent stamps inserted.
@@ -384,8 +388,8 @@ def _cover(c: sa.Connection, number: int, span: Span) -> bool:
 
 
 _SELECT = "SELECT {} FROM bars WHERE market_id = {} AND time >= {} AND time < {} ORDER BY time"
-_FIELDS = [("n", ">i2"), *((f"{p}_{n}", t) for n in COLUMNS for p, t in (("size", ">i4"), ("v", ">i8")))]
-_RECORD = np.dtype([(name, ">f8" if name.startswith("v_") and name != "v_time" else t) for name, t in _FIELDS])
+_ARRAY_HEADER = 20
+_CHUNK = 1 << 20
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _TRAILER = b"\xff\xff"
 
@@ -400,15 +404,24 @@ def _columns(c: sa.Connection, number: int, start: int, stop: int) -> Columns:
             columns: Columns = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(COLUMNS)}
             columns["time"] = columns["time"].astype(np.int64)
             return columns
-        names = ", ".join((*COLUMNS[:-1], "coalesce(volume, 'NaN')"))
-        select = _SELECT.format(names, number, start, stop)
-        with driver.cursor() as cursor, cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT BINARY)") as copy:
-            data = b"".join(copy)
-    records = np.frombuffer(
-        data, dtype=_RECORD, offset=len(_SIGNATURE), count=(len(data) - len(_SIGNATURE) - 2) // _RECORD.itemsize
-    )
-    kinds = {name: np.int64 if name == "time" else np.float64 for name in COLUMNS}
-    return {name: np.ascontiguousarray(records[f"v_{name}"]).astype(kinds[name]) for name in COLUMNS}
+        # one row of six arrays, taken in binary: COPY would hand over a message per bar
+        arrays = ", ".join(f"array_agg({name})" for name in COLUMNS)
+        names = ", ".join((*COLUMNS[:-1], "coalesce(volume, 'NaN') AS volume"))
+        with driver.cursor(binary=True) as cursor:
+            cursor.execute(f"SELECT {arrays} FROM ({_SELECT.format(names, number, start, stop)}) AS held")  # noqa: S608
+            values = [cursor.pgresult.get_value(0, i) for i in range(len(COLUMNS))]
+    return {
+        name: _array(value, np.int64 if name == "time" else np.float64)
+        for name, value in zip(COLUMNS, values, strict=True)
+    }
+
+
+def _array(value: bytes | None, kind: type[np.int64 | np.float64]) -> NDArray[Any]:
+    """Decode PostgreSQL's binary form of an array without nulls: a header, then a length and 8 bytes per element."""
+    if value is None:
+        return np.zeros(0, dtype=kind)
+    element = np.dtype([("size", ">i4"), ("value", np.dtype(kind).newbyteorder(">"))])
+    return np.frombuffer(value, dtype=element, offset=_ARRAY_HEADER)["value"].astype(kind)
 
 
 def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
@@ -424,29 +437,25 @@ def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
                 zip([number] * n, *(columns[name].tolist() for name in COLUMNS), strict=True),
             )
         return n
-    records = np.zeros(n, dtype=_RECORD)
-    records["n"] = len(COLUMNS)
-    for name in COLUMNS:
+    # the market's row is locked and what is held was left out: nothing can be in the way of a plain COPY
+    names = [*COLUMNS[:-1], *(() if np.isnan(columns["volume"]).all() else ("volume",))]
+    kinds = {"market_id": ">i8", **{name: ">i8" if name == "time" else ">f8" for name in names}}
+    fields = [
+        (f"{part}_{name}", kind if part == "value" else ">i4")
+        for name, kind in kinds.items()
+        for part in ("size", "value")
+    ]
+    records = np.zeros(n, dtype=[("fields", ">i2"), *fields])
+    records["fields"] = len(kinds)
+    for name in kinds:
         records[f"size_{name}"] = 8
-        records[f"v_{name}"] = columns[name]
-    c.exec_driver_sql(
-        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_bars"
-        " (time bigint, open float8, high float8, low float8, close float8, volume float8) ON COMMIT DELETE ROWS"
-    )
+        records[f"value_{name}"] = number if name == "market_id" else columns[name]
+    data = memoryview(_SIGNATURE + records.tobytes() + _TRAILER)
     with raw(c) as driver, driver.cursor() as cursor:
-        with cursor.copy("COPY incoming_bars FROM STDIN (FORMAT BINARY)") as copy:
-            stream = io.BytesIO(_SIGNATURE + records.tobytes() + _TRAILER)
-            while chunk := stream.read(1 << 20):
-                copy.write(chunk)
-        cursor.execute(
-            "INSERT INTO bars (market_id, time, open, high, low, close, volume)"
-            " SELECT %s, time, open, high, low, close, nullif(volume, 'NaN') FROM incoming_bars"
-            " ON CONFLICT DO NOTHING",
-            (number,),
-        )
-        inserted = int(cursor.rowcount)
-        cursor.execute("DELETE FROM incoming_bars")
-    return inserted
+        with cursor.copy(f"COPY bars ({', '.join(kinds)}) FROM STDIN (FORMAT BINARY)") as copy:
+            for begin in range(0, len(data), _CHUNK):
+                copy.write(data[begin : begin + _CHUNK])
+        return int(cursor.rowcount)
 
 
 def _tell_conflicts(

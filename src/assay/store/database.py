@@ -83,16 +83,22 @@ class Database:
         """Whether the database is a file."""
         return self.engine.dialect.name == "sqlite"
 
-    def read(self, work: Callable[[sa.Connection], T]) -> T:
-        """Return what `work` reads, in one transaction: it sees one state of the database."""
-        return self._run(work, write=False)
+    def read(self, work: Callable[[sa.Connection], T], *, patience_s: float = RETRY_S) -> T:
+        """Return what `work` reads, in one transaction: it sees one state of the database.
+
+        Parameters
+        ----------
+        patience_s : float
+            How long a lost server is waited for.
+        """
+        return self._run(work, write=False, patience_s=patience_s)
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Return what `work` returns after its changes are committed, all or none."""
         return self._run(work, write=True)
 
-    def _run(self, work: Callable[[sa.Connection], T], *, write: bool) -> T:
-        deadline = time.monotonic() + RETRY_S
+    def _run(self, work: Callable[[sa.Connection], T], *, write: bool, patience_s: float = RETRY_S) -> T:
+        deadline = time.monotonic() + patience_s
         wait = _FIRST_WAIT_S
         while True:
             try:

@@ -1,27 +1,402 @@
-"""Configurations in the database."""
+"""The registry: configurations as rows of `trained_configurations`, each with its whole V3 document."""
 
 from __future__ import annotations
 
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from assay.errors import FileFormatError, GateError, InputError, near_name
+from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
+from assay.store.fields import CONTRACT, FIELDS, OWN
+from assay.training.schema import validate
+from assay.validation.lifecycle import SIZE_FACTOR, STAGES
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from collections.abc import Mapping, Sequence
+
+    from assay.store.database import Database
+
+TABLE = schema.trained_configurations
+_LIBRARIES = ("numpy", "numba", "scipy", "sqlalchemy")
 
 
-def insert_configuration(c: sa.Connection, document: dict[str, Any], *, at_ms: int, job_id: str | None) -> None:
-    """Save a document in a transaction of the caller's; the same document twice is one row."""
-    context = document["context"]
-    values = {
-        "id": str(uuid5(NAMESPACE_URL, document["configId"])), "config_id": document["configId"],
-        "strategy_name": document["strategy"], "exchange": context["exchange"], "pair": context["pair"],
-        "timeframe": context["timeframe"], "status": document["lifecycle"]["current_stage"], "is_active": False,
-        "parameters_json": document["parameters"], "config_json": document, "created_at": at_ms, "updated_at": at_ms,
-        "job_id": job_id,
-    }  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """A stored configuration.
+
+    Attributes
+    ----------
+    row : dict
+        Every column but the document; times in milliseconds UTC, unknown None.
+    document : dict
+        The V3 document, with the very bytes that were stored.
+    """
+
+    row: dict[str, Any]
+    document: dict[str, Any]
+
+    @property
+    def config_id(self) -> str:
+        """The document's name."""
+        return str(self.row["config_id"])
+
+    @property
+    def status(self) -> str:
+        """Its stage."""
+        return str(self.row["status"])
+
+    @property
+    def is_active(self) -> bool:
+        """Whether programs load it."""
+        return bool(self.row["is_active"])
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether it was put away."""
+        return self.row["archived_at"] is not None
+
+
+def runtime_env() -> str:
+    """Return Python, libraries and machine of this process."""
+    libraries = " ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return f"python {platform.python_version()} {libraries} {platform.system()} {platform.machine()}"
+
+
+def moment_ms(text: str) -> int:
+    """Return an ISO 8601 moment in milliseconds UTC."""
+    return round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
+
+
+def row_of(document: Mapping[str, Any], *, at_ms: int, runtime: str | None = None) -> dict[str, Any]:
+    """Return the row of a document: each column that is known, None for what nothing can know yet.
+
+    Parameters
+    ----------
+    at_ms : int
+        Now, milliseconds UTC.
+    runtime : str, optional
+        See `runtime_env`.
+    """
+    row = {f.name: f.read(document) for f in (*CONTRACT, *OWN)}
+    largest = document["circuit_breakers"]["max_position_size_pct"]
+    return row | {
+        "id": str(uuid5(NAMESPACE_URL, f"assay:{document['configId']}")),
+        "is_active": False,
+        "max_position_size": largest / 100.0,
+        "discovery_date": moment_ms(document["createdAt"]),
+        "runtime_env": runtime,
+        "created_at": at_ms,
+        "updated_at": at_ms,
+        "circuit_breakers": {
+            "stage": document["circuit_breakers"],
+            "portfolio": document["portfolio_circuit_breakers"],
+        },
+        "data_filter_config": _data_filter(document),
+        "config_json": dict(document),
+    }
+
+
+def _data_filter(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    quality = document["provenance"].get("quality")
+    if quality is None:
+        return None
+    return {
+        "bad_bars": "masked",
+        "valid_pct": quality["valid_pct"],
+        "required_valid_pct": quality["required_valid_pct"],
+        "override": document["provenance"]["data_override"],
+    }
+
+
+def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document as it will be read again, or refuse it."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(document), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise FileFormatError("configuration", f"must hold plain JSON values: {error}") from None
+    validate(plain)
+    timeframe = plain["context"]["timeframe"]
+    if timeframe is not None and timeframe not in schema.TIMEFRAMES:
+        raise FileFormatError(
+            "configuration context.timeframe", f"must be one of {', '.join(schema.TIMEFRAMES)} to be stored", timeframe
+        )
+    return plain
+
+
+def insert_configuration(
+    c: sa.Connection,
+    document: Mapping[str, Any],
+    *,
+    at_ms: int,
+    job_id: str | None,
+    columns: Mapping[str, Any] | None = None,
+) -> str:
+    """Store a document in a transaction of the caller's (see `Registry.save`)."""
+    plain = _checked(document)
+    row = row_of(plain, at_ms=at_ms, runtime=runtime_env()) | {"job_id": job_id} | dict(columns or {})
     insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    c.execute(insert(schema.trained_configurations).values(**values).on_conflict_do_nothing())
+    c.execute(insert(TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
+    held = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
+    if held != plain:
+        raise InputError("configId", "is held already with another content", row["config_id"])
+    return str(row["config_id"])
+
+
+class Registry:
+    """Configurations in the database.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # writing
+
+    def save(
+        self,
+        document: Mapping[str, Any],
+        *,
+        at_ms: int,
+        job_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        data_filter_config: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Store a V3 document and return its configId; the same document twice is one row.
+
+        Parameters
+        ----------
+        at_ms : int
+            Now, milliseconds UTC.
+        job_id : str, optional
+            The training job that made it.
+        metadata : mapping, optional
+            Anything worth keeping beside it.
+        data_filter_config : mapping, optional
+            How bad bars were treated; what the document says of it where not given.
+
+        Raises
+        ------
+        FileFormatError
+            When it is not a V3 document, or a rate times its count is no whole number.
+        InputError
+            When another document is held under the same configId.
+        """
+        extra = {"metadata_json": metadata, "data_filter_config": data_filter_config}
+        columns = {name: dict(value) for name, value in extra.items() if value is not None}
+        return self.database.write(
+            lambda c: insert_configuration(c, document, at_ms=at_ms, job_id=job_id, columns=columns)
+        )
+
+    def activate(self, config_id: str, *, at_ms: int) -> str | None:
+        """Let programs load a configuration; return the one that it replaces, if any.
+
+        At most one is active per strategy, exchange, pair and timeframe: two would trade one edge twice.
+
+        Raises
+        ------
+        GateError
+            When its stage gives it no capital, or it is archived.
+        """
+
+        def work(c: sa.Connection) -> str | None:
+            row = self._locked(c, config_id)
+            if row["archived_at"] is not None:
+                raise GateError(f"{row['config_id']} is archived: take it back first (archive --undo)")
+            if not SIZE_FACTOR[row["status"]]:
+                why = row["config_json"]["lifecycle"]["why_not_promoted"]
+                raise GateError(
+                    f"{row['config_id']} is {row['status']}, which gives it 0 % of the capital: it cannot be "
+                    f"activated. {why}".rstrip()
+                )
+            if row["is_active"]:
+                return None
+            same = [TABLE.c[n] == row[n] for n in ("strategy_name", "exchange", "pair", "timeframe")]
+            active = sa.select(TABLE.c.config_id).where(*same, TABLE.c.is_active)
+            before = c.execute(active.with_for_update()).scalar_one_or_none()
+            if before is not None:
+                off = {"is_active": False, "last_deactivated_at": at_ms, "updated_at": at_ms}
+                c.execute(sa.update(TABLE).where(TABLE.c.config_id == before).values(off))
+            on = {"is_active": True, "last_activated_at": at_ms, "updated_at": at_ms}
+            c.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(on))
+            return None if before is None else str(before)
+
+        return self.database.write(work)
+
+    def deactivate(self, config_id: str, *, at_ms: int) -> bool:
+        """Let no program load a configuration any more; return whether it was active."""
+
+        def work(c: sa.Connection) -> bool:
+            row = self._locked(c, config_id)
+            if row["is_active"]:
+                off = {"is_active": False, "last_deactivated_at": at_ms, "updated_at": at_ms}
+                c.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(off))
+            return bool(row["is_active"])
+
+        return self.database.write(work)
+
+    def archive(self, config_id: str, *, at_ms: int) -> bool:
+        """Put a configuration away; return whether it was not before. Nothing is deleted: `unarchive` undoes it.
+
+        Raises
+        ------
+        GateError
+            When it is active: that it stops trading is a decision of its own.
+        """
+
+        def work(c: sa.Connection) -> bool:
+            row = self._locked(c, config_id)
+            if row["is_active"]:
+                raise GateError(f"{row['config_id']} is active: deactivate it before it is archived")
+            if row["archived_at"] is None:
+                values = {"archived_at": at_ms, "updated_at": at_ms}
+                c.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values))
+            return row["archived_at"] is None
+
+        return self.database.write(work)
+
+    def unarchive(self, config_id: str, *, at_ms: int) -> bool:
+        """Take a configuration back; return whether it was archived. It is not active after that."""
+
+        def work(c: sa.Connection) -> bool:
+            row = self._locked(c, config_id)
+            if row["archived_at"] is not None:
+                values = {"archived_at": None, "updated_at": at_ms}
+                c.execute(sa.update(TABLE).where(TABLE.c.id == row["id"]).values(values))
+            return row["archived_at"] is not None
+
+        return self.database.write(work)
+
+    # reading
+
+    def get(self, config_id: str) -> Registered:
+        """Return a configuration by its configId, or by the id of its row.
+
+        Raises
+        ------
+        InputError
+            When there is none, with the near name.
+        """
+        return self.database.read(lambda c: _registered(_row(c, config_id)))
+
+    def find(
+        self,
+        *,
+        strategy: str | None = None,
+        pair: str | None = None,
+        exchange: str | None = None,
+        timeframe: str | None = None,
+        status: str | None = None,
+        active: bool | None = None,
+        archived: bool | None = False,
+        limit: int | None = None,
+    ) -> list[Registered]:
+        """Return the configurations that fit, the newest first.
+
+        Parameters
+        ----------
+        strategy : str, optional
+            Case and the suffix _V3 do not matter.
+        pair : str, optional
+            In any of its usual forms (BTC/USDT, BTCUSDT, btc-usdt).
+        status : str, optional
+            A stage.
+        active, archived : bool, optional
+            None for both kinds; archived ones are left out where not asked for.
+        """
+        where = _conditions(strategy, pair, exchange, timeframe, status)
+        if active is not None:
+            where.append(TABLE.c.is_active == active)
+        if archived is not None:
+            where.append(TABLE.c.archived_at.is_not(None) if archived else TABLE.c.archived_at.is_(None))
+        if limit is not None and limit < 1:
+            raise InputError("limit", "must be at least 1", limit)
+        query = sa.select(TABLE).where(*where).order_by(TABLE.c.created_at.desc(), TABLE.c.config_id.desc())
+        rows = self.database.read(lambda c: [dict(r) for r in c.execute(query.limit(limit)).mappings()])
+        return [_registered(row) for row in rows]
+
+    def compare(self, config_ids: Sequence[str]) -> dict[str, list[Any]]:
+        """Return every field that is known of any of some configurations, with one value for each of them.
+
+        Parameters are named ``parameters.NAME``, and measures that are no column ``metrics.NAME``.
+        """
+        found = [self.get(config_id) for config_id in config_ids]
+        columns = [_flat(r) for r in found]
+        names = list(dict.fromkeys(n for column in columns for n in column))
+        table = {name: [column.get(name) for column in columns] for name in names}
+        return {name: values for name, values in table.items() if any(v is not None for v in values)}
+
+    def _locked(self, c: sa.Connection, config_id: str) -> dict[str, Any]:
+        """Return a row with its market's rows locked: two activations of one market follow each other."""
+        row = _row(c, config_id)
+        same = [TABLE.c[n].is_not_distinct_from(row[n]) for n in ("strategy_name", "exchange", "pair", "timeframe")]
+        c.execute(sa.select(TABLE.c.id).where(*same).order_by(TABLE.c.id).with_for_update())
+        return _row(c, row["config_id"])
+
+
+def conditions_of_market(
+    strategy: str | None, pair: str | None, exchange: str | None, timeframe: str | None
+) -> list[sa.ColumnElement[bool]]:
+    """Return what rows of a market must fulfil, in the names that are stored."""
+    named = {
+        "strategy_name": None if strategy is None else strategy.strip().upper().removesuffix("_V3"),
+        "pair": None if pair is None else canonical_symbol(pair),
+        "exchange": None if exchange is None else exchange.strip().lower(),
+        "timeframe": None if timeframe is None else str(Timeframe.parse(timeframe)),
+    }
+    lowered = {"exchange"}
+    return [
+        (sa.func.lower(TABLE.c[name]) if name in lowered else TABLE.c[name]) == value
+        for name, value in named.items()
+        if value is not None
+    ]
+
+
+def _conditions(
+    strategy: str | None, pair: str | None, exchange: str | None, timeframe: str | None, status: str | None
+) -> list[sa.ColumnElement[bool]]:
+    where = conditions_of_market(strategy, pair, exchange, timeframe)
+    if status is not None:
+        stage = status.strip().upper()
+        if stage not in STAGES:
+            raise InputError("status", f"must be one of {', '.join(STAGES)}", status, near_name(stage, STAGES))
+        where.append(TABLE.c.status == stage)
+    return where
+
+
+def _row(c: sa.Connection, config_id: str) -> dict[str, Any]:
+    named = sa.or_(TABLE.c.config_id == config_id, TABLE.c.id == config_id)
+    found = c.execute(sa.select(TABLE).where(named)).mappings().first()
+    if found is None:
+        newest = sa.select(TABLE.c.config_id).order_by(TABLE.c.created_at.desc()).limit(50)
+        held = [str(name) for name in c.scalars(newest)]
+        hint = near_name(config_id, held) if held else "The registry is empty"
+        raise InputError("configuration", "is not in the registry", config_id, hint)
+    return dict(found)
+
+
+def _registered(row: Mapping[str, Any]) -> Registered:
+    rest = dict(row)
+    document = rest.pop("config_json")
+    return Registered(rest, document)
+
+
+def _flat(registered: Registered) -> dict[str, Any]:
+    """Return all that can be compared of a configuration by name."""
+    row, document = registered.row, registered.document
+    nested = ("parameters_json", "circuit_breakers", "regime_classification", "metadata_json", "data_filter_config")
+    known = {f.source for f in FIELDS.values()}
+    flat = {name: row[name] for name in FIELDS if name not in nested}
+    flat |= {f"parameters.{n}": v for n, v in document["parameters"].items()}
+    return flat | {f"metrics.{n}": v for n, v in document["metrics"].items() if f"metrics.{n}" not in known}

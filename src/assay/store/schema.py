@@ -24,6 +24,9 @@ metadata = sa.MetaData(
 )
 
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+ExactJson = sa.JSON(none_as_null=True)
+"""JSON as text on both kinds of database: keys keep their order and numbers their form, so bytes come back equal."""
+
 Float: sa.types.TypeEngine[float] = sa.Double()
 Time = sa.BigInteger()
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself under this very type only
@@ -258,9 +261,9 @@ trained_configurations = sa.Table(
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("strategy_name", sa.String(100), nullable=False),
-    sa.Column("exchange", sa.Text, nullable=False),
-    sa.Column("pair", sa.Text, nullable=False),
-    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("exchange", sa.Text),
+    sa.Column("pair", sa.Text),
+    sa.Column("timeframe", sa.Text),
     sa.Column("regime", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("is_active", sa.Boolean(create_constraint=True, name="is_active"), nullable=False),
@@ -284,8 +287,15 @@ trained_configurations = sa.Table(
     sa.Column("confidence_score", Float),
     sa.Column("max_allocation_pct", Float),
     sa.Column("experiment_digest", sa.String(64)),
-    sa.Column("config_json", Json, nullable=False),
+    sa.Column("config_json", ExactJson, nullable=False),
     sa.Index(None, "strategy_name", "pair", "timeframe"),
+    sa.Index(
+        "uq_trained_configurations_active",
+        *("strategy_name", "exchange", "pair", "timeframe"),
+        unique=True,
+        sqlite_where=sa.text("is_active"),
+        postgresql_where=sa.text("is_active"),
+    ),
     sa.CheckConstraint(_one_of("status", STAGES), name="status"),
     sa.CheckConstraint(_one_of("regime", REGIMES), name="regime"),
     sa.CheckConstraint(_one_of("timeframe", TIMEFRAMES), name="timeframe"),

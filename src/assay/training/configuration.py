@@ -5,114 +5,36 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
-from assay.errors import FileFormatError
-from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR
+from assay.compiled import source_digest
+from assay.training.breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
+from assay.training.schema import VERSION, json_schema, validate
+from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES
 from assay.validation.sharpe import CONVENTION
-from assay.validation.walkforward import broken_promises
+from assay.validation.walkforward import SEEN_BEFORE, broken_promises, overfitting_flags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from assay.training.evidence import Evidence
 
-VERSION = "3.0.0"
+__all__ = [
+    "capped",
+    "configuration",
+    "configuration_id",
+    "iso",
+    "json_schema",
+    "lifecycle",
+    "measures",
+    "plain",
+    "validate",
+]
 
-_BREAKER_KEYS = (
-    "max_daily_loss_pct",
-    "max_position_size_pct",
-    "max_drawdown_pct",
-    "max_consecutive_losses",
-    "daily_trade_limit",
-    "cooldown_after_loss_minutes",
-    "min_sharpe_ratio",
-)
-_CAUTIOUS = (1.0, 2.0, 5.0, 3, 5, 60, 1.0)
-CIRCUIT_BREAKERS: dict[str, dict[str, float | int]] = {
-    stage: dict(zip(_BREAKER_KEYS, row, strict=True))
-    for stage, row in {
-        "PAPER": _CAUTIOUS,
-        "DISCOVERY": _CAUTIOUS,
-        "VALIDATION": (2.0, 5.0, 10.0, 5, 10, 30, 1.0),
-        "MATURE": (3.0, 10.0, 15.0, 7, 20, 15, 0.5),
-        "DECAY": _CAUTIOUS,
-    }.items()
-}
-"""Limits at which a trader pauses a configuration, by stage."""
+SEARCHED_AGAIN = "out of sample: every window was searched on the days before it"
 
 Measures = dict[str, float | int | None]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class Context(_Section):
-    """Which market, side and span the configuration was trained on."""
-
-    exchange: str
-    pair: str
-    timeframe: str
-    side: Literal["both", "long", "short"]
-    from_: str = Field(alias="from", description="First signal bar, ISO 8601 UTC.")
-    to: str = Field(description="Last bar of the span, ISO 8601 UTC.")
-
-
-class Metrics(BaseModel):
-    """The stitched out-of-sample run. `*_pct` is percent points, every other rate a fraction, null unknown."""
-
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
-
-    net_profit_pct: float | None
-    gross_win_rate: float | None = Field(ge=0, le=1)
-    win_rate: float | None = Field(ge=0, le=1)
-    profit_factor: float | None = Field(ge=0)
-    sharpe_ratio: float | None
-    max_drawdown_pct: float | None = Field(le=0)
-    total_trades: int = Field(ge=0)
-    avg_win_pct: float | None
-    avg_loss_pct: float | None
-
-    @model_validator(mode="after")
-    def _rates_are_shares_of_trades(self) -> Metrics:
-        for name in ("gross_win_rate", "win_rate"):
-            rate = getattr(self, name)
-            if rate is not None and abs(rate * self.total_trades - round(rate * self.total_trades)) > 1e-6:
-                raise ValueError(f"{name} x total_trades must be a whole number of trades")
-        return self
-
-
-class Lifecycle(_Section):
-    """How far the configuration may be believed."""
-
-    current_stage: Literal["PAPER", "DISCOVERY", "VALIDATION", "MATURE", "DECAY"]
-    max_allocation_pct: float
-    size_factor: float
-    confidence_score: float | None = Field(ge=0, le=1)
-    why_not_promoted: str
-    gates: list[dict[str, Any]]
-
-
-class Configuration(_Section):
-    """A trained configuration, version 3."""
-
-    configId: str = Field(pattern=r"^[A-Z0-9_]+_V3_\d{8}_\d{6}_[0-9a-f]{6}$")  # noqa: N815  (contract)
-    version: Literal["3.0.0"]
-    strategy: str
-    createdAt: str  # noqa: N815  (contract)
-    context: Context
-    parameters: dict[str, float | int | str | bool]
-    execution: dict[str, Any]
-    metrics: Metrics
-    validation: dict[str, Any]
-    evidence: dict[str, Any]
-    lifecycle: Lifecycle
-    circuit_breakers: dict[str, float | int]
-    provenance: dict[str, Any]
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  (any tree of values)
@@ -172,11 +94,18 @@ def _windows(e: Evidence) -> list[dict[str, Any]]:
 
 def _validation(e: Evidence) -> dict[str, Any]:
     s, per_day = e.splits, e.bars.market.timeframe.bars_per_day
-    flags = broken_promises(e.walk.measures, promised=any(w.parameters is not None for w in e.walk.windows))
+    fixed = e.experiment.procedure == "fixed"
+    promised = any(w.parameters is not None for w in e.walk.windows)
+    flags = (
+        overfitting_flags([(w.train, w.test) for w in e.walk.windows])
+        if fixed
+        else broken_promises(e.walk.measures, promised=promised)
+    )
     return {
         "method": "train_test_split" if s.mode == "split" else "walk_forward",
         "mode": s.mode,
-        "reoptimised": True,
+        "reoptimised": not fixed,
+        "label": SEEN_BEFORE if fixed else SEARCHED_AGAIN,
         "train_window_days": s.train_days,
         "test_window_days": s.test_days,
         "gap_days": s.gap_bars / per_day,
@@ -201,6 +130,8 @@ def _validation(e: Evidence) -> dict[str, Any]:
 def _evidence(e: Evidence) -> dict[str, Any]:
     p, around, compared = e.permutation, e.neighbourhood, e.experiment.compared
     return {
+        "verified": True,
+        "regime": plain(e.regime.as_dict()),
         "search": {
             "method": e.experiment.search_method,
             "objective": e.experiment.objective,
@@ -239,7 +170,27 @@ def _evidence(e: Evidence) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def configuration(evidence: Evidence, created: datetime) -> dict[str, Any]:
+def capped(requested: str, supported: str) -> str:
+    """Return the lower of the stage that is asked for and the one that the evidence supports."""
+    return min(requested, supported, key=STAGES.index)
+
+
+def lifecycle(
+    stage: str, requested: str | None, confidence: float | None, why_not_promoted: str, gates: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the section of a document that says how far it may be believed."""
+    return {
+        "current_stage": stage,
+        "requested_stage": requested,
+        "max_allocation_pct": MAX_ALLOCATION_PCT[stage],
+        "size_factor": SIZE_FACTOR[stage],
+        "confidence_score": confidence,
+        "why_not_promoted": why_not_promoted,
+        "gates": gates,
+    }
+
+
+def configuration(evidence: Evidence, created: datetime, *, requested: str | None = None) -> dict[str, Any]:
     """Return the V3 document, validated.
 
     Parameters
@@ -247,9 +198,14 @@ def configuration(evidence: Evidence, created: datetime) -> dict[str, Any]:
     evidence : Evidence
     created : datetime
         The caller's time in UTC: the core has no clock.
+    requested : str, optional
+        A stage that the user asks for: a lower one than the verdict's is granted, a higher one is not.
     """
     e = evidence
-    market, verdict, stage = e.bars.market, e.verdict, e.verdict.stage
+    market, verdict = e.bars.market, e.verdict
+    stage = verdict.stage if requested is None else capped(requested, verdict.stage)
+    gates = [plain(asdict(g)) for g in (*verdict.passed, *verdict.failed)]
+    why = verdict.why_not_promoted if stage == verdict.stage else f"{stage} was asked for"
     document = {
         "configId": configuration_id(e.experiment.strategy.name, created, e.experiment_digest),
         "version": VERSION,
@@ -262,6 +218,7 @@ def configuration(evidence: Evidence, created: datetime) -> dict[str, Any]:
             "side": e.experiment.sides,
             "from": iso(e.bars.time[e.splits.start]),
             "to": iso(e.bars.time[e.splits.stop - 1]),
+            "regime": e.regime.name,
         },
         "parameters": plain(e.parameters),
         "execution": {
@@ -273,40 +230,20 @@ def configuration(evidence: Evidence, created: datetime) -> dict[str, Any]:
         "metrics": measures(e.metrics),
         "validation": _validation(e),
         "evidence": _evidence(e),
-        "lifecycle": {
-            "current_stage": stage,
-            "max_allocation_pct": MAX_ALLOCATION_PCT[stage],
-            "size_factor": SIZE_FACTOR[stage],
-            "confidence_score": plain(verdict.confidence),
-            "why_not_promoted": verdict.why_not_promoted,
-            "gates": [plain(asdict(g)) for g in (*verdict.passed, *verdict.failed)],
-        },
-        "circuit_breakers": CIRCUIT_BREAKERS[stage],
+        "lifecycle": lifecycle(stage, requested, plain(verdict.confidence), why, gates),
+        "circuit_breakers": dict(CIRCUIT_BREAKERS[stage]),
+        "portfolio_circuit_breakers": dict(PORTFOLIO_BREAKERS),
         "provenance": {
             "data_digest": e.data_digest,
+            "data": {"from_ms": int(e.bars.time[0]), "to_ms": int(e.bars.time[-1]), "bars": len(e.bars)},
             "quality": plain(e.quality.as_dict()),
             "data_override": e.experiment.allow_bad_data and not e.quality.passes,
             "experiment_digest": e.experiment_digest,
             "experiment": plain(e.experiment.canonical(e.bars)),
             "trials": e.trials,
             "code_version": __version__,
+            "engine_hash": source_digest(),
             "seed": e.experiment.seed,
         },
     }
     return validate(document)
-
-
-def validate(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document if it keeps the schema, or raise `FileFormatError` naming the first fault."""
-    try:
-        Configuration.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FileFormatError(f"configuration {where}", first["msg"], first.get("input")) from None
-    return document
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the V3 document."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Configuration.model_json_schema()}

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay.engine.risk import kelly_fraction
+
 if TYPE_CHECKING:
-    from assay.market import Bars, QualityReport
+    from collections.abc import Mapping
+
+    from assay.market import Bars, QualityReport, Regime
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
     from assay.validation import Fragility, PermutationTest, Splits, Verdict, WalkForward
+
+
+class Measured(dict[str, float]):
+    """Measures that know what they were measured on: a dict in every other way.
+
+    What is stored of them is the evidence, which is made again where it is not at hand: a changed value in the dict
+    changes nothing, and a copy made by ``dict(metrics)`` is a plain dict that proves nothing.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+    experiment : Experiment
+    bars : Bars
+    evidence : Evidence, optional
+    """
+
+    def __init__(
+        self, values: Mapping[str, float], experiment: Experiment, bars: Bars, evidence: Evidence | None = None
+    ) -> None:
+        super().__init__(values)
+        self.experiment, self.bars = experiment, bars
+        self._evidence = evidence
+
+    def evidence(self, threads: int = 1) -> Evidence:
+        """Return what the measures rest on; the same experiment on the same bars gives the same."""
+        if self._evidence is None:
+            from assay.training.train import train  # noqa: PLC0415  (which imports this module)
+
+            self._evidence = train(self.experiment, self.bars, threads=threads)
+        return self._evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +84,8 @@ class Evidence:
     round_trip_share : float
         Round-trip cost over the median stop distance of the stitched trades.
     verdict : Verdict
+    regime : Regime
+        Of the days that the search saw.
     warnings : tuple of str
     """
 
@@ -72,15 +109,23 @@ class Evidence:
     trials: int
     round_trip_share: float
     verdict: Verdict
+    regime: Regime
     warnings: tuple[str, ...]
 
     @property
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> Measured:
         """The configuration's measures: stitched out of sample, with p and stability."""
-        return self.walk.measures | {
+        m = self.walk.measures
+        mature = self.verdict.stage == "MATURE"
+        added = {
             "p_value": self.permutation.p_value,
             "stability_score": self.summary["stability_score"],
+            # of an edge that is not proven the formula would only say how much to lose
+            "kelly_fraction": kelly_fraction(m["win_rate"], m["avg_win_pct"], m["avg_loss_pct"])
+            if mature
+            else math.nan,
         }
+        return Measured(m | added, self.experiment, self.bars, self)
 
     @property
     def stage(self) -> str:

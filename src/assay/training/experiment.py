@@ -6,7 +6,7 @@ import hashlib
 import json
 import operator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from assay.errors import InputError, InsufficientDataError, near_name
 from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
-from assay.strategies import SIDES, STRATEGIES, first_signal_bar
+from assay.strategies import SIDES, first_signal_bar
 from assay.strategies.base import code_digest
 from assay.strategies.evaluation import MOST_CACHED_SHAPES, Trial
 from assay.validation import SplitPlan
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 PERMUTATIONS = {"quick": 39, "standard": 199, "thorough": 999}
 """Permutations per level of evidence."""
 
+PROCEDURES = ("train", "fixed")
+"""Search and search again in every window, or replay one point in every window (which is not out of sample)."""
+
 THINNED_GRID = 250_000
 """Where the space is continuous or larger, the permutation test compares this many points at most."""
 
@@ -37,7 +40,8 @@ THINNED_GRID = 250_000
 def source_of(strategy: Strategy) -> str | None:
     """Identity of a strategy's code; None for those that ship, whose code is the code version's."""
     kind = type(strategy)
-    return strategy.source_digest or (None if kind in STRATEGIES.values() else code_digest(kind))
+    # not only those of the registry: the workbench has a twin of each, which trades the same
+    return strategy.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Experiment:
         Train below 70 % valid bars; recorded, and never promoted.
     min_stop_costs : float
         Keep stops at least this many round trips of cost away; 0 = off.
+    procedure : {"train", "fixed"}
+        "fixed" replays the space's only point in every window.
     """
 
     strategy: Strategy
@@ -83,6 +89,7 @@ class Experiment:
     stop_ms: int | None = None
     allow_bad_data: bool = False
     min_stop_costs: float = 0.0
+    procedure: Literal["train", "fixed"] = "train"
 
     def __post_init__(self) -> None:
         self.strategy.check()
@@ -94,10 +101,16 @@ class Experiment:
             ("objective", self.objective, OBJECTIVES),
             ("side", self.sides, tuple(SIDES)),
             ("method", self.method, ("auto", *METHODS)),
+            ("procedure", self.procedure, PROCEDURES),
         ]
         for name, value, allowed in checks:
             if value not in allowed:
                 raise InputError(name, f"must be one of {', '.join(allowed)}", value, near_name(value, allowed))
+        self._check_numbers()
+        if self.procedure == "fixed" and self.grid_space.size != 1:
+            raise InputError("space", "must be a single point to replay it as it is", self.grid_space.size)
+
+    def _check_numbers(self) -> None:
         for name in ("permutations", "seed", "budget", "start_ms", "stop_ms"):
             value = getattr(self, name)
             if value is not None:
@@ -210,6 +223,7 @@ class Experiment:
             "stop_ms": self.stop_ms,
             "allow_bad_data": self.allow_bad_data,
             "min_stop_costs": self.min_stop_costs,
+            "procedure": self.procedure,
         }
 
     @classmethod
@@ -242,6 +256,7 @@ class Experiment:
             stop_ms=terms["stop_ms"],
             allow_bad_data=terms["allow_bad_data"],
             min_stop_costs=terms["min_stop_costs"],
+            procedure=terms["procedure"],
         )
 
     def digest(self, bars: Bars) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.engine import measure
 from assay.errors import QualityError
-from assay.market import measure_quality, refuse_futures
+from assay.market import measure_quality, measure_regime, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
 from assay.training.evidence import Evidence
@@ -20,6 +20,7 @@ from assay.validation import (
     PermutationTest,
     decide,
     deserves_holdout,
+    fixed_walk,
     fragility,
     make_splits,
     permutation_test,
@@ -132,14 +133,20 @@ def train(
         tell("search", counted[0], plan.size)
 
     found = searcher.on(before, splits, count)
-    walk = walk_forward(
-        trial, before, plan, splits, threads=threads, bounded=holding is not None,
-        on_window=lambda done, total: tell("walk-forward", done, total),
-    )  # fmt: skip
+    fixed = experiment.procedure == "fixed"
+    if fixed:
+        walk, _ = fixed_walk(trial, before, found.tried.at(0), splits)
+    else:
+        walk = walk_forward(
+            trial, before, plan, splits, threads=threads, bounded=holding is not None,
+            on_window=lambda done, total: tell("walk-forward", done, total),
+        )  # fmt: skip
     permutation = PermutationTest.not_run()
-    if found.best is not None and experiment.permutations:
+    if found.best is not None and experiment.permutations and not fixed:
         permutation = _permute(experiment, searcher, before, splits, found, tell)
-    table = fragility(trial, before, walk, splits, experiment.grid_space) if found.best is not None else ()
+    table: tuple[Fragility, ...] = ()
+    if found.best is not None and not fixed:
+        table = fragility(trial, before, walk, splits, experiment.grid_space)
     return _conclude(experiment, bars, quality, splits, searcher, found, walk, permutation, table, holdout)
 
 
@@ -219,9 +226,12 @@ def _conclude(
     span = trial.span(splits.start, splits.search_stop)
     around = None
     in_sample: dict[str, float] = {}
-    if found.best is not None:
+    fixed = found.tried.at(0) if experiment.procedure == "fixed" else None
+    parameters = fixed or found.best
+    if found.best is not None and not fixed:
         around = neighbourhood(found.best, experiment.grid_space, lambda c: trial.score(before, span, c))
-        in_sample = measure(trial.replay(before, found.best, span), before)
+    if parameters is not None:
+        in_sample = measure(trial.replay(before, parameters, span), before)
     m = walk.measures
     summary = walk.summary(bars.market.days_per_year)
     share = _round_trip_share(trial, walk, before)
@@ -257,7 +267,7 @@ def _conclude(
         quality=quality,
         splits=splits,
         search=found,
-        parameters=found.best or experiment.strategy.parameters.defaults,
+        parameters=parameters or experiment.strategy.parameters.defaults,
         in_sample=in_sample,
         neighbourhood=around,
         walk=walk,
@@ -270,5 +280,6 @@ def _conclude(
         trials=found.combinations,
         round_trip_share=share,
         verdict=decide(facts, sealed.get("sharpe_ratio", math.nan)),
+        regime=measure_regime(before, splits.start, splits.search_stop),
         warnings=_warnings(splits, found, around, share, overridden=overridden, has_volume=bars.has_volume),
     )

@@ -6,7 +6,7 @@ from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_ho
 from assay.validation.permutation import PermutationTest, mirror, permutation_test
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
-from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, walk_forward
+from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, fixed_walk, walk_forward
 
 __all__ = [
     "Facts",
@@ -23,6 +23,7 @@ __all__ = [
     "decide",
     "deserves_holdout",
     "fixed_parameters",
+    "fixed_walk",
     "fragility",
     "make_splits",
     "mirror",

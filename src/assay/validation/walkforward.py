@@ -188,6 +188,9 @@ def walk_forward(
     return WalkForward(tuple(results), signals, run, measure(run, bars))
 
 
+SEEN_BEFORE = "not out of sample: the parameters saw these days"
+
+
 @dataclass(frozen=True, eq=False)
 class FixedParameters:
     """The requirement documents' walk-forward: the same parameters in every window.
@@ -203,7 +206,7 @@ class FixedParameters:
 
     windows: tuple[tuple[dict[str, float], dict[str, float]], ...]
     flags: tuple[str, ...]
-    label: str = "not out of sample: the parameters saw these days"
+    label: str = SEEN_BEFORE
 
     @property
     def is_overfit(self) -> bool:
@@ -221,6 +224,20 @@ def fixed_parameters(
         test = measure(trial.replay(bars, values, trial.span(w.test_start, w.test_stop)), bars)
         pairs.append((train, test))
     return FixedParameters(tuple(pairs), overfitting_flags(pairs))
+
+
+def fixed_walk(
+    trial: Trial, bars: Bars, values: Mapping[str, Value], splits: Splits
+) -> tuple[WalkForward, FixedParameters]:
+    """Replay one set of parameters in every window and over all test days in one run."""
+    fixed = fixed_parameters(trial, bars, values, splits.windows)
+    windows = tuple(
+        WindowResult(w, dict(values), math.nan, train, test)
+        for w, (train, test) in zip(splits.windows, fixed.windows, strict=True)
+    )
+    signals = schedule(trial, bars, splits.windows, [values] * len(windows))
+    run = stitched(bars, signals, trial, splits)
+    return WalkForward(windows, signals, run, measure(run, bars)), fixed
 
 
 def broken_promises(measures: dict[str, float], *, promised: bool) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from assay.engine import measure
 from assay.errors import InputError, ParameterError
 from assay.search import parse_space
-from assay.validation import SplitPlan, WalkForward, fixed_parameters, make_splits, walk_forward
-from assay.validation.walkforward import WindowResult, broken_promises, schedule, stitched
+from assay.training.configuration import SEARCHED_AGAIN
+from assay.training.evidence import Measured
+from assay.validation import SplitPlan, WalkForward, fixed_walk, make_splits, walk_forward
+from assay.validation.walkforward import broken_promises
 from assay.workbench.engine import BacktestEngine
 from assay.workbench.inputs import StrategyLike, as_bars, as_parameters, cores, is_history, one_of
 from assay.workbench.optimizers import OptimizationResult, read_space, run_experiment
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from assay.validation import Splits
     from assay.validation.splits import Mode
 
-SEARCHED_AGAIN = "out of sample: every window was searched on the days before it"
-
 
 @dataclass(frozen=True, eq=False)
 class ValidationResult(Result):
@@ -40,7 +39,8 @@ class ValidationResult(Result):
     metrics : dict
         Every measure of one replay over all test windows, with the measures over windows
         (mean_test_sharpe, profitable_windows, stability_score ...) and ``p_value``: NaN, since no
-        permutation test was run. NaN where undefined, never None.
+        permutation test was run. NaN where undefined, never None. A dict that knows what it was measured on:
+        `ConfigurationWriter` stores that.
     in_sample, out_of_sample : dict
         Each measure's mean over the train and over the test windows in which it is defined.
     windows : list of dict
@@ -99,12 +99,13 @@ def _result(
     flags: tuple[str, ...],
     label: str,
     splits: Splits,
+    experiment: Experiment,
     bars: Bars,
 ) -> ValidationResult:
     summary = walk.summary(bars.market.days_per_year)
     return ValidationResult(
         parameters=parameters,
-        metrics=completed(walk.measures) | summary | {"p_value": math.nan},
+        metrics=Measured(completed(walk.measures) | summary | {"p_value": math.nan}, experiment, bars),
         in_sample=_means(walk, "train"),
         out_of_sample=_means(walk, "test"),
         windows=_window_rows(walk, bars),
@@ -220,11 +221,12 @@ class WalkForwardValidator:
             values = strategy.parameters.complete(as_parameters(given))
             if reason := strategy.constraint(values):
                 raise ParameterError("parameters", reason)
-            fixed = engine.experiment(strategy, parse_space(values, strategy.parameters), objective=objective)
+            point = parse_space({name: [value] for name, value in values.items()}, strategy.parameters)
+            fixed = engine.experiment(strategy, point, objective=objective, allow_bad_data=True)
             return self._replay(fixed, values, bars)
         drawn = {"method": method or ("grid" if n_samples is None else "random"), "budget": n_samples}
         space = read_space(parameter_space, strategy)
-        searched = engine.experiment(strategy, space, objective=objective, seed=seed, **drawn)
+        searched = engine.experiment(strategy, space, objective=objective, seed=seed, allow_bad_data=True, **drawn)
         return self._search(engine, searched, bars)
 
     def _splits(self, experiment: Experiment, bars: Bars, warmup: int, usual: Mode) -> Splits:
@@ -236,15 +238,9 @@ class WalkForwardValidator:
     def _replay(self, experiment: Experiment, values: dict[str, Value], bars: Bars) -> ValidationResult:
         trial = experiment.trial(bars)
         splits = self._splits(experiment, bars, trial.warmup, "rolling")
-        fixed = fixed_parameters(trial, bars, values, splits.windows)
-        windows = tuple(
-            WindowResult(w, values, math.nan, train, test)
-            for w, (train, test) in zip(splits.windows, fixed.windows, strict=True)
-        )
-        signals = schedule(trial, bars, splits.windows, [values] * len(windows))
-        run = stitched(bars, signals, trial, splits)
-        walk = WalkForward(windows, signals, run, measure(run, bars))
-        return _result(walk, values, fixed.flags, fixed.label, splits, bars)
+        walk, fixed = fixed_walk(trial, bars, values, splits)
+        told = replace(experiment, procedure="fixed", plan=self._plan("rolling"))
+        return _result(walk, values, fixed.flags, fixed.label, splits, told, bars)
 
     def _search(self, engine: BacktestEngine, experiment: Experiment, bars: Bars) -> ValidationResult:
         trial = experiment.trial(bars)
@@ -258,7 +254,8 @@ class WalkForwardValidator:
         best = run_experiment(engine, experiment, bars, "All days", stacklevel=3)
         traded = [(w.train, w.test) for w in walk.windows if w.parameters is not None]
         flags = broken_promises(walk.measures, promised=True) if traded else ("no window had a candidate",)
-        return _result(walk, best.parameters, flags, SEARCHED_AGAIN, splits, bars)
+        told = replace(experiment, plan=self._plan("anchored"))
+        return _result(walk, best.parameters, flags, SEARCHED_AGAIN, splits, told, bars)
 
     def assign_lifecycle_stage(self, metrics: Mapping[str, Any]) -> str:
         """Return PAPER, DISCOVERY, VALIDATION or MATURE; see `assay.workbench.stages`."""

@@ -1,0 +1,368 @@
+"""`assay configurations`: what was found and kept: look, compare, switch on and off, put away, prove again."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli import options
+from assay.cli.output import Output, iso_time, number
+from assay.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from assay.market import Bars
+    from assay.store import Database, Registered
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The configId, or the id of the row.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Two configurations or more.")]
+SomeIds = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="All that fit where none is given.")]
+Strategy = Annotated[str | None, typer.Option("--strategy", metavar="NAME", help="Only of this strategy.")]
+Pair = Annotated[str | None, typer.Option("--pair", metavar="BTC/USDT", help="Only of this pair.")]
+Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only of this exchange.")]
+Timeframe = Annotated[str | None, typer.Option("--timeframe", metavar="5m", help="Only of this timeframe.")]
+Status = Annotated[str | None, typer.Option("--status", metavar="STAGE", help="Only of this stage.")]
+Active = Annotated[bool, typer.Option("--active", help="Only those that programs load.")]
+Archived = Annotated[bool, typer.Option("--archived", help="Those that were put away, instead of the others.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so many, the newest first.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="ID.json, or configurations.csv, here.")]
+Csv = Annotated[bool, typer.Option("--csv", help="The rows as one table instead of V3 documents.")]
+OwnStrategy = Annotated[
+    str | None, typer.Option("--strategy", metavar="PATH.py:CLASS", help="The file of a strategy of your own.")
+]
+BarsFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Read the bars here, not from the database.")
+]
+
+_SHORT = {
+    "sharpe_ratio": "Sharpe",
+    "net_profit": "net profit",
+    "gross_win_rate": "gross win rate",
+    "sample_size": "trades",
+    "p_value": "p",
+}
+
+
+def list_(
+    output: Output,
+    strategy: Strategy = None,
+    pair: Pair = None,
+    exchange: Exchange = None,
+    timeframe: Timeframe = None,
+    status: Status = None,
+    active: Active = False,
+    archived: Archived = False,
+    limit: Limit = 50,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """List configurations, the newest first."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as held:
+        found = Registry(held).find(
+            strategy=strategy, pair=pair, exchange=exchange, timeframe=timeframe, status=status,
+            active=True if active else None, archived=archived, limit=limit,
+        )  # fmt: skip
+    if output.json:
+        output.document({"configurations": [readable(r) for r in found]})
+        return
+    if not found:
+        output.note("There are no such configurations.")
+        return
+    columns = ("configuration", "exchange", "pair", "timeframe", "regime", "stage", "active", *_SHORT.values())
+    rows = [
+        (
+            r.config_id, *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")), r.status,
+            "yes" if r.is_active else "", *(shown(r.row[n], unit_of(n)) for n in _SHORT),
+        )
+        for r in found
+    ]  # fmt: skip
+    output.table("", columns, rows)
+
+
+def readable(registered: "Registered") -> dict[str, Any]:
+    """Return a row as plain values, times as texts."""
+    from assay.store.fields import FIELDS  # noqa: PLC0415  (commands import when they run)
+
+    row = registered.row
+    times = [n for n, f in FIELDS.items() if f.unit == "time"]
+    return {n: iso_time(v) if n in times and v is not None else v for n, v in row.items()}
+
+
+def shown(value: object, unit: str) -> str:
+    """Return a value with its unit, for reading: a fraction in percent."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return number(value)
+    if unit == "time":
+        return iso_time(int(value))
+    if unit == "fraction":
+        return f"{number(100.0 * value)} %"
+    return f"{number(value)} {unit}".rstrip()
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a column, or of a measure under the name ``metrics.NAME``."""
+    from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
+    from assay.store.fields import FIELDS  # noqa: PLC0415
+
+    known = FIELDS.get(name) or MEASURES.get(name.removeprefix("metrics."))
+    return known.unit if known else ""
+
+
+def show(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
+    """Explain every field of a configuration: value, unit and meaning."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as held:
+        found = Registry(held).get(config_id)
+    sections = explained(found)
+    if output.json:
+        told = {title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
+                for title, rows in sections.items()}  # fmt: skip
+        output.document({"row": readable(found), "explained": told, "configuration": found.document})
+        return
+    output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
+    if why := found.document["lifecycle"]["why_not_promoted"]:
+        output.text(f"Why not promoted: {why}")
+    for title, rows in sections.items():
+        table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
+        output.table(f"\n{title}", ("field", "value", "meaning"), table)
+
+
+def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]:
+    """Return (field, value, unit, meaning) of every field, by section."""
+    from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
+    from assay.store.fields import FIELDS, GROUPS, OWN  # noqa: PLC0415
+    from assay.training.breakers import MEANINGS  # noqa: PLC0415
+
+    document = found.document
+    sections: dict[str, list[tuple[str, Any, str, str]]] = {}
+    for title, fields in {**GROUPS, "kept beside": OWN}.items():
+        sections[title] = [
+            (f.name, found.row[f.name], f.unit, f"{f.meaning} (unknown: {f.unknown})" if f.unknown else f.meaning)
+            for f in fields
+            if f.name not in ("parameters_json", "circuit_breakers")
+        ]
+    columns = {f.source for f in FIELDS.values()}
+    sections["parameters"] = [(n, v, *_parameter(document["strategy"], n)) for n, v in document["parameters"].items()]
+    sections["more measures"] = [
+        (f"metrics.{n}", v, MEASURES[n].unit if n in MEASURES else "", MEASURES[n].meaning if n in MEASURES else "")
+        for n, v in document["metrics"].items()
+        if f"metrics.{n}" not in columns
+    ]
+    sections["circuit breakers of this configuration"] = [
+        (n, v, *MEANINGS[n]) for n, v in document["circuit_breakers"].items()
+    ]
+    sections["circuit breakers of the portfolio"] = [
+        (n, v, *MEANINGS[n]) for n, v in document["portfolio_circuit_breakers"].items()
+    ]
+    return sections
+
+
+def _parameter(strategy: str, name: str) -> tuple[str, str]:
+    """Return unit and meaning of a parameter; nothing for a strategy that does not ship."""
+    from assay.strategies import STRATEGIES  # noqa: PLC0415  (commands import when they run)
+
+    known = STRATEGIES.get(strategy)
+    if known is None or name not in known.parameters.names:
+        return "", ""
+    parameter = known.parameters[name]
+    unit = f" ({parameter.unit})" if parameter.unit else ""
+    return "", f"{parameter.doc}{unit}"  # shown as it is set: a fraction stays one
+
+
+def compare(output: Output, config_ids: Ids, database: options.DatabaseUrl = None) -> None:
+    """Put configurations side by side: every field in which they differ."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    if len(config_ids) < 2:
+        raise InputError("ID", "at least two configurations are compared", config_ids)
+    with options.open_database(database) as held:
+        registry = Registry(held)
+        names = [registry.get(i).config_id for i in config_ids]
+        table = registry.compare(names)
+    if output.json:
+        output.document({"configurations": names, "fields": table})
+        return
+    left_out = ("id", "config_id", "created_at", "updated_at", "runtime_env")
+    rows = [
+        (name, *(shown(v, unit_of(name)) for v in values))
+        for name, values in table.items()
+        if name not in left_out and len({json.dumps(v, sort_keys=True) for v in values}) > 1
+    ]
+    output.table("", ("field", *names), rows)
+    if not rows:
+        output.text("They differ in nothing.")
+
+
+def _now_ms() -> int:
+    return round(datetime.now(UTC).timestamp() * 1000)
+
+
+def activate(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
+    """Let programs load a configuration; the one that was active for its market is switched off."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as held:
+        replaced = Registry(held).activate(config_id, at_ms=_now_ms())
+        _told(output, held, config_id, replaced=replaced)
+    if not output.json and replaced:
+        output.text(f"{replaced} is not active any more.")
+
+
+def deactivate(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
+    """Let no program load a configuration any more."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as held:
+        changed = Registry(held).deactivate(config_id, at_ms=_now_ms())
+        _told(output, held, config_id, changed=changed)
+
+
+def archive(output: Output, config_id: Id, undo: Undo = False, database: options.DatabaseUrl = None) -> None:
+    """Put a configuration away; nothing is deleted, --undo takes it back."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as held:
+        registry = Registry(held)
+        changed = (registry.unarchive if undo else registry.archive)(config_id, at_ms=_now_ms())
+        _told(output, held, config_id, changed=changed)
+
+
+def _told(output: Output, database: "Database", config_id: str, **facts: object) -> None:
+    """Say how a configuration stands now."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    found = Registry(database).get(config_id)
+    if output.json:
+        output.document({"configuration": readable(found), **facts})
+        return
+    state = "archived" if found.is_archived else "active" if found.is_active else "not active"
+    output.text(f"{found.config_id} is {state}{'' if facts.get('changed', True) else ' already'}.")
+
+
+def export(
+    output: Output,
+    config_ids: SomeIds = None,
+    out: Out = None,
+    csv: Csv = False,
+    strategy: Strategy = None,
+    pair: Pair = None,
+    status: Status = None,
+    active: Active = False,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """Write V3 documents (ID.json), or their rows as one table (--csv)."""
+    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as held:
+        registry = Registry(held)
+        if config_ids:
+            found = [registry.get(i) for i in config_ids]
+        else:
+            chosen: dict[str, Any] = {"strategy": strategy, "pair": pair, "status": status}
+            found = registry.find(**chosen, active=True if active else None)
+    if not found:
+        raise InputError("configurations", "none fits, so there is nothing to export")
+    paths = [_export_table(out, found)] if csv else _export_documents(out, found)
+    if output.json:
+        output.document({"files": paths})
+        return
+    for path in paths:
+        output.text(str(path))
+
+
+def _export_documents(out: Path | None, found: "list[Registered]") -> list[Path]:
+    from assay.sources import write_text  # noqa: PLC0415  (commands import when they run)
+
+    if out is not None and out.suffix == ".json" and len(found) > 1:
+        raise InputError("--out", "must be a folder for more than one document", str(out))
+    paths = []
+    for r in found:
+        path = out if out is not None and out.suffix == ".json" else (out or Path()) / f"{r.config_id}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(r.document, indent=2, allow_nan=False) + "\n")
+        paths.append(path)
+    return paths
+
+
+def _export_table(out: Path | None, found: "list[Registered]") -> Path:
+    import csv  # noqa: PLC0415  (rarely needed)
+    import io  # noqa: PLC0415
+
+    from assay.sources import write_text  # noqa: PLC0415  (commands import when they run)
+
+    path = out or Path("configurations.csv")
+    if path.suffix != ".csv":
+        raise InputError("--out", "must end in .csv", str(path))
+    rows = [{n: json.dumps(v) if isinstance(v, (dict, list)) else v for n, v in readable(r).items()} for r in found]
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text.getvalue())
+    return path
+
+
+def verify(
+    output: Output,
+    config_id: Id,
+    file: BarsFile = None,
+    strategy: OwnStrategy = None,
+    threads: options.Threads = None,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """Train a configuration again from what is stored; it must give the same bytes."""
+    from assay.cli.training import StageProgress  # noqa: PLC0415  (commands import when they run)
+    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
+    from assay.store import Registry  # noqa: PLC0415
+    from assay.training import rebuild  # noqa: PLC0415
+
+    cores = options.check_threads(threads)
+    with options.open_database(database) as held:
+        document = Registry(held).get(config_id).document
+        bars = _bars(document, held, file)
+    progress = StageProgress(output)
+    try:
+        chosen = load_strategy(strategy or document["strategy"])
+        found = rebuild.verify(document, chosen, bars, progress, threads=cores)
+    finally:
+        progress.close()
+    differences = [{"field": d.field, "stored": d.stored, "recomputed": d.recomputed} for d in found.differences]
+    if output.json:
+        output.document({"configuration": document["configId"], "equal": found.equal, "differences": differences})
+    elif found.equal:
+        output.text(f"{document['configId']}: equal. The same bars and the same experiment give the same document.")
+    else:
+        rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
+        output.table(f"{document['configId']}: NOT equal", ("field", "stored", "recomputed"), rows)
+    if not found.equal:
+        fields = [d.field for d in found.differences]
+        code = " It was computed by other code." if "provenance.engine_hash" in fields else ""
+        raise (
+            typer.Exit(GateError.exit_code)
+            if output.json
+            else GateError(
+                f"{document['configId']} is not what its experiment gives today; the first field is {fields[0]}.{code}"
+            )
+        )
+
+
+def _bars(document: dict[str, Any], database: "Database", file: Path | None) -> "Bars":
+    """Read the bars that a document was trained on, from a file or from the database."""
+    from assay.sources import read_bars  # noqa: PLC0415  (commands import when they run)
+    from assay.store import BarStore  # noqa: PLC0415
+    from assay.training import rebuild  # noqa: PLC0415
+
+    market = rebuild.market_from(document)
+    if file is not None:
+        return rebuild.bars_for(document, read_bars(file, timeframe=str(market.timeframe)), str(file))
+    held = BarStore(database).read_resampled(market, document["provenance"]["data"]["from_ms"])
+    return rebuild.bars_for(document, held, database.name)
