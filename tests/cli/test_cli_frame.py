@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay import strategies
-from assay.cli.main import COMMANDS, main
+from assay.cli.main import COMMANDS, GROUPS, main
 from assay.errors import QualityError
 
 if TYPE_CHECKING:
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
 
     from cli.conftest import Assay
 
+NAMES = [[name] for name in COMMANDS] + [[g, name] for g, (_, commands) in GROUPS.items() for name in commands]
 HEAVY = ("numba", "numpy", "pandas", "pyarrow", "rich.console", "rich.table", "platformdirs")
 
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from assay.cli.main import COMMANDS, main\n"
+        "import sys; from assay.cli.main import COMMANDS, GROUPS, main\n"
         "codes = [main(['--help']), *(main([c, '--help']) for c in COMMANDS)]\n"
         "import json; sys.stderr.write(json.dumps([codes, list(sys.modules)]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     codes, modules = json.loads(done.stderr)
-    assert codes == [0] * (1 + len(COMMANDS))
+    assert codes == [0] * (1 + len(NAMES))
     assert not set(HEAVY) & set(modules)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_takes_the_shared_options_and_explains_all_its_options(assay: Assay, command: str) -> None:
-    ran = assay(command, "--help")
+@pytest.mark.parametrize("names", [*NAMES, *([group] for group in GROUPS)], ids=" ".join)
+def test_every_command_takes_the_shared_options_and_explains_all_its_options(assay: Assay, names: list[str]) -> None:
+    ran = assay(*names, "--help")
     assert ran.code == 0
     lines = [line.split() for line in ran.out.splitlines()]
     options = [words for words in lines if words and words[0].startswith("--")]
@@ -71,6 +72,21 @@ def test_home_is_set_for_the_command_alone(assay: Assay, tmp_path: Path, monkeyp
     (tmp_path / "file").touch()
     ran = assay("look", "--home", tmp_path / "file")
     assert (ran.code, "--home: must be a folder" in ran.err) == (2, True)
+
+
+def test_commands_of_a_group_have_two_names(assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    look = {"at": lambda output: seen.append((output.json, output.quiet, os.environ["ASSAY_HOME"]))}
+    monkeypatch.setitem(GROUPS, "look", ("Look at things.", look))
+    monkeypatch.setenv("ASSAY_HOME", "before")
+    assert assay("--json", "look", "--quiet", "at", "--home", tmp_path).code == 0
+    assert assay("look", "--json", "--home", tmp_path / "a", "at").code == 0
+    assert seen == [(True, True, str(tmp_path)), (True, False, str(tmp_path / "a"))]
+    assert "Look at things." in assay("--help").out
+    ran = assay("look")
+    assert (ran.code, ran.out) == (2, assay("look", "--help").out)
+    ran = assay("look", "ta")
+    assert (ran.code, ran.err.count("\n"), "'assay look --help'" in ran.err) == (2, 1, True)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """`assay`: the commands, the options that all of them share, and the exit codes.
 
-A command is one module in `assay.cli.commands` and one line in `COMMANDS`. It is a function of an
-`Output` and its own options; ``--json``, ``--quiet`` and ``--home`` are added here and may stand before or
-after the command's name. Modules of commands import the other rooms inside functions, so that
-``assay --help`` starts at once.
+A command is one module in `assay.cli.commands` and one line in `COMMANDS`; commands that belong together, such as
+``assay data import`` and ``assay data list``, are one line in `GROUPS`. Each is a function of an `Output` and its own
+options; ``--json``, ``--quiet`` and ``--home`` are added here and may stand before or after the names. Modules of
+commands import the other rooms inside functions, so that ``assay --help`` starts at once.
 """
 
 import functools
@@ -38,6 +38,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "strategies": strategies,
 }
 """Every command, in the order of the help: one line each."""
+
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {}
+"""Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 
 Version = Annotated[bool, typer.Option("--version", help="Print the version.")]
 
@@ -96,17 +99,37 @@ def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def make_app() -> typer.Typer:
-    """Return the typer application with every command."""
+def _group(
+    context: typer.Context, json: options.Json = False, quiet: options.Quiet = False, home: options.Home = None
+) -> None:
+    before = context.obj
+    context.obj = {
+        "json": json or before["json"], "quiet": quiet or before["quiet"], "home": home or before["home"],
+    }  # fmt: skip
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(USAGE)
+
+
+def _typer(
+    callback: Callable[..., None], commands: dict[str, Callable[..., None]], text: str | None = None
+) -> typer.Typer:
     app = typer.Typer(
-        name="assay",
         add_completion=False,
         rich_markup_mode=None,  # rich would triple the time of --help
         pretty_exceptions_enable=False,
     )
-    app.callback(invoke_without_command=True)(_root)
-    for name, command in COMMANDS.items():
+    app.callback(invoke_without_command=True, help=text)(callback)
+    for name, command in commands.items():
         app.command(name)(with_shared_options(command))
+    return app
+
+
+def make_app() -> typer.Typer:
+    """Return the typer application with every command."""
+    app = _typer(_root, COMMANDS)
+    for name, (text, commands) in GROUPS.items():
+        app.add_typer(_typer(_group, commands, text), name=name)
     return app
 
 

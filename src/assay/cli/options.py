@@ -1,7 +1,8 @@
 """Options that several commands share, and what their texts mean."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from assay.engine import Money
     from assay.market import Bars, Market
     from assay.parameters import Parameter, Parameters, Value
+    from assay.store import Database
     from assay.strategies import Strategy
 
 DAY_MS = 86_400_000
@@ -24,6 +26,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes."
 Home = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Folder of database, caches and artifacts [ASSAY_HOME]."),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help="postgresql://..., or an SQLite file [ASSAY_DATABASE_URL]."),
 ]
 File = Annotated[Path, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
 Timeframe = Annotated[
@@ -48,6 +54,19 @@ MinStopCosts = Annotated[
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 
 _DATES = "a date or time in ISO form, such as 2024-01-31 or 2024-01-31T09:30 (UTC)"
+
+
+@contextmanager
+def open_database(url: str | None) -> "Iterator[Database]":
+    """Open the database that ``--database`` names, else that of the environment or the home folder; close it again."""
+    from assay.store import Database  # noqa: PLC0415  (commands import when they run)
+    from assay.store.location import database_url  # noqa: PLC0415
+
+    database = Database.open(url or database_url())
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def parse_moment(text: str, option: str) -> int:
