@@ -9,8 +9,12 @@
     |   |-- FileFormatError         a file cannot be understood
     |   |-- StrategyError           a strategy breaks its contract
     |   `-- InsufficientDataError   too little history for what was asked
-    `-- GateError                   refused by a gate                  (exit 3)
-        `-- QualityError            the bars are too bad to train on
+    |-- GateError                   refused by a gate                  (exit 3)
+    |   `-- QualityError            the bars are too bad to train on
+    |-- ExchangeError               an exchange gave no answer         (exit 1)
+    |   |-- OfflineError            it cannot be reached at all
+    |   `-- RefusedError            it refuses, and asking again cannot mend that
+    `-- StoreError                  the database cannot be used        (exit 1)
 
 A bug is not in this tree: it stays an ordinary exception.
 """
@@ -108,6 +112,36 @@ class StoreError(AssayError):
         self.field, self.rule, self.value, self.hint = field, rule, value, hint
         got = "" if value is None else f", got {value!r}"
         super().__init__(f"database {field}: {rule}{got}" + (f". {hint}" if hint else ""))
+
+
+class ExchangeError(AssayError):
+    """An exchange did not give what was asked of it.
+
+    Attributes
+    ----------
+    exchange : str
+        Which one.
+    reason : str
+        What it did instead.
+    tries : int
+        How often it was asked.
+    resume_ms : int or None
+        Every bar that opens before this moment was handed over (milliseconds UTC); None before the first page.
+    """
+
+    def __init__(
+        self, exchange: str, reason: str, hint: str = "", *, tries: int = 1, resume_ms: int | None = None
+    ) -> None:
+        self.exchange, self.reason, self.hint, self.tries, self.resume_ms = exchange, reason, hint, tries, resume_ms
+        super().__init__(f"{exchange}: {reason}" + (f". {hint}" if hint else ""))
+
+
+class OfflineError(ExchangeError):
+    """An exchange cannot be reached at all: there may be no network."""
+
+
+class RefusedError(ExchangeError):
+    """An exchange refuses to answer, and asking again cannot mend that."""
 
 
 def near_name(name: str, known: Iterable[str]) -> str:

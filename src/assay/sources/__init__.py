@@ -1,6 +1,6 @@
-"""Where bars come from: files and frames, recognised by one table of column names.
+"""Where bars come from: files and frames, recognised by one table of column names, and exchanges.
 
-Nothing is imported before it is used, so `import assay.sources` costs neither pandas nor pyarrow.
+Nothing is imported before it is used, so `import assay.sources` costs neither pandas nor pyarrow nor ccxt.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.sources.exchanges import Exchange, Fetched, Finding, Page, Patience, open_exchange
     from assay.sources.files import read_arrays, read_bars, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
+    "Exchange",
+    "Fetched",
+    "Finding",
+    "Page",
+    "Patience",
     "bars_from_frame",
     "frame_from_bars",
+    "open_exchange",
     "read_arrays",
     "read_bars",
     "write_arrays",
@@ -24,8 +31,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "Exchange": "exchanges",
+    "Fetched": "exchanges",
+    "Finding": "exchanges",
+    "Page": "exchanges",
+    "Patience": "exchanges",
     "bars_from_frame": "frames",
     "frame_from_bars": "frames",
+    "open_exchange": "exchanges",
     "read_arrays": "files",
     "read_bars": "files",
     "write_arrays": "files",

@@ -1,0 +1,386 @@
+"""One exchange: its markets and its candles, through the synchronous client of ccxt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+
+from assay.errors import ExchangeError, InputError, OfflineError, near_name
+from assay.market import Market, Timeframe
+from assay.market.market import DAY_MS
+from assay.sources.exchanges.habits import HABITS, Habits
+from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
+from assay.sources.exchanges.pages import Finding, Page, columns, tidy
+from assay.sources.exchanges.patience import Patience, insist
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+REACH_S = 4.0
+"""An exchange that gives no sign of life in this time is taken for out of reach."""
+
+SETTLING_MS = 120_000
+"""A bar younger than this that is not there yet may still come: it is not taken for a gap."""
+
+
+def open_exchange(
+    name: str,
+    *,
+    urls: Mapping[str, str] | None = None,
+    timeout_s: float = 10.0,
+    pace_ms: float | None = None,
+    patience: Patience | None = None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Exchange:
+    """Return an exchange; nothing is sent before it is asked for something.
+
+    Parameters
+    ----------
+    name : str
+        ``binance``, ``kraken``, ``coinbase``, ``bybit`` ... : any of ccxt that serves candles.
+    urls : mapping of str to str or None
+        Replaces entries of ccxt's ``urls["api"]``, such as ``{"public": "http://localhost:8000"}``.
+    timeout_s : float
+        Longest silence of the exchange within one request.
+    pace_ms : float or None
+        Milliseconds between requests; None is ccxt's own figure for the exchange.
+    patience : Patience or None
+        How often it is asked again.
+    clock, sleep : callable
+        Seconds since 1970, and waiting for seconds; both are replaced in tests.
+
+    Raises
+    ------
+    InputError
+        When there is no such exchange, naming the near one.
+    """
+    import ccxt  # noqa: PLC0415  (0.3 s, needed only once an exchange is open)
+
+    if not timeout_s > 0:
+        raise InputError("timeout_s", "must be positive", timeout_s)
+    found = exchange_id(name)
+    client = getattr(ccxt, found)(
+        {
+            "enableRateLimit": True,
+            "enableLastJsonResponse": True,
+            "requests_trust_env": True,  # a proxy of the environment is used
+            "timeout": round(timeout_s * 1000),
+        }
+    )
+    if pace_ms is not None:
+        client.rateLimit = pace_ms
+    if urls is not None:
+        client.urls["api"] = _with_urls(client.urls["api"], urls, found)
+    # Contracts and currencies would be up to ten more requests, and on some exchanges a key.
+    client.has["fetchCurrencies"] = False
+    listed = client.options.get("fetchMarkets")
+    if isinstance(listed, dict) and isinstance(listed.get("types"), list):
+        client.options["fetchMarkets"] = {**listed, "types": ["spot"]}
+    limit = (((client.features or {}).get("spot") or {}).get("fetchOHLCV") or {}).get("limit")
+    habits = HABITS.get(found) or Habits(limit or Habits().candles)
+    return Exchange(found, client, habits, patience or Patience(), clock, sleep)
+
+
+def _with_urls(api: Any, urls: Mapping[str, str], exchange: str) -> Any:  # noqa: ANN401  (as each exchange has it)
+    known = api if isinstance(api, dict) else {}
+    for key in urls:
+        if key not in known:
+            raise InputError("urls", f"must be addresses that ccxt's {exchange} has", key, near_name(key, known))
+    return {**known, **urls}
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """An open exchange; close it, or use it in a ``with`` statement. One thread at a time.
+
+    Attributes
+    ----------
+    name : str
+        ccxt's id, which is also the exchange of its markets.
+    client : ccxt.Exchange
+    habits : Habits
+        How it pages.
+    patience : Patience
+    clock, sleep : callable
+        Seconds since 1970, and waiting for seconds.
+    """
+
+    name: str
+    client: Any = field(repr=False)
+    habits: Habits
+    patience: Patience
+    clock: Callable[[], float] = field(repr=False)
+    sleep: Callable[[float], None] = field(repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def market(self, symbol: str, timeframe: Timeframe | str) -> Market:
+        """Return a spot market with its price tick where that is known.
+
+        Parameters
+        ----------
+        symbol : str
+            ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, or the exchange's own id.
+        timeframe : Timeframe or str
+
+        Raises
+        ------
+        InputError
+            When the exchange has no such symbol or timeframe, naming near ones.
+        ExchangeError
+            When it gives no answer.
+        """
+        wanted = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
+        find_timeframe(wanted, self.client.timeframes, self.name)
+        self._load_markets()
+        found = find_symbol(symbol, self.client.markets, self.name, self.client.commonCurrencies)
+        tick = price_tick(self.client.markets[found], self.client.precisionMode)
+        return Market(self.name, found, wanted, tick=tick)
+
+    def now_ms(self) -> int:
+        """Return the exchange's clock, or the local one where it has none, in milliseconds UTC."""
+        if self.client.has["fetchTime"] is True:
+            said = self._insist(self.client.fetch_time)
+            if said:
+                return int(said)
+        return int(self.clock() * 1000)
+
+    def pages(
+        self,
+        market: Market,
+        start_ms: int,
+        stop_ms: int,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[Page]:
+        """Yield the finished candles that open in [start_ms, stop_ms), oldest first.
+
+        Each page can be stored before the next is asked for; to take an interrupted fetch up again, start at the
+        `stop_ms` of the last page. `Fetched.of` sums pages up.
+
+        Parameters
+        ----------
+        market : Market
+            As `market` gives it.
+        start_ms, stop_ms : int
+            Milliseconds UTC.
+        on_progress : callable or None
+            Called after each page with the bars done and the bars in all.
+
+        Raises
+        ------
+        InputError
+            The market is not one of this exchange, or the span is empty.
+        ExchangeError
+            The exchange gives no answer; `resume_ms` says where to go on.
+        """
+        if market.exchange != self.name:
+            raise InputError("market", f"must be a market of {self.name}", str(market))
+        if market.kind != "spot":
+            raise InputError("market", "must be a spot market; contracts are not collected yet", market.kind)
+        if start_ms >= stop_ms:
+            raise InputError("start_ms", f"must be before stop_ms {stop_ms}", start_ms)
+        find_timeframe(market.timeframe, self.client.timeframes, self.name)
+        return self._walk(market, start_ms, stop_ms, on_progress)
+
+    def _walk(
+        self, market: Market, start_ms: int, stop_ms: int, on_progress: Callable[[int, int], None] | None
+    ) -> Iterator[Page]:
+        self._load_markets()
+        find_symbol(market.symbol, self.client.markets, self.name, {})
+        step = market.timeframe.ms
+        now = self.now_ms()
+        # The bar that is open now is not asked for.
+        start, stop = -(-start_ms // step) * step, min(-(-stop_ms // step), now // step) * step
+        settled = (now - SETTLING_MS) // step * step
+        walk = _Walk(self, market)
+        cursor = start
+        while cursor < stop:
+            try:
+                page = walk.page(cursor, stop)
+            except ExchangeError as error:
+                raise _resumable(error, cursor, cursor > start) from error
+            last = page.stop_ms >= stop
+            if last:
+                page = _without_unsettled(page, settled, step)
+            yield page
+            cursor = stop if last else page.stop_ms
+            if on_progress is not None:
+                on_progress((cursor - start) // step, (stop - start) // step)
+
+    def _load_markets(self) -> None:
+        if self.client.markets:
+            return
+        self._reach()
+        self._insist(self.client.load_markets)
+        if not any(market.get("spot") for market in self.client.markets.values()):
+            raise ExchangeError(self.name, "lists no spot market", "Choose another exchange")
+
+    def _reach(self) -> None:
+        """Refuse an exchange that cannot be reached, in seconds where retries would take minutes."""
+        address = self.client.implode_hostname(_first_address(self.client.urls["api"]))
+        failed: list[str] = ["nothing came back"]
+
+        def knock() -> None:
+            import requests  # noqa: PLC0415  (ccxt's own client, needed only once an exchange is open)
+
+            try:
+                # Any answer will do, also an error; a name that is looked up in vain may hang for a minute.
+                with self.client.session.get(address, timeout=REACH_S, stream=True, allow_redirects=False):
+                    failed.clear()
+            except requests.RequestException as error:
+                failed[:] = ["its name is not known" if "resolve" in str(error) else _cause(error)]
+
+        knocking = threading.Thread(target=knock, daemon=True)
+        knocking.start()
+        knocking.join(REACH_S)
+        if failed:
+            hint = "Check the network, or use bars that are stored already"
+            raise OfflineError(self.name, f"cannot be reached at {address}: {failed[0]}", hint)
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        def checked() -> T:
+            import ccxt  # noqa: PLC0415  (already imported by `open_exchange`)
+
+            self.client.last_json_response = None
+            answer = call()
+            if self.client.last_json_response is None:
+                # A page of a proxy or of a guard: ccxt would read it as an answer without candles.
+                raise ccxt.BadResponse(f"{self.name} no JSON")
+            return answer
+
+        return insist(checked, self.name, self.patience, self.clock, self.sleep)
+
+    def candles(self, market: Market, start: int, stop: int, timeframe_ms: int = 0) -> NDArray[np.float64]:
+        """Return the raw candles of one request, float64 of shape (n, 6), whatever the exchange makes of the span."""
+        step = timeframe_ms or market.timeframe.ms
+        name = offered(self.client.timeframes)[step]
+        # ccxt cuts an answer at the limit from its oldest end on, which would hide that only the newest were served.
+        limit = None if self.habits.only_newest else (stop - start) // step
+        params = {"until": stop - 1} if self.habits.takes_until else {}
+        fetch = self.client.fetch_ohlcv
+        return self._insist(lambda: columns(fetch(market.symbol, name, start, limit, params)))
+
+
+class _Walk:
+    """One way through a span of time; remembers what the exchange has shown of itself."""
+
+    def __init__(self, exchange: Exchange, market: Market) -> None:
+        self.exchange, self.habits, self.market = exchange, exchange.habits, market
+        self.step = market.timeframe.ms
+        self.most = 0
+        """Candles of the longest answer so far: a shorter one was not cut off by the exchange's limit."""
+        self.begun = False
+        """Candles have come: from here on what is absent is a gap, not out of reach."""
+
+    def page(self, cursor: int, stop: int) -> Page:
+        """Ask for what follows `cursor` and return what that answered."""
+        end = stop if self.habits.only_newest else min(stop, cursor + self.habits.candles * self.step)
+        candles, cut = self._ask(cursor, end)
+        if self.habits.bounded:
+            candles, cut = self._fill_head(candles, cursor, end, cut=cut)
+        served = min(self._served_from(candles, cursor), stop)
+        findings = [Finding("not_served", cursor, served, (served - cursor) // self.step)] if served > cursor else []
+        inside = _inside(candles, served, end)
+        if len(inside):
+            self.begun = True
+            if cut and not self.habits.only_newest:
+                # The exchange may hold more in this span than fits into its answer.
+                end = min(end, int(inside.max()) // self.step * self.step + self.step)
+        elif self.habits.bounded:
+            end = self._next_day_with_candles(end, stop)
+        return tidy(candles, self.step, served, max(served, end), findings)
+
+    def _ask(self, start: int, stop: int) -> tuple[NDArray[np.float64], bool]:
+        """Return the candles of one answer, and whether it may have been cut off."""
+        candles = self.exchange.candles(self.market, start, stop)
+        self.most = max(self.most, len(candles))
+        return candles, len(candles) > 0 and len(candles) >= min(self.most, (stop - start) // self.step)
+
+    def _fill_head(
+        self, candles: NDArray[np.float64], cursor: int, end: int, *, cut: bool
+    ) -> tuple[NDArray[np.float64], bool]:
+        """Ask again for the first bars, where an answer that begins late may be the newest part of more."""
+        inside = _inside(candles, cursor, end)
+        tail_cut, head_cut = cut, cut
+        while head_cut and len(inside) and inside.min() - cursor >= self.step:
+            first = int(inside.min()) // self.step * self.step
+            more, head_cut = self._ask(cursor, first)
+            inside = _inside(more, cursor, first)
+            tail_cut = tail_cut and not len(inside)  # an exchange that leaves out the oldest gave all of the newest
+            candles = np.concatenate([more, candles])
+        return candles, tail_cut
+
+    def _served_from(self, candles: NDArray[np.float64], cursor: int) -> int:
+        """Return the stamp from which the exchange serves at all."""
+        later = candles[candles[:, 0] >= cursor, 0]
+        if self.habits.bounded or self.begun or not len(later):
+            return cursor
+        # Fewer than all that it ever serves: it had no more. One may be missing, the candle that is open.
+        if self.habits.only_newest and len(candles) < self.habits.candles - 1:
+            return cursor
+        return int(later.min()) // self.step * self.step
+
+    def _next_day_with_candles(self, cursor: int, stop: int) -> int:
+        """Return where the bars go on after an empty answer: years before a listing are crossed by daily candles."""
+        if self.step >= DAY_MS or DAY_MS not in offered(self.exchange.client.timeframes):
+            return cursor
+        while stop - cursor > DAY_MS:
+            day = cursor // DAY_MS * DAY_MS
+            last = min(-(-stop // DAY_MS) * DAY_MS, day + self.habits.candles * DAY_MS)
+            days = _inside(self.exchange.candles(self.market, day, last, DAY_MS), day, last)
+            if len(days):
+                return min(stop, max(cursor, int(days.min())))
+            cursor = min(stop, last)
+        return cursor
+
+
+def _inside(candles: NDArray[np.float64], start: int, stop: int) -> NDArray[np.float64]:
+    stamps: NDArray[np.float64] = candles[:, 0]
+    return stamps[(stamps >= start) & (stamps < stop)]
+
+
+def _without_unsettled(page: Page, settled: int, step: int) -> Page:
+    """Take the newest absent bars out of the span answered: the exchange may be a minute late."""
+    there = int(page.time[-1]) + step if len(page) else page.start_ms
+    stop = min(page.stop_ms, max(there, settled))
+    return replace(page, stop_ms=stop)
+
+
+def _cause(error: Exception) -> str:
+    return {
+        "ConnectTimeout": "nothing came back",
+        "ProxyError": "the proxy does not answer",
+        "ReadTimeout": "nothing came back",
+        "SSLError": "its certificate is not accepted",
+    }.get(type(error).__name__, "there is no connection")
+
+
+def _first_address(api: Any) -> str:  # noqa: ANN401  (a text, or texts by name, as each exchange has it)
+    if isinstance(api, str):
+        return api
+    return _first_address(api.get("public") or api.get("rest") or next(iter(api.values())))
+
+
+def _resumable(error: ExchangeError, cursor: int, stored: bool) -> ExchangeError:  # noqa: FBT001  (private)
+    """Return the error with the moment from which to go on."""
+    moment = f"{np.datetime64(cursor, 'm')}Z"
+    done = f"Bars before {moment} are complete and can be kept; start again from there" if stored else ""
+    hint = ". ".join(part for part in (error.hint, done) if part)
+    return type(error)(error.exchange, error.reason, hint, tries=error.tries, resume_ms=cursor if stored else None)

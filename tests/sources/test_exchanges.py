@@ -1,0 +1,585 @@
+"""Candles through the real ccxt client from servers that speak each exchange's protocol."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import socket
+import time
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING, Any
+
+import ccxt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+from werkzeug.wrappers import Response
+
+from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
+from assay.market import Bars, Market, Timeframe
+from assay.sources.exchanges import Exchange, Fetched, Page, Patience, open_exchange
+from assay.sources.exchanges.habits import Habits
+from sources.exchange_fakes import (
+    DAY,
+    FAKES,
+    NOW,
+    OPEN_NOW,
+    STEP,
+    Binance,
+    Bybit,
+    Coinbase,
+    Fake,
+    Hub,
+    Kraken,
+    as_json,
+    broken,
+    busy,
+    cut,
+    row,
+    series,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLUMNS = ("time", "open", "high", "low", "close", "volume")
+every_exchange = pytest.mark.parametrize("kind", FAKES, ids=lambda kind: kind.name)
+
+
+class Waits(list[float]):
+    """A sleep and a clock that take no time."""
+
+    def sleep(self, seconds: float) -> None:
+        self.append(seconds)
+
+    def clock(self) -> float:
+        return NOW / 1000 + sum(self)
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with pytest.MonkeyPatch.context() as patch, HTTPServer() as server:
+        patch.setenv("NO_PROXY", "localhost,127.0.0.1")
+        found = Hub(server)
+        server.expect_request(re.compile(".*")).respond_with_handler(found.handle)
+        yield found
+
+
+def opened(hub: Hub, fake: Fake, waits: Waits | None = None, **more: Any) -> Exchange:
+    hub.add(fake)
+    quick = Waits() if waits is None else waits
+    return open_exchange(fake.name, urls=fake.urls, pace_ms=0, clock=quick.clock, sleep=quick.sleep, **more)
+
+
+def fetch(exchange: Exchange, start: int, stop: int, symbol: str = "") -> tuple[Market, list[Page]]:
+    market = exchange.market(symbol or {"kraken": "BTC/USD"}.get(exchange.name, "BTC/USDT"), "5m")
+    return market, list(exchange.pages(market, start, stop))
+
+
+def joined(pages: list[Page]) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: np.concatenate([getattr(page, name) for page in pages]) for name in COLUMNS}
+
+
+def expected(fake: Fake, start: int, stop: int) -> dict[str, np.ndarray[Any, Any]]:
+    rows = [fake.candles[t] for t in sorted(fake.candles) if start <= t < stop and t + STEP <= fake.now]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    return {name: table[:, i].astype(np.int64) if name == "time" else table[:, i] for i, name in enumerate(COLUMNS)}
+
+
+def assert_same(pages: list[Page], wanted: dict[str, np.ndarray[Any, Any]]) -> None:
+    for name, column in joined(pages).items():
+        np.testing.assert_array_equal(column, wanted[name], err_msg=name)
+
+
+# --- what every exchange does alike --------------------------------------------------------------------------------
+
+
+@every_exchange
+def test_the_candles_are_those_of_the_exchange(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(NOW // STEP * STEP - 700 * STEP, NOW + 1))
+    with opened(hub, fake) as exchange:
+        start = OPEN_NOW - 650 * STEP
+        market, pages = fetch(exchange, start, OPEN_NOW - 3 * STEP)
+    assert_same(pages, expected(fake, start, OPEN_NOW - 3 * STEP))
+    assert sum(map(len, pages)) == 647
+    assert not [f for page in pages for f in page.findings]
+    bars = Bars.from_columns(market, *joined(pages).values())
+    assert not bars.absent.any()
+    fetched = Fetched.of(market, start, OPEN_NOW - 3 * STEP, pages)
+    assert fetched.answered == fetched.asked
+    assert not fetched.unanswered
+    assert not len(fetched.missing)
+
+
+@every_exchange
+def test_the_unfinished_candle_is_dropped(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 50 * STEP, NOW + 1))
+    assert OPEN_NOW in fake.candles
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, OPEN_NOW - 20 * STEP, NOW + DAY)
+    assert joined(pages)["time"][-1] == OPEN_NOW - STEP
+    assert pages[-1].stop_ms == OPEN_NOW
+    assert Fetched.of(market, OPEN_NOW - 20 * STEP, OPEN_NOW + STEP, pages).unanswered == ((OPEN_NOW, OPEN_NOW + STEP),)
+
+
+@every_exchange
+def test_the_exchange_s_clock_decides_what_is_finished(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 50 * STEP, NOW + 1), now=OPEN_NOW - 10 * STEP + 1000)
+    with opened(hub, fake) as exchange:
+        assert exchange.now_ms() // 1000 == fake.now // 1000
+        _, pages = fetch(exchange, OPEN_NOW - 20 * STEP, NOW)
+    assert joined(pages)["time"][-1] == OPEN_NOW - 11 * STEP
+
+
+@every_exchange
+def test_unsorted_and_repeated_candles_are_put_right(hub: Hub, kind: type[Fake]) -> None:
+    def mangle(rows: list[Any]) -> list[Any]:
+        rows = [*rows, *rows[::7]]
+        random.Random(len(rows)).shuffle(rows)
+        return rows
+
+    fake = kind(series(OPEN_NOW - 600 * STEP, NOW + 1), mangle=mangle)
+    start = OPEN_NOW - 550 * STEP
+    with opened(hub, fake) as exchange:
+        _, pages = fetch(exchange, start, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+    assert not [f for page in pages for f in page.findings]
+
+
+@every_exchange
+def test_a_candle_in_two_versions_is_a_finding(hub: Hub, kind: type[Fake]) -> None:
+    twice = OPEN_NOW - 30 * STEP
+
+    def mangle(rows: list[Any]) -> list[Any]:
+        return [*[(twice, 1.0, 2.0, 0.5, 1.5, 0.25) for r in rows if r[0] == twice], *rows]
+
+    fake = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), mangle=mangle)
+    with opened(hub, fake) as exchange:
+        _, pages = fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    (finding,) = [f for page in pages for f in page.findings]
+    assert (finding.kind, finding.start_ms, finding.count) == ("conflict", twice, 1)
+    assert "different values" in str(finding)
+    assert_same(pages, expected(fake, OPEN_NOW - 50 * STEP, OPEN_NOW))
+
+
+@every_exchange
+def test_candles_off_the_grid_or_without_numbers_are_left_out(hub: Hub, kind: type[Fake]) -> None:
+    late, empty = OPEN_NOW - 30 * STEP, OPEN_NOW - 20 * STEP
+
+    def mangle(rows: list[Any]) -> list[Any]:
+        wrong = {late: (late + 60_000, *row(late)[1:]), empty: (empty, 0.0, 0.0, 0.0, 0.0, 0.0)}
+        return [wrong.get(r[0], r) for r in rows]
+
+    fake = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), mangle=mangle)
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert {f.kind for page in pages for f in page.findings} == {"off_grid", "broken"}
+    fetched = Fetched.of(market, OPEN_NOW - 50 * STEP, OPEN_NOW, pages)
+    assert fetched.missing.tolist() == [late, empty]
+
+
+@every_exchange
+def test_a_gap_of_the_exchange_is_not_a_gap_of_the_fetch(hub: Hub, kind: type[Fake]) -> None:
+    hole = range(OPEN_NOW - 400 * STEP, OPEN_NOW - 30 * STEP, STEP)
+    fake = kind(series(OPEN_NOW - 600 * STEP, NOW + 1, without=lambda t: t in hole))
+    start = OPEN_NOW - 500 * STEP
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert fetched.missing.tolist() == list(hole)
+    assert not fetched.unanswered
+
+
+@every_exchange
+def test_the_newest_absent_bar_may_still_come(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 50 * STEP, OPEN_NOW - STEP), now=OPEN_NOW + 20_000)
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, OPEN_NOW - 20 * STEP, OPEN_NOW)
+    fetched = Fetched.of(market, OPEN_NOW - 20 * STEP, OPEN_NOW, pages)
+    assert fetched.unanswered == ((OPEN_NOW - STEP, OPEN_NOW),)
+    assert not len(fetched.missing)
+
+
+@pytest.mark.parametrize("kind", [Binance, Bybit, Coinbase], ids=lambda kind: kind.name)
+def test_an_interrupted_fetch_goes_on_where_it_ended(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 2600 * STEP, NOW + 1))
+    start, pages = OPEN_NOW - 2500 * STEP, []
+    with opened(hub, fake, patience=Patience(tries=2)) as exchange:
+        market = exchange.market(fake.symbol, "5m")
+
+        def store() -> None:
+            for page in exchange.pages(market, start, OPEN_NOW):
+                pages.append(page)
+                fake.always = broken if len(pages) == 2 else None
+
+        with pytest.raises(ExchangeError, match="complete and can be kept; start again from there") as stopped:
+            store()
+        assert stopped.value.resume_ms == pages[1].stop_ms < OPEN_NOW
+        assert Fetched.of(market, start, OPEN_NOW, pages).unanswered == ((stopped.value.resume_ms, OPEN_NOW),)
+        fake.always = None
+        pages += exchange.pages(market, stopped.value.resume_ms, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+
+
+@every_exchange
+@settings(max_examples=8)
+@given(data=st.data())
+def test_pieces_equal_the_whole(hub: Hub, kind: type[Fake], data: st.DataObject) -> None:
+    seed = data.draw(st.integers(0, 2**16))
+    hole = data.draw(st.tuples(st.integers(-700, -1), st.integers(0, 400)))
+    absent = set(range(OPEN_NOW + hole[0] * STEP, OPEN_NOW + sum(hole) * STEP, STEP))
+    absent |= {OPEN_NOW - k * STEP for k in random.Random(seed).sample(range(2, 700), 60)}
+    fake = kind(series(OPEN_NOW - 715 * STEP, NOW + 1, without=lambda t: t in absent))
+    start = OPEN_NOW - data.draw(st.integers(1, 710)) * STEP
+    edges = data.draw(st.lists(st.integers(start, OPEN_NOW), max_size=3))
+    with opened(hub, fake) as exchange:
+        market, whole = fetch(exchange, start, OPEN_NOW)
+        stops = [*sorted({e // STEP * STEP for e in edges} - {start, OPEN_NOW}), OPEN_NOW]
+        begins = [start, *stops[:-1]]
+        pieces = [p for a, b in zip(begins, stops, strict=True) for p in exchange.pages(market, a, b)]
+    assert_same(pieces, joined(whole))
+    one, many = (Fetched.of(market, start, OPEN_NOW, pages) for pages in (whole, pieces))
+    np.testing.assert_array_equal(one.missing, many.missing)
+    assert_same(whole, expected(fake, start, OPEN_NOW))
+    assert set(one.missing.tolist()) <= absent
+
+
+@every_exchange
+def test_progress_counts_bars(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 710 * STEP, NOW + 1))
+    seen: list[tuple[int, int]] = []
+    with opened(hub, fake) as exchange:
+        market = exchange.market(fake.symbol, "5m")
+        list(exchange.pages(market, OPEN_NOW - 700 * STEP, NOW, on_progress=lambda done, of: seen.append((done, of))))
+    assert seen[-1] == (700, 700)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+
+
+# --- paging ---------------------------------------------------------------------------------------------------------
+
+
+def test_binance_is_asked_for_pages_of_1000(hub: Hub) -> None:
+    fake = Binance(series(OPEN_NOW - 2600 * STEP, NOW + 1))
+    start = OPEN_NOW - 2500 * STEP
+    with opened(hub, fake) as exchange:
+        _, pages = fetch(exchange, start, OPEN_NOW)
+    assert [(int(q["startTime"]), int(q["endTime"]), q["limit"]) for q in fake.asked] == [
+        (start, start + 1000 * STEP - 1, "1000"),
+        (start + 1000 * STEP, start + 2000 * STEP - 1, "1000"),
+        (start + 2000 * STEP, OPEN_NOW - 1, "500"),
+    ]
+    assert [len(page) for page in pages] == [1000, 1000, 500]
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+
+
+def test_coinbase_is_asked_for_pages_of_300(hub: Hub) -> None:
+    fake = Coinbase(series(OPEN_NOW - 700 * STEP, NOW + 1))
+    start = OPEN_NOW - 650 * STEP
+    with opened(hub, fake) as exchange:
+        _, pages = fetch(exchange, start, OPEN_NOW)
+    spans = [(int(q["start"]) * 1000, int(q["end"]) * 1000 + 1000) for q in fake.asked]
+    edges = [start, start + 300 * STEP, start + 600 * STEP, OPEN_NOW]
+    assert spans == list(itertools.pairwise(edges))
+    assert [len(page) for page in pages] == [300, 300, 50]
+
+
+def test_bybit_is_asked_for_pages_of_1000(hub: Hub) -> None:
+    fake = Bybit(series(OPEN_NOW - 1300 * STEP, NOW + 1))
+    start = OPEN_NOW - 1200 * STEP
+    with opened(hub, fake) as exchange:
+        _, pages = fetch(exchange, start, OPEN_NOW)
+    assert [(int(q["start"]), int(q["end"]), q["limit"]) for q in fake.asked] == [
+        (start, start + 1000 * STEP - 1, "1000"),
+        (start + 1000 * STEP, OPEN_NOW - 1, "200"),
+    ]
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+
+
+def test_kraken_serves_only_the_newest_720(hub: Hub) -> None:
+    fake = Kraken(series(OPEN_NOW - 5000 * STEP, NOW + 1))
+    start = OPEN_NOW - 2000 * STEP
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, start, OPEN_NOW)
+        first = OPEN_NOW - 719 * STEP  # the unfinished candle is one of the 720
+        assert len(fake.asked) == 1
+        assert_same(pages, expected(fake, first, OPEN_NOW))
+        (finding,) = pages[0].findings
+        assert (finding.kind, finding.start_ms, finding.stop_ms, finding.count) == ("not_served", start, first, 1281)
+        fetched = Fetched.of(market, start, OPEN_NOW, pages)
+        assert fetched.unanswered == ((start, first),)
+        assert not len(fetched.missing)
+
+        (old,) = exchange.pages(market, start, start + 500 * STEP)
+        assert len(old) == 0
+        assert (old.start_ms, old.stop_ms) == (start + 500 * STEP,) * 2
+        assert old.findings[0].count == 500
+
+
+@pytest.mark.parametrize("kind", [Binance, Bybit, Coinbase], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("cap", [97, 100, 250])
+def test_a_limit_lower_than_known_loses_nothing(hub: Hub, kind: type[Fake], cap: int) -> None:
+    hole = range(OPEN_NOW - 1400 * STEP, OPEN_NOW - 1290 * STEP, STEP)
+    fake = kind(series(OPEN_NOW - 1500 * STEP, NOW + 1, without=lambda t: t in hole), cap=cap)
+    start = OPEN_NOW - 1450 * STEP
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+    assert Fetched.of(market, start, OPEN_NOW, pages).missing.tolist() == list(hole)
+    assert len(fake.asked) < 3 * 1450 / cap + 10
+
+
+@pytest.mark.parametrize("kind", [Binance, Bybit, Coinbase], ids=lambda kind: kind.name)
+def test_years_before_a_listing_are_crossed_in_a_few_requests(hub: Hub, kind: type[Fake]) -> None:
+    listed = OPEN_NOW - 400 * STEP
+    fake = kind(series(listed, NOW + 1))
+    start = OPEN_NOW - 1500 * DAY
+    with opened(hub, fake) as exchange:
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+    assert len(fake.asked) + len(fake.daily) <= 12
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert not fetched.unanswered
+    assert len(fetched.missing) == (listed - -(-start // STEP) * STEP) // STEP
+
+
+# --- trouble --------------------------------------------------------------------------------------------------------
+
+
+@every_exchange
+def test_too_many_requests_are_waited_for(hub: Hub, kind: type[Fake]) -> None:
+    fake, waits = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), faults=[lambda: busy("7"), busy]), Waits()
+    with opened(hub, fake, waits) as exchange:
+        _, pages = fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert waits == [7.0, 2.0]
+    assert_same(pages, expected(fake, OPEN_NOW - 50 * STEP, OPEN_NOW))
+
+
+def test_a_date_to_come_back_at_is_waited_for(hub: Hub) -> None:
+    later = "Fri, 01 Mar 2024 12:03:50 GMT"
+    fake, waits = Binance(series(OPEN_NOW - 60 * STEP, NOW + 1), faults=[lambda: busy(later)]), Waits()
+    with opened(hub, fake, waits) as exchange:
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert waits == [30.0]
+
+
+def test_a_pause_longer_than_our_patience_is_said_at_once(hub: Hub) -> None:
+    fake, waits = Binance(series(OPEN_NOW - 60 * STEP, NOW + 1), always=lambda: busy("7200")), Waits()
+    with opened(hub, fake, waits) as exchange, pytest.raises(ExchangeError, match="Try again in 7200 s"):
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert waits == []
+
+
+@every_exchange
+@pytest.mark.parametrize("fault", [broken, cut, lambda: Response("<html>Hello</html>")], ids=["500", "cut", "page"])
+def test_passing_trouble_is_waited_out(hub: Hub, kind: type[Fake], fault: Any) -> None:
+    fake, waits = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), faults=[fault, fault]), Waits()
+    with opened(hub, fake, waits) as exchange:
+        _, pages = fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert waits == [1.0, 2.0]
+    assert len(fake.asked) == 3
+    assert_same(pages, expected(fake, OPEN_NOW - 50 * STEP, OPEN_NOW))
+
+
+def test_kraken_says_in_an_answer_that_it_is_asked_too_often(hub: Hub) -> None:
+    limited = as_json({"error": ["EGeneral:Too many requests"]})
+    fake, waits = Kraken(series(OPEN_NOW - 60 * STEP, NOW + 1), faults=[lambda: limited]), Waits()
+    with opened(hub, fake, waits) as exchange:
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert waits == [1.0]
+
+
+@every_exchange
+@pytest.mark.parametrize("fault", [broken, busy, cut], ids=["500", "429", "cut"])
+def test_trouble_without_end_is_one_clear_error(hub: Hub, kind: type[Fake], fault: Any) -> None:
+    fake, waits = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), always=fault), Waits()
+    with (
+        opened(hub, fake, waits) as exchange,
+        pytest.raises(ExchangeError, match=r"asked 6 times\. Try again later$") as stopped,
+    ):
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert not isinstance(stopped.value, RefusedError | OfflineError)
+    assert (stopped.value.exchange, stopped.value.tries, stopped.value.resume_ms) == (fake.name, 6, None)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert len(fake.asked) == 6
+
+
+def test_what_was_stored_is_named_when_it_breaks_off(hub: Hub) -> None:
+    fake = Binance(series(OPEN_NOW - 2600 * STEP, NOW + 1))
+    with opened(hub, fake) as exchange:
+        market = exchange.market("BTC/USDT", "5m")
+        pages = exchange.pages(market, OPEN_NOW - 2500 * STEP, OPEN_NOW)
+        page = next(pages)
+        fake.always = broken
+        moment = f"{np.datetime64(page.stop_ms, 'm')}Z"
+        with pytest.raises(
+            ExchangeError, match=f"server error 500.*before {moment} are complete.*start again"
+        ) as stopped:
+            next(pages)
+    assert stopped.value.resume_ms == page.stop_ms
+
+
+def test_a_total_time_ends_it(hub: Hub) -> None:
+    fake, waits = Binance(series(OPEN_NOW - 60 * STEP, NOW + 1), always=broken), Waits()
+    patient = Patience(tries=100, longest_wait_s=30.0, total_s=60.0)
+    with opened(hub, fake, waits, patience=patient) as exchange, pytest.raises(ExchangeError):
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert sum(waits) <= 60
+    assert len(waits) == 5
+
+
+@every_exchange
+@pytest.mark.parametrize("status", [403, 451])
+def test_a_refused_country_is_told_at_once(hub: Hub, kind: type[Fake], status: int) -> None:
+    refusal = "Service unavailable from a restricted location according to 'b. Eligibility'"
+    fake, waits = kind({}, always=lambda: as_json({"code": 0, "msg": refusal}, status)), Waits()
+    with (
+        opened(hub, fake, waits) as exchange,
+        pytest.raises(RefusedError, match=f"country or network .HTTP {status}") as stopped,
+    ):
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert waits == []
+    assert len(fake.asked) == 1
+    if fake.name == "binance":
+        assert "Use binanceus, kraken or coinbase" in str(stopped.value)
+
+
+@every_exchange
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_refused_request_is_not_repeated(hub: Hub, kind: type[Fake], status: int) -> None:
+    fake, waits = kind({}, always=lambda: as_json({"code": -1, "msg": "No."}, status)), Waits()
+    with opened(hub, fake, waits) as exchange, pytest.raises(RefusedError):
+        fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
+    assert (waits, len(fake.asked)) == ([], 1)
+
+
+def test_a_refused_connection_is_told_in_seconds() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        waits, started = Waits(), time.monotonic()
+        urls = {"public": f"http://127.0.0.1:{held.getsockname()[1]}"}
+        exchange = open_exchange("kraken", urls=urls, clock=waits.clock, sleep=waits.sleep)
+        with exchange, pytest.raises(OfflineError, match=r"cannot be reached .*no connection\. Check the network"):
+            exchange.market("BTC/USD", "5m")
+    assert time.monotonic() - started < 5
+    assert waits == []
+
+
+def test_an_unknown_address_is_told_in_seconds() -> None:
+    started = time.monotonic()
+    urls = {"public": "http://assay.invalid"}
+    with open_exchange("binance", urls=urls) as exchange, pytest.raises(OfflineError, match="cannot be reached"):
+        exchange.market("BTC/USDT", "5m")
+    assert time.monotonic() - started < 5
+
+
+def test_a_silent_address_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.sources.exchanges.exchange.REACH_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        urls = {"public": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        with open_exchange("binance", urls=urls) as exchange, pytest.raises(OfflineError, match="nothing came back"):
+            exchange.market("BTC/USDT", "5m")
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "spellings"),
+    [
+        (Binance, ["BTC/USDT", "BTCUSDT", "btcusdt", "BTC-USDT", "btc_usdt", " btc/usdt ", "XBT/USDT"]),
+        (Kraken, ["BTC/USD", "XBT/USD", "XBTUSD", "XXBTZUSD", "xbt-usd", "BTCUSD", "btc/usd"]),
+        (Coinbase, ["BTC/USDT", "BTC-USDT", "btcusdt"]),
+        (Bybit, ["BTC/USDT", "BTCUSDT", "btc-usdt"]),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_spellings_of_a_symbol(hub: Hub, kind: type[Fake], spellings: list[str]) -> None:
+    fake = kind({})
+    with opened(hub, fake) as exchange:
+        found = {exchange.market(text, "5m") for text in spellings}
+    assert found == {Market(fake.name, fake.symbol, Timeframe.parse("5m"), "spot", fake.tick)}
+
+
+@every_exchange
+def test_an_unknown_symbol_names_a_near_one(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind({})
+    with opened(hub, fake) as exchange:
+        with pytest.raises(InputError, match=f"symbol: must be a spot market of {fake.name}.*{fake.symbol}") as wrong:
+            exchange.market(fake.symbol.replace("BTC", "BTX"), "5m")
+        assert wrong.value.exit_code == 2
+        with pytest.raises(InputError, match="such as"):
+            exchange.market("QQQQQQQQ", "5m")
+        with pytest.raises(InputError, match="contracts are not collected yet"):
+            exchange.market("BTC/USDT:USDT", "5m")
+
+
+def test_an_unknown_timeframe_lists_those_there_are(hub: Hub) -> None:
+    with opened(hub, Kraken({})) as exchange:
+        rule = "kraken offers 1m, 5m, 15m, 30m, 1h, 4h, 1d, got '2h'. Fetch 1h and resample it"
+        with pytest.raises(InputError, match=rule):
+            exchange.market("BTC/USD", "2h")
+        with pytest.raises(InputError, match="timeframe"):
+            exchange.market("BTC/USD", "5 minutes")
+        assert exchange.market("BTC/USD", "60m").timeframe == Timeframe.parse("1h")
+
+
+def test_an_unknown_exchange_names_a_near_one() -> None:
+    with pytest.raises(
+        InputError, match=r"exchange: must be one that ccxt knows, got 'binanze'\. Did you mean 'binance'"
+    ):
+        open_exchange("binanze")
+    with pytest.raises(InputError, match="Known are binance"):
+        open_exchange("nyse at night")
+    with pytest.raises(InputError, match="must serve candles"):
+        open_exchange(next(name for name in ccxt.exchanges if not getattr(ccxt, name)().has["fetchOHLCV"]))
+
+
+def test_other_names_of_exchanges() -> None:
+    for name, found in {"Binance.US": "binanceus", "gateio": "gate", "KRAKEN": "kraken", "huobi": "htx"}.items():
+        with open_exchange(name) as exchange:
+            assert exchange.name == found
+
+
+def test_a_market_of_another_exchange_is_refused(hub: Hub) -> None:
+    five = Timeframe.parse("5m")
+    with opened(hub, Kraken({})) as exchange:
+        with pytest.raises(InputError, match="must be a market of kraken"):
+            exchange.pages(Market("binance", "BTC/USDT", five), 0, 1)
+        with pytest.raises(InputError, match="contracts"):
+            exchange.pages(Market("kraken", "BTC/USD", five, "perpetual"), 0, 1)
+        with pytest.raises(InputError, match="start_ms: must be before"):
+            exchange.pages(Market("kraken", "BTC/USD", five), 5, 5)
+        with pytest.raises(FrozenInstanceError):
+            exchange.name = "binance"  # type: ignore[misc]
+
+
+def test_urls_and_patience_are_checked() -> None:
+    with pytest.raises(InputError, match=r"urls: .*Did you mean 'public'"):
+        open_exchange("kraken", urls={"publik": "http://localhost"})
+    with pytest.raises(InputError, match="timeout_s"):
+        open_exchange("kraken", timeout_s=0)
+    with pytest.raises(InputError, match="tries"):
+        Patience(tries=0)
+    with pytest.raises(InputError, match="first_wait_s"):
+        Patience(first_wait_s=float("nan"))
+
+
+def test_an_exchange_of_unknown_habits_is_asked_with_care(hub: Hub) -> None:
+    """Binance's protocol with nothing known of it: no last stamp is sent, and a late start is not taken for a gap."""
+    listed = OPEN_NOW - 900 * STEP
+    hole = range(OPEN_NOW - 700 * STEP, OPEN_NOW - 100 * STEP, STEP)
+    fake = Binance(series(listed, NOW + 1, without=lambda t: t in hole))
+    start = OPEN_NOW - 3000 * STEP
+    with opened(hub, fake) as known:
+        exchange = Exchange(known.name, known.client, Habits(400), known.patience, known.clock, known.sleep)
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+    assert not any("endTime" in query for query in fake.asked)
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert fetched.unanswered == ((start, listed),)
+    assert fetched.missing.tolist() == list(hole)
+    assert [f.kind for f in fetched.findings] == ["not_served"]
