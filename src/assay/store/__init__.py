@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assay.store.bars import BarStore, HeldMarket, Written
     from assay.store.database import Database
+    from assay.store.imports import Alert, Import, Imported, Imports
 
-__all__ = ["BarStore", "Database", "HeldMarket", "Written"]
+__all__ = ["Alert", "BarStore", "Database", "HeldMarket", "Import", "Imported", "Imports", "Written"]
 
-_HOME = {"BarStore": "bars", "Database": "database", "HeldMarket": "bars", "Written": "bars"}
+_HOME = {
+    "Alert": "imports",
+    "BarStore": "bars",
+    "Database": "database",
+    "HeldMarket": "bars",
+    "Import": "imports",
+    "Imported": "imports",
+    "Imports": "imports",
+    "Written": "bars",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)
