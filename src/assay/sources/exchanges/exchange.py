@@ -156,6 +156,8 @@ class Exchange:
 
     def now_ms(self) -> int:
         """Return the exchange's clock, or the local one where it has none, in milliseconds UTC."""
+        if not self.client.markets:
+            self._reach()
         if self.client.has["fetchTime"] is True:
             said = self._insist(self.client.fetch_time)
             if said:
