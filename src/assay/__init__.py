@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from assay.training import Evidence, Experiment, Progress
     from assay.training.configuration import configuration
     from assay.validation import SplitPlan
+    from assay.workbench.collector import DataCollector, DataWarning
     from assay.workbench.engine import BacktestEngine
     from assay.workbench.optimizers import (
         BayesianOptimizer,
@@ -54,6 +55,8 @@ __all__ = [
     "BayesianOptimizer",
     "Bracket",
     "Costs",
+    "DataCollector",
+    "DataWarning",
     "Evidence",
     "Experiment",
     "GridSearchOptimizer",
@@ -111,6 +114,7 @@ _NAMES_OF = {
     "training": ("Evidence", "Experiment", "Progress"),
     "training.configuration": ("configuration",),
     "validation": ("SplitPlan",),
+    "workbench.collector": ("DataCollector", "DataWarning"),
     "workbench.engine": ("BacktestEngine",),
     "workbench.optimizers": (
         *("BayesianOptimizer", "GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer"),

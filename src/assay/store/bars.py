@@ -190,7 +190,8 @@ class BarStore:
 
         def work(c: sa.Connection) -> Written:
             number = _ensure(c, market)
-            _same_volumes(c, number, market, known=not unknown.all())
+            if len(time):
+                _same_volumes(c, number, market, known=not unknown.all())
             held = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
             inserted = 0
             changed = np.zeros(0, dtype=np.int64)
