@@ -19,6 +19,7 @@ import typer
 
 from assay import __version__
 from assay.cli import options
+from assay.cli.commands import data
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
 from assay.cli.commands.quality import quality
@@ -39,7 +40,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """Every command, in the order of the help: one line each."""
 
-GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {}
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "data": ("Bars in the database: import, download, list, check, export, delete.", data.COMMANDS),
+}
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 
 Version = Annotated[bool, typer.Option("--version", help="Print the version.")]
