@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
 from assay.market import Bars, Market, Timeframe
 from assay.sources.exchanges import Exchange, Fetched, Page, Patience, open_exchange
+from assay.sources.exchanges.exchange import _first_address
 from assay.sources.exchanges.habits import HABITS, Habits
 from assay.sources.exchanges.names import offered
 from sources.exchange_fakes import (
@@ -201,9 +202,13 @@ def test_the_newest_absent_bar_may_still_come(hub: Hub, kind: type[Fake]) -> Non
     fake = kind(series(OPEN_NOW - 50 * STEP, OPEN_NOW - STEP), now=OPEN_NOW + 20_000)
     with opened(hub, fake) as exchange:
         market, pages = fetch(exchange, OPEN_NOW - 20 * STEP, OPEN_NOW)
-    fetched = Fetched.of(market, OPEN_NOW - 20 * STEP, OPEN_NOW, pages)
-    assert fetched.unanswered == ((OPEN_NOW - STEP, OPEN_NOW),)
-    assert not len(fetched.missing)
+        fetched = Fetched.of(market, OPEN_NOW - 20 * STEP, OPEN_NOW, pages)
+        assert fetched.unanswered == ((OPEN_NOW - STEP, OPEN_NOW),)
+        assert not len(fetched.missing)
+
+        fake.candles[OPEN_NOW - STEP] = row(OPEN_NOW - STEP)
+        (page,) = exchange.pages(market, OPEN_NOW - 20 * STEP, OPEN_NOW)
+        assert page.stop_ms == OPEN_NOW
 
 
 @pytest.mark.parametrize("kind", [Binance, Bybit, Coinbase], ids=lambda kind: kind.name)
@@ -590,6 +595,41 @@ def test_urls_and_patience_are_checked() -> None:
         Patience(tries=0)
     with pytest.raises(InputError, match="first_wait_s"):
         Patience(first_wait_s=float("nan"))
+
+
+def test_an_exchange_that_minds_only_the_limit_is_not_believed_to_have_gaps(hub: Hub) -> None:
+    """Bybit's protocol without a last stamp gives the newest candles, however far back the first one asked for is."""
+    fake = Bybit(series(OPEN_NOW - 3000 * STEP, NOW + 1))
+    start = OPEN_NOW - 2100 * STEP
+    with opened(hub, fake) as known:
+        exchange = Exchange(known.name, known.client, Habits(400), known.patience, known.clock, known.sleep)
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert not len(fetched.missing)
+    ((first, last),) = fetched.unanswered
+    assert first == start
+    assert_same(pages, expected(fake, last, OPEN_NOW))
+    assert len(fake.asked) < 10
+
+
+def test_an_unknown_limit_that_leaves_out_the_oldest_loses_nothing(hub: Hub) -> None:
+    fake = Coinbase(series(OPEN_NOW - 1000 * STEP, NOW + 1), cap=100)
+    start = OPEN_NOW - 900 * STEP
+    with opened(hub, fake) as known:
+        exchange = Exchange(known.name, known.client, Habits(250), known.patience, known.clock, known.sleep)
+        market, pages = fetch(exchange, start, OPEN_NOW)
+    assert_same(pages, expected(fake, start, OPEN_NOW))
+    assert not Fetched.of(market, start, OPEN_NOW, pages).unanswered
+
+
+def test_every_exchange_of_ccxt_that_serves_candles_can_be_opened() -> None:
+    names = [name for name in ccxt.exchanges if getattr(ccxt, name)().has["fetchOHLCV"] is True]
+    assert len(names) > 50
+    for name in names:
+        with open_exchange(name) as exchange:
+            assert exchange.habits.candles > 0, name
+            assert offered(exchange.client.timeframes), name
+            assert _first_address(exchange.client.urls["api"]).startswith("http"), name
 
 
 @pytest.mark.parametrize("name", HABITS)
