@@ -18,7 +18,7 @@ import numpy as np
 from assay.errors import ExchangeError, InputError, InsufficientDataError, OfflineError
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
 from assay.market import Market, Timeframe, canonical_symbol, refuse_futures
-from assay.market.market import DAY_MS
+from assay.market.market import DAY_MS, kind_of
 from assay.sources.exchanges.habits import ALIASES
 from assay.store import BarStore, Database, Imports
 from assay.store.location import database_url
@@ -287,7 +287,7 @@ class DataCollector:
         name = _exchange_name(exchange or (self._allowed or ["binance"])[0])
         length = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
         wanted = canonical_symbol(symbol)
-        return self.store.find(name, wanted, length) or Market(name, wanted, length)
+        return self.store.find(name, wanted, length) or Market(name, wanted, length, kind_of(name))
 
     def _window(
         self, timeframe: Timeframe, since: Moment | None, until: Moment | None, lookback_days: float | None

@@ -90,10 +90,10 @@ def _import(
 def _settle(store: "BarStore", market: "Market", exchange: str | None, symbol: str | None, file: Path) -> "Market":
     """Return the market of a file: what the options say, else its name."""
     from assay.market import canonical_symbol  # noqa: PLC0415  (commands import when they run)
+    from assay.market.market import kind_of  # noqa: PLC0415
 
     if exchange is not None:
-        name = exchange.strip().lower()
-        market = replace(market, exchange=name, kind="future" if name == "cme" else "spot")
+        market = replace(market, exchange=exchange.strip().lower(), kind=kind_of(exchange))
     if symbol is not None:
         market = replace(market, symbol=canonical_symbol(symbol))
     if market.exchange == "file" and "/" not in market.symbol:
