@@ -44,7 +44,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeExchange:
     """What every exchange is."""
     found = FakeExchange(page_bars=100)
     monkeypatch.setattr(exchanges, "open_exchange", lambda _: found)
-    defaults = collector_module.DataCollector.__init__.__kwdefaults__
+    defaults: Any = collector_module.DataCollector.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "clock", lambda: NOW / 1000)
     return found
 

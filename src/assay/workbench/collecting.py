@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from assay.errors import ExchangeError
 from assay.store.bars import Written, merged, uncovered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from assay.market import Market, Timeframe
     from assay.sources.exchanges import Finding, Page
@@ -80,7 +80,7 @@ class Collected:
     absent : int
         Bars of these spans that the exchange does not have.
     findings : list of Finding
-        What was wrong with the answers.
+        What was wrong with the answers, each kind summed up.
     trouble : ExchangeError or None
         Why it ended early; what was stored before stays.
     alert : Alert or None
@@ -139,14 +139,24 @@ def collect(
             written = Written(found.inserted, found.unchanged, found.changed)
             imported = imports.record(
                 plan.market, written, found.answered, source=f"{source.name} API", at_ms=int(clock() * 1000),
-                found={finding.kind: finding.count for finding in found.findings},
+                found={finding.kind: finding.count for finding in found.findings},  # one of each kind
             )  # fmt: skip
             found.alert = imported.alert
     return found
 
 
+def joined(findings: Sequence[Finding]) -> list[Finding]:
+    """Return one finding of each kind, from the first of its bars to the last."""
+    kinds: dict[str, Finding] = {}
+    for new in findings:
+        old = kinds.get(new.kind, new)
+        span = {"start_ms": min(old.start_ms, new.start_ms), "stop_ms": max(old.stop_ms, new.stop_ms)}
+        kinds[new.kind] = replace(new, **span, count=new.count + (old.count if new.kind in kinds else 0))
+    return list(kinds.values())
+
+
 def _store(store: BarStore, found: Collected, page: Page, at_ms: int) -> None:
-    found.findings += page.findings
+    found.findings = joined([*found.findings, *page.findings])
     if page.start_ms >= page.stop_ms:
         return
     market = found.plan.market
