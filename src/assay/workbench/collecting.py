@@ -150,8 +150,12 @@ def joined(findings: Sequence[Finding]) -> list[Finding]:
     kinds: dict[str, Finding] = {}
     for new in findings:
         old = kinds.get(new.kind, new)
-        span = {"start_ms": min(old.start_ms, new.start_ms), "stop_ms": max(old.stop_ms, new.stop_ms)}
-        kinds[new.kind] = replace(new, **span, count=new.count + (old.count if new.kind in kinds else 0))
+        kinds[new.kind] = replace(
+            new,
+            start_ms=min(old.start_ms, new.start_ms),
+            stop_ms=max(old.stop_ms, new.stop_ms),
+            count=new.count + (old.count if new.kind in kinds else 0),
+        )
     return list(kinds.values())
 
 
