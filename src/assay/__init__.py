@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from assay.training import Evidence, Experiment, Progress
     from assay.training.configuration import configuration
     from assay.validation import SplitPlan
+    from assay.workbench.collector import DataCollector, DataWarning
     from assay.workbench.engine import BacktestEngine
     from assay.workbench.live import LiveConfiguration, load_configuration
     from assay.workbench.optimizers import (
@@ -57,6 +58,8 @@ __all__ = [
     "Bracket",
     "ConfigurationWriter",
     "Costs",
+    "DataCollector",
+    "DataWarning",
     "Evidence",
     "Experiment",
     "GridSearchOptimizer",
@@ -117,6 +120,7 @@ _NAMES_OF = {
     "training": ("Evidence", "Experiment", "Progress"),
     "training.configuration": ("configuration",),
     "validation": ("SplitPlan",),
+    "workbench.collector": ("DataCollector", "DataWarning"),
     "workbench.engine": ("BacktestEngine",),
     "workbench.live": ("LiveConfiguration", "load_configuration"),
     "workbench.optimizers": (

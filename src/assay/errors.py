@@ -11,9 +11,10 @@
     |   `-- InsufficientDataError   too little history for what was asked
     |-- GateError                   refused by a gate                  (exit 3)
     |   `-- QualityError            the bars are too bad to train on
-    `-- ExchangeError               an exchange gave no answer         (exit 1)
-        |-- OfflineError            it cannot be reached at all
-        `-- RefusedError            it refuses, and asking again cannot mend that
+    |-- ExchangeError               an exchange gave no answer         (exit 1)
+    |   |-- OfflineError            it cannot be reached at all
+    |   `-- RefusedError            it refuses, and asking again cannot mend that
+    `-- StoreError                  the database cannot be used        (exit 1)
 
 A bug is not in this tree: it stays an ordinary exception.
 """

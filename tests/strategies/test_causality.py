@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assay.engine import Bracket, Costs, Money, Setups, Sizing, Trades, at_least
-from assay.indicators import atr, rsi, volume_ratio
+from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.sources import read_bars
@@ -101,7 +101,7 @@ def test_a_lead_of_one_bar_is_found_out(history: Bars, control: type[Strategy], 
     assert leads(control(), history, side)
 
 
-@pytest.mark.parametrize("indicator", [atr, rsi, volume_ratio])
+@pytest.mark.parametrize("indicator", [atr, rsi, swing_high, swing_low, volume_mean, volume_ratio])
 def test_indicators_know_nothing_of_later_bars(history: Bars, indicator: Any) -> None:
     whole = indicator(history)
     for cut in np.random.default_rng(1).integers(1, len(history), CUTS).tolist():

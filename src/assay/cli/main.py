@@ -19,7 +19,7 @@ import typer
 
 from assay import __version__
 from assay.cli import options
-from assay.cli.commands import configurations, database
+from assay.cli.commands import configurations, data, database
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
 from assay.cli.commands.ledger import ledger
@@ -45,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 """Every command, in the order of the help: one line each."""
 
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "data": ("Bars in the database: import, download, list, check, export, delete.", data.COMMANDS),
     "database": (
         "Where everything is kept: status, upgrade, backup.",
         {"status": database.status, "upgrade": database.upgrade, "backup": database.backup},

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @compiled
-def _volume_ratio(volume, tradable, age, period):
+def _volume_mean(volume, tradable, age, period):
     n = len(volume)
     out = np.full(n, np.nan)
     ring = np.zeros(period)
@@ -29,9 +29,20 @@ def _volume_ratio(volume, tradable, age, period):
             total = 0.0
             for k in range(period):  # oldest first: the order of summation is part of the definition
                 total += ring[(seen + k) % period]
-            out[i] = volume[i] / (total / period)
+            out[i] = total / period
         ring[seen % period] = volume[i]
         seen += 1
+    return out
+
+
+def volume_mean(bars: Bars, period: int = 20) -> NDArray[np.float64]:
+    """Mean volume of the `period` tradable bars before each bar, shape (n,).
+
+    NaN with fewer than `period` bars before, on an untradable bar, and where the market has no volume at all.
+    """
+    if not bars.has_volume:
+        return np.full(len(bars), np.nan)
+    out: NDArray[np.float64] = _volume_mean(bars.volume, bars.tradable, bars.age, period)
     return out
 
 
@@ -41,7 +52,4 @@ def volume_ratio(bars: Bars, period: int = 20) -> NDArray[np.float64]:
     NaN (every condition on it is false) with fewer than `period` bars before, on an untradable bar, and
     where the market has no volume at all.
     """
-    if not bars.has_volume:
-        return np.full(len(bars), np.nan)
-    out: NDArray[np.float64] = _volume_ratio(bars.volume, bars.tradable, bars.age, period)
-    return out
+    return bars.volume / volume_mean(bars, period)

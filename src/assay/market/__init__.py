@@ -2,7 +2,7 @@
 
 from assay.market.bars import Bars
 from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
-from assay.market.quality import QualityReport, measure_quality
+from assay.market.quality import QualityReport, data_filter, measure_quality
 from assay.market.regime import Regime, measure_regime
 from assay.market.resampling import resample
 
@@ -13,6 +13,7 @@ __all__ = [
     "Regime",
     "Timeframe",
     "canonical_symbol",
+    "data_filter",
     "market_from_name",
     "measure_quality",
     "measure_regime",

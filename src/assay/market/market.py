@@ -85,6 +85,11 @@ class Market:
         return 252 if self.kind == "future" else 365
 
 
+def kind_of(exchange: str) -> Kind:
+    """Return what is traded on an exchange, as far as its name says."""
+    return "future" if exchange.strip().lower() == "cme" else "spot"
+
+
 def refuse_futures(market: Market) -> None:
     """Refuse a market whose clock and costs are not built yet, instead of running it on crypto terms.
 
@@ -137,6 +142,6 @@ def market_from_name(name: str) -> Market | None:
         exchange=exchange.lower() or "file",
         symbol=symbol,
         timeframe=Timeframe.parse(last),
-        kind="future" if exchange.lower() == "cme" else "spot",
+        kind=kind_of(exchange),
         tick=None,
     )

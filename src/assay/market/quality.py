@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -126,3 +127,48 @@ def measure_quality(bars: Bars, start: int = 0) -> QualityReport:
         traded_pct=100.0 * (1.0 - zero / recorded) if bars.has_volume and recorded else float("nan"),
         days=expected * bars.market.timeframe.ms / DAY_MS,
     )
+
+
+SIGNAL_RULE = "volume > 0, high > low, open and close inside high and low"
+FILL_RULE = "volume > 0, open and close inside high and low"
+
+
+def data_filter(bars: Bars, report: QualityReport | None = None, *, override: bool = False) -> dict[str, Any]:
+    """Return how bars were filtered, as plain values: the masks and what they left, bound to the data.
+
+    Parameters
+    ----------
+    bars : Bars
+    report : QualityReport, optional
+        Of these bars, where it was measured before.
+    override : bool
+        Whether bars that the gate refuses were used all the same.
+
+    Returns
+    -------
+    dict
+        ``data_digest`` and ``mask_digest`` (SHA-256 over both masks), the rules of the masks, ``before`` (counts of the
+        recorded bars) and ``after`` (counts of those that may signal and fill), the gate's answer and the report.
+        Bars are masked, never deleted: deletion would bend time.
+    """
+    report = report or measure_quality(bars)
+    masks = hashlib.sha256(np.packbits(bars.valid).tobytes() + np.packbits(bars.tradable).tobytes())
+    before = {name: getattr(report, name) for name in ("recorded", "zero_volume", "flat", "impossible")}
+    left = bars.valid & ~bars.absent
+    return {
+        "data_digest": bars.digest,
+        "mask_digest": masks.hexdigest(),
+        "may_signal": SIGNAL_RULE if bars.has_volume else SIGNAL_RULE.removeprefix("volume > 0, "),
+        "may_fill": FILL_RULE if bars.has_volume else FILL_RULE.removeprefix("volume > 0, "),
+        "before": {"bars": before.pop("recorded"), **before},
+        "after": {
+            "bars": int(left.sum()),
+            "zero_volume": int(np.count_nonzero(bars.volume[left] == 0)) if bars.has_volume else 0,
+            "flat": int(np.count_nonzero(bars.high[left] == bars.low[left])),
+            "tradable": int(bars.tradable.sum()),
+            "masked": report.recorded - int(left.sum()),
+        },
+        "passes": report.passes,
+        "override": override and not report.passes,
+        "report": report.as_dict(),
+    }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assay.sources.exchanges import Exchange, Fetched, Finding, Page, Patience, open_exchange
-    from assay.sources.files import read_arrays, read_bars, write_arrays, write_bars, write_table, write_text
+    from assay.sources.files import read_arrays, read_bars, read_rows, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "open_exchange",
     "read_arrays",
     "read_bars",
+    "read_rows",
     "write_arrays",
     "write_bars",
     "write_table",
@@ -41,6 +42,7 @@ _HOME = {
     "open_exchange": "exchanges",
     "read_arrays": "files",
     "read_bars": "files",
+    "read_rows": "files",
     "write_arrays": "files",
     "write_bars": "files",
     "write_table": "files",

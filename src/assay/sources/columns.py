@@ -91,9 +91,18 @@ def match_columns(names: Sequence[str], where: str) -> dict[str, int]:
 
 def build_bars(columns: dict[str, Any], time: NDArray[np.int64], market: Market, where: str) -> Bars:
     """Return checked bars from Arrow columns keyed by field, and stamps in milliseconds of shape (n,)."""
-    prices = {name: _numbers(columns[name], name, where) for name in PRICES}
-    volume = _numbers(columns["volume"], "volume", where) if "volume" in columns else None
-    return Bars.from_columns(market, time=time, volume=volume, **prices)
+    found = numbers(columns, where)
+    return Bars.from_columns(market, time=time, volume=found.pop("volume", None), **found)
+
+
+def numbers(columns: dict[str, Any], where: str, *, empty: bool = False) -> dict[str, NDArray[np.float64]]:
+    """Return open, high, low, close, and volume where there is one, as float64 of shape (n,), NaN for null.
+
+    With `empty`, texts that say that there is no value (none at all, ``nan``, ``null`` ...) are NaN too.
+    """
+    names = [name for name in (*PRICES, "volume") if name in columns]
+    given = {name: _without_empty(columns[name]) if empty else columns[name] for name in names}
+    return {name: _numbers(column, name, where) for name, column in given.items()}
 
 
 def stamps_ms(columns: dict[str, Any], names: dict[str, str], where: str) -> NDArray[np.int64]:
@@ -199,6 +208,14 @@ def _decoded(column: Any) -> Any:  # noqa: ANN401
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return pc.utf8_trim_whitespace(column.cast(pa.large_string())) if _is_text(column.type) else column
+
+
+def _without_empty(column: Any) -> Any:  # noqa: ANN401
+    column = _decoded(column)
+    if not _is_text(column.type):
+        return column
+    nothing = pc.is_in(pc.utf8_lower(column), value_set=pa.array(["", "nan", "null", "none", "na", "n/a", "-"]))
+    return pc.if_else(nothing, pa.scalar(None, column.type), column)
 
 
 def _values(column: Any, kind: Any) -> NDArray[Any]:  # noqa: ANN401

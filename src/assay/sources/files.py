@@ -19,7 +19,8 @@ import pyarrow as pa
 from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Market, Timeframe, market_from_name
 from assay.market.bars import PRICES
-from assay.sources.columns import build_bars, field_of, match_columns, settle_market, stamps_ms
+from assay.sources.columns import build_bars, field_of, match_columns, numbers, settle_market, stamps_ms
+from assay.sources.sifting import Rows, sift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,21 +58,67 @@ def read_bars(
     InputError
         There is no such file, or two arguments contradict each other.
     """
-    file = Path(path)
+    with _located(path):
+        columns, time, settled = _read(Path(path), market, timeframe)
+        return build_bars(columns, time, settled, str(path))
+
+
+def read_rows(
+    path: str | os.PathLike[str],
+    market: Market | None = None,
+    timeframe: Timeframe | str | None = None,
+    now_ms: int | None = None,
+) -> Rows:
+    """Read a market's sound rows from a file that may be dirty, and count the others.
+
+    Where `read_bars` refuses the first row that breaks a rule, this leaves such rows out, puts the others in order and
+    says how many there were of each kind.
+
+    Parameters
+    ----------
+    path, market, timeframe
+        As in `read_bars`.
+    now_ms : int or None
+        Bars that end after this moment are left out: their values are not final.
+
+    Raises
+    ------
+    FileFormatError
+        The file as a whole cannot be understood.
+    BarsError
+        A time or number cannot be read, or more than half of the rows cannot be bars; names the first of them.
+    InputError
+        There is no such file, or two arguments contradict each other.
+    """
+    with _located(path):
+        columns, time, settled = _read(Path(path), market, timeframe)
+        return sift(settled, time, numbers(columns, str(path), empty=True), now_ms)
+
+
+@contextmanager
+def _located(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in errors that know only the row."""
+    try:
+        yield
+    except BarsError as error:
+        raise BarsError(error.row, error.column, error.rule, error.value, hint=f"In {path}") from None
+
+
+def _read(
+    file: Path, market: Market | None, timeframe: Timeframe | str | None
+) -> tuple[dict[str, Any], NDArray[np.int64], Market]:
+    """Return the Arrow columns by field, the stamps in milliseconds and the market."""
     frame = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
     if market is not None and frame not in (None, market.timeframe):
         raise InputError("timeframe", f"must be that of the market ({market.timeframe})", str(frame))
     suffix = _checked_suffix(file)
     names, columns = _read_parquet(file) if suffix[1] else _read_csv(file, packed=bool(suffix[2]))
-    try:
-        time = stamps_ms(columns, names, str(file))
-        if market is None:
-            stem = file.name[: suffix.start()]
-            unknown = Market("file", stem.upper(), Timeframe(60_000))
-            market = settle_market(time, market_from_name(stem), frame, unknown, str(file))
-        return build_bars(columns, time, market, str(file))
-    except BarsError as error:
-        raise BarsError(error.row, error.column, error.rule, error.value, hint=f"In {file}") from None
+    time = stamps_ms(columns, names, str(file))
+    if market is None:
+        stem = file.name[: suffix.start()]
+        unknown = Market("file", stem.upper(), Timeframe(60_000))
+        market = settle_market(time, market_from_name(stem), frame, unknown, str(file))
+    return columns, time, market
 
 
 def write_bars(path: str | os.PathLike[str], bars: Bars) -> None:

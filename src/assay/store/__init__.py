@@ -8,14 +8,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assay.store.bars import BarStore, HeldMarket, Written
     from assay.store.database import Database
+    from assay.store.imports import Alert, Import, Imported, Imports
     from assay.store.registry import Registered, Registry
 
-__all__ = ["BarStore", "Database", "HeldMarket", "Registered", "Registry", "Written"]
+__all__ = [
+    "Alert",
+    "BarStore",
+    "Database",
+    "HeldMarket",
+    "Import",
+    "Imported",
+    "Imports",
+    "Registered",
+    "Registry",
+    "Written",
+]
 
 _HOME = {
+    "Alert": "imports",
     "BarStore": "bars",
     "Database": "database",
     "HeldMarket": "bars",
+    "Import": "imports",
+    "Imported": "imports",
+    "Imports": "imports",
     "Registered": "registry",
     "Registry": "registry",
     "Written": "bars",

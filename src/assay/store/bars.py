@@ -130,6 +130,31 @@ class BarStore:
         """Return the market that is held under this name, with its kind and tick."""
         return self.database.read(lambda c: _found(c, exchange, symbol, str(timeframe)))
 
+    def state(self, market: Market) -> tuple[int, int]:
+        """Return the number of a market that is held, and its revision."""
+        found = self.database.read(lambda c: _revision(c, market))
+        if found is None:
+            self._refuse_unknown(market)
+        return found  # type: ignore[return-value]
+
+    def size_bytes(self) -> dict[int, int]:
+        """Return about how much room the bars of each market take, by the market's number."""
+
+        def work(c: sa.Connection) -> dict[int, int]:
+            b = schema.bars.c
+            counts = {
+                int(n): int(k) for n, k in c.execute(sa.select(b.market_id, sa.func.count()).group_by(b.market_id))
+            }
+            if c.dialect.name == "sqlite":
+                # nearly all of the file is bars; asking for each table would read every page of it
+                query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            else:
+                query = "SELECT pg_total_relation_size('bars')"
+            whole = int(c.exec_driver_sql(query).scalar_one())
+            return {number: whole * n // max(sum(counts.values()), 1) for number, n in counts.items()}
+
+        return self.database.read(work)
+
     # writing
 
     def write(

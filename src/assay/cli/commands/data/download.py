@@ -1,0 +1,113 @@
+"""`assay data download`: bars from an exchange into the database, only those that are not there."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli import options
+from assay.cli.commands.data import markets as which
+from assay.cli.output import Output, iso_time
+from assay.errors import AssayError, InputError, StoreError
+
+if TYPE_CHECKING:
+    from assay.workbench.collecting import Collected
+    from assay.workbench.collector import DataCollector
+
+Exchange = Annotated[str, typer.Option("--exchange", metavar="NAME", help="binance, kraken, coinbase, bybit ...")]
+Symbols = Annotated[str, typer.Option("--symbol", metavar="A,B", help="One or more, such as BTC/USDT,ETH/USDT.")]
+Timeframes = Annotated[str, typer.Option("--timeframe", metavar="5m,1h", help="One or more.")]
+Days = Annotated[float | None, typer.Option("--days", metavar="N", help="Days back from --to; 365 without --from.")]
+
+
+def download(
+    output: Output,
+    symbol: Symbols,
+    exchange: Exchange = "binance",
+    timeframe: Timeframes = "5m",
+    days: Days = None,
+    from_: which.From = None,
+    to: which.To = None,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """Fetch what the database does not hold; interrupted, the same command goes on where it was."""
+    from assay.workbench.collector import DataCollector  # noqa: PLC0415  (commands import when they run)
+
+    if days is not None and (not days > 0 or from_ is not None):
+        rule = "must be positive" if from_ is None else "cannot be combined with --from"
+        raise InputError("--days", rule, days)
+    since, until = which.span_ms(from_, to)
+    wanted = [(s, t) for s in _words(symbol, "--symbol") for t in _words(timeframe, "--timeframe")]
+    done: list[dict[str, Any]] = []
+    errors: list[AssayError] = []
+    with options.open_database(database) as opened, DataCollector(database=opened) as collector:
+        for pair, length in wanted:
+            try:
+                plan = collector.plan(pair, exchange, length, since, until, days)
+                found = _collect(output, collector, plan)
+            except StoreError:
+                raise
+            except AssayError as error:
+                errors.append(error)
+                done.append({"symbol": pair, "timeframe": length, "exchange": exchange, "error": which.failed(error)})
+                continue
+            if found.trouble is not None:
+                errors.append(found.trouble)
+            done.append(_describe(found))
+    if not output.json:
+        for result in done:
+            _say(output, result)
+    which.finish(output, {"database": opened.name, "markets": done}, errors)
+
+
+def _words(text: str, option: str) -> list[str]:
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise InputError(option, "must name at least one", text)
+    return list(dict.fromkeys(found))
+
+
+def _collect(output: Output, collector: "DataCollector", plan: Any) -> "Collected":  # noqa: ANN401  (a Plan)
+    try:
+        with output.progress(str(plan.market), plan.bars) as advance:
+            return collector.collect(plan, advance)
+    except KeyboardInterrupt:
+        output.note(f"{plan.market}: what was fetched is stored; the same command goes on from there")
+        raise
+
+
+def _describe(found: "Collected") -> dict[str, Any]:
+    plan = found.plan
+    left = [{"from": iso_time(a), "to": iso_time(b)} for a, b in found.left]
+    return {
+        **options.describe_market(plan.market),
+        "from": iso_time(plan.start_ms),
+        "to": iso_time(plan.stop_ms),
+        "asked_bars": plan.bars,
+        "inserted": found.inserted,
+        "changed": found.changed,
+        "absent_at_exchange": found.absent,
+        "not_fetched": left,
+        "findings": [str(finding) for finding in found.findings],
+        "alert": None if found.alert is None else found.alert.as_dict() | {"message": str(found.alert)},
+        "error": None if found.trouble is None else which.failed(found.trouble),
+    }
+
+
+def _say(output: Output, result: dict[str, Any]) -> None:
+    name = f"{result['symbol']} {result['timeframe']} on {result['exchange']}"
+    if "inserted" not in result:
+        output.text(f"{name}: NOT FETCHED. {result['error']['message']}")
+        return
+    if not result["asked_bars"]:
+        output.text(f"{name}: nothing to fetch, all of {result['from']} to {result['to']} is held")
+        return
+    absent = f", {result['absent_at_exchange']:,} the exchange does not have" if result["absent_at_exchange"] else ""
+    output.text(f"{name}: {result['inserted']:,} bars are new{absent}, {result['from']} to {result['to']}")
+    for finding in result["findings"]:
+        output.text(f"  {finding}")
+    for gap in result["not_fetched"]:
+        output.text(f"  not fetched: {gap['from']} to {gap['to']}")
+    if result["error"]:
+        output.text(f"  STOPPED. {result['error']['message']}")
+    if result["alert"]:
+        output.text("  " + result["alert"]["message"])

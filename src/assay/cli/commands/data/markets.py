@@ -1,0 +1,89 @@
+"""Which of the markets in the database a command means, and what all of these commands say of one."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli import options
+from assay.cli.failures import explain
+from assay.cli.output import Output, iso_time
+from assay.errors import AssayError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.store import BarStore, HeldMarket
+
+Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Such as binance.")]
+Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BASE/QUOTE", help="Such as BTC/USDT or BTCUSDT.")]
+Timeframe = Annotated[str | None, typer.Option("--timeframe", metavar="5m", help="Such as 1m, 5m, 15m, 1h, 4h or 1d.")]
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First moment (ISO, UTC).")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="End, excluded (ISO, UTC).")]
+
+
+def select(store: "BarStore", exchange: str | None, symbol: str | None, timeframe: str | None) -> "list[HeldMarket]":
+    """Return the markets that fit all that is given.
+
+    Raises
+    ------
+    InputError
+        When there is none, naming what is held.
+    """
+    from assay.market import Timeframe, canonical_symbol  # noqa: PLC0415  (commands import when they run)
+
+    wanted = {
+        "--exchange": exchange and exchange.strip().lower(),
+        "--symbol": symbol and canonical_symbol(symbol),
+        "--timeframe": timeframe and str(Timeframe.parse(timeframe)),
+    }
+    markets = store.markets()
+    if not markets and any(wanted.values()):
+        raise InputError("data", "the database holds no markets", hint="Try `assay data import FILE`")
+    for option, value in wanted.items():
+        if not value:
+            continue
+        found = [m for m in markets if _names(m)[option] == value]
+        if not found:
+            known = sorted({_names(m)[option] for m in markets})
+            raise InputError(option, f"must be one that is held: {', '.join(known)}", value)
+        markets = found
+    return markets
+
+
+def _names(held: "HeldMarket") -> dict[str, str]:
+    m = held.market
+    return {"--exchange": m.exchange, "--symbol": m.symbol, "--timeframe": str(m.timeframe)}
+
+
+def span_ms(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
+    """Return --from and --to in milliseconds UTC."""
+    start = None if from_ is None else options.parse_moment(from_, "--from")
+    stop = None if to is None else options.parse_moment(to, "--to")
+    if start is not None and stop is not None and start >= stop:
+        raise InputError("--from and --to", "must be in order, --from before --to", [from_, to])
+    return start, stop
+
+
+def describe_held(held: "HeldMarket") -> dict[str, Any]:
+    """Return a market and the span that is held of it as plain values."""
+    step = held.market.timeframe.ms
+    return {
+        **options.describe_market(held.market),
+        "bars": held.bars,
+        "from": None if held.first_ms is None else iso_time(held.first_ms),
+        "to": None if held.last_ms is None else iso_time(held.last_ms + step),
+    }
+
+
+def failed(error: AssayError) -> dict[str, Any]:
+    """Return an error that ends one item of several, as in an error document."""
+    found: dict[str, Any] = explain(error).document()["error"]
+    return found
+
+
+def finish(output: Output, document: dict[str, Any], errors: "Sequence[AssayError]") -> None:
+    """Print the document where one is asked for; leave with the code of the first error."""
+    if output.json:
+        output.document(document)
+    if errors:
+        raise typer.Exit(errors[0].exit_code)

@@ -1,0 +1,174 @@
+"""Filling what the database does not hold from an exchange, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from assay.errors import ExchangeError
+from assay.store.bars import Written, merged, uncovered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from assay.market import Market, Timeframe
+    from assay.sources.exchanges import Finding, Page
+    from assay.store import Alert, BarStore, Imports
+    from assay.store.bars import Span
+
+
+class Source(Protocol):
+    """What is asked of an exchange; `assay.sources.Exchange` is one.
+
+    `pages` yields the finished bars of a span, oldest first. Whatever lies in [start_ms, stop_ms) of a page and is not
+    among its bars is absent at the exchange.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the exchange, as in its markets."""
+        ...
+
+    def market(self, symbol: str, timeframe: Timeframe | str) -> Market:
+        """Return the market that a user means; InputError where there is none."""
+        ...
+
+    def pages(self, market: Market, start_ms: int, stop_ms: int) -> Iterator[Page]:
+        """Yield the finished bars that open in a span; ExchangeError where there is no answer."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be fetched.
+
+    Attributes
+    ----------
+    market : Market
+    start_ms, stop_ms : int
+        The span asked for.
+    missing : tuple of (int, int)
+        Its parts that were never fetched.
+    """
+
+    market: Market
+    start_ms: int
+    stop_ms: int
+    missing: tuple[Span, ...]
+
+    @property
+    def bars(self) -> int:
+        """Bars on the grid of what is missing."""
+        return sum(b - a for a, b in self.missing) // self.market.timeframe.ms
+
+
+@dataclass
+class Collected:
+    """What came of a plan, so far.
+
+    Attributes
+    ----------
+    plan : Plan
+    inserted, unchanged, changed : int
+        New bars, bars that were held with the same values, and with others, which stay.
+    answered : list of (int, int)
+        Spans that were answered and are stored.
+    absent : int
+        Bars of these spans that the exchange does not have.
+    findings : list of Finding
+        What was wrong with the answers, each kind summed up.
+    trouble : ExchangeError or None
+        Why it ended early; what was stored before stays.
+    alert : Alert or None
+        The market's quality fell.
+    """
+
+    plan: Plan
+    inserted: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    absent: int = 0
+    answered: list[Span] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    trouble: ExchangeError | None = None
+    alert: Alert | None = None
+
+    @property
+    def left(self) -> list[Span]:
+        """Spans that were asked for and not answered: gaps of the fetch, not of the exchange."""
+        return [gap for start, stop in self.plan.missing for gap in uncovered(self.answered, start, stop)]
+
+
+def collect(
+    store: BarStore,
+    imports: Imports,
+    source: Source,
+    plan: Plan,
+    *,
+    clock: Callable[[], float],
+    on_bars: Callable[[int], None] | None = None,
+) -> Collected:
+    """Fetch what a plan misses and store every page before the next is asked for.
+
+    An interruption, by an exception or the end of the process, costs nothing that was stored: the next plan is smaller.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds since 1970.
+    on_bars : callable, optional
+        Called with the bars of the grid that each page answered.
+    """
+    found = Collected(plan)
+    try:
+        for start, stop in plan.missing:
+            at = start
+            for page in source.pages(plan.market, start, stop):
+                _store(store, found, page, int(clock() * 1000))
+                if on_bars is not None:
+                    on_bars(max(page.stop_ms - at, 0) // plan.market.timeframe.ms)
+                at = max(at, page.stop_ms)
+    except ExchangeError as error:
+        found.trouble = error
+    finally:
+        if found.inserted or found.changed:
+            written = Written(found.inserted, found.unchanged, found.changed)
+            imported = imports.record(
+                plan.market, written, found.answered, source=f"{source.name} API", at_ms=int(clock() * 1000),
+                found={finding.kind: finding.count for finding in found.findings},  # one of each kind
+            )  # fmt: skip
+            found.alert = imported.alert
+    return found
+
+
+def joined(findings: Sequence[Finding]) -> list[Finding]:
+    """Return one finding of each kind, from the first of its bars to the last."""
+    kinds: dict[str, Finding] = {}
+    for new in findings:
+        old = kinds.get(new.kind, new)
+        kinds[new.kind] = replace(
+            new,
+            start_ms=min(old.start_ms, new.start_ms),
+            stop_ms=max(old.stop_ms, new.stop_ms),
+            count=new.count + (old.count if new.kind in kinds else 0),
+        )
+    return list(kinds.values())
+
+
+def _store(store: BarStore, found: Collected, page: Page, at_ms: int) -> None:
+    found.findings = joined([*found.findings, *page.findings])
+    if page.start_ms >= page.stop_ms:
+        return
+    market = found.plan.market
+    columns = {name: getattr(page, name) for name in ("time", "open", "high", "low", "close", "volume")}
+    covered = (page.start_ms, page.stop_ms)
+    written = store.write(market, columns, source=f"{market.exchange} API", at_ms=at_ms, covered=covered)
+    found.inserted += written.inserted
+    found.unchanged += written.unchanged
+    found.changed += written.changed
+    found.absent += (page.stop_ms - page.start_ms) // market.timeframe.ms - len(page)
+    found.answered = merged([*found.answered, covered])
