@@ -70,8 +70,10 @@ def test_the_space_of_the_docs_is_read(tmp_path: Path) -> None:
 
 def test_every_measure_is_documented() -> None:
     from assay.engine import OBJECTIVES, TABLE  # noqa: PLC0415
+    from assay.engine.glossary import markdown  # noqa: PLC0415
 
     text = (ROOT / "docs" / "measures.md").read_text()
+    assert markdown() in text
     for name in (*TABLE, *OBJECTIVES):
         assert f"`{name}`" in text
 

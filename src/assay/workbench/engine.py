@@ -137,7 +137,7 @@ class BacktestEngine:
         InsufficientDataError
             When the history is shorter than the strategy's warm-up.
         """
-        if isinstance(parameters, Mapping) and "execution" in parameters:
+        if isinstance(parameters, Mapping) and parameters.get("execution"):
             terms = BacktestEngine.of_document(parameters)
             return terms.run_backtest(data, parameters["parameters"], exchange_fees, slippage, strategy_class)
         strategy = self.strategy(strategy_class)

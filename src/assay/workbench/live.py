@@ -91,8 +91,9 @@ class LiveConfiguration(Mapping[str, Any]):
                 self.stale_since = datetime.now(UTC)
             self.fault = str(error) or type(error).__name__
             self.active = self.active and not isinstance(error, _Inactive)
-            took = time.monotonic() - begun
-            self._next = time.monotonic() + max(self._reload_s, FAULT_REST * took)
+            now = time.monotonic()
+            rest = 0.0 if isinstance(error, _Inactive) else FAULT_REST * (now - begun)
+            self._next = now + max(self._reload_s, rest)
             return False
         else:
             return changed

@@ -212,7 +212,7 @@ class WalkForwardValidator:
             strategy_class = strategy_class or given.strategy
         elif isinstance(given, Mapping) and "parameters" in given:
             strategy_class = strategy_class or given.get("strategy")
-            if backtest_engine is None and "execution" in given:
+            if backtest_engine is None and given.get("execution"):
                 backtest_engine = BacktestEngine.of_document(given)
         engine = backtest_engine or BacktestEngine()
         strategy = engine.strategy(strategy_class)

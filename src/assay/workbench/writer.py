@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, StrategyError, near_name
@@ -18,12 +18,16 @@ from assay.validation.lifecycle import STAGES
 from assay.workbench.inputs import StrategyLike, as_parameters, as_strategy, cores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from assay.strategies import Strategy
 
 REQUESTABLE = STAGES[:-1]
 """DECAY is found by monitoring."""
+
+MOST_SECONDS = 5
+"""How far an id may lie ahead of its time."""
 
 
 class StageCappedWarning(UserWarning):
@@ -89,20 +93,33 @@ class ConfigurationWriter:
             None if pair is None else canonical_symbol(pair),
             None if timeframe is None else str(Timeframe.parse(timeframe)),
         )
-        now = datetime.now(UTC)
         if isinstance(metrics, (Evidence, Measured)):
-            document = _proven(strategy, parameters, metrics, stage, market, now)
+            make = _proven(strategy, parameters, metrics, stage, market)
         elif isinstance(metrics, Mapping):
-            document = _unproven(strategy, parameters, metrics, stage, market, now)
+            make = _unproven(strategy, parameters, metrics, stage, market)
         else:
             raise InputError("metrics", "must be a mapping of names to numbers", type(metrics).__name__)
-        life = document["lifecycle"]
-        config_id = self._registry().save(document, at_ms=round(now.timestamp() * 1000))
+        document = self._save(make)
+        config_id, life = document["configId"], document["lifecycle"]
         if life["current_stage"] != stage:
             why = life["why_not_promoted"]
             message = f"{config_id} is stored as {life['current_stage']}, not as {stage}: {why}"
             warnings.warn(message, StageCappedWarning, stacklevel=2)
-        return config_id
+        return str(config_id)
+
+    def _save(self, make: Callable[[datetime], dict[str, Any]]) -> dict[str, Any]:
+        """Store a document of this moment, or of the next second where the id is taken by another stage of it."""
+        registry, now = self._registry(), datetime.now(UTC)
+        for later in range(MOST_SECONDS):
+            document = make(now + timedelta(seconds=later))
+            try:
+                registry.save(document, at_ms=round(now.timestamp() * 1000))
+            except InputError as error:
+                if error.field != "configId" or later == MOST_SECONDS - 1:
+                    raise
+            else:
+                break
+        return document
 
 
 def _stage(asked: str) -> str:
@@ -121,8 +138,7 @@ def _proven(
     metrics: Evidence | Measured,
     stage: str,
     market: tuple[str | None, str | None, str | None],
-    now: datetime,
-) -> dict[str, Any]:
+) -> Callable[[datetime], dict[str, Any]]:
     named = as_strategy(strategy).name
     if named != metrics.experiment.strategy.name:
         raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
@@ -133,12 +149,12 @@ def _proven(
         hint = "No point of the search was positive: the evidence stands for the defaults" if nothing else ""
         other = {n: v for n, v in given.items() if v != evidence.parameters[n]}
         raise InputError("parameters", "are not those that were measured", other, hint)
-    document = configuration(evidence, now, requested=stage)
-    held = document["context"]
-    for name, value in zip(("exchange", "pair", "timeframe"), market, strict=True):
-        if value is not None and value != held[name]:
-            raise InputError(name, f"is not the one that was measured, {held[name]}", value)
-    return document
+    held = evidence.bars.market
+    measured = (held.exchange, held.symbol, str(held.timeframe))
+    for name, value, known in zip(("exchange", "pair", "timeframe"), market, measured, strict=True):
+        if value is not None and value != known:
+            raise InputError(name, f"is not the one that was measured, {known}", value)
+    return lambda now: configuration(evidence, now, requested=stage)
 
 
 def _unproven(
@@ -147,8 +163,7 @@ def _unproven(
     metrics: Mapping[str, Any],
     stage: str,
     market: tuple[str | None, str | None, str | None],
-    now: datetime,
-) -> dict[str, Any]:
+) -> Callable[[datetime], dict[str, Any]]:
     values = as_parameters(parameters)
     found: Strategy | None = None
     try:
@@ -160,4 +175,4 @@ def _unproven(
     if not name.replace("_", "").isalnum():
         raise InputError("strategy", "must be a name of letters, digits and underscores", strategy)
     complete = dict(values) if found is None else found.parameters.complete(values)
-    return unverified(name, complete, metrics, now, market=market, requested=stage)
+    return lambda now: unverified(name, complete, metrics, now, market=market, requested=stage)

@@ -1,0 +1,60 @@
+"""V3 documents to store: one true training, and variants of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from assay.engine import Costs, Money
+from assay.training import Evidence, Experiment, train
+from assay.training.breakers import CIRCUIT_BREAKERS
+from assay.training.configuration import configuration, lifecycle
+from assay.validation import SplitPlan
+from validation.toys import Spike, market
+
+CREATED = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
+BARS = market(31, 130, edge=0.012)
+
+
+def experiment(**fields: Any) -> Experiment:
+    usual: dict[str, Any] = {
+        "sides": "long", "money": Money(Costs(fee=0.0003, slippage=0.0001)),
+        "plan": SplitPlan(train_days=30, test_days=15), "permutations": 3,
+    }  # fmt: skip
+    return Experiment(Spike(), **(usual | fields))
+
+
+@cache
+def evidence() -> Evidence:
+    return train(experiment(), BARS)
+
+
+@cache
+def _trained() -> str:
+    return json.dumps(configuration(evidence(), CREATED))
+
+
+def trained() -> dict[str, Any]:
+    """The document of a true training; with 3 permutations it is PAPER."""
+    document: dict[str, Any] = json.loads(_trained())
+    return document
+
+
+def variant(number: int = 0, stage: str = "VALIDATION", **changes: Any) -> dict[str, Any]:
+    """A document of its own: another id, stage and, by ``section__name=value``, other fields."""
+    document = copy.deepcopy(trained())
+    document["configId"] = f"SPIKE_V3_20260301_{number:06d}_abcdef"
+    life = document["lifecycle"]
+    why = "" if stage == "MATURE" else f"a gate after {stage} failed"
+    document["lifecycle"] = lifecycle(stage, None, life["confidence_score"], why, life["gates"])
+    document["circuit_breakers"] = dict(CIRCUIT_BREAKERS[stage])
+    for path, value in changes.items():
+        section, _, name = path.partition("__")
+        if name:
+            document[section][name] = value
+        else:
+            document[section] = value
+    return document
