@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,12 +14,16 @@ from scipy import stats
 from assay.market.regime import classify, daily_log_returns, measure_regime
 from validation.toys import PER_DAY, changed_from, market, quiet, with_hole
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def returns(mean: float, spread: float, n: int = 100) -> np.ndarray:
+
+def returns(mean: float, spread: float, n: int = 100) -> NDArray[np.float64]:
     """Returns with exactly this mean and sample standard deviation."""
     raw = np.random.default_rng(1).normal(0, 1, n)
     raw = (raw - raw.mean()) / raw.std(ddof=1)
-    return mean + spread * raw
+    scaled: NDArray[np.float64] = mean + spread * raw
+    return scaled
 
 
 @pytest.mark.parametrize(

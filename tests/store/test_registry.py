@@ -9,7 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,9 +22,6 @@ from assay.store.fields import CONTRACT, FIELDS, GROUPS, markdown
 from assay.store.registry import TABLE, row_of
 from assay.training.breakers import MEANINGS, PORTFOLIO_BREAKERS
 from store.documents import trained, variant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TESTS = Path(__file__).parents[1]
 NAMES = """
@@ -210,7 +207,7 @@ def test_the_database_itself_refuses_a_rate_that_is_none(registry: Registry) -> 
     for column, value in (("gross_win_rate", "58"), ("regime", "'mixed'"), ("status", "'LIVE'")):
         wrong = sa.text(f"UPDATE trained_configurations SET {column} = {value}")  # noqa: S608  (names of this test)
         with pytest.raises(StoreError):
-            registry.database.write(lambda c, wrong=wrong: c.execute(wrong))
+            registry.database.write(lambda c, w=wrong: c.execute(w))  # type: ignore[misc]
 
 
 # finding
@@ -319,12 +316,8 @@ def test_archiving_and_its_undo(registry: Registry) -> None:
 
 def test_many_activations_at_once_leave_one(registry: Registry) -> None:
     names = [registry.save(variant(n), at_ms=n) for n in range(6)]
-    calls: list[Callable[[], object]] = [
-        lambda name=name: registry.activate(name, at_ms=100)
-        for name in names * 3  # type: ignore[misc]
-    ]
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda call: call(), calls))
+        list(pool.map(lambda name: registry.activate(name, at_ms=100), names * 3))
     assert len(registry.find(active=True)) == 1
 
 
@@ -342,7 +335,11 @@ def test_the_database_itself_refuses_two_active_ones(registry: Registry) -> None
 def test_the_requirements_cleanup_runs_as_written(registry: Registry) -> None:
     """12 wins of 80 are 15 % and stay; 4 wins of 80 go."""
     for number, wins in enumerate((12, 4)):
-        changes = {"metrics__gross_win_rate": wins / 80, "metrics__win_rate": wins / 80, "metrics__total_trades": 80}
+        changes: dict[str, Any] = {
+            "metrics__gross_win_rate": wins / 80,
+            "metrics__win_rate": wins / 80,
+            "metrics__total_trades": 80,
+        }
         registry.save(variant(number, **changes), at_ms=1)
     registry.database.write(lambda c: c.exec_driver_sql(CLEANUP))
     (left,) = registry.find()

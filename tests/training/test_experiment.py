@@ -53,6 +53,8 @@ def test_the_digest_is_the_same_in_every_process() -> None:
 
 
 CHANGES: list[dict[str, Any]] = [
+    {"space": parse_space({"hold": [3]}, Spike.parameters)},
+    {"space": parse_space({"hold": [3]}, Spike.parameters), "procedure": "fixed"},
     {"strategy": LiquiditySweep()},
     {"space": parse_space({"hold": [3, 6, 9]}, Spike.parameters)},
     {"space": parse_space({"hold": [6, 3]}, Spike.parameters)},

@@ -173,6 +173,7 @@ def test_identity_and_context(document: dict[str, Any], evidence: Evidence, bars
         "exchange": "test", "pair": "BTC/USDT", "timeframe": "1h", "side": "long",
         "from": "1971-02-06T16:00:00Z",  # 400 days and the warm-up of 40 hours after 1970-01-01
         "to": iso(int(bars.time[-1])),
+        "regime": evidence.regime.name,
     }  # fmt: skip
     assert document["provenance"]["experiment_digest"] == digest == evidence.experiment_digest
     assert document["provenance"]["data_digest"] == bars.digest
@@ -279,7 +280,7 @@ def test_a_planted_edge_becomes_mature_and_opens_the_door_once(evidence: Evidenc
     assert evidence.stage == "MATURE"
     assert document["lifecycle"] | {"gates": None, "confidence_score": None} == {
         "current_stage": "MATURE", "max_allocation_pct": 10.0, "size_factor": 1.0, "why_not_promoted": "",
-        "gates": None, "confidence_score": None,
+        "requested_stage": None, "gates": None, "confidence_score": None,
     }  # fmt: skip
     assert evidence.holdout_openings == 1
     assert document["validation"]["holdout"]["opened"] is True

@@ -57,7 +57,7 @@ def stored(path: Path, config_id: str) -> Registered:
 @pytest.mark.filterwarnings("ignore::assay.StageCappedWarning")
 def test_the_quick_starts_last_step(writer: ConfigurationWriter, path: Path, validated: ValidationResult) -> None:
     config_id = writer.save_configuration(
-        strategy=Spike,  # type: ignore[arg-type]  # (a name in the documents)
+        strategy=Spike,
         parameters=validated["parameters"],
         metrics=validated["metrics"],
         lifecycle_stage="DISCOVERY",
