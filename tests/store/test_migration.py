@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from assay.errors import InputError, StoreError
 from assay.market import Timeframe
 from assay.store import BarStore, Database, schema
-from assay.store.migration import status
+from assay.store.migration import status, upgrade
 
 FIRST = Path(__file__).with_name("first_revision.sql")
 
@@ -58,6 +58,40 @@ def test_a_database_of_the_first_revision_comes_up_with_its_data(tmp_path: Path)
     assert store.read(held.market).close.tolist() == [101.5, 102.5, 103.5]
     assert status(database).pending == ()
     database.close()
+
+
+def test_configurations_of_the_first_revision_keep_their_bytes_and_may_be_active_once(database: Database) -> None:
+    """The second revision makes their table anew; what it held, its checks and its indexes are still there."""
+
+    def back(c: sa.Connection) -> None:
+        c.execute(sa.text("DROP VIEW market_data"))
+        for table in reversed(schema.metadata.sorted_tables):
+            c.execute(sa.text(f"DROP TABLE {table.name}{'' if database.is_sqlite else ' CASCADE'}"))
+        c.execute(sa.text("DELETE FROM alembic_version"))
+        if not database.is_sqlite:
+            c.execute(sa.text("DROP FUNCTION assay_append_only CASCADE"))
+
+    database.write(back)
+    assert upgrade(database, "0001").revision == "0001"
+    t = schema.trained_configurations
+    rows = [
+        {
+            "id": str(n), "strategy_name": "S", "exchange": "x", "pair": "A/B", "timeframe": "5m", "status": "MATURE",
+            "is_active": n == 0, "parameters_json": {"a": n}, "created_at": n, "updated_at": n,
+            "config_id": f"C{n}", "config_json": {"b": 1.5, "a": [None, n]}, "gross_win_rate": 0.15,
+        }
+        for n in range(2)
+    ]  # fmt: skip
+    database.write(lambda c: c.execute(sa.insert(t), rows))
+    assert upgrade(database).pending == ()
+    found = database.read(lambda c: c.execute(sa.select(t).order_by(t.c.id)).mappings().all())
+    assert [{k: r[k] for k in rows[0]} for r in found] == rows
+    second = sa.update(t).where(t.c.id == "1")
+    for wrong in ({"is_active": True}, {"gross_win_rate": 15.0}, {"status": "GOOD"}, {"config_id": "C0"}):
+        with pytest.raises(StoreError, match="refused"):
+            database.write(lambda c, w=wrong: c.execute(second.values(**w)))  # type: ignore[misc]
+    database.write(lambda c: c.execute(second.values(exchange=None, pair=None, timeframe=None)))
+    test_the_migrations_make_the_tables_of_the_schema(database)
 
 
 CONTRACT = """

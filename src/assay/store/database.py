@@ -83,13 +83,13 @@ class Database:
         """Whether the database is a file."""
         return self.engine.dialect.name == "sqlite"
 
-    def read(self, work: Callable[[sa.Connection], T], *, patience_s: float = RETRY_S) -> T:
+    def read(self, work: Callable[[sa.Connection], T], *, patience_s: float | None = None) -> T:
         """Return what `work` reads, in one transaction: it sees one state of the database.
 
         Parameters
         ----------
-        patience_s : float
-            How long a lost server is waited for.
+        patience_s : float, optional
+            How long a lost server is waited for; `RETRY_S` where not given.
         """
         return self._run(work, write=False, patience_s=patience_s)
 
@@ -97,8 +97,8 @@ class Database:
         """Return what `work` returns after its changes are committed, all or none."""
         return self._run(work, write=True)
 
-    def _run(self, work: Callable[[sa.Connection], T], *, write: bool, patience_s: float = RETRY_S) -> T:
-        deadline = time.monotonic() + patience_s
+    def _run(self, work: Callable[[sa.Connection], T], *, write: bool, patience_s: float | None = None) -> T:
+        deadline = time.monotonic() + (RETRY_S if patience_s is None else patience_s)
         wait = _FIRST_WAIT_S
         while True:
             try:

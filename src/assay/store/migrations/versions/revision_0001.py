@@ -14,7 +14,6 @@ branch_labels = None
 depends_on = None
 
 JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-EXACT_JSON = sa.JSON(none_as_null=True)
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 APPEND_ONLY = ("trials", "holdout_openings")
 
@@ -175,9 +174,9 @@ def upgrade() -> None:
         "trained_configurations",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("strategy_name", sa.String(length=100), nullable=False),
-        sa.Column("exchange", sa.Text(), nullable=True),
-        sa.Column("pair", sa.Text(), nullable=True),
-        sa.Column("timeframe", sa.Text(), nullable=True),
+        sa.Column("exchange", sa.Text(), nullable=False),
+        sa.Column("pair", sa.Text(), nullable=False),
+        sa.Column("timeframe", sa.Text(), nullable=False),
         sa.Column("regime", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("is_active", sa.Boolean(create_constraint=True, name="is_active"), nullable=False),
@@ -252,7 +251,7 @@ def upgrade() -> None:
         sa.Column("confidence_score", sa.Double(), nullable=True),
         sa.Column("max_allocation_pct", sa.Double(), nullable=True),
         sa.Column("experiment_digest", sa.String(length=64), nullable=True),
-        sa.Column("config_json", EXACT_JSON, nullable=False),
+        sa.Column("config_json", JSON, nullable=False),
         sa.CheckConstraint(
             "regime IN ('bull', 'bear', 'sideways', 'volatile')", name=op.f("ck_trained_configurations_regime")
         ),
@@ -302,14 +301,6 @@ def upgrade() -> None:
         "trained_configurations",
         ["strategy_name", "pair", "timeframe"],
         unique=False,
-    )
-    op.create_index(
-        "uq_trained_configurations_active",
-        "trained_configurations",
-        ["strategy_name", "exchange", "pair", "timeframe"],
-        unique=True,
-        sqlite_where=sa.text("is_active"),
-        postgresql_where=sa.text("is_active"),
     )
     op.create_table(
         "training_events",
