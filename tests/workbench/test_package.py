@@ -45,7 +45,7 @@ def test_every_name_is_there(name: str) -> None:
 def test_nothing_is_offered_that_does_not_exist() -> None:
     for name in assay.__all__:
         assert getattr(assay, name) is not None
-    for name in ("DataCollector", "ModelTrainer", "nonsense"):
+    for name in ("InferenceEngine", "ModelTrainer", "nonsense"):
         assert name not in dir(assay)
         with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
             getattr(assay, name)
