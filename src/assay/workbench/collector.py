@@ -308,18 +308,13 @@ class DataCollector:
     # what is held
 
     def _held(self, market: Market, window: Window) -> Bars:
-        held = self._find(market)
-        inside = self._inside(market, window) if held is not None and held.bars else None
-        if inside is None:
-            span = f"{_text(window.start_ms)} to {_text(window.stop_ms)}"
-            raise InsufficientDataError(str(market), f"there are no bars from {span}", hint=self._hint(market))
-        return inside
-
-    def _inside(self, market: Market, window: Window) -> Bars | None:
         try:
             return self.store.read(market, window.start_ms, window.stop_ms)
-        except InputError:  # nothing in this span
-            return None
+        except InputError:
+            span = f"{_text(window.start_ms)} to {_text(window.stop_ms)}"
+            raise InsufficientDataError(
+                str(market), f"there are no bars from {span}", hint=self._hint(market)
+            ) from None
 
     def _find(self, market: Market) -> HeldMarket | None:
         same = [h for h in self.store.markets() if _same(h.market, market) and h.market.timeframe == market.timeframe]
@@ -334,8 +329,7 @@ class DataCollector:
 
     def _resampled(self, market: Market, window: Window) -> Bars | None:
         """Return bars made from finer ones that cover the whole window, where the market itself is not held."""
-        held = self._find(market)
-        finer = self._finer(market) if held is None or not held.bars else []
+        finer = [] if self.store.coverage(market) else self._finer(market)
         if not any(not self.store.missing(h.market, window.start_ms, window.stop_ms) for h in finer):
             return None
         return self.store.read_resampled(market, window.start_ms, window.stop_ms)
