@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import math
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import InputError
 from assay.market import Market, Timeframe
 from assay.sources.user_strategy import load_strategy
-from assay.store.ledger import HoldoutOpening, TrialEntry
+from assay.store import Database
+from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry
+from assay.store.location import database_url
 from assay.training import Experiment, train
 from assay.training.configuration import configuration
 
@@ -100,24 +104,53 @@ def _known(value: float) -> float | None:
 
 
 def trial_entry(evidence: Evidence) -> TrialEntry:
-    """Return what the ledger keeps of a search."""
-    e, bars = evidence, evidence.bars
+    """Return what the ledger keeps of a training's search."""
+    e = evidence
+    span = e.splits.start, e.splits.stop
+    return entry_of(e.experiment, e.bars, span, e.search.combinations, e.search.score, e.search.distribution())
+
+
+def entry_of(
+    experiment: Experiment,
+    bars: Bars,
+    span: tuple[int, int],
+    combinations: int,
+    best: float,
+    distribution: Mapping[str, Any],
+) -> TrialEntry:
+    """Return what the ledger keeps of a search over the signal bars [start, stop)."""
+    market, terms = bars.market, experiment.canonical(bars)
     return TrialEntry(
-        experiment_digest=e.experiment_digest,
-        data_digest=e.data_digest,
-        exchange=bars.market.exchange,
-        symbol=bars.market.symbol,
-        timeframe=str(bars.market.timeframe),
-        start_ms=int(bars.time[e.splits.start]),
-        stop_ms=int(bars.time[e.splits.stop - 1]) + bars.market.timeframe.ms,
-        strategy=e.experiment.strategy.name,
-        strategy_source=e.experiment.canonical(bars)["strategy_source"],
-        method=e.experiment.search_method,
-        objective=e.experiment.objective,
-        combinations=e.search.combinations,
-        best=_known(e.search.score),
-        distribution=e.search.distribution(),
+        experiment_digest=experiment.digest(bars),
+        data_digest=bars.digest,
+        exchange=market.exchange,
+        symbol=market.symbol,
+        timeframe=str(market.timeframe),
+        start_ms=int(bars.time[span[0]]),
+        stop_ms=int(bars.time[span[1] - 1]) + market.timeframe.ms,
+        strategy=experiment.strategy.name,
+        strategy_source=terms["strategy_source"],
+        method=experiment.search_method,
+        objective=experiment.objective,
+        combinations=combinations,
+        best=_known(best),
+        distribution=distribution,
     )
+
+
+def record_search(entry: TrialEntry) -> None:
+    """Write a search into the ledger of the user's database.
+
+    Raises
+    ------
+    StoreError
+        When there is no database to write to.
+    """
+    database = Database.open(database_url())
+    try:
+        Ledger(database).record(entry, user=getpass.getuser(), at_ms=time.time_ns() // 1_000_000)
+    finally:
+        database.close()
 
 
 def opening_of(evidence: Evidence) -> HoldoutOpening | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.errors import InputError, near_name
+from assay.errors import InputError, StoreError, near_name
 from assay.search import ADAPTIVE, BUDGETS, parse_space, run_search
 from assay.workbench.inputs import StrategyLike, as_bars, cores, one_of
 from assay.workbench.progress import progress_bar
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from assay.market import Bars
     from assay.parameters import Value
-    from assay.search import Space
+    from assay.search import SearchResult, Space
     from assay.strategies import Strategy
     from assay.training import Experiment
     from assay.workbench.engine import BacktestEngine
@@ -93,6 +93,7 @@ def run_experiment(
     plan = experiment.search
     with progress_bar(title, plan.size) as advance:
         found = run_search(plan, lambda c: trial.score(bars, span, c, threads=cores(), on_done=advance))
+    _count(experiment, bars, (span.start, span.stop), found)
     best = found.best
     if best is None:
         best = found.tried.at(int(np.argmax(found.scores)))
@@ -111,6 +112,20 @@ def run_experiment(
         strategy=experiment.strategy,
         backtest_engine=engine,
     )
+
+
+class LedgerWarning(UserWarning):
+    """A search could not be written into the ledger: what was tried is not counted."""
+
+
+def _count(experiment: Experiment, bars: Bars, span: tuple[int, int], found: SearchResult) -> None:
+    """Write a search into the ledger; without a database it is told, since a script may run where there is none."""
+    from assay.service.units import entry_of, record_search  # noqa: PLC0415  (the database, for searches only)
+
+    try:
+        record_search(entry_of(experiment, bars, span, found.combinations, found.score, found.distribution()))
+    except StoreError as error:
+        warnings.warn(f"this search is not counted: {error}", LedgerWarning, stacklevel=4)
 
 
 def read_space(given: Mapping[str, Any] | str | None, strategy: Strategy) -> Space:
