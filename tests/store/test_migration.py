@@ -38,9 +38,9 @@ def test_a_newer_database_is_refused(database: Database, database_url: str) -> N
         Database.open(database_url)
 
 
-def test_two_processes_that_open_an_empty_database_make_its_tables_once(database_url: str) -> None:
+def test_two_processes_that_open_an_empty_database_make_its_tables_once(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        opened = list(pool.map(lambda _: Database.open(database_url), range(4)))
+        opened = list(pool.map(lambda _: Database.open(empty_url), range(4)))
     assert {status(d).revision for d in opened} == {status(opened[0]).newest}
     for d in opened:
         d.close()
