@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from assay import (
     BacktestEngine,
+    ConfigurationWriter,
     GridSearchOptimizer,
     LiquiditySweepStrategy,
     RandomSearchOptimizer,
@@ -18,7 +20,10 @@ from assay import (
 if TYPE_CHECKING:
     import pandas as pd
 
-pytestmark = pytest.mark.filterwarnings("ignore::assay.NoCandidateWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::assay.NoCandidateWarning"),
+    pytest.mark.filterwarnings("ignore::assay.StageCappedWarning"),  # no permutation was run: PAPER
+]
 
 PARAM_SPACE = {
     "pierce_depth": (0.001, 0.005),
@@ -45,6 +50,15 @@ def test_the_quick_start_from_optimise_to_the_printed_line(data: pd.DataFrame) -
     validator = WalkForwardValidator(train_window_days=60, test_window_days=30, gap_days=7)
     validated_config = validator.validate(config=best_config, data=data, strategy_class=LiquiditySweepStrategy)
 
+    writer = ConfigurationWriter()
+    config_id = writer.save_configuration(
+        strategy="LIQUIDITY_SWEEP",
+        parameters=validated_config["parameters"],
+        metrics=validated_config["metrics"],
+        lifecycle_stage="DISCOVERY",
+    )
+
+    assert re.fullmatch(r"LIQUIDITY_SWEEP_V3_\d{8}_\d{6}_[0-9a-f]{6}", config_id)
     assert best_config["n_combinations"] == 5**7
     assert validated_config["parameters"] == best_config["parameters"]
     assert set(PARAM_SPACE) <= set(validated_config["parameters"])
