@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SYMBOLS = ("AAA/USDT", "BBB/USDT", "CCC/USDT")
 TRAIN = (
     "train", "--exchange", "sim", "--symbol", ",".join(SYMBOLS), "--timeframe", "15m", "--permutations", "5",
-    "--train-days", "20", "--test-days", "10",
+    "--train-days", "20", "--test-days", "10", "--offline",
 )  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def test_bars_that_changed_are_not_trained_on(assay: Assay, database_file: Path)
         ((), "exactly one of them says what to train on"),
         (("--exchange", "sim"), "are given together"),
         (("--exchange", "sim", "--symbol", "AAA/USDT,,BBB/USDT"), "separated by commas"),
-        (("--exchange", "sim", "--symbol", "ZZZ/USDT"), "none of the markets can be trained"),
+        (("--exchange", "sim", "--symbol", "ZZZ/USDT", "--offline"), "none of the markets can be trained"),
         (("--resume",), "there is no unfinished job"),
         (("--resume", "nothing"), "there is none with this id"),
     ],

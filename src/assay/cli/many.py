@@ -111,14 +111,27 @@ def run_job(output: Output, database: Database, url: str, job: str, *, workers: 
                     restarts += 1
                     running.append(_start(url, job, user))
             if not running:
-                break
+                # a task may be held by a worker that another, killed command has left behind
+                _release_dead(jobs, job, is_gone)
+                left = jobs.state(job)
+                if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MOST_RESTARTS:
+                    break
+                if left.counts.get("pending"):
+                    restarts += 1
+                    running.append(_start(url, job, user))
             time.sleep(POLL_S)
         state = jobs.state(job)
         _show(state, seen, advance)
-    if state.over < state.total and (stop := state.config.get("stop_ms")) is not None and now_ms() >= stop:
+    if state.over < state.total and _is_over(state, now_ms()):
         jobs.cancel(job, now_ms())
         state = jobs.state(job)
     return state
+
+
+def _is_over(state: JobState, now_ms: int) -> bool:
+    """Whether the job's longest run time is over."""
+    stop = state.config.get("stop_ms")
+    return stop is not None and now_ms >= int(stop)
 
 
 def _show(state: JobState, seen: int, advance: Advance) -> int:

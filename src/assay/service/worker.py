@@ -78,10 +78,18 @@ class Worker:
         """Whether the job's longest run time is over."""
         return self.stop_ms is not None and now_ms() >= self.stop_ms
 
+    @property
+    def _is_orphan(self) -> bool:
+        """Whether the command that started this worker has ended."""
+        return self.parent is not None and os.getppid() != self.parent
+
     def run(self) -> int:
         """Work until no task is left or the time is over; return how many were done."""
         done = 0
-        while not self.out_of_time and (task := self.jobs.claim(self.job, self.owner, now_ms())) is not None:
+        while (
+            not (self.out_of_time or self._is_orphan)
+            and (task := self.jobs.claim(self.job, self.owner, now_ms())) is not None
+        ):
             with self._kept(task):
                 self._work(task)
             done += 1
@@ -124,7 +132,7 @@ class Worker:
         def renew() -> None:
             renewed = time.monotonic()
             while not over.wait(WATCH_S):
-                if self.parent is not None and os.getppid() != self.parent:
+                if self._is_orphan:
                     os._exit(1)  # nobody waits for this any more
                 if time.monotonic() - renewed > RENEW_S:
                     self.jobs.renew(task, now_ms())

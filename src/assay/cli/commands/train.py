@@ -73,6 +73,9 @@ MaxRuntime = Annotated[
     float | None,
     typer.Option("--max-runtime", metavar="SECONDS", help="Stop then, and keep what is done (many markets)."),
 ]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Use stored bars only: no exchange is asked for missing ones.")
+]
 Resume = Annotated[
     str | None, typer.Option("--resume", metavar="[ID]", help="Go on with an interrupted job, the last one by default.")
 ]
@@ -108,6 +111,7 @@ def train(
     timeframe: options.Timeframe = None,
     allow_bad_data: AllowBadData = False,
     max_runtime: MaxRuntime = None,
+    offline: Offline = False,
     resume: Resume = None,
     database: options.DatabaseUrl = None,
     out: Out = Path("assay-results"),
@@ -151,7 +155,8 @@ def train(
         else:
             job = new_job(
                 output, opened, markets_of(exchange, symbol, timeframe), _names(strategy, "--strategy"), experiment,
-                lambda bars: options.select_span(bars, days, from_, to), seed=seed, max_runtime=max_runtime,
+                lambda bars: options.select_span(bars, days, from_, to), wanted=wanted_span(days, from_, to),
+                offline=offline, seed=seed, max_runtime=max_runtime,
             )  # fmt: skip
         finish_job(output, opened, database, job, workers=cores)
 
@@ -200,6 +205,18 @@ def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) 
     return [Market(venue, pair, frame, "spot", None) for venue, pair, frame in product(venues, pairs, frames)]
 
 
+def wanted_span(days: float | None, from_: str | None, to: str | None) -> tuple[int | None, int | None]:
+    """Return the span that a job's options ask for, as milliseconds UTC; None = as far as the collector goes back."""
+    from assay.service.worker import now_ms  # noqa: PLC0415  (commands import when they run)
+
+    stop = options.parse_moment(to, "--to") if to is not None else None
+    if from_ is not None:
+        return options.parse_moment(from_, "--from"), stop
+    if days is not None:
+        return (now_ms() if stop is None else stop) - round(days * options.DAY_MS), stop
+    return None, stop
+
+
 def find_job(database: "Database", text: str) -> str:
     """Return the job that is to go on."""
     from assay.store.jobs import JobStore  # noqa: PLC0415  (commands import when they run)
@@ -219,20 +236,39 @@ def new_job(
     experiment: "Callable[[Strategy, Bars, int, int], Experiment]",
     span: "Callable[[Bars], tuple[int, int]]",
     *,
+    wanted: "tuple[int | None, int | None]",
+    offline: bool,
     seed: int,
     max_runtime: float | None,
 ) -> str:
-    """Write a job with a task per market and strategy, after its kernels are compiled."""
+    """Write a job with a task per market and strategy, after missing bars are fetched and kernels compiled.
+
+    Parameters
+    ----------
+    wanted : (int or None, int or None)
+        The span whose bars are fetched where they are missing, milliseconds UTC.
+    offline : bool
+        Whether only stored bars are used.
+    """
     import getpass  # noqa: PLC0415  (commands import when they run)
+    import warnings  # noqa: PLC0415
 
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415
     from assay.cli.many import make_job  # noqa: PLC0415
     from assay.service.worker import now_ms  # noqa: PLC0415
+    from assay.workbench.collector import DataCollector, DataWarning  # noqa: PLC0415
 
     chosen = [(name, _load(name)) for name in strategies]
+    collector = None if offline else DataCollector(database=database)
 
     def bars_of(store: "BarStore", market: "Market") -> "Bars":
-        bars = options.finished(store.read_resampled(market))
+        if collector is not None:
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", DataWarning)
+                collector.fetch_bars(market.symbol, market.exchange, market.timeframe, *wanted)
+            for one in told:
+                output.note(str(one.message))
+        bars = options.finished(store.read_resampled(market))  # all of them: earlier bars warm the indicators
         compile_kernels(output, chosen[0][1], bars)
         return bars
 
