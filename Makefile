@@ -14,7 +14,7 @@ help:
 	@echo "make test   install and run the tests"
 	@echo "make check  lint, types and the import table"
 	@echo "make bench  measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
-	@echo "make study  stream 10^9 combinations, killed and resumed (a quarter of an hour; goes on where it was)"
+	@echo "make study  stream 10^9 combinations; kill imports, downloads and trainings (hours; goes on where it was)"
 	@echo "make clean  remove what was installed and built"
 
 $(BIN)/python:
@@ -47,6 +47,7 @@ bench: install-bench
 
 study: install-dev
 	@"$(BIN)/python" -m studies.streaming --markdown docs/streaming.md
+	@"$(BIN)/python" -m studies.kills --markdown docs/kills.md
 
 clean:
 	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
