@@ -176,6 +176,17 @@ def test_one_that_fails_does_not_stop_the_others(assay: Assay, database_file: Pa
     assert "is not held" in left["reason"]
 
 
+def test_a_coarser_timeframe_is_trained_on_finer_bars(assay: Assay, database_file: Path) -> None:
+    ran = assay(
+        "train", "--exchange", "sim", "--symbol", "AAA/USDT", "--timeframe", "15m,1h", *TRAIN[7:], "--database",
+        database_file, "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.out
+    assert [(t["market"], t["status"]) for t in ran.document["tasks"]] == [
+        ("sim AAA/USDT 15m", "completed"), ("sim AAA/USDT 1h", "completed"),
+    ]  # fmt: skip
+
+
 def test_a_longest_run_time_keeps_what_is_done(assay: Assay, database_file: Path) -> None:
     ran = assay(*TRAIN, "--database", database_file, "--max-runtime", "0", "--json")
     assert ran.code == 1

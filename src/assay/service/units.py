@@ -62,7 +62,7 @@ class Unit:
         InputError
             When they are not those of the experiment any more.
         """
-        bars = store.read_resampled(self.market, self.first_ms, self.last_ms + 1)
+        bars = store.read_resampled(self.market, self.first_ms, self.last_ms + self.market.timeframe.ms)
         if bars.digest != self.experiment["data_digest"]:
             raise InputError(
                 str(self.market), "its stored bars have changed since the job was made", bars.digest[:12],

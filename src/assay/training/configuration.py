@@ -166,7 +166,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
         "round_trip_share_of_stop": plain(e.round_trip_share),
         "warnings": list(e.warnings),
         "trials": e.trials,
-        "trials_counted": "this run only: a ledger over all runs needs a database",
+        "trials_counted": "this run only: `assay ledger` counts every run on these days",
     }  # fmt: skip
 
 

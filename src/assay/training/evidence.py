@@ -78,7 +78,7 @@ class Evidence:
     holdout : dict of str to float
         Measures behind the door; empty while it is sealed.
     holdout_openings : int
-        Of this run; a ledger over all runs needs a database.
+        Of this run; the ledger of the database holds those of all runs.
     trials : int
         Combinations tried by this run's search.
     round_trip_share : float

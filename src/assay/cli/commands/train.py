@@ -8,7 +8,7 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output
-from assay.errors import InputError
+from assay.errors import AssayError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.store import BarStore, Database
     from assay.strategies import Strategy
     from assay.training import Experiment
+    from assay.workbench.collector import DataCollector
 
 LAST = "last"
 """What `--resume` without an id stands for."""
@@ -205,6 +206,26 @@ def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) 
     return [Market(venue, pair, frame, "spot", None) for venue, pair, frame in product(venues, pairs, frames)]
 
 
+def fetch(
+    output: Output, collector: "DataCollector", market: "Market", wanted: "tuple[int | None, int | None]"
+) -> AssayError | None:
+    """Fetch what is missing of a market into the database; return why that was not possible."""
+    import warnings  # noqa: PLC0415  (commands import when they run)
+
+    from assay.errors import ExchangeError  # noqa: PLC0415
+    from assay.workbench.collector import DataWarning  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", DataWarning)
+            collector.fetch_bars(market.symbol, market.exchange, market.timeframe, *wanted)
+    except (ExchangeError, InputError) as error:
+        return error
+    for one in told:
+        output.note(str(one.message))
+    return None
+
+
 def wanted_span(days: float | None, from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     """Return the span that a job's options ask for, as milliseconds UTC; None = as far as the collector goes back."""
     from assay.service.worker import now_ms  # noqa: PLC0415  (commands import when they run)
@@ -251,24 +272,25 @@ def new_job(
         Whether only stored bars are used.
     """
     import getpass  # noqa: PLC0415  (commands import when they run)
-    import warnings  # noqa: PLC0415
 
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415
     from assay.cli.many import make_job  # noqa: PLC0415
     from assay.service.worker import now_ms  # noqa: PLC0415
-    from assay.workbench.collector import DataCollector, DataWarning  # noqa: PLC0415
+    from assay.workbench.collector import DataCollector  # noqa: PLC0415
 
     chosen = [(name, _load(name)) for name in strategies]
     collector = None if offline else DataCollector(database=database)
 
     def bars_of(store: "BarStore", market: "Market") -> "Bars":
-        if collector is not None:
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("always", DataWarning)
-                collector.fetch_bars(market.symbol, market.exchange, market.timeframe, *wanted)
-            for one in told:
-                output.note(str(one.message))
-        bars = options.finished(store.read_resampled(market))  # all of them: earlier bars warm the indicators
+        trouble = None if collector is None else fetch(output, collector, market, wanted)
+        try:
+            bars = options.finished(store.read_resampled(market))  # all of them: earlier bars warm the indicators
+        except InputError:
+            raise trouble or InputError(
+                str(market), "is not held", hint="assay data import, or without --offline"
+            ) from None
+        if trouble is not None:
+            output.note(f"{market}: only stored bars are used. {trouble}")
         compile_kernels(output, chosen[0][1], bars)
         return bars
 
