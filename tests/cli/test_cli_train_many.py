@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from assay.compiled import CACHE_DIRECTORY
+from assay.market import Market, Timeframe
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, schema
 from assay.store.bars import present
@@ -112,6 +113,22 @@ def expected(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     found = documents(path)
     assert sorted(found) == trials(path) == sorted(t["experiment_digest"] for t in document["tasks"])
     return found
+
+
+def test_masks_are_saved_with_the_digest_of_the_bars(expected: dict[str, str], markets: Path, tmp_path: Path) -> None:
+    path = tmp_path / "assay.db"
+    path.write_bytes(markets.read_bytes())
+    command = [sys.executable, "-m", "assay", *TRAIN, "--quiet"]
+    subprocess.run(command, env=environment(path), check=True, stdout=subprocess.DEVNULL)
+    assert documents(path) == expected
+    database = Database.open(path)
+    c = schema.trained_configurations.c
+    rows = database.read(lambda x: x.execute(sa.select(c.pair, c.data_filter_config)).all())
+    for pair, kept in rows:
+        bars = BarStore(database).read(Market("sim", pair, Timeframe.parse("15m"), "spot", None))
+        assert (kept["data_digest"], kept["passes"], kept["override"]) == (bars.digest, True, False)
+        assert kept["after"]["bars"] == int((bars.valid & ~bars.absent).sum())
+    database.close()
 
 
 def test_every_market_is_saved_with_its_context(expected: dict[str, str]) -> None:

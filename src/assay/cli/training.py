@@ -109,19 +109,15 @@ def keep(database: Database, evidence: Evidence, document: dict[str, Any]) -> di
     """Save a configuration and what was tried for it; return what the ledger holds of these days by now."""
     import getpass  # noqa: PLC0415  (commands import when they run)
 
-    from assay.service.units import opening_of, trial_entry  # noqa: PLC0415
+    from assay.service.units import save_evidence, trial_entry  # noqa: PLC0415
     from assay.service.worker import now_ms  # noqa: PLC0415
-    from assay.store.ledger import append_opening, append_trial, counted  # noqa: PLC0415
-    from assay.store.registry import insert_configuration  # noqa: PLC0415
+    from assay.store.ledger import counted  # noqa: PLC0415
     from assay.validation.sharpe import expected_maximum  # noqa: PLC0415
 
-    entry, opening, user, at = trial_entry(evidence), opening_of(evidence), getpass.getuser(), now_ms()
+    entry, user, at = trial_entry(evidence), getpass.getuser(), now_ms()
 
     def write(c: sa.Connection) -> dict[str, Any]:
-        append_trial(c, entry, user=user, at_ms=at)
-        if opening is not None:
-            append_opening(c, opening, user=user, at_ms=at)
-        insert_configuration(c, document, at_ms=at, job_id=None)
+        save_evidence(c, evidence, document, created_ms=at, at_ms=at, user=user, job_id=None)
         tried = counted(c, entry.exchange, entry.symbol, entry.start_ms, entry.stop_ms)
         return {
             "experiments": tried.experiments,

@@ -10,16 +10,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError
-from assay.market import Market, Timeframe
+from assay.market import Market, Timeframe, data_filter
 from assay.sources.user_strategy import load_strategy
 from assay.store import Database
-from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry
+from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry, append_opening, append_trial
 from assay.store.location import database_url
+from assay.store.registry import insert_configuration
 from assay.training import Experiment, train
 from assay.training.configuration import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import sqlalchemy as sa
 
     from assay.market import Bars
     from assay.store.bars import BarStore
@@ -168,3 +171,21 @@ def opening_of(evidence: Evidence) -> HoldoutOpening | None:
         reason="all other gates of MATURE hold",
         sharpe_ratio=_known(e.holdout.get("sharpe_ratio", math.nan)),
     )
+
+
+def save_evidence(
+    c: sa.Connection,
+    evidence: Evidence,
+    document: Mapping[str, Any],
+    *,
+    created_ms: int,
+    at_ms: int,
+    user: str,
+    job_id: str | None,
+) -> None:
+    """Save a configuration, what was tried for it, and the look behind the door, in a transaction of the caller's."""
+    filtered = data_filter(evidence.bars, evidence.quality, override=evidence.experiment.allow_bad_data)
+    insert_configuration(c, document, at_ms=created_ms, job_id=job_id, columns={"data_filter_config": filtered})
+    append_trial(c, trial_entry(evidence), user=user, at_ms=at_ms)
+    if (opening := opening_of(evidence)) is not None:
+        append_opening(c, opening, user=user, at_ms=at_ms)

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError, StoreError
-from assay.service.units import Unit, document_of, opening_of, run_unit, trial_entry
+from assay.service.units import Unit, document_of, run_unit, save_evidence
 from assay.store import BarStore, Database
 from assay.store.jobs import JobStore
-from assay.store.ledger import append_opening, append_trial
-from assay.store.registry import insert_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,15 +112,9 @@ class Worker:
 
     def _effects(self, evidence: Evidence, document: dict[str, Any]) -> Callable[[sa.Connection], None]:
         """Return what is written together with the result, or not at all: configuration, trials, openings."""
-
-        def write(c: sa.Connection) -> None:
-            at = now_ms()
-            insert_configuration(c, document, at_ms=self.created_ms, job_id=self.job)
-            append_trial(c, trial_entry(evidence), user=self.user, at_ms=at)
-            if (opening := opening_of(evidence)) is not None:
-                append_opening(c, opening, user=self.user, at_ms=at)
-
-        return write
+        return lambda c: save_evidence(
+            c, evidence, document, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
+        )
 
     @contextmanager
     def _kept(self, task: Task) -> Iterator[None]:
