@@ -263,3 +263,12 @@ def test_a_file_is_counted_in_the_ledger(assay: Assay, market_file: Path, tmp_pa
     assert counts == [1, 1, 2, 3]
     shown = assay("ledger", "--database", tmp_path / "ledger.db", "--json").document
     assert [row["experiments_on_these_days"] for row in shown["experiments"]] == [3, 3, 3]
+
+
+def test_a_sweep_and_a_stream_are_searches_too(assay: Assay, market_file: Path, tmp_path: Path) -> None:
+    command = ("sweep", "--file", market_file, "--days", "20", "--database", tmp_path / "ledger.db", "--quiet")
+    for more in ((), ("--threads", "1"), ("--stream", "--home", tmp_path / "home"), ("--side", "long")):
+        assert assay(*command, *more).code == 0
+    rows = assay("ledger", "--database", tmp_path / "ledger.db", "--json").document["experiments"]
+    assert [row["combinations"] for row in rows] == [18_432, 18_432]
+    assert all(row["experiments_on_these_days"] == 2 for row in rows)

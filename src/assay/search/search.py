@@ -139,13 +139,18 @@ class SearchResult:
 
     def distribution(self) -> dict[str, object]:
         """Histogram and quantiles of the scores, for the record of trials."""
-        counts, edges = np.histogram(self.scores, bins=HISTOGRAM_BINS)
-        quantiles = np.quantile(self.scores, [0.0, 0.25, 0.5, 0.75, 0.95, 1.0])
-        return {
-            "counts": counts.tolist(),
-            "edges": edges.tolist(),
-            "quantiles": dict(zip(("min", "q25", "median", "q75", "q95", "max"), quantiles.tolist(), strict=True)),
-        }
+        return distribution(self.scores)
+
+
+def distribution(scores: NDArray[np.float64]) -> dict[str, object]:
+    """Histogram and quantiles of scores, shape (n,)."""
+    counts, edges = np.histogram(scores, bins=HISTOGRAM_BINS)
+    quantiles = np.quantile(scores, [0.0, 0.25, 0.5, 0.75, 0.95, 1.0])
+    return {
+        "counts": counts.tolist(),
+        "edges": edges.tolist(),
+        "quantiles": dict(zip(("min", "q25", "median", "q75", "q95", "max"), quantiles.tolist(), strict=True)),
+    }
 
 
 def run_search(plan: SearchPlan, evaluate: Evaluate) -> SearchResult:

@@ -141,15 +141,15 @@ def entry_of(
     )
 
 
-def record_search(entry: TrialEntry) -> None:
-    """Write a search into the ledger of the user's database.
+def record_search(entry: TrialEntry, url: str | None = None) -> None:
+    """Write a search into the ledger of a database, the user's own where no address is given.
 
     Raises
     ------
     StoreError
         When there is no database to write to.
     """
-    database = Database.open(database_url())
+    database = Database.open(url or database_url())
     try:
         Ledger(database).record(entry, user=getpass.getuser(), at_ms=time.time_ns() // 1_000_000)
     finally:

@@ -1,5 +1,6 @@
 """`assay sweep`: every combination of a grid on one file of bars."""
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.search import Space
     from assay.strategies.evaluation import Trial
+    from assay.training import Experiment
 
 LEAST_TRADES = 30
 """Combinations with fewer trades cannot be the best."""
@@ -78,12 +80,14 @@ def sweep(
     timeframe: options.Timeframe = None,
     stream: Stream = False,
     restart: Restart = False,
+    database: options.DatabaseUrl = None,
     out: Out = None,
 ) -> None:
     """Backtest every combination of a grid."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Combinations  # noqa: PLC0415
-    from assay.search import parse_space  # noqa: PLC0415
+    from assay.search import parse_space, penalised  # noqa: PLC0415
+    from assay.search.search import distribution  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import first_signal_bar  # noqa: PLC0415
     from assay.strategies.evaluation import Trial  # noqa: PLC0415
@@ -110,16 +114,52 @@ def sweep(
     }
     space = parse_space({name: list(v) for name, v in values.items()}, chosen.parameters)
     if stream:
-        stream_sweep(output, document, trial, bars, span, space, threads=workers, restart=restart, out=out)
+        stream_sweep(
+            output, document, trial, bars, span, space, threads=workers, restart=restart, out=out, database=database
+        )
         return
     check_size(trial, bars, span, space, workers)
     swept = run_sweep(output, trial, bars, span, combinations, workers)
+    scores = penalised(swept.measures["sharpe_ratio"], swept.measures["total_trades"])
+    experiment = experiment_of(trial, space, bars, span)
+    count_search(experiment, bars, span, len(scores), float(scores.max()), distribution(scores), database)
     if out is not None:
         from assay.sources import write_table  # noqa: PLC0415
 
         write_table(out, table_columns(swept))
     note_quality(output, bars)
     _show(output, document | summarise(swept) | {"files": {"out": out}})
+
+
+def experiment_of(trial: "Trial", space: "Space", bars: "Bars", span: "Span") -> "Experiment":
+    """Return a sweep as an experiment: its identity, in the ledger and of a stream's file."""
+    from assay.training import Experiment  # noqa: PLC0415  (commands import when they run)
+
+    return Experiment(
+        trial.strategy,
+        space,
+        method="grid",
+        sides=trial.sides,
+        money=trial.money,
+        permutations=0,
+        start_ms=int(bars.time[span.start]),
+        stop_ms=int(bars.time[span.stop]) if span.stop < len(bars) else None,
+    )
+
+
+def count_search(
+    experiment: "Experiment",
+    bars: "Bars",
+    span: "Span",
+    combinations: int,
+    best: float,
+    counts: dict[str, Any],
+    database: str | None,
+) -> None:
+    """Write a sweep into the ledger: who looks at the best of a grid has tried all of it."""
+    from assay.service.units import entry_of, record_search  # noqa: PLC0415  (commands import when they run)
+
+    record_search(entry_of(experiment, bars, (span.start, span.stop), combinations, best, counts), database)
 
 
 def check_size(trial: "Trial", bars: "Bars", span: "Span", space: "Space", threads: int) -> None:
@@ -148,28 +188,23 @@ def stream_sweep(
     threads: int,
     restart: bool,
     out: Path | None,
+    database: str | None,
 ) -> None:
     """Run any number of combinations in constant memory and show what was kept of them."""
     from assay.cli.streaming import best_rows, describe, estimate, run_stream, state_file  # noqa: PLC0415
     from assay.compiled import source_digest  # noqa: PLC0415
     from assay.engine import Combinations  # noqa: PLC0415  (commands import when they run)
-    from assay.training import Experiment  # noqa: PLC0415
+    from assay.search.streaming import EDGES  # noqa: PLC0415
 
     combinations = Combinations(space.values)
     expected = estimate(trial, bars, span, space, threads)
     output.note(expected.sentence())
-    experiment = Experiment(
-        trial.strategy,
-        space,
-        method="grid",
-        sides=trial.sides,
-        money=trial.money,
-        permutations=0,
-        start_ms=int(bars.time[span.start]),
-        stop_ms=int(bars.time[span.stop]) if span.stop < len(bars) else None,
-    )
+    experiment = experiment_of(trial, space, bars, span)
     file = state_file(experiment.digest(bars) + source_digest())
     summary, seconds = run_stream(output, trial, bars, span, combinations, file, threads=threads, restart=restart)
+    best = float(summary.score[0]) if len(summary.score) else math.nan
+    counts = {"counts": summary.histogram.tolist(), "edges": EDGES.tolist()}
+    count_search(experiment, bars, span, summary.tried, best, counts, database)
     rows = best_rows(trial, bars, span, combinations, summary)
     if out is not None:
         from assay.sources import write_table  # noqa: PLC0415
