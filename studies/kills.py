@@ -79,16 +79,21 @@ def contents(url: str) -> str:
     """Hash of bars, coverage, configurations and ledger, without what the clock decides."""
     database = Database.open(url)
     digest = hashlib.sha256()
-    for table, left_out in (
-        (schema.bars, ()),
-        (schema.market_coverage, ()),
-        (schema.markets, ("revision",)),
-        (schema.trials, ("at",)),
-        (schema.holdout_openings, ("at",)),
-    ):
-        names = [c for c in table.columns if c.name not in left_out]
-        keys = list(table.primary_key.columns)
-        for row in database.read(lambda c, n=names, k=keys: c.execute(sa.select(*n).order_by(*k)).all()):  # type: ignore[misc]
+    m = schema.markets.c
+    name = (m.exchange, m.symbol, m.timeframe)  # a market's number depends on how often its making was interrupted
+    bars, spans = schema.bars.c, schema.market_coverage.c
+    ledger = [c for c in schema.trials.columns if c.name != "at"]
+    openings = [c for c in schema.holdout_openings.columns if c.name != "at"]
+    for query in (
+        sa.select(*name, m.kind, m.tick_size).order_by(*name),
+        sa.select(*name, *(c for c in bars if c.name != "market_id")).join_from(schema.markets, schema.bars)
+        .order_by(*name, bars.time),
+        sa.select(*name, spans.start_ms, spans.stop_ms).join_from(schema.markets, schema.market_coverage)
+        .order_by(*name, spans.start_ms),
+        sa.select(*ledger).order_by(schema.trials.c.experiment_digest),
+        sa.select(*openings).order_by(schema.holdout_openings.c.experiment_digest),
+    ):  # fmt: skip
+        for row in database.read(lambda c, q=query: c.execute(q).all()):  # type: ignore[misc]
             digest.update(repr(tuple(row)).encode())
     query = sa.select(schema.trained_configurations.c.config_json)
     documents = [

@@ -1,6 +1,7 @@
 """`assay demo`: train on three simulated markets whose truth is known."""
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -14,6 +15,7 @@ from assay.cli.output import Output
 
 if TYPE_CHECKING:
     from assay.market import Bars
+    from assay.store import Database
 
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Folder of the results [demo in the home folder].")
@@ -49,17 +51,18 @@ def demo(output: Output, days: DemoDays = 365, threads: options.Threads = None, 
     with output.working("simulating three markets"):
         simulated = markets(days)
     compile_kernels(output, strategy, simulated["walk"])
-    cores = options.check_threads(threads)
-    results = [_train(output, name, bars, cores, folder) for name, bars in simulated.items()]
+    cores, file = options.check_threads(threads), folder / "demo.db"  # apart: these markets are not the user's
+    with options.open_database(str(file)) as database:
+        results = [_train(output, name, bars, cores, folder, database) for name, bars in simulated.items()]
     seconds = time.monotonic() - begun
     if output.json:
-        output.document({"markets": results, "seconds": seconds})
+        output.document({"markets": results, "database": file, "seconds": seconds})
         return
-    _show(output, results, seconds)
+    _show(output, results, file, seconds)
 
 
-def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path) -> dict[str, Any]:
-    from assay.cli.training import run_training, write_results  # noqa: PLC0415
+def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path, database: "Database") -> dict[str, Any]:
+    from assay.cli.training import keep, run_training, write_results  # noqa: PLC0415
     from assay.errors import QualityError  # noqa: PLC0415
     from assay.strategies import find_strategy  # noqa: PLC0415
     from assay.training import Experiment  # noqa: PLC0415
@@ -71,6 +74,7 @@ def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path) 
     except QualityError as refusal:
         return result | {"stage": "REFUSED", "reason": str(refusal), "seconds": time.monotonic() - begun}
     document, paths = write_results(folder, evidence)
+    keep(database, evidence, document)
     return result | {
         "stage": document["lifecycle"]["current_stage"],
         "reason": document["lifecycle"]["why_not_promoted"],
@@ -92,7 +96,7 @@ TRUTH = {
 }
 
 
-def _show(output: Output, results: list[dict[str, Any]], seconds: float) -> None:
+def _show(output: Output, results: list[dict[str, Any]], file: Path, seconds: float) -> None:
     columns = {
         "verdict": "stage",
         "Sharpe in sample": "in_sample_sharpe",
@@ -112,8 +116,9 @@ def _show(output: Output, results: list[dict[str, Any]], seconds: float) -> None
     output.text("Reports:")
     for path in reports:
         output.text(f"  {path}")
-    output.text("\nNext, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
     command = called_as()
+    output.text(f"The configurations: {command} configurations list --database {shlex.quote(str(file))}")
+    output.text("\nNext, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
     output.text(f"  {command} quality BTCUSDT_5m.csv")
     output.text(f"  {command} train --file BTCUSDT_5m.csv --days 365")
     output.text(f"  {command} strategies LIQUIDITY_SWEEP")
