@@ -91,7 +91,8 @@ def run_job(output: Output, database: Database, url: str, job: str, *, workers: 
 
     A worker that dies is replaced and its task begun again.
     """
-    from assay.service.worker import is_gone, now_ms, owner_name  # noqa: PLC0415  (commands import when they run)
+    from assay.service.worker import is_gone, owner_name  # noqa: PLC0415  (commands import when they run)
+    from assay.store.database import now_ms  # noqa: PLC0415
     from assay.store.jobs import JobStore  # noqa: PLC0415
 
     jobs = JobStore(database)

@@ -109,15 +109,15 @@ def keep(database: Database, evidence: Evidence, document: dict[str, Any]) -> di
     """Save a configuration and what was tried for it; return what the ledger holds of these days by now."""
     import getpass  # noqa: PLC0415  (commands import when they run)
 
-    from assay.service.units import save_evidence, trial_entry  # noqa: PLC0415
-    from assay.service.worker import now_ms  # noqa: PLC0415
+    from assay.service.units import save_evidence  # noqa: PLC0415
+    from assay.store.database import now_ms  # noqa: PLC0415
     from assay.store.ledger import counted  # noqa: PLC0415
     from assay.validation.sharpe import expected_maximum  # noqa: PLC0415
 
-    entry, user, at = trial_entry(evidence), getpass.getuser(), now_ms()
+    user, at = getpass.getuser(), now_ms()
 
     def write(c: sa.Connection) -> dict[str, Any]:
-        save_evidence(c, evidence, document, created_ms=at, at_ms=at, user=user, job_id=None)
+        entry = save_evidence(c, evidence, document, created_ms=at, at_ms=at, user=user, job_id=None)
         tried = counted(c, entry.exchange, entry.symbol, entry.start_ms, entry.stop_ms)
         return {
             "experiments": tried.experiments,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import math
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,13 @@ from assay.errors import InputError
 from assay.market import Market, Timeframe, data_filter
 from assay.sources.user_strategy import load_strategy
 from assay.store import Database
+from assay.store.database import now_ms
 from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry, append_opening, append_trial
 from assay.store.location import database_url
 from assay.store.registry import insert_configuration
 from assay.training import Experiment, train
 from assay.training.configuration import configuration
+from assay.training.experiment import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,7 +123,7 @@ def entry_of(
     distribution: Mapping[str, Any],
 ) -> TrialEntry:
     """Return what the ledger keeps of a search over the signal bars [start, stop)."""
-    market, terms = bars.market, experiment.canonical(bars)
+    market = bars.market
     return TrialEntry(
         experiment_digest=experiment.digest(bars),
         data_digest=bars.digest,
@@ -132,7 +133,7 @@ def entry_of(
         start_ms=int(bars.time[span[0]]),
         stop_ms=int(bars.time[span[1] - 1]) + market.timeframe.ms,
         strategy=experiment.strategy.name,
-        strategy_source=terms["strategy_source"],
+        strategy_source=source_of(experiment.strategy),
         method=experiment.search_method,
         objective=experiment.objective,
         combinations=combinations,
@@ -151,7 +152,7 @@ def record_search(entry: TrialEntry, url: str | None = None) -> None:
     """
     database = Database.open(url or database_url())
     try:
-        Ledger(database).record(entry, user=getpass.getuser(), at_ms=time.time_ns() // 1_000_000)
+        Ledger(database).record(entry, user=getpass.getuser(), at_ms=now_ms())
     finally:
         database.close()
 
@@ -182,10 +183,18 @@ def save_evidence(
     at_ms: int,
     user: str,
     job_id: str | None,
-) -> None:
-    """Save a configuration, what was tried for it, and the look behind the door, in a transaction of the caller's."""
+) -> TrialEntry:
+    """Save a configuration, what was tried for it, and the look behind the door, in a transaction of the caller's.
+
+    Returns
+    -------
+    TrialEntry
+        What the ledger has of it.
+    """
     filtered = data_filter(evidence.bars, evidence.quality, override=evidence.experiment.allow_bad_data)
     insert_configuration(c, document, at_ms=created_ms, job_id=job_id, columns={"data_filter_config": filtered})
-    append_trial(c, trial_entry(evidence), user=user, at_ms=at_ms)
+    entry = trial_entry(evidence)
+    append_trial(c, entry, user=user, at_ms=at_ms)
     if (opening := opening_of(evidence)) is not None:
         append_opening(c, opening, user=user, at_ms=at_ms)
+    return entry

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import AssayError, StoreError
 from assay.service.units import Unit, document_of, run_unit, save_evidence
 from assay.store import BarStore, Database
+from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 RENEW_S = 10.0
 WATCH_S = 1.0
-
-
-def now_ms() -> int:
-    """Milliseconds UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def owner_name(pid: int | None = None) -> str:
@@ -110,7 +106,7 @@ class Worker:
     def _progress(self) -> Callable[[Progress], bool]:
         return lambda _: self.out_of_time
 
-    def _effects(self, evidence: Evidence, document: dict[str, Any]) -> Callable[[sa.Connection], None]:
+    def _effects(self, evidence: Evidence, document: dict[str, Any]) -> Callable[[sa.Connection], object]:
         """Return what is written together with the result, or not at all: configuration, trials, openings."""
         return lambda c: save_evidence(
             c, evidence, document, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from assay.errors import InputError, near_name
 from assay.market import Bars, Market, Timeframe, resample
 from assay.market.bars import check_rows
 from assay.store import schema
-from assay.store.database import raw
+from assay.store.database import insert, raw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,14 +127,35 @@ class BarStore:
 
     def find(self, exchange: str, symbol: str, timeframe: Timeframe) -> Market | None:
         """Return the market that is held under this name, with its kind and tick."""
-        return self.database.read(lambda c: _found(c, exchange, symbol, str(timeframe)))
+        row = self.database.read(lambda c: _row(c, Market(exchange, symbol, timeframe, "spot", None)))
+        return None if row is None else _market(row)
+
+    def finer(self, market: Market) -> list[Market]:
+        """Return the held markets, this one among them, of whose bars it can be made: the coarsest first."""
+        m, b = schema.markets.c, schema.bars.c
+        held = sa.exists().where(b.market_id == m.id)  # counting millions of bars would say no more
+        query = sa.select(schema.markets).where(m.exchange == market.exchange, m.symbol == market.symbol, held)
+        found = [_market(row) for row in self.database.read(lambda c: c.execute(query).all())]
+        fitting = [one for one in found if market.timeframe.ms % one.timeframe.ms == 0]
+        return sorted(fitting, key=lambda one: -one.timeframe.ms)
+
+    def newest_ms(self, market: Market) -> int | None:
+        """Return the open of the newest bar; None where there is none."""
+        b = schema.bars.c
+
+        def work(c: sa.Connection) -> int | None:
+            row = _row(c, market)
+            query = sa.select(sa.func.max(b.time)).where(b.market_id == (None if row is None else row.id))
+            return c.execute(query).scalar()
+
+        return self.database.read(work)
 
     def state(self, market: Market) -> tuple[int, int]:
         """Return the number of a market that is held, and its revision."""
-        found = self.database.read(lambda c: _revision(c, market))
-        if found is None:
-            self._refuse_unknown(market)
-        return found  # type: ignore[return-value]
+        row = self.database.read(lambda c: _row(c, market))
+        if row is None:
+            raise self._unknown(market)
+        return int(row.id), int(row.revision)
 
     def size_bytes(self) -> dict[int, int]:
         """Return about how much room the bars of each market take, by the market's number."""
@@ -246,8 +266,8 @@ class BarStore:
         """Spans that were asked for and answered, in order."""
 
         def work(c: sa.Connection) -> list[Span]:
-            found = _found(c, market.exchange, market.symbol, str(market.timeframe))
-            return _spans(c, _number(c, market)) if found else []
+            row = _row(c, market)
+            return [] if row is None else _spans(c, row.id)
 
         return self.database.read(work)
 
@@ -270,55 +290,43 @@ class BarStore:
         InputError
             When the market is not held, or holds nothing in the span.
         """
-        found = self.database.read(lambda c: _revision(c, market))
-        if found is None:
-            self._refuse_unknown(market)
-        number, revision = found  # type: ignore[misc]
-        key = (number, start_ms, stop_ms)
+        number, revision = self.state(market)
         with self._lock:
-            kept = self._cache.get(key)
+            kept = self._cache.get((number, start_ms, stop_ms))
         if kept is not None and kept[0] == revision:
             return kept[1]
 
-        def work(c: sa.Connection) -> tuple[int, Columns, Market]:
-            again = _revision(c, market)
-            if again is None:
-                self._refuse_unknown(market)
+        def work(c: sa.Connection) -> tuple[sa.Row[Any] | None, Columns]:
+            # asked again, so that bars and revision are of one state of the database
+            row = _row(c, market)
             low, high = start_ms if start_ms is not None else -(2**62), stop_ms if stop_ms is not None else 2**62
-            known = _found(c, market.exchange, market.symbol, str(market.timeframe))
-            return again[1], _columns(c, number, low, high), known or market  # type: ignore[index]
+            return row, {} if row is None else _columns(c, row.id, low, high)
 
-        revision, columns, known = self.database.read(work)
+        row, columns = self.database.read(work)
+        if row is None:
+            raise self._unknown(market)
         if not len(columns["time"]):
             raise InputError(str(market), "holds no bars in this span", [start_ms, stop_ms])
         volume = None if np.isnan(columns["volume"]).all() else columns["volume"]
         time, open_, high, low, close = (columns[name] for name in COLUMNS[:5])
-        bars = Bars.from_columns(known, time, open_, high, low, close, volume)
+        bars = Bars.from_columns(_market(row), time, open_, high, low, close, volume)
         with self._lock:
-            self._cache[key] = (revision, bars)
+            self._cache[int(row.id), start_ms, stop_ms] = (int(row.revision), bars)
             while len(self._cache) > MOST_CACHED:
                 self._cache.pop(next(iter(self._cache)))
         return bars
 
     def read_resampled(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
         """Return the bars of a market, made of the coarsest finer bars that are held where it is not held itself."""
-        held = [
-            h.market
-            for h in self.markets()
-            if (h.market.exchange, h.market.symbol) == (market.exchange, market.symbol) and h.bars
-        ]
-        if any(h.timeframe == market.timeframe for h in held):
-            return self.read(market, start_ms, stop_ms)
-        finer = [h for h in held if market.timeframe.ms % h.timeframe.ms == 0 and h.timeframe.ms < market.timeframe.ms]
-        if not finer:
-            return self.read(market, start_ms, stop_ms)  # which says what is held
-        source = max(finer, key=lambda h: h.timeframe.ms)
-        return resample(self.read(source, start_ms, stop_ms), market.timeframe)
+        sources = self.finer(market)
+        if not sources or sources[0].timeframe == market.timeframe:
+            return self.read(market, start_ms, stop_ms)  # which says what is held where nothing fits
+        return resample(self.read(sources[0], start_ms, stop_ms), market.timeframe)
 
-    def _refuse_unknown(self, market: Market) -> None:
+    def _unknown(self, market: Market) -> InputError:
         held = [str(h.market) for h in self.markets()]
         hint = near_name(str(market), held) if held else "The database holds no markets: assay data import FILE"
-        raise InputError(str(market), "is not held", hint=hint)
+        return InputError(str(market), "is not held", hint=hint)
 
 
 def present(bars: Bars) -> Columns:
@@ -334,28 +342,18 @@ def _market(row: Any) -> Market:  # noqa: ANN401  (a row of markets)
     return Market(row.exchange, row.symbol, Timeframe.parse(row.timeframe), row.kind, row.tick_size)
 
 
-def _where(exchange: str, symbol: str, timeframe: str) -> list[sa.ColumnElement[bool]]:
+def _row(c: sa.Connection, market: Market) -> sa.Row[Any] | None:
+    """Return the row of a market; None when it is not held."""
     m = schema.markets.c
-    return [m.exchange == exchange, m.symbol == symbol, m.timeframe == timeframe]
-
-
-def _found(c: sa.Connection, exchange: str, symbol: str, timeframe: str) -> Market | None:
-    row = c.execute(sa.select(schema.markets).where(*_where(exchange, symbol, timeframe))).first()
-    return None if row is None else _market(row)
-
-
-def _revision(c: sa.Connection, market: Market) -> tuple[int, int] | None:
-    m = schema.markets.c
-    where = _where(market.exchange, market.symbol, str(market.timeframe))
-    row = c.execute(sa.select(m.id, m.revision).where(*where)).first()
-    return None if row is None else (int(row[0]), int(row[1]))
+    where = (m.exchange == market.exchange, m.symbol == market.symbol, m.timeframe == str(market.timeframe))
+    return c.execute(sa.select(schema.markets).where(*where)).first()
 
 
 def _number(c: sa.Connection, market: Market) -> int:
-    found = _revision(c, market)
-    if found is None:
+    row = _row(c, market)
+    if row is None:
         raise InputError(str(market), "is not held")
-    return found[0]
+    return int(row.id)
 
 
 def _ensure(c: sa.Connection, market: Market) -> int:
@@ -364,8 +362,7 @@ def _ensure(c: sa.Connection, market: Market) -> int:
         "exchange": market.exchange, "symbol": market.symbol, "timeframe": str(market.timeframe), "kind": market.kind,
         "tick_size": market.tick,
     }  # fmt: skip
-    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    c.execute(insert(schema.markets).values(**values).on_conflict_do_nothing())
+    c.execute(insert(c, schema.markets).values(**values).on_conflict_do_nothing())
     m = schema.markets.c
     number = _number(c, market)
     # one writer of a market at a time: what it finds held stays so until it is done (SQLite has one writer anyway)
@@ -508,5 +505,4 @@ def _tell_conflicts(
         }
         for i in changed[:MOST_CONFLICTS].tolist()
     ]  # fmt: skip
-    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    c.execute(insert(schema.bar_conflicts).on_conflict_do_nothing(), rows)
+    c.execute(insert(c, schema.bar_conflicts).on_conflict_do_nothing(), rows)

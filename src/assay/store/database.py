@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.dialects import postgresql, sqlite
 
 from assay.errors import InputError, StoreError
 
@@ -231,3 +232,13 @@ def raw(connection: sa.Connection) -> Iterator[Any]:
     """Give the driver's own connection, for what SQLAlchemy would make slow: bulk reads and writes."""
     proxied = connection.connection
     yield proxied.driver_connection
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """Return the dialect's own insert, which knows ON CONFLICT."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def now_ms() -> int:
+    """Return the clock of everything that is written: milliseconds UTC."""
+    return time.time_ns() // 1_000_000

@@ -146,7 +146,7 @@ class JobStore:
         """Return every task of a job."""
         query = sa.select(schema.training_tasks).where(schema.training_tasks.c.job_id == job)
         query = query.order_by(schema.training_tasks.c.number)
-        return self.database.read(lambda c: [dict(row._mapping) for row in c.execute(query)])  # noqa: SLF001  (public)
+        return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
     def claim(self, job: str, owner: str, now_ms: int) -> Task | None:
         """Take the first task that nobody works on; None when there is none left."""

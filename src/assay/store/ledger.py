@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from assay.store import schema
+from assay.store.database import insert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,12 +118,12 @@ class Ledger:
         query = sa.select(schema.trials).order_by(t.at.desc(), t.experiment_digest)
         query = query.where(t.exchange == exchange) if exchange else query
         query = query.where(t.symbol == symbol) if symbol else query
-        return self.database.read(lambda c: [dict(row._mapping) for row in c.execute(query)])  # noqa: SLF001  (public)
+        return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
     def openings(self) -> list[dict[str, Any]]:
         """Every opening of a holdout, newest first."""
         query = sa.select(schema.holdout_openings).order_by(schema.holdout_openings.c.at.desc())
-        return self.database.read(lambda c: [dict(row._mapping) for row in c.execute(query)])  # noqa: SLF001  (public)
+        return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
 
 def counted(c: sa.Connection, exchange: str, symbol: str, start_ms: int, stop_ms: int) -> Tried:
@@ -154,6 +154,5 @@ def append_opening(c: sa.Connection, opening: HoldoutOpening, *, user: str, at_m
 
 
 def _append(c: sa.Connection, table: sa.Table, values: dict[str, Any], user: str, at_ms: int) -> bool:
-    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    row = insert(table).values(**values, user_id=user, at=at_ms).on_conflict_do_nothing()
+    row = insert(c, table).values(**values, user_id=user, at=at_ms).on_conflict_do_nothing()
     return c.execute(row.returning(table.c.experiment_digest)).first() is not None

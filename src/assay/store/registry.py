@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from assay.errors import FileFormatError, GateError, InputError, near_name
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
+from assay.store.database import insert
 from assay.store.fields import CONTRACT, FIELDS, OWN
 from assay.training.schema import validate
 from assay.validation.lifecycle import SIZE_FACTOR, STAGES
@@ -143,8 +143,7 @@ def insert_configuration(
     """Store a document in a transaction of the caller's (see `Registry.save`)."""
     plain = _checked(document)
     row = row_of(plain, at_ms=at_ms, runtime=runtime_env()) | {"job_id": job_id} | dict(columns or {})
-    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    c.execute(insert(TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
+    c.execute(insert(c, TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
     held = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
     if held != plain:
         raise InputError("configId", "is held already with another content", row["config_id"])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assay.market import Bars
-    from assay.store import HeldMarket, Written
+    from assay.store import Written
     from assay.workbench.collecting import Collected
 
 Moment = datetime | date | str | int
@@ -316,40 +316,29 @@ class DataCollector:
                 str(market), f"there are no bars from {span}", hint=self._hint(market)
             ) from None
 
-    def _find(self, market: Market) -> HeldMarket | None:
-        same = [h for h in self.store.markets() if _same(h.market, market) and h.market.timeframe == market.timeframe]
-        return same[0] if same else None
-
-    def _finer(self, market: Market) -> list[HeldMarket]:
-        """Markets of which this one can be made, the coarsest first."""
-        step = market.timeframe.ms
-        held = [h for h in self.store.markets() if h.bars and _same(h.market, market)]
-        finer = [h for h in held if h.market.timeframe.ms < step and step % h.market.timeframe.ms == 0]
-        return sorted(finer, key=lambda h: -h.market.timeframe.ms)
-
     def _resampled(self, market: Market, window: Window) -> Bars | None:
         """Return bars made from finer ones that cover the whole window, where the market itself is not held."""
-        finer = [] if self.store.coverage(market) else self._finer(market)
-        if not any(not self.store.missing(h.market, window.start_ms, window.stop_ms) for h in finer):
+        finer = [] if self.store.coverage(market) else self.store.finer(market)
+        if not any(not self.store.missing(one, window.start_ms, window.stop_ms) for one in finer):
             return None
         return self.store.read_resampled(market, window.start_ms, window.stop_ms)
 
     def _stored(self, market: Market, window: Window, trouble: ExchangeError | InputError) -> Bars:
         """Return what is held when the exchange cannot be asked, and say so."""
-        held = self._find(market)
-        best = held if held is not None and held.bars else next(iter(self._finer(market)), None)
-        if best is None or best.last_ms is None:
+        best = next(iter(self.store.finer(market)), None)
+        newest = None if best is None else self.store.newest_ms(best)
+        if best is None or newest is None:
             raise self._nothing(market, trouble) from trouble
         start, stop = window.start_ms, window.stop_ms
         if window.counted:
-            stop = min(stop, best.last_ms + best.market.timeframe.ms)
+            stop = min(stop, newest + best.timeframe.ms)
             start = stop - (window.stop_ms - window.start_ms)
         try:
             bars = self.store.read_resampled(market, start, stop)
         except InputError:
             raise self._nothing(market, trouble) from trouble
         first, end = int(bars.time[0]), int(bars.time[-1]) + market.timeframe.ms
-        never = sum(b - a for a, b in self.store.missing(best.market, first, end)) // best.market.timeframe.ms
+        never = sum(b - a for a, b in self.store.missing(best, first, end)) // best.timeframe.ms
         gaps = f", {never:,} bars of it were never fetched" if never else ""
         reason = str(trouble) if isinstance(trouble, InputError) else f"{trouble.exchange} {trouble.reason}"
         _warn(

@@ -1,7 +1,6 @@
 """`assay configurations`: what was found and kept: look, compare, switch on and off, put away, prove again."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -201,16 +200,13 @@ def compare(output: Output, config_ids: Ids, database: options.DatabaseUrl = Non
         output.text("They differ in nothing.")
 
 
-def _now_ms() -> int:
-    return round(datetime.now(UTC).timestamp() * 1000)
-
-
 def activate(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
     """Let programs load a configuration; the one that was active for its market is switched off."""
     from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+    from assay.store.database import now_ms  # noqa: PLC0415
 
     with options.open_database(database) as held:
-        replaced = Registry(held).activate(config_id, at_ms=_now_ms())
+        replaced = Registry(held).activate(config_id, at_ms=now_ms())
         _told(output, held, config_id, replaced=replaced)
     if not output.json and replaced:
         output.text(f"{replaced} is not active any more.")
@@ -219,19 +215,21 @@ def activate(output: Output, config_id: Id, database: options.DatabaseUrl = None
 def deactivate(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
     """Let no program load a configuration any more."""
     from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+    from assay.store.database import now_ms  # noqa: PLC0415
 
     with options.open_database(database) as held:
-        changed = Registry(held).deactivate(config_id, at_ms=_now_ms())
+        changed = Registry(held).deactivate(config_id, at_ms=now_ms())
         _told(output, held, config_id, changed=changed)
 
 
 def archive(output: Output, config_id: Id, undo: Undo = False, database: options.DatabaseUrl = None) -> None:
     """Put a configuration away; nothing is deleted, --undo takes it back."""
     from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+    from assay.store.database import now_ms  # noqa: PLC0415
 
     with options.open_database(database) as held:
         registry = Registry(held)
-        changed = (registry.unarchive if undo else registry.archive)(config_id, at_ms=_now_ms())
+        changed = (registry.unarchive if undo else registry.archive)(config_id, at_ms=now_ms())
         _told(output, held, config_id, changed=changed)
 
 

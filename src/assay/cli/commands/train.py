@@ -228,7 +228,7 @@ def fetch(
 
 def wanted_span(days: float | None, from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     """Return the span that a job's options ask for, as milliseconds UTC; None = as far as the collector goes back."""
-    from assay.service.worker import now_ms  # noqa: PLC0415  (commands import when they run)
+    from assay.store.database import now_ms  # noqa: PLC0415  (commands import when they run)
 
     stop = options.parse_moment(to, "--to") if to is not None else None
     if from_ is not None:
@@ -275,7 +275,7 @@ def new_job(
 
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415
     from assay.cli.many import make_job  # noqa: PLC0415
-    from assay.service.worker import now_ms  # noqa: PLC0415
+    from assay.store.database import now_ms  # noqa: PLC0415
     from assay.workbench.collector import DataCollector  # noqa: PLC0415
 
     chosen = [(name, _load(name)) for name in strategies]

@@ -1,6 +1,5 @@
 """`assay data import` and `assay data export`: files into the database and out of it."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,12 +63,13 @@ def _import(
 ) -> dict[str, Any]:
     from assay.market import refuse_futures  # noqa: PLC0415  (commands import when they run)
     from assay.sources import read_rows  # noqa: PLC0415
+    from assay.store.database import now_ms  # noqa: PLC0415
 
-    now_ms = int(time.time() * 1000)
-    rows = read_rows(file, timeframe=timeframe, now_ms=now_ms)
+    now = now_ms()
+    rows = read_rows(file, timeframe=timeframe, now_ms=now)
     market = _settle(imports.store, rows.market, exchange, symbol, file)
     refuse_futures(market)
-    found = imports.add(market, rows.columns, source=file.name, at_ms=now_ms, found=rows.findings.as_dict())
+    found = imports.add(market, rows.columns, source=file.name, at_ms=now, found=rows.findings.as_dict())
     times = rows.columns["time"]
     return {
         "file": str(file),

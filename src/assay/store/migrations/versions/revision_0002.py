@@ -32,7 +32,6 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("is_active"),
         postgresql_where=sa.text("is_active"),
-        if_not_exists=True,
     )
 
 
