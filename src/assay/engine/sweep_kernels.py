@@ -39,7 +39,6 @@ from assay.engine.kernels import (
     TRADES,
     WEIGHTED,
     WINS,
-    day_return,
     mark_factor,
     walk,
 )
@@ -298,7 +297,7 @@ def _take(state, t):
 
 @compiled
 def _limit(state, fills, caps):
-    """Do not take where the group is full; count what is taken."""
+    """Do not take where the group is full."""
     for lane in range(LANES):
         full = caps[lane] >= 0.0 and fills[lane] >= caps[lane]
         state[_TAKE * LANES + lane] = 0.0 if full else state[_TAKE * LANES + lane]
@@ -311,35 +310,31 @@ def _count(state, fills):
 
 
 @compiled
+def _end_day(state, lane, value, over):
+    """Book the return of a day that ends with a value, where it is `over`; a lane that is ruined has none."""
+    before = state[_BEFORE * LANES + lane]
+    r = value / before - 1.0
+    r = r if over and before > 0.0 else 0.0
+    square = r * r
+    state[SUM_R * LANES + lane] += r
+    state[SUM_R2 * LANES + lane] += square
+    state[SUM_DOWN2 * LANES + lane] += square if r < 0.0 else 0.0
+    state[_BEFORE * LANES + lane] = value if over else before
+
+
+@compiled
 def _close_day(state, first):
-    """Book the return of the last day that saw a change, where that day lies before `first`."""
+    """End the last day that saw a change, where that day lies before `first`."""
     for lane in range(LANES):
-        equity = state[EQUITY * LANES + lane]
-        before = state[_BEFORE * LANES + lane]
-        over = state[_LAST * LANES + lane] < first
-        r = equity / before - 1.0
-        r = r if over and before > 0.0 else 0.0
-        square = r * r
-        state[SUM_R * LANES + lane] += r
-        state[SUM_R2 * LANES + lane] += square
-        state[SUM_DOWN2 * LANES + lane] += square if r < 0.0 else 0.0
-        state[_BEFORE * LANES + lane] = equity if over else before
+        _end_day(state, lane, state[EQUITY * LANES + lane], state[_LAST * LANES + lane] < first)
 
 
 @compiled
 def _pass_day(state, table, order, day, marks, m):
-    """Book the return of a day that ends inside the trade."""
+    """End a day inside the trade."""
     for lane in range(LANES):
         inside = state[_TAKE * LANES + lane] > 0.0 and table[order, _LAST_DAY * LANES + lane] > day
-        before = state[_BEFORE * LANES + lane]
-        value = state[EQUITY * LANES + lane] * marks[m, lane]
-        r = value / before - 1.0
-        r = r if inside and before > 0.0 else 0.0
-        square = r * r
-        state[SUM_R * LANES + lane] += r
-        state[SUM_R2 * LANES + lane] += square
-        state[SUM_DOWN2 * LANES + lane] += square if r < 0.0 else 0.0
-        state[_BEFORE * LANES + lane] = value if inside else before
+        _end_day(state, lane, state[EQUITY * LANES + lane] * marks[m, lane], inside)
 
 
 @compiled
@@ -442,17 +437,11 @@ def sweep(
             for m in range(mark_start[o], mark_start[o + 1]):
                 _pass_day(state, table, o, today + (m - mark_start[o]), marks, m)
             _trade(state, table, o)
+        _close_day(state, np.inf)
         for lane in range(LANES):
             x = slots[k, lane]
             if x < 0:
                 continue
-            equity, before = state[EQUITY * LANES + lane], state[_BEFORE * LANES + lane]
-            if equity != before:
-                r = day_return(equity, before)
-                state[SUM_R * LANES + lane] += r
-                state[SUM_R2 * LANES + lane] += r * r
-                if r < 0.0:
-                    state[SUM_DOWN2 * LANES + lane] += r * r
             for f in range(DAYS):
                 out[x, f] = state[f * LANES + lane]
             out[x, DAYS] = max(state[_LAST * LANES + lane], last_span_day) - first_day + 1
