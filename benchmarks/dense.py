@@ -14,7 +14,7 @@ from assay.strategies.liquidity_sweep import LiquiditySweep
 from benchmarks import grid as ours
 from benchmarks.clock import timed
 from benchmarks.report import Row, Section, Table, say
-from oracle.dense import dense_sweep
+from oracle.dense import FEATURES, ORDER, dense_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from assay.engine import Span
     from assay.market import Bars
     from benchmarks.grid import Grid, Sums
-
-ORDER = (
-    "pierce_depth",
-    "reversal_candles",
-    "volume_spike_threshold",
-    "min_level_touches",
-    "reversal_candle_size",
-    "atr_multiplier_sl",
-    "risk_reward_ratio",
-    "max_holding_periods",
-)
-FEATURES = ("pierce", "delay", "volume", "touches", "body")
 
 NOTES = (
     "The sweep's seconds include indicators and setups, the dense loop's do not; both use as many threads.",

@@ -43,7 +43,7 @@ from engine.bridge import (
     random_money,
     random_rows,
 )
-from oracle.dense import MEASURES, dense_sweep
+from oracle.dense import FEATURES, MEASURES, ORDER, dense_sweep
 from oracle.simulate import simulate
 
 if TYPE_CHECKING:
@@ -265,23 +265,13 @@ def test_a_sweep_without_any_row_has_empty_runs() -> None:
 # LIQUIDITY_SWEEP against the loop over every bar
 
 STRATEGY = LiquiditySweep()
-DENSE = (
-    "pierce_depth",
-    "reversal_candles",
-    "volume_spike_threshold",
-    "min_level_touches",
-    "reversal_candle_size",
-    "atr_multiplier_sl",
-    "risk_reward_ratio",
-    "max_holding_periods",
-)
 
 
 def dense(
     bars: Bars, shape: dict[str, Any], sides: str, combos: NDArray[np.float64], span: Span, money: Money
 ) -> NDArray[np.float64]:
     rows = eligible(bars, STRATEGY.all_setups(bars, STRATEGY.parameters.complete(shape), sides), span)
-    features = [rows.features[name] for name in ("pierce", "delay", "volume", "touches", "body")]
+    features = [rows.features[name] for name in FEATURES]
     found: NDArray[np.float64] = dense_sweep(
         bars.open,
         bars.high,
@@ -320,7 +310,7 @@ def random_grid(rng: np.random.Generator) -> dict[str, tuple[Value, ...]]:
     }
     grid: dict[str, tuple[Value, ...]] = {}
     for name, values in options.items():
-        count = int(rng.integers(1, 4)) if name in DENSE[:6] else int(rng.integers(1, 3))
+        count = int(rng.integers(1, 4)) if name in ORDER[:6] else int(rng.integers(1, 3))
         picked = np.sort(rng.choice(len(values), min(count, len(values)), replace=False))
         grid[name] = tuple(values[i] for i in picked)
     return grid
@@ -350,7 +340,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
     for lookback, distance in shapes:
         shape = {"key_level_lookback": lookback, "min_distance_from_level": distance}
         mine = [i for i, v in enumerate(every) if all(v[name] == x for name, x in shape.items())]
-        combos = np.array([[float(every[i][name]) for name in DENSE] for i in mine])
+        combos = np.array([[float(every[i][name]) for name in ORDER] for i in mine])
         expected = dense(bars, shape, sides, combos, span, money)
         assert np.array_equal(table[mine], expected, equal_nan=True), (seed, shape)
     for i in rng.integers(0, len(every), 12).tolist():

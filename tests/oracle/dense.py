@@ -23,6 +23,20 @@ MEASURES = (
     "max_drawdown_pct",
     "sharpe_ratio",
 )
+ORDER = (
+    "pierce_depth",
+    "reversal_candles",
+    "volume_spike_threshold",
+    "min_level_touches",
+    "reversal_candle_size",
+    "atr_multiplier_sl",
+    "risk_reward_ratio",
+    "max_holding_periods",
+)
+"""Columns of the combinations that the loop takes."""
+
+FEATURES = ("pierce", "delay", "volume", "touches", "body")
+"""Columns of the features that it takes."""
 
 
 @njit(parallel=True, cache=False, error_model="numpy")

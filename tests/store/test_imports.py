@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from assay.market import Market, Timeframe, data_filter, measure_quality
 from assay.store import BarStore, Database, Imports
 from assay.store.imports import ALERT_MARGIN_PCT
+from store.requirement import QUALITY_QUERY
 
 if TYPE_CHECKING:
     from assay.store.bars import Columns
@@ -132,26 +133,13 @@ def test_the_filter_is_bound_to_the_data_and_says_an_override(imports: Imports) 
     assert not data_filter(bars)["override"]
 
 
-REQUIREMENT = """
-    SELECT
-        symbol, exchange, timeframe,
-        COUNT(*) as total,
-        COUNT(*) FILTER (WHERE volume = 0) as zero_vol,
-        COUNT(*) FILTER (WHERE high = low) as flat,
-        (COUNT(*) FILTER (WHERE volume > 0))::float / COUNT(*) * 100 as valid_pct
-    FROM market_data
-    GROUP BY symbol, exchange, timeframe
-    ORDER BY valid_pct ASC
-"""
-
-
 def test_the_quality_query_of_the_requirement_runs_on_the_view(imports: Imports) -> None:
     """PostgreSQL takes it as written; SQLite has no casts by ``::``, and divides whole numbers."""
     database = imports.store.database
     good = Market("binance", "BTC/USDT", Timeframe(STEP))
     imports.add(MARKET, days(0, 4, dead=0.25), source="a", at_ms=1)
     imports.add(good, days(0, 1), source="a", at_ms=1)
-    query = REQUIREMENT
+    query = QUALITY_QUERY
     if database.is_sqlite:
         query = query.replace("(COUNT(*) FILTER (WHERE volume > 0))::float", "1.0 * COUNT(*) FILTER (WHERE volume > 0)")
     rows = database.read(lambda c: c.execute(sa.text(query.replace("::", r"\:\:"))).all())

@@ -16,6 +16,7 @@ from assay.errors import InputError, StoreError
 from assay.market import Timeframe
 from assay.store import BarStore, Database, schema
 from assay.store.migration import status, upgrade
+from store.requirement import CLEANUP, QUALITY_QUERY, SEVENTY
 
 FIRST = Path(__file__).with_name("first_revision.sql")
 
@@ -94,24 +95,9 @@ def test_configurations_of_the_first_revision_keep_their_bytes_and_may_be_active
     test_the_migrations_make_the_tables_of_the_schema(database)
 
 
-CONTRACT = """
-id strategy_name exchange pair timeframe regime status is_active parameters_json gross_win_rate avg_win
-avg_loss net_profit sample_size exchange_fees est_slippage actual_slippage sharpe_ratio calmar_ratio
-sortino_ratio p_value z_score monte_carlo_var stability_score drawdown_duration trade_clustering
-rolling_30d_sharpe lifetime_sharpe_ratio fill_rate partial_fill_rate time_to_fill_ms slippage_vs_mid_bps
-adverse_selection_score post_trade_drift_1m post_trade_drift_5m rejection_rate regime_classification
-alternative_data_signals adversarial_score trap_probability smart_money_alignment kelly_fraction
-correlation_adjusted_weight regime_adjusted_size max_position_size current_allocation var_95 cvar_95
-avg_spread_bps book_depth_ratio book_imbalance tick_size_impact maker_rebate taker_fee level2_depth_score
-microstructure_noise months_since_discovery performance_degradation degradation_velocity death_signals
-death_signal_count resurrection_score model_version discovery_date engine_hash runtime_env created_at
-updated_at last_activated_at last_deactivated_at
-"""
-
-
 def test_the_seventy_columns_of_the_contract() -> None:
-    assert len(CONTRACT.split()) == 70
-    assert [c.name for c in schema.trained_configurations.columns][:70] == CONTRACT.split()
+    assert len(SEVENTY) == 70
+    assert [c.name for c in schema.trained_configurations.columns][:70] == SEVENTY
 
 
 def test_checks_refuse_what_the_contract_does(database: Database) -> None:
@@ -128,12 +114,7 @@ def test_checks_refuse_what_the_contract_does(database: Database) -> None:
 
 def test_the_requirements_queries_run(database: Database) -> None:
     """As written; SQLite has no ``::float``."""
-    query = """
-        SELECT symbol, exchange, timeframe, COUNT(*) as total, COUNT(*) FILTER (WHERE volume = 0) as zero_vol,
-            COUNT(*) FILTER (WHERE high = low) as flat,
-            (COUNT(*) FILTER (WHERE volume > 0))::float / COUNT(*) * 100 as valid_pct
-        FROM market_data GROUP BY symbol, exchange, timeframe ORDER BY valid_pct ASC"""
-    query = query.replace("::float", " * 1.0") if database.is_sqlite else query
+    query = QUALITY_QUERY.replace("::float", " * 1.0") if database.is_sqlite else QUALITY_QUERY
     database.write(
         lambda c: c.execute(
             sa.insert(schema.markets),
@@ -149,7 +130,7 @@ def test_the_requirements_queries_run(database: Database) -> None:
     assert tuple(row) == ("BTC/USDT", "binance", "5m", 4, 2, 2, 50.0)
     stamp = database.read(lambda c: c.execute(sa.text("SELECT min(timestamp), max(timestamp) FROM market_data")).one())
     assert [str(t)[:10] for t in stamp] == ["1970-01-01", "1970-01-01"]
-    database.write(lambda c: c.execute(sa.text("DELETE FROM trained_configurations WHERE gross_win_rate < 0.10")))
+    database.write(lambda c: c.execute(sa.text(CLEANUP)))
 
 
 @pytest.mark.parametrize(

@@ -22,34 +22,9 @@ from assay.store.fields import CONTRACT, FIELDS, GROUPS, markdown
 from assay.store.registry import TABLE, row_of
 from assay.training.breakers import MEANINGS, PORTFOLIO_BREAKERS
 from store.documents import trained, variant
+from store.requirement import CLEANUP, QUALITY_QUERY, SEVENTY
 
 TESTS = Path(__file__).parents[1]
-NAMES = """
-id strategy_name exchange pair timeframe regime status is_active parameters_json gross_win_rate avg_win avg_loss
-net_profit sample_size exchange_fees est_slippage actual_slippage sharpe_ratio calmar_ratio sortino_ratio p_value
-z_score
-monte_carlo_var stability_score drawdown_duration trade_clustering rolling_30d_sharpe lifetime_sharpe_ratio fill_rate
-partial_fill_rate time_to_fill_ms slippage_vs_mid_bps adverse_selection_score post_trade_drift_1m post_trade_drift_5m
-rejection_rate regime_classification alternative_data_signals adversarial_score trap_probability smart_money_alignment
-kelly_fraction correlation_adjusted_weight regime_adjusted_size max_position_size current_allocation var_95 cvar_95
-avg_spread_bps book_depth_ratio book_imbalance tick_size_impact maker_rebate taker_fee level2_depth_score
-microstructure_noise months_since_discovery performance_degradation degradation_velocity death_signals
-death_signal_count resurrection_score model_version discovery_date engine_hash runtime_env created_at updated_at
-last_activated_at last_deactivated_at
-"""
-SEVENTY = NAMES.split()
-QUALITY = """
-    SELECT
-        symbol, exchange, timeframe,
-        COUNT(*) as total,
-        COUNT(*) FILTER (WHERE volume = 0) as zero_vol,
-        COUNT(*) FILTER (WHERE high = low) as flat,
-        (COUNT(*) FILTER (WHERE volume > 0))::float / COUNT(*) * 100 as valid_pct
-    FROM market_data
-    GROUP BY symbol, exchange, timeframe
-    ORDER BY valid_pct ASC
-"""
-CLEANUP = "DELETE FROM trained_configurations WHERE gross_win_rate < 0.10"
 
 
 @pytest.fixture
@@ -352,7 +327,7 @@ def test_the_requirements_quality_query_runs_as_written(database: Database) -> N
 
     held = columns(500)
     BarStore(database).write(MARKET, held, source="test", at_ms=1)
-    query = QUALITY.replace("::float", " * 1.0") if database.is_sqlite else QUALITY
+    query = QUALITY_QUERY.replace("::float", " * 1.0") if database.is_sqlite else QUALITY_QUERY
     ((symbol, exchange, timeframe, total, zero, flat, valid),) = database.read(lambda c: c.exec_driver_sql(query).all())
     n = len(held["time"])
     assert (symbol, exchange, timeframe, total, flat) == ("BTC/USDT", "binance", "5m", n, 0)

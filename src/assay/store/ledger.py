@@ -11,7 +11,7 @@ from assay.store import schema
 from assay.store.database import insert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from assay.store.database import Database
 
@@ -106,11 +106,11 @@ class Ledger:
 
     def tried(self, exchange: str, symbol: str, start_ms: int, stop_ms: int) -> Tried:
         """Count what was tried on a market's days, whatever the timeframe and strategy."""
+        return self.tried_on([(exchange, symbol, start_ms, stop_ms)])[0]
 
-        def work(c: sa.Connection) -> Tried:
-            return counted(c, exchange, symbol, start_ms, stop_ms)
-
-        return self.database.read(work)
+    def tried_on(self, days: Sequence[tuple[str, str, int, int]]) -> list[Tried]:
+        """Count what was tried on several (exchange, symbol, start, stop), all in one state of the ledger."""
+        return self.database.read(lambda c: [counted(c, *one) for one in days])
 
     def entries(self, *, exchange: str | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
         """Every experiment, newest first."""

@@ -8,7 +8,7 @@ from assay.cli import options
 from assay.cli.output import Output, iso_time
 
 if TYPE_CHECKING:
-    from assay.store.ledger import Ledger
+    from assay.store.ledger import Tried
 
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only this exchange.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT", help="Only this symbol.")]
@@ -26,7 +26,8 @@ def ledger(
         entries = book.entries(
             exchange=exchange.lower() if exchange else None, symbol=canonical_symbol(symbol) if symbol else None
         )
-        rows = [_row(book, entry) for entry in entries]
+        tried = book.tried_on([(e["exchange"], e["symbol"], e["start_ms"], e["stop_ms"]) for e in entries])
+        rows = [_row(entry, found) for entry, found in zip(entries, tried, strict=True)]
         openings = book.openings()
     if output.json:
         output.document({"experiments": rows, "holdout_openings": openings})
@@ -48,10 +49,9 @@ def ledger(
     )
 
 
-def _row(book: "Ledger", entry: dict[str, Any]) -> dict[str, Any]:
+def _row(entry: dict[str, Any], tried: "Tried") -> dict[str, Any]:
     from assay.validation.sharpe import expected_maximum  # noqa: PLC0415  (commands import when they run)
 
-    tried = book.tried(entry["exchange"], entry["symbol"], entry["start_ms"], entry["stop_ms"])
     return entry | {
         "experiments_on_these_days": tried.experiments,
         "combinations_on_these_days": tried.combinations,
