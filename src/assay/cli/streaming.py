@@ -11,16 +11,14 @@ from assay.errors import InputError
 from assay.store.location import home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from assay.cli.output import Output
     from assay.engine import Combinations, Span
     from assay.market import Bars
     from assay.search import Space
-    from assay.search.streaming import Layout, Summary
+    from assay.search.streaming import Summary
     from assay.strategies.evaluation import Trial
 
 SAMPLES = (2_000, 400_000)
@@ -83,9 +81,8 @@ def estimate(trial: Trial, bars: Bars, span: Span, space: Space, threads: int) -
     seconds = 0.0
     for most in SAMPLES:
         few = Combinations(space.thinned(most).values)
-        layout = Layout.of(few.values)
         begun = time.perf_counter()
-        summary = _Stream(trial, bars, span, few, layout, threads).run()
+        summary = _streamed(trial, bars, span, few, threads)
         seconds = time.perf_counter() - begun
     longest = max(space.values, key=lambda name: len(space.values[name]))
     return Estimate(
@@ -94,41 +91,37 @@ def estimate(trial: Trial, bars: Bars, span: Span, space: Space, threads: int) -
         per_second=len(few) / seconds,
         longest=longest,
         values=len(space.values[longest]),
-        least=summary.least_influence(layout),
+        least=summary.least_influence(Layout.of(few.values)),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Stream:
-    trial: Trial
-    bars: Bars
-    span: Span
-    combinations: Combinations
-    layout: Layout
-    threads: int
+def _streamed(
+    trial: Trial,
+    bars: Bars,
+    span: Span,
+    combinations: Combinations,
+    threads: int,
+    before: Summary | None = None,
+    on_block: Callable[[Summary, int], None] | None = None,
+) -> Summary:
+    """Run what is not in `before` yet; `on_block` is called with the summary so far and the block's points."""
+    from assay.search.streaming import Layout, Summary  # noqa: PLC0415  (commands import when they run)
 
-    def run(self, before: Summary | None = None, on_block: Any = None) -> Summary:  # noqa: ANN401  (a callable)
-        """Run what is not in `before` yet; `on_block` is called with the summary so far and the block's points."""
-        from assay.search.streaming import Summary  # noqa: PLC0415  (commands import when they run)
-
-        layout = self.layout
-        summary = before or Summary.empty(layout)
-
-        def summarise(
-            span: int,  # noqa: ARG001  (there is one)
-            position: NDArray[np.int64],
-            measure: NDArray[np.float64],
-            trades: NDArray[np.float64],
-        ) -> Summary:
-            return Summary.of_block(layout, position, measure, trades)
-
-        for block in self.trial.scored(
-            self.bars, [self.span], self.combinations, summarise, threads=self.threads, skip=summary.blocks
-        ):
-            summary = summary.plus(block)
-            if on_block is not None:
-                on_block(summary, block.tried)
-        return summary
+    layout = Layout.of(combinations.values)
+    summary = before or Summary.empty(layout)
+    blocks = trial.scored(
+        bars,
+        [span],
+        combinations,
+        lambda _, position, measure, trades: Summary.of_block(layout, position, measure, trades),
+        threads=threads,
+        skip=summary.blocks,
+    )
+    for block in blocks:
+        summary = summary.plus(block)
+        if on_block is not None:
+            on_block(summary, block.tried)
+    return summary
 
 
 def state_file(identity: str) -> Path:
@@ -159,12 +152,11 @@ def run_stream(
     from assay.search.streaming import Layout, Summary  # noqa: PLC0415  (commands import when they run)
     from assay.sources import read_arrays, write_arrays  # noqa: PLC0415
 
-    layout = Layout.of(combinations.values)
     before = None
     if file.exists() and not restart:
         before = Summary.from_arrays(read_arrays(file))
         output.note(f"going on after {before.tried:,} of {len(combinations):,} combinations ({file})")
-    latest = before or Summary.empty(layout)
+    latest = before or Summary.empty(Layout.of(combinations.values))
     begun = time.monotonic()
     saved = 0.0  # the first block is kept at once: a folder that cannot be written to is found out now
     try:
@@ -178,7 +170,7 @@ def run_stream(
                     write_arrays(file, summary.arrays())
                     saved = time.monotonic()
 
-            latest = _Stream(trial, bars, span, combinations, layout, threads).run(before, on_block)
+            latest = _streamed(trial, bars, span, combinations, threads, before, on_block)
     except KeyboardInterrupt:
         output.note(f"{latest.tried:,} of {len(combinations):,} combinations are kept: the same command goes on")
         raise
