@@ -24,6 +24,7 @@ TITLES = {
     "search": "searching",
     "walk-forward": "searching again in every window",
     "permutations": "searching bars without direction",
+    "second opinion": "searching bars whose moves changed places",
 }
 
 

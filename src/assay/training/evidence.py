@@ -72,6 +72,11 @@ class Evidence:
     summary : dict of str to float
         Measures over windows.
     permutation : PermutationTest
+        The gate: on mirrored bars.
+    second_opinion : PermutationTest
+        On scaled bars, shown and never a gate; not run where the gate has said no.
+    break_even : float
+        Round-trip cost at which the stitched run neither earns nor loses, as a fraction of the price.
     probabilistic_sharpe : float
         Probability that the stitched Sharpe ratio is above 0.
     fragility : tuple of Fragility
@@ -102,6 +107,8 @@ class Evidence:
     walk: WalkForward
     summary: dict[str, float]
     permutation: PermutationTest
+    second_opinion: PermutationTest
+    break_even: float
     probabilistic_sharpe: float
     fragility: tuple[Fragility, ...]
     holdout: dict[str, float]

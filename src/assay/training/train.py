@@ -18,6 +18,7 @@ from assay.validation import (
     Facts,
     Holdout,
     PermutationTest,
+    break_even,
     decide,
     deserves_holdout,
     fixed_walk,
@@ -27,6 +28,7 @@ from assay.validation import (
     probabilistic_sharpe_of,
     walk_forward,
 )
+from assay.validation.lifecycle import MOST_P
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from assay.training.experiment import Experiment
     from assay.validation import Fragility, Splits, WalkForward
 
-STAGES_OF_WORK = ("search", "walk-forward", "permutations")
+STAGES_OF_WORK = ("search", "walk-forward", "permutations", "second opinion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,36 +143,49 @@ def train(
             trial, before, plan, splits, threads=threads, bounded=holding is not None,
             on_window=lambda done, total: tell("walk-forward", done, total),
         )  # fmt: skip
-    permutation = PermutationTest.not_run()
+    luck = _no_luck_tests()
     if found.best is not None and experiment.permutations and not fixed:
-        permutation = _permute(experiment, searcher, before, splits, found, tell)
+        luck = _test_luck(experiment, searcher, before, splits, found, tell)
     table: tuple[Fragility, ...] = ()
     if found.best is not None and not fixed:
         table = fragility(trial, before, walk, splits, experiment.grid_space)
-    return _conclude(experiment, bars, quality, splits, searcher, found, walk, permutation, table, holdout)
+    return _conclude(experiment, bars, quality, splits, searcher, found, walk, luck, table, holdout)
 
 
-def _permute(
+def _no_luck_tests() -> tuple[PermutationTest, PermutationTest]:
+    return PermutationTest.not_run("mirror"), PermutationTest.not_run("scaled")
+
+
+def _test_luck(
     experiment: Experiment,
     searcher: _Searcher,
     before: Bars,
     splits: Splits,
     found: SearchResult,
     tell: Callable[[str, int, int, str], bool],
-) -> PermutationTest:
+) -> tuple[PermutationTest, PermutationTest]:
+    """Repeat the search on bars without an edge; where that finds less, ask for a second opinion."""
     compared = experiment.compared
     single = _Searcher(searcher.trial, compared, 1)
     observed = found.score if compared == searcher.plan else single.on(before, splits).score
     total = experiment.permutations
-    return permutation_test(
-        before,
-        lambda permuted: single.on(permuted, splits).score,
-        observed,
-        permutations=total,
-        seed=experiment.seed,
-        threads=searcher.threads,
-        on_done=lambda done, worse: tell("permutations", done, total, f"{worse} as good"),
-    )
+
+    def test(method: str, stage: str) -> PermutationTest:
+        return permutation_test(
+            before,
+            lambda permuted: single.on(permuted, splits).score,
+            observed,
+            permutations=total,
+            seed=experiment.seed,
+            method=method,
+            threads=searcher.threads,
+            on_done=lambda done, worse: tell(stage, done, total, f"{worse} as good"),
+        )
+
+    gate, second = test("mirror", "permutations"), PermutationTest.not_run("scaled")
+    if gate.p_value <= MOST_P and not gate.stopped_by_budget:
+        second = test("scaled", "second opinion")
+    return gate, second
 
 
 def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
@@ -218,11 +233,11 @@ def _conclude(
     searcher: _Searcher,
     found: SearchResult,
     walk: WalkForward,
-    permutation: PermutationTest,
+    luck: tuple[PermutationTest, PermutationTest],
     table: tuple[Fragility, ...],
     holdout: Holdout,
 ) -> Evidence:
-    trial, before = searcher.trial, holdout.before
+    trial, before, (permutation, second) = searcher.trial, holdout.before, luck
     span = trial.span(splits.start, splits.search_stop)
     around = None
     in_sample: dict[str, float] = {}
@@ -235,6 +250,7 @@ def _conclude(
     m = walk.measures
     summary = walk.summary(bars.market.days_per_year)
     share = _round_trip_share(trial, walk, before)
+    even = break_even(trial, before, walk, splits)
     overridden = experiment.allow_bad_data and not quality.passes
     facts = Facts(
         has_candidate=found.best is not None,
@@ -251,6 +267,9 @@ def _conclude(
         win_rate=m["win_rate"],
         stability=summary["stability_score"],
         round_trip_share=share,
+        round_trip=trial.money.costs.round_trip,
+        break_even=even,
+        days=m["days"],
         permutations_run=permutation.done,
         combinations=found.combinations,
         best_score=found.score,
@@ -273,6 +292,8 @@ def _conclude(
         walk=walk,
         summary=summary,
         permutation=permutation,
+        second_opinion=second,
+        break_even=even,
         probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
         fragility=table,
         holdout=sealed,

@@ -1,14 +1,15 @@
 """Splits, walk-forward, permutation tests, Sharpe statistics, fragility and the lifecycle."""
 
-from assay.validation.fragility import Fragility, fragility
+from assay.validation.fragility import Fragility, break_even, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
-from assay.validation.permutation import PermutationTest, mirror, permutation_test
+from assay.validation.permutation import NULLS, PermutationTest, mirror, permutation_test, scaled
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
 from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, fixed_walk, walk_forward
 
 __all__ = [
+    "NULLS",
     "Facts",
     "FixedParameters",
     "Fragility",
@@ -20,6 +21,7 @@ __all__ = [
     "Verdict",
     "WalkForward",
     "Window",
+    "break_even",
     "decide",
     "deserves_holdout",
     "fixed_parameters",
@@ -30,5 +32,6 @@ __all__ = [
     "permutation_test",
     "probabilistic_sharpe",
     "probabilistic_sharpe_of",
+    "scaled",
     "walk_forward",
 ]
