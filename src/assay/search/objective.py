@@ -15,9 +15,9 @@ FULL_TRADES = 30
 PRIOR_TRADES = 30
 """Trades that weigh as much as what is believed before any trade is seen: that a trade has no edge.
 
-With a normal prior of the mean of a trade, of variance s^2/30 where s^2 is the variance of a trade, the expected mean of
-the next trades is n/(n + 30) times the mean of those seen, and the expected Sharpe ratio of the next days the same share
-of the Sharpe ratio seen. Without it the best of many combinations is nearly always one with few trades.
+With a normal prior of the mean of a trade, of variance s^2/30 where s^2 is the variance of a trade, the expected mean
+of the next trades is n/(n + 30) times the mean of those seen, and the expected Sharpe ratio of the next days the same
+share of the Sharpe ratio seen. Without it the best of many combinations is nearly always one with few trades.
 """
 _MOST = 1e6
 
