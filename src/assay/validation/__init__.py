@@ -1,8 +1,10 @@
-"""Splits, walk-forward, permutation tests, Sharpe statistics, fragility and the lifecycle."""
+"""Splits, walk-forward, permutation tests, second opinions, intervals, fragility and the lifecycle."""
 
+from assay.validation.bootstrap import Interval, intervals_of_days, intervals_of_trades
 from assay.validation.fragility import Fragility, break_even, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
+from assay.validation.opinions import Opinion, Opinions, second_opinions
 from assay.validation.permutation import NULLS, PermutationTest, mirror, permutation_test, scaled
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
@@ -15,6 +17,9 @@ __all__ = [
     "Fragility",
     "Gate",
     "Holdout",
+    "Interval",
+    "Opinion",
+    "Opinions",
     "PermutationTest",
     "SplitPlan",
     "Splits",
@@ -27,11 +32,14 @@ __all__ = [
     "fixed_parameters",
     "fixed_walk",
     "fragility",
+    "intervals_of_days",
+    "intervals_of_trades",
     "make_splits",
     "mirror",
     "permutation_test",
     "probabilistic_sharpe",
     "probabilistic_sharpe_of",
     "scaled",
+    "second_opinions",
     "walk_forward",
 ]
