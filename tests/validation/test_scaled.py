@@ -127,8 +127,7 @@ def test_the_path_of_volatility_stays() -> None:
 
 
 def test_without_volume_prices_still_change_places() -> None:
-    columns = (getattr(BARS, n) for n in ("time", "open", "high", "low", "close"))
-    bars = Bars.from_columns(BARS.market, *columns, None)
+    bars = Bars.from_columns(BARS.market, BARS.time, BARS.open, BARS.high, BARS.low, BARS.close, None)
     found = scaled(bars, 1, 0)
     assert not found.has_volume
     assert (found.volume == bars.volume).all()

@@ -164,6 +164,8 @@ def _evidence(e: Evidence) -> dict[str, Any]:
               "edges": list(around.edges)},
         "permutation": _permutation(e, e.permutation),
         "second_opinion": _permutation(e, e.second_opinion),
+        "opinions": None if e.opinions is None else [plain(asdict(o)) for o in e.opinions.items],
+        "intervals": {name: plain([i.low, i.high]) for name, i in e.intervals.items()},
         "probabilistic_sharpe": plain(e.probabilistic_sharpe),
         "sharpe_convention": CONVENTION,
         "fragility": [

@@ -14,6 +14,7 @@ from assay.market import measure_quality, measure_regime, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
 from assay.training.evidence import Evidence
+from assay.training.opinions import opinions_of
 from assay.validation import (
     Facts,
     Holdout,
@@ -23,6 +24,8 @@ from assay.validation import (
     deserves_holdout,
     fixed_walk,
     fragility,
+    intervals_of_days,
+    intervals_of_trades,
     make_splits,
     permutation_test,
     probabilistic_sharpe_of,
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.strategies.evaluation import Trial
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Splits, WalkForward
+    from assay.validation import Fragility, Interval, Splits, WalkForward
 
 STAGES_OF_WORK = ("search", "walk-forward", "permutations", "second opinion")
 
@@ -170,10 +173,14 @@ def _test_luck(
     observed = found.score if compared == searcher.plan else single.on(before, splits).score
     total = experiment.permutations
 
+    def search(permuted: Bars) -> tuple[float, float]:
+        result = single.on(permuted, splits)
+        return result.score, result.measure
+
     def test(method: str, stage: str) -> PermutationTest:
         return permutation_test(
             before,
-            lambda permuted: single.on(permuted, splits).score,
+            search,
             observed,
             permutations=total,
             seed=experiment.seed,
@@ -183,7 +190,7 @@ def _test_luck(
         )
 
     gate, second = test("mirror", "permutations"), PermutationTest.not_run("scaled")
-    if gate.p_value <= MOST_P and not gate.stopped_by_budget:
+    if experiment.in_depth and gate.p_value <= MOST_P and not gate.stopped_by_budget:
         second = test("scaled", "second opinion")
     return gate, second
 
@@ -195,6 +202,14 @@ def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
         return math.nan
     close = bars.close[t.signal_bar]
     return trial.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
+
+
+def _intervals(walk: WalkForward, year: int, seed: int) -> dict[str, Interval]:
+    """95 % intervals of the stitched measures."""
+    run = walk.run
+    return intervals_of_days(run.daily_returns, year, seed=seed) | intervals_of_trades(
+        run.trades.net_return, run.trades.size, seed=seed
+    )
 
 
 def _warnings(
@@ -274,6 +289,9 @@ def _conclude(
         combinations=found.combinations,
         best_score=found.score,
     )
+    opinions = None
+    if experiment.in_depth and not fixed:
+        opinions = opinions_of(experiment, trial, before, span, found, permutation)
     sealed: dict[str, float] = {}
     if found.best is not None and splits.holdout_start < splits.stop and deserves_holdout(facts):
         opened = holdout.open("all other gates of MATURE hold")
@@ -293,6 +311,8 @@ def _conclude(
         summary=summary,
         permutation=permutation,
         second_opinion=second,
+        opinions=opinions,
+        intervals=_intervals(walk, bars.market.days_per_year, experiment.seed),
         break_even=even,
         probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
         fragility=table,

@@ -189,9 +189,11 @@ class PermutationTest:
     stopped_by_budget : bool
         Time ran out before the test could decide; blocks promotion.
     statistic : float
-        The real search's best penalised objective.
+        The real search's best score.
     maxima : float64, shape (done,)
         The null searches' best.
+    measures : float64, shape (done,)
+        The plain objective of their winners; 0 where nothing was traded.
     method : str
     """
 
@@ -203,6 +205,7 @@ class PermutationTest:
     stopped_by_budget: bool
     statistic: float
     maxima: NDArray[np.float64]
+    measures: NDArray[np.float64]
     method: str
 
     @classmethod
@@ -217,13 +220,14 @@ class PermutationTest:
             stopped_by_budget=False,
             statistic=math.nan,
             maxima=np.zeros(0),
+            measures=np.zeros(0),
             method=method,
         )
 
 
 def permutation_test(
     bars: Bars,
-    search: Callable[[Bars], float],
+    search: Callable[[Bars], tuple[float, float]],
     statistic: float,
     *,
     permutations: int,
@@ -239,9 +243,9 @@ def permutation_test(
     bars : Bars
         The bars that the real search saw, and no others.
     search : callable
-        From bars to the best penalised objective; called from several threads.
+        From bars to the best score and its plain objective; called from several threads.
     statistic : float
-        The same number on the real bars.
+        The best score on the real bars.
     permutations : int
         How many to run at most.
     method : {"mirror", "scaled"}
@@ -252,10 +256,12 @@ def permutation_test(
         return PermutationTest.not_run(method)
     null = NULLS[method]
     maxima: list[float] = []
+    measures: list[float] = []
     exceedances = 0
     out_of_time = False
-    for value in ordered_map(lambda i: search(null(bars, seed, i)), range(permutations), threads):
+    for value, measure in ordered_map(lambda i: search(null(bars, seed, i)), range(permutations), threads):
         maxima.append(value)
+        measures.append(0.0 if math.isnan(measure) else measure)
         exceedances += value >= statistic
         out_of_time = bool(on_done is not None and on_done(len(maxima), exceedances))
         if exceedances >= MOST_EXCEEDANCES or out_of_time:
@@ -271,5 +277,6 @@ def permutation_test(
         stopped_by_budget=out_of_time and not early and done < permutations,
         statistic=statistic,
         maxima=np.array(maxima),
+        measures=np.array(measures),
         method=method,
     )
