@@ -84,7 +84,7 @@ def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[s
 
     The document is written last: where it is, the others are complete.
     """
-    from assay.cli.tables import equity_columns, trade_columns  # noqa: PLC0415
+    from assay.engine.tables import equity_columns, trade_columns  # noqa: PLC0415
     from assay.sources import write_table, write_text  # noqa: PLC0415
     from assay.training.configuration import configuration  # noqa: PLC0415
     from assay.training.report import markdown  # noqa: PLC0415
