@@ -13,6 +13,7 @@ from assay.search import parse_space
 from assay.training import Evidence, train
 from assay.training.configuration import configuration
 from assay.training.figures import figures
+from assay.validation import SplitPlan
 from store.documents import BARS, CREATED, evidence, experiment
 from training.test_train import planted, spike_experiment
 from validation.toys import HOUR_MS, Spike, changed_from, market
@@ -84,9 +85,13 @@ def test_an_opened_holdout_is_drawn_and_a_sealed_one_is_not(mature: Evidence) ->
 
 
 def test_nothing_of_a_sealed_holdout_is_in_them() -> None:
-    other = train(experiment(), changed_from(BARS, evidence().splits.holdout_start))
-    assert other.data_digest != evidence().data_digest
-    assert text(other) == text(evidence())
+    split = experiment(plan=SplitPlan("split"), permutations=0)  # whose test ends on the day of the door
+    first = train(split, BARS)
+    door = first.splits.holdout_start
+    assert BARS.day[door] == BARS.day[door - 1] == first.walk.run.first_day + len(first.walk.run.equity) - 1
+    other = train(split, changed_from(BARS, door))
+    assert other.data_digest != first.data_digest
+    assert text(other) == text(first)
 
 
 def test_threads_change_no_byte() -> None:
