@@ -73,6 +73,13 @@ def plainly(value: Any) -> str:  # noqa: ANN401  (a JSON value)
     return f"{value:,d}" if isinstance(value, int) else str(value)
 
 
+def short(value: float | None) -> str:
+    """Return a number in three digits; next to nothing is said so."""
+    if value is None:
+        return UNKNOWN
+    return "below 0.0001" if 0 < value < 1e-4 else f"{value:.3g}"
+
+
 def measured(name: str, value: float | None) -> str:
     """Return a measure with the unit of the glossary: fractions in percent."""
     unit = MEASURES[name].unit if name in MEASURES else ""
@@ -231,7 +238,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"text": text, "plainly": plainly, "yes_no": yes_no, "day": day, "measured": measured}
+    environment.filters |= {"text": text, "plainly": plainly, "short": short, "yes_no": yes_no, "day": day, "measured": measured}
     return environment
 
 
