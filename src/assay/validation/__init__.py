@@ -1,5 +1,6 @@
 """Splits, walk-forward, permutation tests, Sharpe statistics, fragility and the lifecycle."""
 
+from assay.validation.ambiguity import Ambiguity, ambiguity
 from assay.validation.fragility import Fragility, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
@@ -9,6 +10,7 @@ from assay.validation.splits import SplitPlan, Splits, Window, make_splits
 from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, fixed_walk, walk_forward
 
 __all__ = [
+    "Ambiguity",
     "Facts",
     "FixedParameters",
     "Fragility",
@@ -20,6 +22,7 @@ __all__ = [
     "Verdict",
     "WalkForward",
     "Window",
+    "ambiguity",
     "decide",
     "deserves_holdout",
     "fixed_parameters",
