@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, PermutationTest, Splits, Verdict, WalkForward
+    from assay.validation import Fragility, Matrix, PermutationTest, Splits, Verdict, WalkForward
 
 
 class Measured(dict[str, float]):
@@ -71,6 +71,8 @@ class Evidence:
         The out-of-sample run; its measures are the configuration's metrics.
     summary : dict of str to float
         Measures over windows.
+    matrix : Matrix or None
+        The walk-forward under other window lengths, where the experiment asks for it.
     permutation : PermutationTest
     probabilistic_sharpe : float
         Probability that the stitched Sharpe ratio is above 0.
@@ -101,6 +103,7 @@ class Evidence:
     neighbourhood: Neighbourhood | None
     walk: WalkForward
     summary: dict[str, float]
+    matrix: Matrix | None
     permutation: PermutationTest
     probabilistic_sharpe: float
     fragility: tuple[Fragility, ...]

@@ -74,6 +74,27 @@ def _windows(d: dict[str, Any]) -> list[str]:
     return _table(("test window", "train Sharpe", "test Sharpe", "test net profit", "trades"), rows)
 
 
+def _lengths(d: dict[str, Any]) -> list[str]:
+    matrix = d["validation"]["matrix"]
+    if matrix is None:
+        return []
+    head = ("train days", *(f"test {days:g} days" for days in matrix["test_days"]))
+    rows = [
+        (f"{days:g}", *(f"{text(s, '{:.2f}')} ({text(p, '{:+.2f} %')})" for s, p in zip(sharpe, profit, strict=True)))
+        for days, sharpe, profit in zip(matrix["train_days"], matrix["sharpe"], matrix["net_profit_pct"], strict=True)
+    ]
+    return [
+        "## Other window lengths",
+        "",
+        (
+            "Sharpe ratio and net profit of the whole walk-forward under other lengths; unknown where 3 windows do not "
+            "fit. Shown, never a gate: each cell is one more look at the same days."
+        ),
+        "",
+        *_table(head, rows),
+    ]
+
+
 def _luck(d: dict[str, Any]) -> list[str]:
     search, p = d["evidence"]["search"], d["evidence"]["permutation"]
     sample = d["validation"]["in_sample"].get("sharpe_ratio")
@@ -134,6 +155,7 @@ def markdown(document: dict[str, Any]) -> str:
         *_windows(d),
         f"Holdout (last {holdout['share']:.0%} of the bars): {sealed}.",
         "",
+        *_lengths(d),
         "## Luck",
         "",
         *_luck(d),

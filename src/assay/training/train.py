@@ -26,6 +26,7 @@ from assay.validation import (
     permutation_test,
     probabilistic_sharpe_of,
     walk_forward,
+    walk_forward_matrix,
 )
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.strategies.evaluation import Trial
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Splits, WalkForward
+    from assay.validation import Fragility, Matrix, Splits, WalkForward
 
-STAGES_OF_WORK = ("search", "walk-forward", "permutations")
+STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +142,19 @@ def train(
             trial, before, plan, splits, threads=threads, bounded=holding is not None,
             on_window=lambda done, total: tell("walk-forward", done, total),
         )  # fmt: skip
+    matrix = None
+    if found.best is not None and experiment.asks_for_matrix:
+        matrix = walk_forward_matrix(
+            trial, before, plan, experiment.plan, (start, stop), holding_bars=holding or math.ceil(per_day),
+            threads=threads, bounded=holding is not None, on_window=lambda done, total: tell("matrix", done, total),
+        )  # fmt: skip
     permutation = PermutationTest.not_run()
     if found.best is not None and experiment.permutations and not fixed:
         permutation = _permute(experiment, searcher, before, splits, found, tell)
     table: tuple[Fragility, ...] = ()
     if found.best is not None and not fixed:
         table = fragility(trial, before, walk, splits, experiment.grid_space)
-    return _conclude(experiment, bars, quality, splits, searcher, found, walk, permutation, table, holdout)
+    return _conclude(experiment, bars, quality, splits, searcher, found, walk, matrix, permutation, table, holdout)
 
 
 def _permute(
@@ -218,6 +225,7 @@ def _conclude(
     searcher: _Searcher,
     found: SearchResult,
     walk: WalkForward,
+    matrix: Matrix | None,
     permutation: PermutationTest,
     table: tuple[Fragility, ...],
     holdout: Holdout,
@@ -272,6 +280,7 @@ def _conclude(
         neighbourhood=around,
         walk=walk,
         summary=summary,
+        matrix=matrix,
         permutation=permutation,
         probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
         fragility=table,

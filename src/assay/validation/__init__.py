@@ -4,6 +4,7 @@ from assay.validation.ambiguity import Ambiguity, ambiguity
 from assay.validation.fragility import Fragility, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
+from assay.validation.matrix import Matrix, walk_forward_matrix
 from assay.validation.permutation import PermutationTest, mirror, permutation_test
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
@@ -16,6 +17,7 @@ __all__ = [
     "Fragility",
     "Gate",
     "Holdout",
+    "Matrix",
     "PermutationTest",
     "SplitPlan",
     "Splits",
@@ -34,4 +36,5 @@ __all__ = [
     "probabilistic_sharpe",
     "probabilistic_sharpe_of",
     "walk_forward",
+    "walk_forward_matrix",
 ]
