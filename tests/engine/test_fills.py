@@ -68,14 +68,6 @@ def test_a_signal_on_the_last_bar_or_the_flat_bar_is_no_order() -> None:
         assert (run.orders_sent, len(run.trades)) == (0, 0)
 
 
-def test_the_two_returns_of_the_rule_text() -> None:
-    money = Money(sizing=Sizing("notional"))
-    gap = trade_row(quiet(8, {5: (97.0, 97.5, 96.0, 97.2, 10.0)}), row_at(), money)
-    assert round(100 * gap.trades.net_return[0], 7) == -3.2938546
-    beyond = trade_row(quiet(8, {3: (98.0, 99.0, 97.0, 98.0, 10.0)}), row_at(stop=98.5), money)
-    assert round(100 * beyond.trades.net_return[0], 7) == -0.2998501
-
-
 def test_risk_sizing_is_fixed_at_the_signal_and_capped() -> None:
     for stop, cap, size in ((98.0, 1.0, 0.01 * 100 / 2), (99.5, 1.0, 1.0), (99.5, 3.0, 2.0)):
         run = trade_row(quiet(8, {}), row_at(stop=stop), Money(Costs(), Sizing("risk", 0.01, cap)))

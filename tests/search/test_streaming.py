@@ -40,7 +40,8 @@ def by_hand(measure: float, trades: float) -> float | None:
     if trades < 10 or math.isnan(measure):
         return None
     w = min(1.0, (trades - 10) / 20)
-    return w * measure + (1 - w) * -5
+    blended = w * measure + (1 - w) * -5
+    return blended * trades / (trades + 30) if blended > 0 else blended
 
 
 def blocks(seed: int, cuts: list[int]) -> list[Summary]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import starmap
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,16 @@ import pytest
 
 from assay.engine import Costs, Money, measure, replay
 from assay.search import Space
-from assay.validation import Fragility, SplitPlan, Splits, WalkForward, fragility, make_splits, walk_forward
+from assay.validation import (
+    Fragility,
+    SplitPlan,
+    Splits,
+    WalkForward,
+    break_even,
+    fragility,
+    make_splits,
+    walk_forward,
+)
 from assay.validation.walkforward import schedule, stitched
 from validation.toys import Spike, grid_of, market, trial_of
 
@@ -136,3 +145,30 @@ def test_one_combination_chosen_beforehand_has_the_neighbours_of_the_default_gri
     on_the_grid = {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, grid)}
     assert found["median neighbour"] == on_the_grid["median neighbour"]
     assert not math.isnan(found["median neighbour"].net_profit_pct)
+
+
+# --- the costs that leave nothing
+
+
+def test_break_even_by_a_fresh_run_at_those_costs(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+    found = break_even(trial_of(money=MONEY), bars, walk, splits)
+    assert found > MONEY.costs.round_trip  # the schedule earns
+    for cost, sign in ((found - 2e-5, 1), (found + 2e-5, -1)):
+        trial = trial_of(money=Money(Costs(fee=cost / 2, slippage=0.0)))
+        signals = schedule(trial, bars, splits.windows, [w.parameters for w in walk.windows])
+        assert sign * measure(stitched(bars, signals, trial, splits), bars)["net_profit_pct"] > 0
+
+
+def test_break_even_at_its_ends(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+    trial = trial_of(money=MONEY)
+    assert break_even(trial, bars, losing(walk), splits) == 0.0
+    none = {f.name: getattr(walk.run.trades, f.name)[:0] for f in fields(walk.run.trades)}
+    quiet = replace(walk, run=replace(walk.run, trades=replace(walk.run.trades, **none)))
+    assert math.isnan(break_even(trial, bars, quiet, splits))
+
+
+def losing(walk: WalkForward) -> WalkForward:
+    """The same schedule from the other side: it sells what rises."""
+    rows = walk.signals.rows
+    mirrored = replace(rows, side=-rows.side)
+    return replace(walk, signals=replace(walk.signals, rows=mirrored))

@@ -141,6 +141,9 @@ def test_why_not_promoted_names_gate_margin_and_step() -> None:
     )
     few = decide(replace(GOOD, trades=12.0))
     assert "at least 30 out-of-sample trades: 12 (margin -18). Use a longer history." in few.why_not_promoted
+    few = decide(replace(GOOD, trades=12.0, days=120.0))  # .1 a day: 18 more take 180 days
+    assert few.why_not_promoted.endswith("at 0.1 trades a day 180 more days would do.")
+    assert "31 more days" in decide(replace(GOOD, trades=100.0, days=3100.0)).why_not_promoted
     sealed = decide(GOOD, -0.25)
     assert "holdout Sharpe above 0: -0.25" in sealed.why_not_promoted
 
@@ -156,6 +159,10 @@ def test_the_next_step_fits_the_cause() -> None:
     assert "fewer than" not in decide(replace(GOOD, p_value=0.2, combinations=1)).why_not_promoted
     costly = decide(replace(GOOD, sharpe=0.1, round_trip_share=0.4))
     assert "Costs are 40 % of the median stop distance" in costly.why_not_promoted
+    loss = replace(GOOD, net_profit_pct=-3.0, round_trip=0.003)
+    assert "may cost 0.12 % of the price, and costs 0.30 %" in decide(replace(loss, break_even=0.0012)).why_not_promoted
+    assert "loses even without costs" in decide(replace(loss, break_even=0.0)).why_not_promoted
+    assert "longer history" in decide(replace(loss, break_even=NAN)).why_not_promoted
     fragile = decide(replace(GOOD, fragile=("costs x 1.5", "entry one bar late")))
     assert "costs x 1.5, entry one bar late" in fragile.why_not_promoted
 

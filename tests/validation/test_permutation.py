@@ -9,7 +9,7 @@ import pytest
 
 from assay.engine import Costs, Money
 from assay.search import run_search
-from assay.validation import PermutationTest, decide, mirror, permutation_test
+from assay.validation import NULLS, PermutationTest, decide, mirror, permutation_test
 from validation.test_lifecycle import GOOD
 from validation.toys import Spike, grid_of, market, trial_of
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 BARS = market(0, 20)
 
 
-def returning(values: Iterable[float]) -> Callable[[Bars], float]:
+def returning(values: Iterable[float]) -> Callable[[Bars], tuple[float, float]]:
     iterator = iter(values)
-    return lambda _: next(iterator)
+    return lambda _: (next(iterator), 7.0)
 
 
 def run(values: list[float], statistic: float, n: int) -> PermutationTest:
@@ -94,13 +94,17 @@ def test_a_budget_that_ends_with_the_last_one_blocks_nothing() -> None:
 def test_the_search_sees_mirrored_bars_by_index() -> None:
     seen: list[Bars] = []
 
-    def search(bars: Bars) -> float:
+    def search(bars: Bars) -> tuple[float, float]:
         seen.append(bars)
-        return 0.0
+        return 0.0, math.nan
 
-    permutation_test(BARS, search, 1.0, permutations=4, seed=17)
-    for index, bars in enumerate(seen):
-        assert np.array_equal(bars.close, mirror(BARS, 17, index).close)
+    for method, permute in NULLS.items():
+        seen.clear()
+        test = permutation_test(BARS, search, 1.0, permutations=4, seed=17, method=method)
+        assert test.method == method
+        assert test.measures.tolist() == [0.0] * 4  # nothing traded: what cash earns
+        for index, bars in enumerate(seen):
+            assert np.array_equal(bars.close, permute(BARS, 17, index).close)
 
 
 @pytest.mark.parametrize("statistic", [1e9, -1e9, 0.35])
@@ -108,14 +112,16 @@ def test_threads_change_nothing(statistic: float) -> None:
     trial = trial_of(money=Money(Costs(fee=0.0, slippage=0.0)))
     plan = grid_of(Spike())
 
-    def search(bars: Bars) -> float:
-        return run_search(plan, lambda c: trial.score(bars, trial.span(40, len(bars)), c)).score
+    def search(bars: Bars) -> tuple[float, float]:
+        found = run_search(plan, lambda c: trial.score(bars, trial.span(40, len(bars)), c))
+        return found.score, found.measure
 
     bars = market(4, 60)
     first, *others = (permutation_test(bars, search, statistic, permutations=30, seed=3, threads=n) for n in (1, 2, 3))
     assert len(set(first.maxima.tolist())) > 1
     for other in others:
         assert other.maxima.tolist() == first.maxima.tolist()
+        assert other.measures.tolist() == first.measures.tolist()
         assert (other.p_value, other.done, other.exceedances) == (first.p_value, first.done, first.exceedances)
         assert other.stopped_early == first.stopped_early
     assert first.done == (10 if statistic < -1e8 else first.done)
@@ -162,8 +168,9 @@ def test_an_edge_is_seen() -> None:
     trial = trial_of()
     plan = grid_of(Spike())
 
-    def search(b: Bars) -> float:
-        return run_search(plan, lambda c: trial.score(b, trial.span(40, len(b)), c)).score
+    def search(b: Bars) -> tuple[float, float]:
+        found = run_search(plan, lambda c: trial.score(b, trial.span(40, len(b)), c))
+        return found.score, found.measure
 
     bars = market(5, 125, edge=0.015)
-    assert permutation_test(bars, search, search(bars), permutations=39, seed=7, threads=2).p_value == 1 / 40
+    assert permutation_test(bars, search, search(bars)[0], permutations=39, seed=7, threads=2).p_value == 1 / 40

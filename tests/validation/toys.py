@@ -125,4 +125,5 @@ def slow_score(measure: float, trades: float) -> float:
     if trades < 10 or math.isnan(measure):
         return -5.0
     w = min(1.0, (trades - 10) / 20)
-    return w * measure + (1 - w) * -5.0
+    blended = w * measure + (1 - w) * -5.0
+    return blended * (trades / (trades + 30)) if blended > 0 else blended

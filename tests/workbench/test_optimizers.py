@@ -39,8 +39,10 @@ SPACE: dict[str, list[Any]] = {
 def test_a_grid_finds_the_best_of_all_backtests(bars: Bars) -> None:
     def score(values: dict[str, Any]) -> float:
         metrics = FREE.run_backtest(bars, values).metrics
-        weight = min(1.0, (metrics["sample_size"] - 10) / 20)
-        return weight * metrics["sharpe_ratio"] - 5 * (1 - weight)
+        n = metrics["sample_size"]
+        weight = min(1.0, (n - 10) / 20)
+        blended = weight * metrics["sharpe_ratio"] - 5 * (1 - weight)
+        return blended * n / (n + 30) if blended > 0 else blended
 
     points = [dict(zip(SPACE, values, strict=True)) for values in product(*SPACE.values())]
     best = max(points, key=score)
@@ -166,7 +168,8 @@ def test_objectives(bars: Bars, objective: str) -> None:
     assert result.metrics["sample_size"] >= 30
     # a profit factor is good from 1 on: it is counted from there, so that no loser is a candidate
     offset = 1.0 if name == "profit_factor" else 0.0
-    assert result.score == pytest.approx(result.metrics[name] - offset)
+    n = result.metrics["sample_size"]
+    assert result.score == pytest.approx((result.metrics[name] - offset) * n / (n + 30))
 
 
 def test_wrong_input_is_named(bars: Bars, data: pd.DataFrame) -> None:

@@ -22,6 +22,7 @@ from assay.cli import options
 from assay.cli.commands import configurations, data, database
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
+from assay.cli.commands.evidence import evidence
 from assay.cli.commands.ledger import ledger
 from assay.cli.commands.quality import quality
 from assay.cli.commands.strategies import strategies
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "quality": quality,
     "strategies": strategies,
     "ledger": ledger,
+    "evidence": evidence,
     "worker": worker,
 }
 """Every command, in the order of the help: one line each."""

@@ -25,6 +25,7 @@ TITLES = {
     "walk-forward": "searching again in every window",
     "matrix": "walking forward in other windows",
     "permutations": "searching bars without direction",
+    "second opinion": "searching bars whose moves changed places",
 }
 
 

@@ -53,7 +53,7 @@ def from_sums(sums: NDArray[np.float64], name: str, days_per_year: int) -> NDArr
     sums : float64, shape (..., 11)
         As the kernels write them.
     name : str
-        One of `TABLE` or `OBJECTIVES`.
+        One of `TABLE` or `OBJECTIVES`, or annual_return_pct.
     days_per_year : int
         365 around the clock, 252 for futures.
 
@@ -85,9 +85,13 @@ def _sortino(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
     return np.where(down > 0, s[..., k.SUM_R] / days / np.sqrt(down / days) * math.sqrt(year), np.nan)
 
 
+def _growth(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = np.maximum(s[..., k.EQUITY], 0.0) ** (year / s[..., k.DAYS]) - 1.0
+    return result
+
+
 def _calmar(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
-    growth = np.maximum(s[..., k.EQUITY], 0.0) ** (year / s[..., k.DAYS]) - 1.0
-    return np.where(s[..., k.DRAWDOWN] > 0, growth / s[..., k.DRAWDOWN], np.nan)
+    return np.where(s[..., k.DRAWDOWN] > 0, _growth(s, year) / s[..., k.DRAWDOWN], np.nan)
 
 
 _FORMULAS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]] = {
@@ -99,6 +103,7 @@ _FORMULAS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]
     "sharpe_ratio": _sharpe,
     "sortino_ratio": _sortino,
     "calmar_ratio": _calmar,
+    "annual_return_pct": lambda s, year: 100.0 * _growth(s, year),
     "expectancy_pct": lambda s, _: 100.0 * _rate(s[..., k.SUM_NET], s[..., k.TRADES]),
 }
 

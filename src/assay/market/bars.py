@@ -129,9 +129,12 @@ class Bars:
         high: NDArray[np.float64],
         low: NDArray[np.float64],
         close: NDArray[np.float64],
+        volume: NDArray[np.float64] | None = None,
     ) -> Bars:
-        """Return the same stamps, volume and masks under other prices (shape (n,) each)."""
-        return replace(self, open=open, high=high, low=low, close=close)
+        """Return the same stamps and masks under other prices, and volume where given (shape (n,) each)."""
+        return replace(
+            self, open=open, high=high, low=low, close=close, volume=self.volume if volume is None else volume
+        )
 
     def head(self, n: int) -> Bars:
         """Return the first n bars: what was known before the open of bar n."""

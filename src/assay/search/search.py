@@ -124,6 +124,8 @@ class SearchResult:
     trades : int
     combinations : int
         How many were tried.
+    variance : float
+        Of the plain objective over the combinations that traded; NaN with fewer than two.
     scores : float64, shape (combinations,)
     tried : Combinations
         The points, in the order of the scores.
@@ -134,6 +136,7 @@ class SearchResult:
     measure: float
     trades: int
     combinations: int
+    variance: float
     scores: NDArray[np.float64]
     tried: Combinations = field(repr=False)
 
@@ -162,6 +165,7 @@ def run_search(plan: SearchPlan, evaluate: Evaluate) -> SearchResult:
         measure, trades = evaluate(combinations)
     scores = penalised(measure, trades)
     winner = best(scores, refused(measure, trades))
+    known = measure[np.isfinite(measure)]
     top = winner if winner is not None else int(np.argmax(scores))
     return SearchResult(
         best=None if winner is None else combinations.at(winner),
@@ -169,6 +173,7 @@ def run_search(plan: SearchPlan, evaluate: Evaluate) -> SearchResult:
         measure=float(measure[top]),
         trades=int(trades[top]),
         combinations=len(combinations),
+        variance=float(np.var(known, ddof=1)) if len(known) > 1 else float("nan"),
         scores=scores,
         tried=combinations,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from assay.training.evidence import Evidence
+    from assay.validation import PermutationTest
 
 __all__ = [
     "capped",
@@ -129,8 +130,25 @@ def _validation(e: Evidence) -> dict[str, Any]:
     }
 
 
+def _permutation(e: Evidence, p: PermutationTest) -> dict[str, Any]:
+    compared = e.experiment.compared
+    return {
+        "method": p.method if p.done else None,
+        "compared": {"method": compared.method, "combinations": compared.size} if p.done else None,
+        "p_value": plain(p.p_value),
+        "asked": p.asked,
+        "done": p.done,
+        "as_good_or_better": p.exceedances,
+        "stopped_early": p.stopped_early,
+        "stopped_by_budget": p.stopped_by_budget,
+        "statistic": plain(p.statistic),
+        "maxima": plain(p.maxima),
+        "meaning": "better than no edge under the same costs; whether it is profitable the walk-forward says",
+    }
+
+
 def _evidence(e: Evidence) -> dict[str, Any]:
-    p, around, compared = e.permutation, e.neighbourhood, e.experiment.compared
+    around = e.neighbourhood
     return {
         "verified": True,
         "regime": plain(e.regime.as_dict()),
@@ -146,19 +164,10 @@ def _evidence(e: Evidence) -> dict[str, Any]:
         if around is None
         else {"median": plain(around.median), "refused": around.refused, "scores": plain(around.scores),
               "edges": list(around.edges)},
-        "permutation": {
-            "method": p.method if p.done else None,
-            "compared": {"method": compared.method, "combinations": compared.size} if p.done else None,
-            "p_value": plain(p.p_value),
-            "asked": p.asked,
-            "done": p.done,
-            "as_good_or_better": p.exceedances,
-            "stopped_early": p.stopped_early,
-            "stopped_by_budget": p.stopped_by_budget,
-            "statistic": plain(p.statistic),
-            "maxima": plain(p.maxima),
-            "meaning": "better than no edge under the same costs; whether it is profitable the walk-forward says",
-        },
+        "permutation": _permutation(e, e.permutation),
+        "second_opinion": _permutation(e, e.second_opinion),
+        "opinions": None if e.opinions is None else [plain(asdict(o)) for o in e.opinions.items],
+        "intervals": {name: plain([i.low, i.high]) for name, i in e.intervals.items()},
         "probabilistic_sharpe": plain(e.probabilistic_sharpe),
         "sharpe_convention": CONVENTION,
         "fragility": [
@@ -167,6 +176,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
         ],
         "ambiguity": ambiguity(e.walk.run, e.bars).interval(),
         "round_trip_share_of_stop": plain(e.round_trip_share),
+        "break_even_round_trip_pct": plain(100.0 * e.break_even),
         "warnings": list(e.warnings),
         "trials": e.trials,
         "trials_counted": "this run only: `assay ledger` counts every run on these days",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Matrix, PermutationTest, Splits, Verdict, WalkForward
+    from assay.validation import Fragility, Interval, Matrix, Opinions, PermutationTest, Splits, Verdict, WalkForward
 
 
 class Measured(dict[str, float]):
@@ -74,6 +74,15 @@ class Evidence:
     matrix : Matrix or None
         The walk-forward under other window lengths, where the experiment asks for it.
     permutation : PermutationTest
+        The gate: on mirrored bars.
+    second_opinion : PermutationTest
+        On scaled bars, shown and never a gate; not run by quick evidence and where the gate has said no.
+    opinions : Opinions or None
+        What the statistics of the literature say, shown and never a gate; None in quick evidence and without a winner.
+    intervals : dict of str to Interval
+        Of the stitched measures, 95 %.
+    break_even : float
+        Round-trip cost at which the stitched run neither earns nor loses, as a fraction of the price.
     probabilistic_sharpe : float
         Probability that the stitched Sharpe ratio is above 0.
     fragility : tuple of Fragility
@@ -105,6 +114,10 @@ class Evidence:
     summary: dict[str, float]
     matrix: Matrix | None
     permutation: PermutationTest
+    second_opinion: PermutationTest
+    opinions: Opinions | None
+    intervals: dict[str, Interval]
+    break_even: float
     probabilistic_sharpe: float
     fragility: tuple[Fragility, ...]
     holdout: dict[str, float]

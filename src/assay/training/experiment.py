@@ -142,6 +142,11 @@ class Experiment:
         return SearchPlan(self.grid_space, self.search_method, self.budget, self.seed)
 
     @property
+    def in_depth(self) -> bool:
+        """Whether second opinions are asked: with as many permutations as standard evidence has, or more."""
+        return self.permutations >= PERMUTATIONS["standard"]
+
+    @property
     def compared(self) -> SearchPlan:
         """The search whose best score is compared under permutation: the search itself where it can be repeated.
 
@@ -161,7 +166,7 @@ class Experiment:
 
         Only where the permutation test repeats the search itself: the matrix is then a small share of its work.
         """
-        repeats = self.permutations >= PERMUTATIONS["standard"] and self.compared == self.search
+        repeats = self.in_depth and self.compared == self.search
         return repeats and self.procedure == "train" and self.plan.mode != "split"
 
     def trial(self, bars: Bars) -> Trial:

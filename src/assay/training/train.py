@@ -14,20 +14,25 @@ from assay.market import measure_quality, measure_regime, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
 from assay.training.evidence import Evidence
+from assay.training.opinions import opinions_of
 from assay.validation import (
     Facts,
     Holdout,
     PermutationTest,
+    break_even,
     decide,
     deserves_holdout,
     fixed_walk,
     fragility,
+    intervals_of_days,
+    intervals_of_trades,
     make_splits,
     permutation_test,
     probabilistic_sharpe_of,
     walk_forward,
     walk_forward_matrix,
 )
+from assay.validation.lifecycle import MOST_P
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +41,9 @@ if TYPE_CHECKING:
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.strategies.evaluation import Trial
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Matrix, Splits, WalkForward
+    from assay.validation import Fragility, Interval, Matrix, Splits, WalkForward
 
-STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations")
+STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "second opinion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,36 +153,53 @@ def train(
             trial, before, plan, experiment.plan, (start, stop), holding_bars=holding or math.ceil(per_day),
             threads=threads, bounded=holding is not None, on_window=lambda done, total: tell("matrix", done, total),
         )  # fmt: skip
-    permutation = PermutationTest.not_run()
+    luck = _no_luck_tests()
     if found.best is not None and experiment.permutations and not fixed:
-        permutation = _permute(experiment, searcher, before, splits, found, tell)
+        luck = _test_luck(experiment, searcher, before, splits, found, tell)
     table: tuple[Fragility, ...] = ()
     if found.best is not None and not fixed:
         table = fragility(trial, before, walk, splits, experiment.grid_space)
-    return _conclude(experiment, bars, quality, splits, searcher, found, walk, matrix, permutation, table, holdout)
+    return _conclude(experiment, bars, quality, splits, searcher, found, walk, matrix, luck, table, holdout)
 
 
-def _permute(
+def _no_luck_tests() -> tuple[PermutationTest, PermutationTest]:
+    return PermutationTest.not_run("mirror"), PermutationTest.not_run("scaled")
+
+
+def _test_luck(
     experiment: Experiment,
     searcher: _Searcher,
     before: Bars,
     splits: Splits,
     found: SearchResult,
     tell: Callable[[str, int, int, str], bool],
-) -> PermutationTest:
+) -> tuple[PermutationTest, PermutationTest]:
+    """Repeat the search on bars without an edge; where that finds less, ask for a second opinion."""
     compared = experiment.compared
     single = _Searcher(searcher.trial, compared, 1)
     observed = found.score if compared == searcher.plan else single.on(before, splits).score
     total = experiment.permutations
-    return permutation_test(
-        before,
-        lambda permuted: single.on(permuted, splits).score,
-        observed,
-        permutations=total,
-        seed=experiment.seed,
-        threads=searcher.threads,
-        on_done=lambda done, worse: tell("permutations", done, total, f"{worse} as good"),
-    )
+
+    def search(permuted: Bars) -> tuple[float, float]:
+        result = single.on(permuted, splits)
+        return result.score, result.measure
+
+    def test(method: str, stage: str) -> PermutationTest:
+        return permutation_test(
+            before,
+            search,
+            observed,
+            permutations=total,
+            seed=experiment.seed,
+            method=method,
+            threads=searcher.threads,
+            on_done=lambda done, worse: tell(stage, done, total, f"{worse} as good"),
+        )
+
+    gate, second = test("mirror", "permutations"), PermutationTest.not_run("scaled")
+    if experiment.in_depth and gate.p_value <= MOST_P and not gate.stopped_by_budget:
+        second = test("scaled", "second opinion")
+    return gate, second
 
 
 def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
@@ -187,6 +209,14 @@ def _round_trip_share(trial: Trial, walk: WalkForward, bars: Bars) -> float:
         return math.nan
     close = bars.close[t.signal_bar]
     return trial.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
+
+
+def _intervals(walk: WalkForward, year: int, seed: int) -> dict[str, Interval]:
+    """95 % intervals of the stitched measures."""
+    run = walk.run
+    return intervals_of_days(run.daily_returns, year, seed=seed) | intervals_of_trades(
+        run.trades.net_return, run.trades.size, seed=seed
+    )
 
 
 def _warnings(
@@ -226,11 +256,11 @@ def _conclude(
     found: SearchResult,
     walk: WalkForward,
     matrix: Matrix | None,
-    permutation: PermutationTest,
+    luck: tuple[PermutationTest, PermutationTest],
     table: tuple[Fragility, ...],
     holdout: Holdout,
 ) -> Evidence:
-    trial, before = searcher.trial, holdout.before
+    trial, before, (permutation, second) = searcher.trial, holdout.before, luck
     span = trial.span(splits.start, splits.search_stop)
     around = None
     in_sample: dict[str, float] = {}
@@ -243,6 +273,7 @@ def _conclude(
     m = walk.measures
     summary = walk.summary(bars.market.days_per_year)
     share = _round_trip_share(trial, walk, before)
+    even = break_even(trial, before, walk, splits)
     overridden = experiment.allow_bad_data and not quality.passes
     facts = Facts(
         has_candidate=found.best is not None,
@@ -259,10 +290,16 @@ def _conclude(
         win_rate=m["win_rate"],
         stability=summary["stability_score"],
         round_trip_share=share,
+        round_trip=trial.money.costs.round_trip,
+        break_even=even,
+        days=m["days"],
         permutations_run=permutation.done,
         combinations=found.combinations,
         best_score=found.score,
     )
+    opinions = None
+    if experiment.in_depth and not fixed:
+        opinions = opinions_of(experiment, trial, before, span, found, permutation)
     sealed: dict[str, float] = {}
     if found.best is not None and splits.holdout_start < splits.stop and deserves_holdout(facts):
         opened = holdout.open("all other gates of MATURE hold")
@@ -282,6 +319,10 @@ def _conclude(
         summary=summary,
         matrix=matrix,
         permutation=permutation,
+        second_opinion=second,
+        opinions=opinions,
+        intervals=_intervals(walk, bars.market.days_per_year, experiment.seed),
+        break_even=even,
         probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
         fragility=table,
         holdout=sealed,

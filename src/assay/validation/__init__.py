@@ -1,23 +1,29 @@
-"""Splits, walk-forward, permutation tests, Sharpe statistics, fragility and the lifecycle."""
+"""Splits, walk-forward, permutation tests, second opinions, intervals, fragility and the lifecycle."""
 
 from assay.validation.ambiguity import Ambiguity, ambiguity
-from assay.validation.fragility import Fragility, fragility
+from assay.validation.bootstrap import Interval, intervals_of_days, intervals_of_trades
+from assay.validation.fragility import Fragility, break_even, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
 from assay.validation.matrix import Matrix, walk_forward_matrix
-from assay.validation.permutation import PermutationTest, mirror, permutation_test
+from assay.validation.opinions import Opinion, Opinions, second_opinions
+from assay.validation.permutation import NULLS, PermutationTest, mirror, permutation_test, scaled
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
 from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, fixed_walk, walk_forward
 
 __all__ = [
+    "NULLS",
     "Ambiguity",
     "Facts",
     "FixedParameters",
     "Fragility",
     "Gate",
     "Holdout",
+    "Interval",
     "Matrix",
+    "Opinion",
+    "Opinions",
     "PermutationTest",
     "SplitPlan",
     "Splits",
@@ -25,16 +31,21 @@ __all__ = [
     "WalkForward",
     "Window",
     "ambiguity",
+    "break_even",
     "decide",
     "deserves_holdout",
     "fixed_parameters",
     "fixed_walk",
     "fragility",
+    "intervals_of_days",
+    "intervals_of_trades",
     "make_splits",
     "mirror",
     "permutation_test",
     "probabilistic_sharpe",
     "probabilistic_sharpe_of",
+    "scaled",
+    "second_opinions",
     "walk_forward",
     "walk_forward_matrix",
 ]

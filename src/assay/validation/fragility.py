@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import compounded_pct, from_sums
+from assay.engine import Costs, compounded_pct, from_sums
 from assay.search import parse_space, steps_around
 from assay.validation.walkforward import schedule, stitched
 
@@ -81,6 +81,36 @@ def _median_neighbour(trial: Trial, bars: Bars, wf: WalkForward, splits: Splits,
                 signals = schedule(trial, bars, splits.windows, list(chosen))
                 profits.append(_net(stitched(bars, signals, trial, splits), bars.market.days_per_year))
     return float(np.median(profits)) if profits else math.nan
+
+
+MOST_ROUND_TRIP = 0.05
+"""Costs beyond which a break-even is not looked for, as a fraction of the price."""
+
+
+def break_even(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits) -> float:
+    """Return the round-trip cost at which the stitched schedule neither earns nor loses, as a fraction of the price.
+
+    0 where it loses even without costs, `MOST_ROUND_TRIP` where it earns even then, NaN without trades. All of the
+    cost is taken as a fee: the fills stay those of an ideal market.
+    """
+    if not len(walk.run.trades):
+        return math.nan
+    year, floor = bars.market.days_per_year, trial.money.costs.round_trip
+
+    def net(round_trip: float) -> float:
+        costs = Costs(fee=round_trip / 2.0, slippage=0.0)
+        money = replace(trial.money, costs=costs, stop_floor_costs=floor)
+        return _net(stitched(bars, walk.signals, trial, splits, money=money), year)
+
+    low, high = 0.0, MOST_ROUND_TRIP
+    if not net(low) > 0:
+        return low
+    if net(high) > 0:
+        return high
+    while high - low > 1e-5:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if net(middle) > 0 else (low, middle)
+    return low
 
 
 def fragility(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, space: Space) -> tuple[Fragility, ...]:

@@ -62,6 +62,10 @@ class Facts:
         The search on all days before the holdout found a positive point.
     round_trip_share : float
         Round-trip cost over the median stop distance.
+    round_trip, break_even : float
+        What a round trip costs, and would have to cost for a profit of 0; fractions of the price.
+    days : float
+        Days out of sample.
     """
 
     has_candidate: bool
@@ -78,6 +82,9 @@ class Facts:
     win_rate: float
     stability: float
     round_trip_share: float = math.nan
+    round_trip: float = math.nan
+    break_even: float = math.nan
+    days: float = math.nan
     permutations_run: int = 0
     combinations: int = 0
     best_score: float = math.nan
@@ -118,6 +125,17 @@ def confidence(trades: float, sharpe: float, win_rate: float, stability: float) 
     return 0.3 * min(trades / 200.0, 1.0) + 0.3 * min(max(sharpe, 0.0) / 3.0, 1.0) + 0.2 * win_rate + 0.2 * stability
 
 
+def _profit_step(f: Facts) -> str:
+    if f.break_even == 0:
+        return "It loses even without costs: try another market, another timeframe or another idea."
+    if f.break_even < f.round_trip:
+        return (
+            f"It earns before costs: a round trip may cost {100 * f.break_even:.2f} % of the price, and costs "
+            f"{100 * f.round_trip:.2f} %. Try maker fees, a cheaper venue, a higher timeframe or min_stop_costs."
+        )
+    return _history_step(f)
+
+
 def _history_step(f: Facts) -> str:
     if f.round_trip_share > 0.25:
         return (
@@ -125,6 +143,13 @@ def _history_step(f: Facts) -> str:
             "a cheaper venue or min_stop_costs before a longer history."
         )
     return "Try a longer history: three years find most of the edges that one year misses."
+
+
+def _trades_step(f: Facts, wanted: int) -> str:
+    if not (f.trades > 0 and f.days > 0):
+        return "Use a longer history."
+    more = math.ceil((wanted - f.trades) * f.days / f.trades)
+    return f"Use a longer history: at {f.trades / f.days:.2g} trades a day {max(more, 1):,} more days would do."
 
 
 def _candidate_step(f: Facts) -> str:
@@ -151,7 +176,7 @@ def _paper_gates(f: Facts) -> list[Gate]:
         Gate("a combination with a positive objective exists", float(f.has_candidate), 1.0, f.has_candidate,
              "DISCOVERY", _candidate_step(f)),
         Gate("out-of-sample net profit above 0 %", f.net_profit_pct, 0.0, f.net_profit_pct > 0, "DISCOVERY",
-             _history_step(f)),
+             _profit_step(f)),
         Gate(f"out-of-sample Sharpe of at least {LEAST_SHARPE}", f.sharpe, LEAST_SHARPE, f.sharpe >= LEAST_SHARPE,
              "DISCOVERY", _history_step(f)),
         Gate(f"fill rate of at least {LEAST_FILL_RATE}", f.fill_rate, LEAST_FILL_RATE,
@@ -165,7 +190,7 @@ def _mature_gates(f: Facts) -> list[Gate]:
     fragile = f.fragility_known and not f.fragile
     return [
         Gate(f"more than {MATURE_TRADES} out-of-sample trades", f.trades, MATURE_TRADES, f.trades > MATURE_TRADES,
-             "MATURE", "Use a longer history."),
+             "MATURE", _trades_step(f, MATURE_TRADES + 1)),
         Gate(f"out-of-sample Sharpe above {MATURE_SHARPE}", f.sharpe, MATURE_SHARPE, f.sharpe > MATURE_SHARPE,
              "MATURE", _history_step(f)),
         Gate(f"permutation p of at most {MATURE_P}", f.p_value, MATURE_P,
@@ -194,7 +219,7 @@ def decide(f: Facts, holdout_sharpe: float = math.nan) -> Verdict:
     if not all(g.passed for g in paper):
         return Verdict("PAPER", _failed(paper), _passed(paper), sure)
     enough = Gate(f"at least {DISCOVERY_TRADES} out-of-sample trades", f.trades, DISCOVERY_TRADES,
-                  f.trades >= DISCOVERY_TRADES, "VALIDATION", "Use a longer history.")  # fmt: skip
+                  f.trades >= DISCOVERY_TRADES, "VALIDATION", _trades_step(f, DISCOVERY_TRADES))  # fmt: skip
     if not enough.passed:
         return Verdict("DISCOVERY", (enough,), _passed(paper), sure)
     mature = _mature_gates(f)

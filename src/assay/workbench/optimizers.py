@@ -43,7 +43,8 @@ class OptimizationResult(Result):
     parameters : dict
         All parameters of the best point, defaults included.
     score : float
-        The objective, moved towards -5 where there are fewer than 30 trades; always finite.
+        What the objective is worth, seen in so many trades (see `assay.search.penalised`): at most its value in
+        `metrics`, and always finite.
     metrics : dict
         Every measure of the best point on the days that chose it: in sample. NaN where undefined.
     n_combinations : int

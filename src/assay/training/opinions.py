@@ -1,0 +1,64 @@
+"""What the second opinions are asked about: the winner of a search and an evenly thinned sample of what it tried."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.validation import second_opinions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assay.engine import Span
+    from assay.market import Bars
+    from assay.parameters import Value
+    from assay.search import SearchResult
+    from assay.strategies.evaluation import Trial
+    from assay.training.experiment import Experiment
+    from assay.validation import Opinions, PermutationTest
+
+SAMPLE = 200
+"""Combinations at most whose daily returns are compared."""
+
+
+def opinions_of(
+    experiment: Experiment, trial: Trial, bars: Bars, span: Span, found: SearchResult, permutation: PermutationTest
+) -> Opinions | None:
+    """Ask the second opinions about a search; None without a winner.
+
+    Parameters
+    ----------
+    bars, span
+        The days that the search saw.
+    """
+    if found.best is None:
+        return None
+
+    def daily(values: dict[str, Value]) -> NDArray[np.float64]:
+        return trial.replay(bars, values, span).daily_returns
+
+    points = np.unique(np.linspace(0, found.combinations - 1, SAMPLE).astype(np.int64))
+    sample = np.stack([daily(found.tried.at(int(i))) for i in points], axis=1)
+    year = bars.market.days_per_year
+    by_sharpe = experiment.objective == "sharpe_ratio"
+    return second_opinions(
+        daily(found.best),
+        sample,
+        sharpe_variance=found.variance / year if by_sharpe else _variance(sample),
+        trials=found.combinations,
+        maxima=permutation.measures if by_sharpe else np.zeros(0),
+        days_per_year=year,
+        seed=experiment.seed,
+    )
+
+
+def _variance(returns: NDArray[np.float64]) -> float:
+    """Variance of the per-day Sharpe ratio over the columns that vary."""
+    deviation = returns.std(axis=0, ddof=1)
+    moving = deviation > 0
+    if moving.sum() < 2:
+        return math.nan
+    return float(np.var(returns.mean(axis=0)[moving] / deviation[moving], ddof=1))
