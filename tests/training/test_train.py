@@ -345,6 +345,83 @@ def test_without_a_holdout_none_is_mature(bars: Bars) -> None:
     assert configuration(found, CREATED)["validation"]["holdout"]["from"] is None
 
 
+# --- the walk-forward under other window lengths
+
+
+@pytest.fixture(scope="module")
+def standard(bars: Bars) -> tuple[Evidence, Nosy, dict[str, list[tuple[int, int]]]]:
+    """Evidence of the standard level, and who was shown what on the way."""
+    seen: dict[str, list[tuple[int, int]]] = {}
+    nosy = Nosy()
+    found = train(
+        replace(spike_experiment(permutations=199), strategy=nosy), bars,
+        lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)),
+    )  # fmt: skip
+    return found, nosy, seen
+
+
+def test_standard_evidence_holds_the_matrix(
+    standard: tuple[Evidence, Nosy, dict[str, list[tuple[int, int]]]], bars: Bars
+) -> None:
+    found, nosy, seen = standard
+    written = json.loads(text(found))
+    jsonschema.validate(written, json_schema())
+    matrix = written["validation"]["matrix"]
+    assert (matrix["train_days"], matrix["test_days"]) == ([30, 40, 60, 90, 120], [15, 20, 30, 60])
+    own = matrix["train_days"].index(40), matrix["test_days"].index(20)
+    for name, value in (("sharpe", "sharpe_ratio"), ("net_profit_pct", "net_profit_pct")):
+        assert matrix[name][own[0]][own[1]] == written["metrics"][value]
+        # 184 days before the holdout: 120 + 3 x 30 do not fit, 120 + 4 x 15 do
+        assert matrix[name][-1] == [matrix[name][-1][0], matrix[name][-1][1], None, None]
+    assert matrix["windows"][own[0]][own[1]] == written["validation"]["window_count"] == 7
+    assert matrix["windows"][-1] == [4, 3, 0, 0]
+    assert list(seen) == ["search", "walk-forward", "matrix", "permutations", "second opinion"]
+    assert seen["matrix"][-1][0] == seen["matrix"][-1][1] == len(seen["matrix"])
+    assert nosy.shown == {found.splits.holdout_start, found.splits.stop}
+    assert found.holdout_openings == 1
+    # noise behind the door, and another number of threads
+    other = train(spike_experiment(permutations=199), changed_from(bars, found.splits.holdout_start), threads=2)
+    assert configuration(other, CREATED)["validation"]["matrix"] == matrix
+
+
+def test_what_asks_for_the_matrix() -> None:
+    fixed = parse_space({"volume": [3.0]}, Spike.parameters)
+    continuous = parse_space({"target": (1.0, 3.0)}, Spike.parameters)
+    for fields, asked in (
+        ({"permutations": 199}, True),
+        ({"permutations": 198}, False),
+        ({"permutations": 199, "method": "random", "budget": 10}, True),
+        ({"permutations": 199, "method": "gp", "budget": 10}, False),
+        ({"permutations": 199, "method": "random", "space": continuous}, False),
+        ({"permutations": 199, "space": fixed, "procedure": "fixed"}, False),
+        ({"permutations": 199, "plan": SplitPlan("rolling")}, True),
+        ({"permutations": 199, "plan": SplitPlan("split")}, False),
+    ):
+        assert spike_experiment(**fields).asks_for_matrix is asked, fields
+
+
+def test_without_a_candidate_or_below_the_standard_there_is_none(evidence: Evidence, bars: Bars) -> None:
+    assert evidence.matrix is None
+    assert json.loads(text(evidence))["validation"]["matrix"] is None
+    assert train(spike_experiment(permutations=199, money=Money(Costs(fee=0.1))), bars).matrix is None
+
+
+# --- ambiguous trades
+
+
+def test_the_document_holds_the_interval_of_ambiguous_trades(bars: Bars) -> None:
+    space = parse_space({"volume": [1.5], "stop": [0.004], "target": [1.0], "hold": [6]}, Spike.parameters)
+    written = json.loads(text(train(spike_experiment(space=space, permutations=0), bars)))
+    metrics = written["metrics"]
+    assert metrics["ambiguous_trades"] > 0
+    assert written["evidence"]["ambiguity"] == {
+        "trades": metrics["ambiguous_trades"],
+        "pessimistic_net_profit_pct": metrics["net_profit_pct"],
+        "optimistic_net_profit_pct": metrics["optimistic_net_profit_pct"],
+        "resolved": None, "resolved_net_profit_pct": None, "finer_timeframe": None,
+    }  # fmt: skip
+
+
 # --- stages and gates
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TITLES = {
     "search": "searching",
     "walk-forward": "searching again in every window",
+    "matrix": "walking forward in other windows",
     "permutations": "searching bars without direction",
     "second opinion": "searching bars whose moves changed places",
 }

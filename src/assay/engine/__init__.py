@@ -3,7 +3,7 @@
 from assay.engine.bracket import Bracket
 from assay.engine.combinations import Combinations
 from assay.engine.costs import Costs, Sizing, calculate_position_size
-from assay.engine.measures import OBJECTIVES, TABLE, from_sums, measure
+from assay.engine.measures import OBJECTIVES, TABLE, compounded_pct, from_sums, measure
 from assay.engine.replay import Money, Signals, Span, replay
 from assay.engine.rules import Rule, Vote, at_least, at_most, equals
 from assay.engine.setups import Setups
@@ -29,6 +29,7 @@ __all__ = [
     "at_least",
     "at_most",
     "calculate_position_size",
+    "compounded_pct",
     "equals",
     "from_sums",
     "measure",

@@ -40,7 +40,8 @@ HELD = 22
 FLAT_ABSENT = 23
 STOP = 24
 TARGET = 25
-OUTCOME_FIELDS = 26
+FIRST = 26  # first target, NaN without a partial exit
+OUTCOME_FIELDS = 27
 
 # Reasons, in the order of engine.trades.REASONS.
 STOP_LOSS = 0
@@ -171,7 +172,7 @@ def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, l
         Bar at whose close an exit is ordered from outside; n or more = never.
     opens .. closes, tradable : arrays, shape (n,)
         The run's bars; it ends with them.
-    out : float64, shape (26,)
+    out : float64, shape (27,)
     """
     n = len(closes)
     out[:] = np.nan
@@ -186,6 +187,7 @@ def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, l
     out[STATUS] = 0.0
     out[STOP] = stop
     out[TARGET] = target
+    out[FIRST] = first
     out[EXIT_BAR] = t
     if not tradable[entry_bar]:
         return

@@ -112,6 +112,11 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
+def compounded_pct(returns: NDArray[np.float64]) -> float:
+    """Net profit of trades one after the other, from their size x return, shape (n,); ruin is final."""
+    return 100.0 * (float(np.prod(np.maximum(1.0 + returns, 0.0))) - 1.0)
+
+
 def drawdown_days(equity: NDArray[np.float64]) -> int:
     """Longest stretch of days below an earlier high, counted on day ends from a start of 1."""
     longest = current = 0
@@ -178,8 +183,7 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
         "post_trade_drift_1m": risk.drift_bps(trades, bars, 1),
         "post_trade_drift_5m": risk.drift_bps(trades, bars, 5),
         "ambiguous_trades": float(np.count_nonzero(trades.ambiguous)),
-        "optimistic_net_profit_pct": 100.0
-        * (float(np.prod(np.maximum(1.0 + trades.size * trades.optimistic_return, 0.0))) - 1.0),
+        "optimistic_net_profit_pct": compounded_pct(trades.size * trades.optimistic_return),
         "capped_size_share": _mean((trades.size >= 1.0).astype(float)),
         "days": float(days),
     }

@@ -41,8 +41,10 @@ class Trades:
         Before and after slippage; the last leg's exit.
     partial_raw : float64
         Price of the first leg, NaN where there was none.
-    stop, target : float64
-        As fixed at the signal; NaN = no target.
+    partial_bar : float64
+        Bar on which the first leg left, NaN where there was none.
+    stop, target, first_target : float64
+        As fixed at the signal; NaN = no target, no partial exit.
     size : float64
         Share of the equity moved.
     net_return, gross_return : float64
@@ -66,8 +68,10 @@ class Trades:
     exit_raw: NDArray[np.float64]
     exit_price: NDArray[np.float64]
     partial_raw: NDArray[np.float64]
+    partial_bar: NDArray[np.float64]
     stop: NDArray[np.float64]
     target: NDArray[np.float64]
+    first_target: NDArray[np.float64]
     size: NDArray[np.float64]
     net_return: NDArray[np.float64]
     gross_return: NDArray[np.float64]
@@ -83,7 +87,7 @@ class Trades:
 
     @classmethod
     def from_outcomes(cls, signal_bar: NDArray[np.int64], side: NDArray[np.int8], out: NDArray[np.float64]) -> Trades:
-        """Read the kernel's records, shape (n, 26)."""
+        """Read the kernel's records, shape (n, 27)."""
         return cls(
             signal_bar=signal_bar,
             entry_bar=out[:, k.ENTRY_BAR].astype(np.int64),
@@ -94,8 +98,10 @@ class Trades:
             exit_raw=out[:, k.EXIT_RAW],
             exit_price=out[:, k.EXIT],
             partial_raw=out[:, k.PARTIAL_RAW],
+            partial_bar=out[:, k.PARTIAL_BAR],
             stop=out[:, k.STOP],
             target=out[:, k.TARGET],
+            first_target=out[:, k.FIRST],
             size=out[:, k.SIZE],
             net_return=out[:, k.NET],
             gross_return=out[:, k.GROSS],

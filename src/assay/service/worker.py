@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError, StoreError
+from assay.service.drilldown import drill_down
 from assay.service.units import Unit, document_of, run_unit, save_evidence
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
@@ -102,7 +103,8 @@ class Worker:
             self.jobs.fail(task, f"{task.spec['strategy']} raised {type(error).__name__}: {error}", now_ms())
             return
         document = document_of(evidence, self.created_ms)
-        self.jobs.complete(task, summary(evidence, document), now_ms(), self._effects(evidence, document))
+        result = summary(evidence, document) | {"ambiguity": drill_down(evidence, self.bars).as_dict()}
+        self.jobs.complete(task, result, now_ms(), self._effects(evidence, document))
 
     def _progress(self) -> Callable[[Progress], bool]:
         return lambda _: self.out_of_time

@@ -11,6 +11,7 @@ from assay._version import __version__
 from assay.compiled import source_digest
 from assay.training.breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
 from assay.training.schema import VERSION, json_schema, validate
+from assay.validation import ambiguity
 from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES
 from assay.validation.sharpe import CONVENTION
 from assay.validation.walkforward import SEEN_BEFORE, broken_promises, overfitting_flags
@@ -117,6 +118,7 @@ def _validation(e: Evidence) -> dict[str, Any]:
         "summary": plain(e.summary),
         "notes": list(s.notes),
         "windows": _windows(e),
+        "matrix": None if e.matrix is None else plain(e.matrix.as_dict()),
         "in_sample": measures(e.in_sample),
         "holdout": {
             "from": iso(e.bars.time[s.holdout_start]) if s.holdout_start < s.stop else None,
@@ -172,6 +174,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
             {"change": f.name, "net_profit_pct": plain(f.net_profit_pct), "holds": f.holds, "gate": f.gate}
             for f in e.fragility
         ],
+        "ambiguity": ambiguity(e.walk.run, e.bars).interval(),
         "round_trip_share_of_stop": plain(e.round_trip_share),
         "break_even_round_trip_pct": plain(100.0 * e.break_even),
         "warnings": list(e.warnings),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Interval, Opinions, PermutationTest, Splits, Verdict, WalkForward
+    from assay.validation import Fragility, Interval, Matrix, Opinions, PermutationTest, Splits, Verdict, WalkForward
 
 
 class Measured(dict[str, float]):
@@ -71,6 +71,8 @@ class Evidence:
         The out-of-sample run; its measures are the configuration's metrics.
     summary : dict of str to float
         Measures over windows.
+    matrix : Matrix or None
+        The walk-forward under other window lengths, where the experiment asks for it.
     permutation : PermutationTest
         The gate: on mirrored bars.
     second_opinion : PermutationTest
@@ -110,6 +112,7 @@ class Evidence:
     neighbourhood: Neighbourhood | None
     walk: WalkForward
     summary: dict[str, float]
+    matrix: Matrix | None
     permutation: PermutationTest
     second_opinion: PermutationTest
     opinions: Opinions | None

@@ -160,6 +160,15 @@ class Experiment:
             return search
         return SearchPlan(space.thinned(THINNED_GRID))
 
+    @property
+    def asks_for_matrix(self) -> bool:
+        """Whether the walk-forward is shown under other window lengths: from standard evidence on.
+
+        Only where the permutation test repeats the search itself: the matrix is then a small share of its work.
+        """
+        repeats = self.in_depth and self.compared == self.search
+        return repeats and self.procedure == "train" and self.plan.mode != "split"
+
     def trial(self, bars: Bars) -> Trial:
         """Return what stays the same during the search, with the warm-up of the widest shape."""
         space = self.grid_space

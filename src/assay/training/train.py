@@ -30,6 +30,7 @@ from assay.validation import (
     permutation_test,
     probabilistic_sharpe_of,
     walk_forward,
+    walk_forward_matrix,
 )
 from assay.validation.lifecycle import MOST_P
 
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.strategies.evaluation import Trial
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Interval, Splits, WalkForward
+    from assay.validation import Fragility, Interval, Matrix, Splits, WalkForward
 
-STAGES_OF_WORK = ("search", "walk-forward", "permutations", "second opinion")
+STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "second opinion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +147,19 @@ def train(
             trial, before, plan, splits, threads=threads, bounded=holding is not None,
             on_window=lambda done, total: tell("walk-forward", done, total),
         )  # fmt: skip
+    matrix = None
+    if found.best is not None and experiment.asks_for_matrix:
+        matrix = walk_forward_matrix(
+            trial, before, plan, experiment.plan, (start, stop), holding_bars=holding or math.ceil(per_day),
+            threads=threads, bounded=holding is not None, on_window=lambda done, total: tell("matrix", done, total),
+        )  # fmt: skip
     luck = _no_luck_tests()
     if found.best is not None and experiment.permutations and not fixed:
         luck = _test_luck(experiment, searcher, before, splits, found, tell)
     table: tuple[Fragility, ...] = ()
     if found.best is not None and not fixed:
         table = fragility(trial, before, walk, splits, experiment.grid_space)
-    return _conclude(experiment, bars, quality, splits, searcher, found, walk, luck, table, holdout)
+    return _conclude(experiment, bars, quality, splits, searcher, found, walk, matrix, luck, table, holdout)
 
 
 def _no_luck_tests() -> tuple[PermutationTest, PermutationTest]:
@@ -248,6 +255,7 @@ def _conclude(
     searcher: _Searcher,
     found: SearchResult,
     walk: WalkForward,
+    matrix: Matrix | None,
     luck: tuple[PermutationTest, PermutationTest],
     table: tuple[Fragility, ...],
     holdout: Holdout,
@@ -309,6 +317,7 @@ def _conclude(
         neighbourhood=around,
         walk=walk,
         summary=summary,
+        matrix=matrix,
         permutation=permutation,
         second_opinion=second,
         opinions=opinions,

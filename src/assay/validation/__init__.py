@@ -1,9 +1,11 @@
 """Splits, walk-forward, permutation tests, second opinions, intervals, fragility and the lifecycle."""
 
+from assay.validation.ambiguity import Ambiguity, ambiguity
 from assay.validation.bootstrap import Interval, intervals_of_days, intervals_of_trades
 from assay.validation.fragility import Fragility, break_even, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
+from assay.validation.matrix import Matrix, walk_forward_matrix
 from assay.validation.opinions import Opinion, Opinions, second_opinions
 from assay.validation.permutation import NULLS, PermutationTest, mirror, permutation_test, scaled
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
@@ -12,12 +14,14 @@ from assay.validation.walkforward import FixedParameters, WalkForward, fixed_par
 
 __all__ = [
     "NULLS",
+    "Ambiguity",
     "Facts",
     "FixedParameters",
     "Fragility",
     "Gate",
     "Holdout",
     "Interval",
+    "Matrix",
     "Opinion",
     "Opinions",
     "PermutationTest",
@@ -26,6 +30,7 @@ __all__ = [
     "Verdict",
     "WalkForward",
     "Window",
+    "ambiguity",
     "break_even",
     "decide",
     "deserves_holdout",
@@ -42,4 +47,5 @@ __all__ = [
     "scaled",
     "second_opinions",
     "walk_forward",
+    "walk_forward_matrix",
 ]

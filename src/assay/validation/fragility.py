@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import Costs, from_sums
+from assay.engine import Costs, compounded_pct, from_sums
 from assay.search import parse_space, steps_around
 from assay.validation.walkforward import schedule, stitched
 
@@ -53,7 +53,7 @@ def _net(run: Run, year: int) -> float:
 
 def _compounded(run: Run, keep: NDArray[np.bool_]) -> float:
     t = run.trades
-    return 100.0 * (float(np.prod(np.maximum(1.0 + (t.size * t.net_return)[keep], 0.0))) - 1.0)
+    return compounded_pct((t.size * t.net_return)[keep])
 
 
 def _without_best(run: Run) -> float:

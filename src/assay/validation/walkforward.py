@@ -12,12 +12,12 @@ from assay.engine import Signals, measure, replay
 from assay.search import run_search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from assay.engine import Combinations, Money, Run, Span
     from assay.market import Bars
     from assay.parameters import Value
-    from assay.search import SearchPlan
+    from assay.search import SearchPlan, SearchResult
     from assay.strategies.evaluation import Scores, Trial
     from assay.validation.splits import Splits, Window
 
@@ -139,6 +139,36 @@ def _scored_together(
     return dict(zip(spans, trial.scores(bars, spans, points, threads=threads), strict=True))
 
 
+def searched(
+    trial: Trial, bars: Bars, search: SearchPlan, windows: Sequence[Window], *, threads: int = 1, bounded: bool = True
+) -> Iterator[tuple[Window, Bars, SearchResult]]:
+    """Search every train window; yield it with the bars that its search saw and what it found.
+
+    Parameters
+    ----------
+    bounded : bool
+        As `walk_forward` takes it.
+    """
+    step = max(1, MOST_SCORES // search.size)
+    for batch in (windows[i : i + step] for i in range(0, len(windows), step)):
+        # a time exit waits for the next tradable bar: where the gap ends in a hole that would be a test bar
+        apart = [bounded and bool(bars.tradable[w.test_start - 1]) for w in batch]
+        spans = [trial.span(w.train_start, w.train_stop) for w in batch]
+        known = _scored_together(
+            trial, bars, search, [s for s, whole in zip(spans, apart, strict=True) if whole], threads
+        )
+        for window, span, whole in zip(batch, spans, apart, strict=True):
+            seen = bars if whole else bars.head(window.test_start)
+            scores = known.get(span) if whole else None
+
+            def evaluate(
+                c: Combinations, seen: Bars = seen, span: Span = span, scores: Scores | None = scores
+            ) -> Scores:
+                return scores or trial.score(seen, span, c, threads=threads)
+
+            yield window, seen, run_search(search, evaluate)
+
+
 def walk_forward(
     trial: Trial,
     bars: Bars,
@@ -162,27 +192,16 @@ def walk_forward(
         Whether every trade has a time stop, so that the gap keeps train trades out of the test. If not,
         each search sees only the bars before its test.
     """
-    # a time exit waits for the next tradable bar: where the gap ends in a hole that would be a test bar
-    apart = [bounded and bool(bars.tradable[w.test_start - 1]) for w in splits.windows]
-    spans = [trial.span(w.train_start, w.train_stop) for w in splits.windows]
-    known = _scored_together(trial, bars, search, [s for s, whole in zip(spans, apart, strict=True) if whole], threads)
     results = []
-    for number, (window, span, whole) in enumerate(zip(splits.windows, spans, apart, strict=True)):
-        seen = bars if whole else bars.head(window.test_start)
-        scores = known.get(span) if whole else None
-
-        def evaluate(c: Combinations, seen: Bars = seen, span: Span = span, scores: Scores | None = scores) -> Scores:
-            return scores or trial.score(seen, span, c, threads=threads)
-
-        found = run_search(search, evaluate)
+    for window, seen, found in searched(trial, bars, search, splits.windows, threads=threads, bounded=bounded):
         train: dict[str, float] = {}
         test: dict[str, float] = {}
         if found.best is not None:
-            train = measure(trial.replay(seen, found.best, span), seen)
+            train = measure(trial.replay(seen, found.best, trial.span(window.train_start, window.train_stop)), seen)
             test = measure(trial.replay(bars, found.best, trial.span(window.test_start, window.test_stop)), bars)
         results.append(WindowResult(window, found.best, found.score, train, test))
         if on_window is not None:
-            on_window(number + 1, len(splits.windows))
+            on_window(len(results), len(splits.windows))
     signals = schedule(trial, bars, splits.windows, [r.parameters for r in results])
     run = stitched(bars, signals, trial, splits)
     return WalkForward(tuple(results), signals, run, measure(run, bars))

@@ -168,6 +168,8 @@ def train_file(
     """Train on bars of a file; write the results into a folder, the configuration and the trials into the database."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.cli.training import check_folder, keep, run_training, write_results  # noqa: PLC0415
+    from assay.service.drilldown import drill_down  # noqa: PLC0415
+    from assay.store import BarStore  # noqa: PLC0415
 
     begun = time.monotonic()
     check_folder(out, "--out")
@@ -176,11 +178,14 @@ def train_file(
         found = run_training(output, experiment, bars, threads)
         document, figures, paths = write_results(out, found)
         tried = keep(opened, found, document, figures)
+        inside = drill_down(found, BarStore(opened)).as_dict()
     seconds = time.monotonic() - begun
     if output.json:
-        output.document({"configuration": document, "files": paths, "ledger": tried, "seconds": seconds})
+        told = {"configuration": document, "ambiguity": inside, "files": paths, "ledger": tried, "seconds": seconds}
+        output.document(told)
         return
     show(output, document)
+    show_inside(output, inside)
     if tried["experiments"] > 1:
         output.text(
             f"{tried['experiments']} experiments tried {tried['combinations']:,} combinations on these days: the best "
@@ -340,10 +345,25 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
     for task in document["tasks"]:
         if task["error"]:
             output.text(f"{task['market']} {task['strategy']}: {task['error']}")
+        show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
     for one in document["left_out"]:
         output.text(f"{one['market']}: {one['reason']}")
     kept, total = sum(t["status"] == "completed" for t in document["tasks"]), len(document["tasks"])
     output.text(f"{kept} of {total} trained and saved in {document['seconds']:.1f} s: assay configurations list")
+
+
+def show_inside(output: Output, ambiguity: dict[str, Any] | None, prefix: str = "") -> None:
+    """Print what finer bars say of ambiguous trades, where there are any of both."""
+    if not ambiguity or not ambiguity["trades"] or ambiguity["finer_timeframe"] is None:
+        return
+    a = ambiguity
+    output.text(
+        f"{prefix}{a['finer_timeframe']} bars inside the bars of {a['trades']} ambiguous trades: {a['to_target']} went "
+        f"to the target first, {a['to_stop']} to the stop; net profit {a['resolved_net_profit_pct']:+.2f} % instead of "
+        f"{a['pessimistic_net_profit_pct']:+.2f} % (at best {a['optimistic_net_profit_pct']:+.2f} %)."
+    )
+    if a["note"]:
+        output.note(f"note: {prefix}{a['note']}")
 
 
 def _load(name: str) -> "Strategy":
@@ -400,6 +420,10 @@ def show(output: Output, document: dict[str, Any]) -> None:
     output.table("", ("", "in sample", "out of sample"), rows)
     windows = document["validation"]["window_count"]
     output.text(f"{search['combinations']:,} combinations, {windows} windows.")
+    if matrix := document["validation"]["matrix"]:
+        profits = [p for row in matrix["net_profit_pct"] for p in row if p is not None]
+        kept = sum(p > 0 for p in profits)
+        output.text(f"{kept} of {len(profits)} pairs of train and test lengths end with a net profit (shown, no gate).")
     if luck["done"]:
         early = " (stopped early)" if luck["stopped_early"] else ""
         output.text(
