@@ -76,10 +76,20 @@ class Task:
         return simulate_market(self.market)
 
     def experiment(self) -> Experiment:
-        """Return a training by default settings, but for the terms."""
+        """Return a training by default settings, but for the terms and for what is no gate."""
         choices = {name: list(values) for name, values in self.terms.space}
         space = parse_space(choices, LiquiditySweep.parameters) if choices else None
-        return Experiment(LiquiditySweep(), space, money=Money(COSTS[self.costs]), permutations=self.terms.permutations)
+        return GatesOnly(LiquiditySweep(), space, money=Money(COSTS[self.costs]), permutations=self.terms.permutations)
+
+
+@dataclass(frozen=True)
+class GatesOnly(Experiment):
+    """A training without what is shown and never a gate: the second opinions, which cost as much as the gate."""
+
+    @property
+    def in_depth(self) -> bool:
+        """No second opinions."""
+        return False
 
 
 def only_luck_is_open(evidence: Evidence) -> bool:
