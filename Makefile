@@ -7,15 +7,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test bench study clean install install-dev install-bench
+.PHONY: help run check test bench study honesty markets clean install install-dev install-bench
 
 help:
-	@echo "make run    install Assay and train on three simulated markets"
-	@echo "make test   install and run the tests"
-	@echo "make check  lint, types and the import table"
-	@echo "make bench  measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
-	@echo "make study  stream 10^9 combinations; kill imports, downloads and trainings (hours; goes on where it was)"
-	@echo "make clean  remove what was installed and built"
+	@echo "make run      install Assay and train on three simulated markets"
+	@echo "make test     install and run the tests"
+	@echo "make check    lint, types and the import table"
+	@echo "make bench    measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
+	@echo "make study    stream 10^9 combinations; kill imports, downloads and trainings (hours; goes on where it was)"
+	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
+	@echo "make markets  train on ten recorded markets, three timeframes, two levels of costs (goes on)"
+	@echo "make clean    remove what was installed and built"
 
 $(BIN)/python:
 	@"$(PYTHON)" scripts/bootstrap.py "$(VENV)"
@@ -48,6 +50,12 @@ bench: install-bench
 study: install-dev
 	@"$(BIN)/python" -m studies.streaming --markdown docs/streaming.md
 	@"$(BIN)/python" -m studies.kills --markdown docs/kills.md
+
+honesty: install-dev
+	@"$(BIN)/python" -m studies.honesty --markdown docs/honesty.md
+
+markets: install-dev
+	@"$(BIN)/python" -m studies.markets --markdown docs/markets.md
 
 clean:
 	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -25,6 +25,7 @@ ROOMS = [
     "training",
     # pure above, effects below
     "sources",
+    "reports",
     "store",
     "service",
     "workbench",

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from assay.cli import tables
 from assay.cli.output import to_json
-from assay.engine import Span, measure
+from assay.engine import Span, measure, tables
 from assay.sources import write_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies import backtest, find_strategy

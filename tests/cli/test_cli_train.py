@@ -86,10 +86,10 @@ def test_one_number_everywhere(place: Path, trained: Path, tmp_path: Path, capsy
     daily = equity / np.concatenate(([1.0], equity[:-1])) - 1
     sharpe = daily.mean() / daily.std(ddof=1) * math.sqrt(365)
     assert sharpe == pytest.approx(metrics["sharpe_ratio"], rel=1e-9)
-    report = only(trained, ".md").read_text()
-    assert f"| Sharpe ratio (annual) | {metrics['sharpe_ratio']:.2f} |" in report
-    assert f"| Net profit | {metrics['net_profit_pct']:+.2f} % |" in report
-    assert f"| Win rate, net of costs | {metrics['win_rate']:.1%} |" in report
+    report = only(trained, ".html").read_text()
+    assert f"<dt>Sharpe ratio</dt><dd>{metrics['sharpe_ratio']:.2f}</dd>" in report
+    assert f"<dt>Net profit</dt><dd>{metrics['net_profit_pct']:+.2f} %</dd>" in report
+    assert f"<dt>Win rate, net</dt><dd>{100 * metrics['win_rate']:.1f} %</dd>" in report
 
 
 def test_same_bytes_for_threads_and_processes(place: Path, trained: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from assay.compiled import CACHE_DIRECTORY
 from assay.market import Market, Timeframe
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.store import BarStore, Database, schema
+from assay.store import BarStore, Database, Registry, schema
 from assay.store.bars import present
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
@@ -128,6 +128,11 @@ def test_masks_are_saved_with_the_digest_of_the_bars(expected: dict[str, str], m
         bars = BarStore(database).read(Market("sim", pair, Timeframe.parse("15m"), "spot", None))
         assert (kept["data_digest"], kept["passes"], kept["override"]) == (bars.digest, True, False)
         assert kept["after"]["bars"] == int((bars.valid & ~bars.absent).sum())
+    registry = Registry(database)
+    for found in registry.find():
+        drawn = registry.figures(found.config_id)
+        assert drawn is not None
+        assert len(drawn["trades"]["R"]) == found.document["metrics"]["total_trades"]
     database.close()
 
 
@@ -261,6 +266,8 @@ def test_a_file_is_counted_in_the_ledger(assay: Assay, market_file: Path, tmp_pa
         for more in ((), (), ("--side", "long"), ("--seed", "1"))
     ]
     assert counts == [1, 1, 2, 3]
+    registry = Registry(Database.open(tmp_path / "ledger.db"))
+    assert all(registry.figures(found.config_id) for found in registry.find())
     shown = assay("ledger", "--database", tmp_path / "ledger.db", "--json").document
     assert [row["experiments_on_these_days"] for row in shown["experiments"]] == [3, 3, 3]
 

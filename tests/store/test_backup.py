@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from assay.errors import InputError
-from assay.store import BarStore, Database, schema
+from assay.store import BarStore, Database, Registry, schema
 from assay.store.backup import backup
 from assay.store.ledger import Ledger
+from store.documents import variant
 from store.test_bars_store import MARKET, columns, read, same
 from store.test_ledger import ENTRY
 
@@ -26,14 +27,16 @@ def test_a_backup_holds_everything(database: Database, tmp_path: Path) -> None:
     store, ledger = BarStore(database), Ledger(database)
     store.write(MARKET, columns(3000), source="test", at_ms=1)
     ledger.record(ENTRY, user="me", at_ms=1)
+    name = Registry(database).save(variant(), at_ms=1, figures={"equity": [1.0, 1.5]})
     path = tmp_path / "copy.db"
     rows = backup(database, path)
-    assert rows == len(columns(3000)["time"]) + 1 + 1 + 1  # bars, market, coverage, trial
+    assert rows == len(columns(3000)["time"]) + 1 + 1 + 1 + 2  # bars, market, coverage, trial, configuration, figures
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith((".", "copy"))] == ["copy.db"]
     copied = Database.open(path)
     assert same(read(BarStore(copied)), columns(3000))
     assert BarStore(copied).coverage(MARKET) == store.coverage(MARKET)
     assert Ledger(copied).entries() == ledger.entries()
+    assert Registry(copied).figures(name) == {"equity": [1.0, 1.5]}
     for table in schema.metadata.sorted_tables:
         assert counted(copied, table) == counted(database, table), table.name
     copied.close()

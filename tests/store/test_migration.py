@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 
 from assay.errors import InputError, StoreError
 from assay.market import Timeframe
-from assay.store import BarStore, Database, schema
+from assay.store import BarStore, Database, Registry, schema
 from assay.store.migration import status, upgrade
 from store.requirement import CLEANUP, QUALITY_QUERY, SEVENTY
 
@@ -87,6 +87,7 @@ def test_configurations_of_the_first_revision_keep_their_bytes_and_may_be_active
     assert upgrade(database).pending == ()
     found = database.read(lambda c: c.execute(sa.select(t).order_by(t.c.id)).mappings().all())
     assert [{k: r[k] for k in rows[0]} for r in found] == rows
+    assert Registry(database).figures("C0") is None
     second = sa.update(t).where(t.c.id == "1")
     for wrong in ({"is_active": True}, {"gross_win_rate": 15.0}, {"status": "GOOD"}, {"config_id": "C0"}):
         with pytest.raises(StoreError, match="refused"):

@@ -42,7 +42,41 @@ def text(document: dict[str, Any]) -> str:
     return json.dumps(document, allow_nan=False)
 
 
+def kept(c: sa.Connection) -> int:
+    return int(c.execute(sa.text("SELECT count(*) FROM configuration_figures")).scalar_one())
+
+
 # what is stored
+
+
+def test_figures_are_kept_beside_a_configuration(registry: Registry) -> None:
+    drawn = {"equity": [1.0, 0.1 + 0.2, None], "trades": {"side": ["long"]}, "map": None}
+    name = registry.save(variant(), at_ms=1, figures=drawn)
+    without = registry.save(variant(1), at_ms=1)
+    assert registry.figures(name) == registry.figures(str(registry.get(name).row["id"])) == drawn
+    assert registry.figures(without) is None
+    registry.save(variant(), at_ms=2, figures={"other": 1})
+    registry.save(variant(), at_ms=2)
+    registry.archive(name, at_ms=3)
+    assert registry.figures(name) == drawn
+    registry.save(variant(1), at_ms=2, figures=drawn)  # those of a configuration from before may follow
+    assert registry.figures(without) == drawn
+    with pytest.raises(InputError, match="is not in the registry"):
+        registry.figures("nothing")
+
+
+def test_figures_go_with_their_configuration(registry: Registry) -> None:
+    name = registry.save(variant(), at_ms=1, figures={"a": 1})
+    assert registry.database.read(kept) == 1
+    registry.database.write(lambda c: c.execute(sa.delete(TABLE).where(TABLE.c.config_id == name)))
+    assert registry.database.read(kept) == 0
+
+
+def test_a_configuration_that_is_refused_leaves_no_figures(registry: Registry) -> None:
+    registry.save(variant(), at_ms=1)
+    with pytest.raises(InputError, match="held already with another content"):
+        registry.save(variant(metrics__net_profit_pct=1.0), at_ms=1, figures={"a": 1})
+    assert registry.database.read(kept) == 0
 
 
 def test_the_seventy_columns_are_all_there_and_explained() -> None:

@@ -79,6 +79,9 @@ def test_the_quick_starts_last_step(writer: ConfigurationWriter, path: Path, val
     assert document["evidence"]["verified"] is True
     assert (found.status, document["lifecycle"]["requested_stage"]) == ("PAPER", "DISCOVERY")
     assert verify(document, Spike(), bars_for(document, BARS, "here")).equal
+    drawn = Registry(Database.open(path)).figures(config_id)
+    assert drawn is not None
+    assert drawn["stitched"]["equity"][-1] == pytest.approx(1 + metrics["net_profit_pct"] / 100)
 
 
 def test_a_stage_is_capped_with_a_reason(writer: ConfigurationWriter, validated: ValidationResult) -> None:

@@ -25,11 +25,13 @@ from assay.cli.commands.demo import demo
 from assay.cli.commands.evidence import evidence
 from assay.cli.commands.ledger import ledger
 from assay.cli.commands.quality import quality
+from assay.cli.commands.report import report
 from assay.cli.commands.strategies import strategies
 from assay.cli.commands.sweep import sweep
 from assay.cli.commands.train import LAST, train
 from assay.cli.commands.worker import worker
-from assay.cli.failures import USAGE, report
+from assay.cli.failures import USAGE
+from assay.cli.failures import report as report_failure
 from assay.cli.output import Output
 from assay.errors import InputError
 
@@ -39,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "backtest": backtest,
     "sweep": sweep,
     "quality": quality,
+    "report": report,
     "strategies": strategies,
     "ledger": ledger,
     "evidence": evidence,
@@ -205,5 +208,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as done:
         return int(done.exit_code)
     except (Exception, KeyboardInterrupt, typer.Abort) as error:  # noqa: BLE001  (each gets its exit code)
-        return report(error, as_json="--json" in given)
+        return report_failure(error, as_json="--json" in given)
     return 0

@@ -81,33 +81,34 @@ def check_folder(path: Path, option: str) -> None:
         raise InputError(option, f"must be a folder that can be written to ({error.strerror})", str(path)) from None
 
 
-def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Write the V3 document, the report, trades and equity; return the document and the paths.
+def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[str, Any], dict[str, Path]]:
+    """Write the V3 document, the report, trades and equity; return the document, the figures and the paths.
 
     The document is written last: where it is, the others are complete.
     """
-    from assay.cli.tables import equity_columns, trade_columns  # noqa: PLC0415
+    from assay.engine.tables import equity_columns, trade_columns  # noqa: PLC0415
+    from assay.reports import html  # noqa: PLC0415
     from assay.sources import write_table, write_text  # noqa: PLC0415
     from assay.training.configuration import configuration  # noqa: PLC0415
-    from assay.training.report import markdown  # noqa: PLC0415
+    from assay.training.figures import figures  # noqa: PLC0415
 
-    document = configuration(evidence, datetime.now(UTC))
+    document, drawn = configuration(evidence, datetime.now(UTC)), figures(evidence)
     name = document["configId"]
     paths = {
         "trades": out / f"{name}-trades.csv",
         "equity": out / f"{name}-equity.csv",
-        "report": out / f"{name}.md",
+        "report": out / f"{name}.html",
         "configuration": out / f"{name}.json",
     }
     run = evidence.walk.run
     write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.walk.window_of_trade))
     write_table(paths["equity"], equity_columns(run))
-    write_text(paths["report"], markdown(document))
+    write_text(paths["report"], html(document, drawn))
     write_text(paths["configuration"], json.dumps(document, indent=2, allow_nan=False) + "\n")
-    return document, paths
+    return document, drawn, paths
 
 
-def keep(database: Database, evidence: Evidence, document: dict[str, Any]) -> dict[str, Any]:
+def keep(database: Database, evidence: Evidence, document: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
     """Save a configuration and what was tried for it; return what the ledger holds of these days by now."""
     import getpass  # noqa: PLC0415  (commands import when they run)
 
@@ -119,7 +120,7 @@ def keep(database: Database, evidence: Evidence, document: dict[str, Any]) -> di
     user, at = getpass.getuser(), now_ms()
 
     def write(c: sa.Connection) -> dict[str, Any]:
-        entry = save_evidence(c, evidence, document, created_ms=at, at_ms=at, user=user, job_id=None)
+        entry = save_evidence(c, evidence, document, figures, created_ms=at, at_ms=at, user=user, job_id=None)
         tried = counted(c, entry.exchange, entry.symbol, entry.start_ms, entry.stop_ms)
         return {
             "experiments": tried.experiments,

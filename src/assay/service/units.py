@@ -178,6 +178,7 @@ def save_evidence(
     c: sa.Connection,
     evidence: Evidence,
     document: Mapping[str, Any],
+    figures: Mapping[str, Any],
     *,
     created_ms: int,
     at_ms: int,
@@ -186,13 +187,19 @@ def save_evidence(
 ) -> TrialEntry:
     """Save a configuration, what was tried for it, and the look behind the door, in a transaction of the caller's.
 
+    Parameters
+    ----------
+    figures : mapping
+        Those of the evidence: they are made before the transaction, which keeps others waiting.
+
     Returns
     -------
     TrialEntry
         What the ledger has of it.
     """
     filtered = data_filter(evidence.bars, evidence.quality, override=evidence.experiment.allow_bad_data)
-    insert_configuration(c, document, at_ms=created_ms, job_id=job_id, columns={"data_filter_config": filtered})
+    columns = {"data_filter_config": filtered}
+    insert_configuration(c, document, at_ms=created_ms, job_id=job_id, columns=columns, figures=figures)
     entry = trial_entry(evidence)
     append_trial(c, entry, user=user, at_ms=at_ms)
     if (opening := opening_of(evidence)) is not None:

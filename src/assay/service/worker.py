@@ -15,6 +15,7 @@ from assay.service.units import Unit, document_of, run_unit, save_evidence
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
+from assay.training.figures import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,8 +111,9 @@ class Worker:
 
     def _effects(self, evidence: Evidence, document: dict[str, Any]) -> Callable[[sa.Connection], object]:
         """Return what is written together with the result, or not at all: configuration, trials, openings."""
+        drawn = figures(evidence)
         return lambda c: save_evidence(
-            c, evidence, document, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
+            c, evidence, document, drawn, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
         )
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from assay.store.database import Database
 
 TABLE = schema.trained_configurations
+FIGURES = schema.configuration_figures
 _LIBRARIES = ("numpy", "numba", "scipy", "sqlalchemy")
 
 
@@ -139,14 +141,19 @@ def insert_configuration(
     at_ms: int,
     job_id: str | None,
     columns: Mapping[str, Any] | None = None,
+    figures: Mapping[str, Any] | None = None,
 ) -> str:
-    """Store a document in a transaction of the caller's (see `Registry.save`)."""
+    """Store a document and its figures in a transaction of the caller's (see `Registry.save`)."""
     plain = _checked(document)
     row = row_of(plain, at_ms=at_ms, runtime=runtime_env()) | {"job_id": job_id} | dict(columns or {})
     c.execute(insert(c, TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
     held = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
     if held != plain:
         raise InputError("configId", "is held already with another content", row["config_id"])
+    if figures is not None:
+        text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
+        values = {"configuration_id": row["id"], "figures": zlib.compress(text.encode())}
+        c.execute(insert(c, FIGURES).values(**values).on_conflict_do_nothing(index_elements=["configuration_id"]))
     return str(row["config_id"])
 
 
@@ -171,6 +178,7 @@ class Registry:
         job_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         data_filter_config: Mapping[str, Any] | None = None,
+        figures: Mapping[str, Any] | None = None,
     ) -> str:
         """Store a V3 document and return its configId; the same document twice is one row.
 
@@ -184,6 +192,8 @@ class Registry:
             Anything worth keeping beside it.
         data_filter_config : mapping, optional
             How bad bars were treated; what the document says of it where not given.
+        figures : mapping, optional
+            What its charts draw (`assay.training.figures`); the first that are given stay.
 
         Raises
         ------
@@ -195,7 +205,7 @@ class Registry:
         extra = {"metadata_json": metadata, "data_filter_config": data_filter_config}
         columns = {name: dict(value) for name, value in extra.items() if value is not None}
         return self.database.write(
-            lambda c: insert_configuration(c, document, at_ms=at_ms, job_id=job_id, columns=columns)
+            lambda c: insert_configuration(c, document, at_ms=at_ms, job_id=job_id, columns=columns, figures=figures)
         )
 
     def activate(self, config_id: str, *, at_ms: int) -> str | None:
@@ -288,6 +298,25 @@ class Registry:
             When there is none, with the near name.
         """
         return self.database.read(lambda c: _registered(_row(c, config_id)))
+
+    def figures(self, config_id: str) -> dict[str, Any] | None:
+        """Return what the charts of a configuration draw; None where it was stored without.
+
+        Raises
+        ------
+        InputError
+            When there is no such configuration.
+        """
+
+        def work(c: sa.Connection) -> bytes | None:
+            held = sa.select(FIGURES.c.figures).where(FIGURES.c.configuration_id == _row(c, config_id)["id"])
+            return c.execute(held).scalar_one_or_none()
+
+        packed = self.database.read(work)
+        if packed is None:
+            return None
+        found: dict[str, Any] = json.loads(zlib.decompress(packed))
+        return found
 
     def find(
         self,

@@ -302,3 +302,16 @@ trained_configurations = sa.Table(
     *(sa.CheckConstraint(f"{name} >= 0 AND {name} <= 1", name=name) for name in _RATES),
 )
 """Configurations: the 70 columns of the contract, and what Assay adds. What nothing can know yet is NULL."""
+
+configuration_figures = sa.Table(
+    "configuration_figures",
+    metadata,
+    sa.Column(
+        "configuration_id",
+        sa.String(36),
+        sa.ForeignKey("trained_configurations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("figures", sa.LargeBinary, nullable=False),
+)
+"""What the charts of a configuration draw: JSON in UTF-8, compressed by zlib. None for those stored from measures."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, StrategyError, near_name
@@ -13,6 +14,7 @@ from assay.store import Database, Registry
 from assay.store.location import database_url
 from assay.training.configuration import configuration
 from assay.training.evidence import Evidence, Measured
+from assay.training.figures import figures
 from assay.training.unverified import unverified
 from assay.validation.lifecycle import STAGES
 from assay.workbench.inputs import StrategyLike, as_parameters, as_strategy, cores
@@ -93,13 +95,17 @@ class ConfigurationWriter:
             None if pair is None else canonical_symbol(pair),
             None if timeframe is None else str(Timeframe.parse(timeframe)),
         )
+        make: Callable[[datetime], dict[str, Any]]
+        drawn: dict[str, Any] | None = None
         if isinstance(metrics, (Evidence, Measured)):
-            make = _proven(strategy, parameters, metrics, stage, market)
+            evidence = _proof(strategy, parameters, metrics, market)
+            make = partial(configuration, evidence, requested=stage)
+            drawn = figures(evidence)
         elif isinstance(metrics, Mapping):
             make = _unproven(strategy, parameters, metrics, stage, market)
         else:
             raise InputError("metrics", "must be a mapping of names to numbers", type(metrics).__name__)
-        document = self._save(make)
+        document = self._save(make, drawn)
         config_id, life = document["configId"], document["lifecycle"]
         if life["current_stage"] != stage:
             why = life["why_not_promoted"]
@@ -107,13 +113,13 @@ class ConfigurationWriter:
             warnings.warn(message, StageCappedWarning, stacklevel=2)
         return str(config_id)
 
-    def _save(self, make: Callable[[datetime], dict[str, Any]]) -> dict[str, Any]:
+    def _save(self, make: Callable[[datetime], dict[str, Any]], drawn: dict[str, Any] | None) -> dict[str, Any]:
         """Store a document of this moment, or of the next second where the id is taken by another stage of it."""
         registry, now = self._registry(), datetime.now(UTC)
         for later in range(MOST_SECONDS):
             document = make(now + timedelta(seconds=later))
             try:
-                registry.save(document, at_ms=round(now.timestamp() * 1000))
+                registry.save(document, at_ms=round(now.timestamp() * 1000), figures=drawn)
             except InputError as error:
                 if error.field != "configId" or later == MOST_SECONDS - 1:
                     raise
@@ -132,13 +138,13 @@ def _stage(asked: str) -> str:
     return stage
 
 
-def _proven(
+def _proof(
     strategy: StrategyLike,
     parameters: Mapping[str, Any],
     metrics: Evidence | Measured,
-    stage: str,
     market: tuple[str | None, str | None, str | None],
-) -> Callable[[datetime], dict[str, Any]]:
+) -> Evidence:
+    """Return what measures rest on, or refuse what was not measured."""
     named = as_strategy(strategy).name
     if named != metrics.experiment.strategy.name:
         raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
@@ -154,7 +160,7 @@ def _proven(
     for name, value, known in zip(("exchange", "pair", "timeframe"), market, measured, strict=True):
         if value is not None and value != known:
             raise InputError(name, f"is not the one that was measured, {known}", value)
-    return lambda now: configuration(evidence, now, requested=stage)
+    return evidence
 
 
 def _unproven(

@@ -94,7 +94,7 @@ def backtest(
 
 
 def _write(bars: "Bars", run: "Run", trades: Path | None, equity: Path | None) -> None:
-    from assay.cli.tables import equity_columns, trade_columns  # noqa: PLC0415  (commands import when they run)
+    from assay.engine.tables import equity_columns, trade_columns  # noqa: PLC0415  (commands import when they run)
     from assay.sources import write_table  # noqa: PLC0415
 
     if trades is not None:

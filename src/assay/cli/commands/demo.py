@@ -73,8 +73,8 @@ def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path, 
         evidence = run_training(output, Experiment(find_strategy("LIQUIDITY_SWEEP")()), bars, threads, f"{name}: ")
     except QualityError as refusal:
         return result | {"stage": "REFUSED", "reason": str(refusal), "seconds": time.monotonic() - begun}
-    document, paths = write_results(folder, evidence)
-    keep(database, evidence, document)
+    document, figures, paths = write_results(folder, evidence)
+    keep(database, evidence, document, figures)
     return result | {
         "stage": document["lifecycle"]["current_stage"],
         "reason": document["lifecycle"]["why_not_promoted"],

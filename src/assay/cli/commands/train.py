@@ -176,8 +176,8 @@ def train_file(
     with options.open_database(database) as opened:  # before the work: a trial that cannot be counted is not run
         compile_kernels(output, experiment.strategy, bars)
         found = run_training(output, experiment, bars, threads)
-        document, paths = write_results(out, found)
-        tried = keep(opened, found, document)
+        document, figures, paths = write_results(out, found)
+        tried = keep(opened, found, document, figures)
         inside = drill_down(found, BarStore(opened)).as_dict()
     seconds = time.monotonic() - begun
     if output.json:

@@ -1,4 +1,4 @@
-"""Trades and equity of a run as columns of a file."""
+"""Trades and equity of a run as columns: of a file, of a page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine import REASONS
+from assay.engine.trades import REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from assay.engine import Run
+    from assay.engine.trades import Run
     from assay.market import Bars
 
 

@@ -1,0 +1,219 @@
+"""The charts of a report: Bokeh models from plain data."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import DataRange1d, FactorRange, HoverTool, Range1d
+
+from assay.reports.plots import BLUE, GREY, ORANGE, TEXT, add_legend, add_zero, empty_plot, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bokeh.models import Plot
+    from bokeh.plotting import figure
+
+DAY_MS = 86_400_000
+
+Points = dict[str, list[Any]]
+
+
+def _percent(level: Sequence[float | None]) -> list[float | None]:
+    """Return levels that start from 1 as percent gained; six decimals are more than a screen shows."""
+    return [None if v is None else round(100.0 * (v - 1.0), 6) for v in level]
+
+
+# --- out of sample
+
+
+def _curve(run: Mapping[str, Any], level: float = 1.0, market: float = 1.0) -> Points:
+    """Return a run by day from its first midnight on, both lines scaled to begin at a level."""
+    days = len(run["equity"])
+    return {
+        "time": [run["start_ms"] + DAY_MS * i for i in range(days + 1)],
+        "equity": _percent([level, *(level * v for v in run["equity"])]),
+        "market": _percent([market, *(None if v is None else market * v for v in run["market"])]),
+        "drawdown": [0.0, *(round(v, 6) for v in run["drawdown_pct"])],
+    }
+
+
+def _shade(plot: figure, spans: Sequence[Sequence[int]], alpha: Sequence[float], color: str = BLUE) -> Any:  # noqa: ANN401
+    source = source_of({"from": [a for a, _ in spans], "to": [b for _, b in spans], "alpha": list(alpha)})
+    return plot.vstrip("from", "to", source=source, fill_color=color, fill_alpha="alpha", line_color=None)
+
+
+def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
+    """Return the stitched run by day with windows and holdout shaded, and its drawdown beneath."""
+    run, windows, holdout = figures["stitched"], figures["windows"], figures["holdout"]
+    span = holdout["span"] or windows[-1]
+    x_range = Range1d(windows[0][0], max(span[1], windows[-1][1]))
+    top = empty_plot(300, x_axis_type="datetime", x_range=x_range, y_range=DataRange1d(only_visible=True))
+    low = empty_plot(130, x_axis_type="datetime", x_range=x_range, y_range=DataRange1d(end=0.0, min_interval=1.0))
+    for plot in (top, low):
+        _shade(plot, windows, [0.10 if i % 2 else 0.05 for i in range(len(windows))])
+        if holdout["span"]:
+            _shade(plot, [holdout["span"]], [0.16], GREY)
+    parts = [("stitched", _curve(run))]
+    if holdout["run"]:
+        parts.append(("holdout", _curve(holdout["run"], run["equity"][-1], run["market"][-1] or 1.0)))
+    drawn: dict[str, list[Any]] = {"out of sample": [], "holdout": [], "the market, held": []}
+    for name, points in parts:
+        source = source_of(points)
+        color, label = (BLUE, "out of sample") if name == "stitched" else (ORANGE, "holdout")
+        drawn["the market, held"].append(top.line("time", "market", source=source, color=GREY, alpha=0.55))
+        line = top.line("time", "equity", source=source, color=color, line_width=2)
+        drawn[label].append(line)
+        top.add_tools(
+            HoverTool(
+                renderers=[line], mode="vline", formatters={"@time": "datetime"},
+                tooltips=[("day", "@time{%F}"), (label, "@equity{+0.00} %"), ("the market", "@market{+0.00} %"),
+                          ("drawdown", "@drawdown{0.00} %")],
+            )
+        )  # fmt: skip
+        low.varea("time", 0, "drawdown", source=source, color=color, alpha=0.35)
+        low.line("time", "drawdown", source=source, color=color)
+    add_zero(top)
+    add_legend(top, [(name, lines) for name, lines in drawn.items() if lines], click=True)
+    top.yaxis.axis_label, low.yaxis.axis_label = "net profit, %", "drawdown, %"
+    return top, low
+
+
+# --- windows
+
+
+def windows(rows: Sequence[Mapping[str, Any]], starts_ms: Sequence[int]) -> Plot:
+    """Return the Sharpe ratio of every window: of the days that chose the parameters, and of those that followed."""
+    train = [row["train"].get("sharpe_ratio") for row in rows]
+    test = [row["test"].get("sharpe_ratio") for row in rows]
+    plot = empty_plot(360, x_axis_type="datetime")
+    points = {
+        "time": list(starts_ms), "train": train, "test": test,
+        "profit": [row["test"].get("net_profit_pct") for row in rows],
+        "trades": [row["test"].get("total_trades") for row in rows],
+    }  # fmt: skip
+    source = source_of(points)
+    plot.segment("time", "train", "time", "test", source=source, color=GREY, alpha=0.6)
+    hollow = plot.scatter("time", "train", source=source, size=8, line_color=GREY, fill_color=None, line_width=2)
+    full = plot.scatter("time", "test", source=source, size=9, color=BLUE)
+    items = [("train", [hollow]), ("test", [full])]
+    if idle := [t for t, value in zip(starts_ms, test, strict=True) if value is None]:
+        cross = plot.scatter(idle, [0.0] * len(idle), marker="x", size=9, color=ORANGE, line_width=2)
+        items.append(("nothing to measure", [cross]))
+    plot.add_tools(
+        HoverTool(
+            renderers=[full], formatters={"@time": "datetime"}, mode="vline",
+            tooltips=[("test from", "@time{%F}"), ("train Sharpe", "@train{0.00}"), ("test Sharpe", "@test{0.00}"),
+                      ("test net profit", "@profit{+0.00} %"), ("trades", "@trades")],
+        )
+    )  # fmt: skip
+    add_zero(plot)
+    add_legend(plot, items)
+    plot.yaxis.axis_label = "Sharpe ratio, annual"
+    return plot
+
+
+# --- luck
+
+
+def histogram(values: Sequence[float], around: float) -> tuple[list[int], list[float]]:
+    """Return (counts, edges) of values in about 24 bins of one width, one of whose edges is `around`."""
+    given = np.array([*values, around])
+    width = (given.max() - given.min()) / 24 or 1.0
+    bins = np.floor((given - around) / width).astype(np.int64)
+    first = int(bins.min())
+    counts = np.bincount(bins[:-1] - first, minlength=int(bins.max()) - first + 1)
+    return counts.tolist(), [around + width * (first + i) for i in range(len(counts) + 1)]
+
+
+def _bars(plot: figure, counts: Sequence[int], edges: Sequence[float], colors: Sequence[str], what: str) -> None:
+    points: Points = {"left": list(edges[:-1]), "right": list(edges[1:]), "count": list(counts), "color": list(colors)}
+    bars = plot.quad(
+        left="left", right="right", top="count", bottom=0, source=source_of(points), fill_color="color",
+        fill_alpha=0.75, line_color=None,
+    )  # fmt: skip
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[(what, "@left{0.00} to @right{0.00}"), ("count", "@count")]))
+
+
+def luck(permutation: Mapping[str, Any]) -> Plot:
+    """Return the best score of every search on bars without direction, and that of the real one."""
+    real = permutation["statistic"]
+    counts, edges = histogram(permutation["maxima"], real)
+    plot = empty_plot(220, y_range=DataRange1d(start=0))
+    beyond = [ORANGE if left >= real else GREY for left in edges[:-1]]
+    _bars(plot, counts, edges, beyond, "best score")
+    tall = max(counts) * 1.05
+    line = plot.segment([real], [0], [real], [tall], color=BLUE, line_width=3)
+    add_legend(plot, [(f"the real search: {real:.2f}", [line])])
+    plot.xaxis.axis_label, plot.yaxis.axis_label = "best score of a search", "searches"
+    return plot
+
+
+# --- fragility
+
+
+def fragility(changes: Sequence[tuple[str, float | None]]) -> Plot:
+    """Return the net profit that is left after each change, in percent; what is unknown has no bar."""
+    names = [name for name, _ in changes][::-1]
+    values = [value for _, value in changes][::-1]
+    colors = [BLUE if value is not None and value > 0 else ORANGE for value in values]
+    source = source_of({"name": names, "value": values, "color": colors})
+    plot = empty_plot(50 + 26 * len(names), y_range=FactorRange(factors=names))
+    bars = plot.hbar(
+        "name", right="value", height=0.6, source=source, fill_color="color", fill_alpha=0.75, line_color=None
+    )
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("net profit", "@value{+0.00} %")]))
+    add_zero(plot, "height")
+    plot.ygrid.visible = False
+    plot.xaxis.axis_label = "net profit, %"
+    return plot
+
+
+# --- trades
+
+
+def r_distribution(multiples: Sequence[float]) -> Plot:
+    """Return how often a trade ended with which multiple of its risk."""
+    counts, edges = histogram(multiples, 0.0)
+    plot = empty_plot(220, y_range=DataRange1d(start=0))
+    colors = [BLUE if left + right > 0 else ORANGE for left, right in pairwise(edges)]
+    _bars(plot, counts, edges, colors, "R")
+    add_zero(plot, "height")
+    plot.xaxis.axis_label, plot.yaxis.axis_label = "R", "trades"
+    return plot
+
+
+def cumulative_r(exits: Sequence[str], multiples: Sequence[float]) -> Plot:
+    """Return the sum of R after each trade, in order of entry."""
+    total = np.cumsum(multiples).round(6).tolist()
+    plot = empty_plot(220)
+    points = {"number": list(range(1, len(total) + 1)), "total": total, "exit": list(exits), "r": list(multiples)}
+    line = plot.step("number", "total", source=source_of(points), color=BLUE, line_width=2, mode="after")
+    plot.add_tools(
+        HoverTool(
+            renderers=[line], mode="vline",
+            tooltips=[("trade", "@number"), ("exit", "@exit"), ("R", "@r{+0.00}"), ("sum of R", "@total{+0.00}")],
+        )
+    )  # fmt: skip
+    add_zero(plot)
+    plot.xaxis.axis_label, plot.yaxis.axis_label = "trade", "sum of R"
+    return plot
+
+
+def exit_reasons(reasons: Sequence[str]) -> Plot:
+    """Return how trades ended, the most frequent reason on top."""
+    names = sorted(set(reasons), key=lambda r: (reasons.count(r), r))
+    counts = [reasons.count(name) for name in names]
+    plot = empty_plot(50 + 28 * len(names), y_range=FactorRange(factors=names))
+    source = source_of({"name": names, "count": counts, "text": [str(n) for n in counts]})
+    plot.hbar("name", right="count", height=0.6, source=source, fill_color=BLUE, fill_alpha=0.75, line_color=None)
+    plot.text(
+        "count", "name", "text", source=source, text_baseline="middle", x_offset=5, text_font_size="11px",
+        text_color=TEXT,
+    )  # fmt: skip
+    plot.x_range = DataRange1d(start=0, range_padding=0.2)
+    plot.ygrid.visible = False
+    plot.xaxis.axis_label = "trades"
+    return plot

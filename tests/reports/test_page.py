@@ -1,0 +1,234 @@
+"""The page of a report: it loads nothing, escapes everything, and says what the document says."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from assay.reports import html
+from assay.reports.charts import histogram
+from assay.reports.score_map import planes
+from reports.samples import SCRIPT, everything, sample
+
+ALWAYS = {"verdict", "measures", "parameters", "provenance"}
+PROVEN = ALWAYS | {"equity", "windows", "map", "luck", "fragility", "trades", "window-table", "data", "regime"}
+STITCHED, TRADED = {"equity", "drawdown", "windows"}, {"r", "cumulative", "reasons"}
+LATER = {"opinions", "ambiguity", "matrix"}
+LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
+
+
+class Page(HTMLParser):
+    """Sections, charts, tables and whatever would load something."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.sections: set[str] = set()
+        self.charts: set[str] = set()
+        self.loads: list[tuple[str, str]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}
+        self._open: list[str] = []
+        self._section = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("id") or ""
+        if tag == "section":
+            self.sections.add(name)
+            self._section = name
+            self.rows[name] = []
+        if (given.get("class") or "") == "chart":
+            self.charts.add(name.removeprefix("chart-"))
+        self.loads += [(tag, k) for k, v in attrs if k in LOADING]
+        if tag in ("link", "img", "iframe", "object", "embed", "base", "video", "audio"):
+            self.loads.append((tag, ""))
+        if tag not in ("meta", "br", "link", "input"):
+            self._open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+        if tag == "tr" and self._section:
+            self.rows[self._section].append([])
+        if tag in ("td", "th") and self._section:
+            self.rows[self._section][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        inside = self._open[-1] if self._open else ""
+        if inside == "script":
+            self.scripts[-1] += data
+        elif inside == "style":
+            assert "url(" not in data
+            assert "@import" not in data
+        else:
+            self.words.append(data)
+            if {"td", "th"} & set(self._open):
+                self.rows[self._section][-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, with single spaces."""
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+    def content(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.scripts[0])
+        return found
+
+
+@pytest.mark.parametrize(
+    ("name", "sections", "charts"),
+    [
+        ("promoted", PROVEN, STITCHED | TRADED | {"map", "luck", "fragility"}),
+        ("refused", PROVEN, STITCHED | {"map"}),
+        ("sampled", PROVEN, STITCHED | TRADED | {"fragility"}),
+        ("plain", ALWAYS, set()),
+    ],
+)
+def test_every_section_is_there_and_nothing_is_loaded(name: str, sections: set[str], charts: set[str]) -> None:
+    source = html(*sample(name))
+    page = Page(source)
+    assert page.sections - {"warnings"} == sections
+    assert page.charts == charts
+    assert page.loads == []
+    assert "default-src 'none'" in source
+    assert "{{" not in page.text
+    assert "{%" not in page.text
+    assert not re.search(r"\b(None(?! of the)|nan|NaN|undefined)\b", page.text)
+
+
+def test_the_same_arguments_give_the_same_bytes() -> None:
+    first = html(*sample("promoted"))
+    html(*sample("paper"))  # Bokeh counts its models over the whole process
+    assert html(*sample("promoted")) == first
+
+
+def test_what_could_be_markup_is_text() -> None:
+    document, figures = everything()
+    source = html(document, figures)
+    page = Page(source)
+    assert SCRIPT not in source
+    assert len(page.scripts) == 3
+    assert "<" not in page.scripts[0]
+    assert page.text.count(SCRIPT) >= 4
+    assert page.content()["planes"][0]["x"] == SCRIPT
+
+
+def test_what_later_versions_measure_is_shown() -> None:
+    document, figures = everything()
+    page = Page(html(document, figures))
+    assert page.sections == PROVEN | LATER | {"warnings"}
+    assert page.rows["opinions"][2][:4] == ["PBO", "unknown", "0.2", "0.8"]
+    assert page.rows["opinions"][1][2:4] == ["unknown", "unknown"]
+    sharpe = next(row for row in page.rows["measures"] if row[0] == "sharpe_ratio")
+    assert sharpe[2] == "1.25 to 7.75"
+    assert "95 %: -3.50 % to unknown" in page.text
+    assert "Bars of 1m decide 2 of them: unknown" in page.text
+    cells = [cell for row in page.rows["matrix"] for cell in row]
+    assert [c for c in cells if "-2.22" in c and "-20.5 %" in c and "4 windows" in c]
+    assert [c for c in cells if c.startswith("unknown")]
+
+
+def test_the_first_panel_says_why_and_what_next() -> None:
+    document, figures = sample("refused")
+    page = Page(html(document, figures))
+    life = document["lifecycle"]
+    assert f"Why not promoted: {life['why_not_promoted']}" in page.text
+    assert "at most 0 % of the capital" in page.text
+    failed = next(g for g in life["gates"] if g["name"].startswith("out-of-sample Sharpe"))
+    row = next(row for row in page.rows["verdict"] if row[0] == failed["name"])
+    assert row == [failed["name"], "DISCOVERY", "unknown", "0.5", "unknown", "✗ no", failed["next_step"]]
+    document, figures = sample("promoted")
+    p = next(g for g in document["lifecycle"]["gates"] if g["name"] == "permutation p of at most 0.05")
+    row = next(row for row in Page(html(document, figures)).rows["verdict"] if row[0] == p["name"])
+    assert row[2:6] == ["0.025", "0.05", "+0.025", "✓ yes"]  # at most: the margin counts the other way
+
+
+def test_numbers_are_those_of_the_document() -> None:
+    document, figures = sample("promoted")
+    page = Page(html(document, figures))
+    metrics = document["metrics"]
+    for shown in (f"{metrics['net_profit_pct']:+.2f} %", f"{metrics['sharpe_ratio']:.2f}", f"{metrics['p_value']:.3f}"):
+        assert shown in page.text
+    assert len(page.rows["trades"]) == 1 + metrics["total_trades"]
+    assert len(page.rows["window-table"]) == 1 + document["validation"]["window_count"]
+    assert {row[0] for row in page.rows["measures"][1:]} == set(metrics)
+    assert len(page.rows["fragility"]) == 1 + len(document["evidence"]["fragility"])
+
+
+def test_without_figures_the_page_says_so_and_shows_the_rest() -> None:
+    document, _ = sample("promoted")
+    page = Page(html(document))
+    assert page.charts == {"windows", "luck", "fragility"}
+    for what in ("Daily equity and drawdown are", "The scores around the winner are", "The trades are"):
+        assert f"{what} unknown: this configuration was stored without figures." in page.text
+
+
+def sources(page: Page) -> list[dict[str, list[Any]]]:
+    """Columns of every data source of the charts, in order."""
+    found = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if value.get("name") == "ColumnDataSource" and value.get("type") == "object":
+                found.append(dict(value["attributes"]["data"]["entries"]))
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(page.content()["charts"])
+    return found
+
+
+def test_the_histogram_counts_every_permutation() -> None:
+    document, _ = sample("paper")
+    luck = document["evidence"]["permutation"]
+    (bars,) = (s for s in sources(Page(html(document, None))) if "left" in s)
+    assert sum(bars["count"]) == luck["done"] == 3
+    beyond = [n for n, left in zip(bars["count"], bars["left"], strict=True) if left >= luck["statistic"]]
+    assert sum(beyond) == luck["as_good_or_better"]
+
+
+@pytest.mark.parametrize(
+    ("values", "around"),
+    [([0.0, 1.0, 2.5, 2.5, -3.0], 1.0), ([7.0], 7.0), ([0.1 * i for i in range(50)], 0.3), ([1.0, 1.0], -4.0)],
+)
+def test_a_histogram_loses_nothing_and_splits_where_it_is_told(values: list[float], around: float) -> None:
+    counts, edges = histogram(values, around)
+    assert len(edges) == len(counts) + 1
+    assert around in edges
+    assert sum(counts) == len(values)
+    assert sum(n for n, left in zip(counts, edges, strict=False) if left >= around) == sum(v >= around for v in values)
+    assert edges[0] <= min(values) + 1e-9
+    assert edges[-1] >= max(values) - 1e-9
+
+
+def test_what_is_unknown_is_not_drawn_at_zero() -> None:
+    document, figures = sample("refused")
+    nan = {"type": "number", "value": "nan"}
+    (windows,) = (s for s in sources(Page(html(document, figures))) if "train" in s)
+    assert windows["test"] == windows["train"] == [nan] * document["validation"]["window_count"]
+    document, _ = sample("promoted")
+    document["evidence"]["fragility"][0]["net_profit_pct"] = None
+    page = Page(html(document))
+    (bars,) = (s for s in sources(page) if "name" in s and "value" in s)
+    assert bars["value"][bars["name"].index(document["evidence"]["fragility"][0]["change"])] == nan
+    assert page.rows["fragility"][1][1] == "unknown"
+
+
+def test_a_refused_point_has_no_score() -> None:
+    axes = [{"name": "a", "values": [1, 2]}, {"name": "b", "values": [0.1, 0.2]}]
+    plane = {"x": "a", "y": "b", "scores": [[-5.0, -6.5], [1.0, 2.0]]}
+    (drawn,) = planes({"axes": axes, "at": {"a": 1, "b": 1}, "candidate": True, "planes": [plane]})
+    assert drawn["cells"]["score"] == [None, -6.5, 1.0, 2.0]
+    assert drawn["cells"]["told"] == ["few", "-6.50", "1.00", "2.00"]
+    assert list(zip(drawn["cells"]["x"], drawn["cells"]["y"], strict=True))[1] == ("2", "0.1")
+    assert drawn["at"] == {"x": ["2"], "y": ["0.2"]}
