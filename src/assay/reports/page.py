@@ -238,7 +238,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"text": text, "plainly": plainly, "short": short, "yes_no": yes_no, "day": day, "measured": measured}
+    environment.filters |= {
+        "text": text,
+        "plainly": plainly,
+        "short": short,
+        "yes_no": yes_no,
+        "day": day,
+        "measured": measured,
+    }
     return environment
 
 
