@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Bracket, Costs, Money
+from assay.engine import Bracket, Costs, Money, Setups
 from assay.errors import InsufficientDataError
 from assay.validation import Matrix, SplitPlan, make_splits, walk_forward, walk_forward_matrix
 from assay.validation import walkforward as module
 from validation.toys import Spike, changed_from, grid_of, market, trial_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from assay.market import Bars
+    from assay.parameters import Value
     from assay.strategies import Strategy
 
 COSTS = Money(Costs(fee=0.0005, slippage=0.0002))
@@ -85,10 +88,20 @@ def test_a_hole_at_the_end_of_a_gap_and_unbounded_trades(bars: Bars) -> None:
     volume[START + 30 * 24 + HOLDING - 1] = 0.0  # the bar before the first test
     holed = replace(bars, volume=volume, tradable=bars.tradable & (volume > 0), valid=bars.valid & (volume > 0))
     assert_cells(matrix_of(holed, plan), holed, plan)
-    few = {"train_days": (30.0,), "test_days": (10.0, 12.0)}
-    assert_cells(
-        matrix_of(bars, plan, Unbounded(), bounded=False, **few), bars, plan, strategy=Unbounded(), bounded=False
-    )
+    told = matrix_of(bars, plan, Unbounded(), bounded=False)
+    assert_cells(told, bars, plan, strategy=Unbounded(), bounded=False)
+    # each search is shown the bars before its test and no more: the tests of both plans begin after 20 + 5k days
+    shown: set[int] = set()
+
+    class Nosy(Unbounded):
+        def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+            shown.add(len(bars))
+            return super().setups(bars, side, shape)
+
+    few = matrix_of(bars, plan, Nosy(), bounded=False, train_days=(20.0,), test_days=(5.0,))
+    assert few.windows.tolist() == [[15, 7], [13, 6]]
+    assert shown == {len(bars), *(START + HOLDING + 24 * (20 + 5 * k) for k in range(15))}
+    assert np.array_equal(told.sharpe[:2, :2], few.sharpe)
 
 
 def test_windows_in_common_are_searched_once_and_counted(bars: Bars) -> None:
