@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A shared machine makes single examples slow; what takes long is seen in the total.
 settings.register_profile("assay", deadline=None, print_blob=True)
@@ -25,6 +29,14 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return data
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what fixtures of a module or the session do away from it too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSAY_DATABASE_URL", str(tmp_path_factory.getbasetemp() / "shared.db"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -124,8 +124,8 @@ def test_what_later_versions_measure_is_shown() -> None:
     document, figures = everything()
     page = Page(html(document, figures))
     assert page.sections == PROVEN | LATER | {"warnings"}
-    assert page.rows["opinions"][2][:4] == ["PBO", "unknown", "0.2", "0.8"]
-    assert page.rows["opinions"][1][2:4] == ["unknown", "unknown"]
+    assert page.rows["opinions"][2][:3] == ["PBO", "unknown", "0.2 to 0.8"]
+    assert page.rows["opinions"][1][2] == ""  # nothing stands beside it
     sharpe = next(row for row in page.rows["measures"] if row[0] == "sharpe_ratio")
     assert sharpe[2] == "1.25 to 7.75"
     assert "95 %: -3.50 % to unknown" in page.text

@@ -1,0 +1,226 @@
+"""The steps of a training, each of which needs what stays the same through all of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import measure
+from assay.errors import QualityError
+from assay.market import measure_quality, refuse_futures
+from assay.market.quality import REQUIRED_VALID_PCT
+from assay.search import neighbourhood, run_search
+from assay.training.opinions import opinions_of
+from assay.validation import (
+    Holdout,
+    PermutationTest,
+    fixed_walk,
+    fragility,
+    intervals_of_days,
+    intervals_of_trades,
+    make_splits,
+    permutation_test,
+    walk_forward,
+    walk_forward_matrix,
+)
+from assay.validation.lifecycle import MOST_P
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from assay.engine import Span
+    from assay.market import Bars, QualityReport
+    from assay.parameters import Value
+    from assay.search import Neighbourhood, SearchPlan, SearchResult
+    from assay.strategies.evaluation import Trial
+    from assay.training.experiment import Experiment
+    from assay.validation import Fragility, Interval, Matrix, Opinions, Splits, WalkForward
+
+    Tell = Callable[[str, int, int, str], bool]
+    """From (stage, done, total, note) to whether time has run out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """What stays the same through one training, and its steps.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    bars : Bars
+        All of them; every step but the last works on those before the holdout.
+    trial : Trial
+    quality : QualityReport
+    splits : Splits
+    holdout : Holdout
+    threads : int
+    tell : callable
+    """
+
+    experiment: Experiment
+    bars: Bars
+    trial: Trial
+    quality: QualityReport
+    splits: Splits
+    holdout: Holdout
+    threads: int
+    tell: Tell
+
+    @classmethod
+    def begin(cls, experiment: Experiment, bars: Bars, threads: int, tell: Tell) -> Self:
+        """Judge the bars and divide them."""
+        refuse_futures(bars.market)
+        trial = experiment.trial(bars)
+        start, stop = experiment.bounds(bars, trial.warmup)
+        quality = measure_quality(bars.head(stop), start)
+        if not quality.passes and not experiment.allow_bad_data:
+            raise QualityError(quality.valid_pct, REQUIRED_VALID_PCT, str(bars.market))
+        per_day = bars.market.timeframe.bars_per_day
+        splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
+        holdout = Holdout(bars.head(stop), splits.holdout_start)
+        return cls(experiment, bars, trial, quality, splits, holdout, threads, tell)
+
+    @property
+    def before(self) -> Bars:
+        """The bars before the holdout."""
+        return self.holdout.before
+
+    @property
+    def span(self) -> Span:
+        """Signal bars of the search."""
+        return self.trial.span(self.splits.start, self.splits.search_stop)
+
+    @property
+    def year(self) -> int:
+        """Days per year of the market."""
+        return self.bars.market.days_per_year
+
+    @property
+    def fixed(self) -> bool:
+        """Whether one point is replayed in every window and nothing is searched."""
+        return self.experiment.procedure == "fixed"
+
+    @property
+    def overridden(self) -> bool:
+        """Whether bars below the quality gate are used by explicit override."""
+        return self.experiment.allow_bad_data and not self.quality.passes
+
+    def search(self) -> SearchResult:
+        """Search all days before the holdout."""
+        plan, counted = self.experiment.search, [0]
+
+        def count(n: int) -> None:
+            counted[0] += n
+            self.tell("search", counted[0], plan.size, "")
+
+        return self._searched(plan, self.before, self.threads, count)
+
+    def _searched(
+        self, plan: SearchPlan, bars: Bars, threads: int = 1, notify: Callable[[int], None] | None = None
+    ) -> SearchResult:
+        return run_search(plan, lambda c: self.trial.score(bars, self.span, c, threads=threads, on_done=notify))
+
+    def walk(self, found: SearchResult) -> WalkForward:
+        """Search again in every window and stitch the test days."""
+        if self.fixed:
+            return fixed_walk(self.trial, self.before, found.tried.at(0), self.splits)[0]
+        return walk_forward(
+            self.trial, self.before, self.experiment.search, self.splits, threads=self.threads,
+            bounded=self.experiment.holding_bars is not None,
+            on_window=lambda done, total: self.tell("walk-forward", done, total, ""),
+        )  # fmt: skip
+
+    def matrix(self, found: SearchResult) -> Matrix | None:
+        """Walk forward under other window lengths, where the experiment asks for it."""
+        if found.best is None or not self.experiment.asks_for_matrix:
+            return None
+        span = self.splits.start, self.splits.stop
+        return walk_forward_matrix(
+            self.trial, self.before, self.experiment.search, self.experiment.plan, span,
+            holding_bars=longest_holding(self.experiment, self.bars), threads=self.threads,
+            bounded=self.experiment.holding_bars is not None,
+            on_window=lambda done, total: self.tell("matrix", done, total, ""),
+        )  # fmt: skip
+
+    def luck(self, found: SearchResult) -> tuple[PermutationTest, PermutationTest]:
+        """Repeat the search on bars without an edge; where that finds less, ask for a second opinion."""
+        plan, total = self.experiment.compared, self.experiment.permutations
+        none = PermutationTest.not_run("mirror"), PermutationTest.not_run("scaled")
+        if found.best is None or not total or self.fixed:
+            return none
+        observed = found.score if plan == self.experiment.search else self._searched(plan, self.before).score
+
+        def search(permuted: Bars) -> tuple[float, float]:
+            result = self._searched(plan, permuted)
+            return result.score, result.measure
+
+        def test(method: str, stage: str) -> PermutationTest:
+            return permutation_test(
+                self.before,
+                search,
+                observed,
+                permutations=total,
+                seed=self.experiment.seed,
+                method=method,
+                threads=self.threads,
+                on_done=lambda done, worse: self.tell(stage, done, total, f"{worse} as good"),
+            )
+
+        gate, second = test("mirror", "permutations"), none[1]
+        if self.experiment.in_depth and gate.p_value <= MOST_P and not gate.stopped_by_budget:
+            second = test("scaled", "second opinion")
+        return gate, second
+
+    def fragility(self, found: SearchResult, walk: WalkForward) -> tuple[Fragility, ...]:
+        """Replay the stitched schedule under changes."""
+        if found.best is None or self.fixed:
+            return ()
+        return fragility(self.trial, self.before, walk, self.splits, self.experiment.grid_space)
+
+    def neighbourhood(self, found: SearchResult) -> Neighbourhood | None:
+        """Look around the winner."""
+        if found.best is None or self.fixed:
+            return None
+        space = self.experiment.grid_space
+        return neighbourhood(found.best, space, lambda c: self.trial.score(self.before, self.span, c))
+
+    def opinions(self, found: SearchResult, permutation: PermutationTest) -> Opinions | None:
+        """Ask the statistics of the literature, from standard evidence on."""
+        if self.fixed or not self.experiment.in_depth:
+            return None
+        return opinions_of(self.experiment, self.trial, self.before, self.span, found, permutation)
+
+    def in_sample(self, parameters: dict[str, Value] | None) -> dict[str, float]:
+        """Measures on the days that chose the parameters."""
+        if parameters is None:
+            return {}
+        return measure(self.trial.replay(self.before, parameters, self.span), self.before)
+
+    def sealed(self, parameters: dict[str, Value]) -> dict[str, float]:
+        """Open the door, and measure the days behind it."""
+        opened = self.holdout.open("all other gates of MATURE hold")
+        span = self.trial.span(self.splits.holdout_start, self.splits.stop)
+        return measure(self.trial.replay(opened, parameters, span), opened)
+
+    def intervals(self, walk: WalkForward) -> dict[str, Interval]:
+        """95 % intervals of the stitched measures."""
+        run, seed = walk.run, self.experiment.seed
+        days = intervals_of_days(run.daily_returns, self.year, seed=seed)
+        return days | intervals_of_trades(run.trades.net_return, run.trades.size, seed=seed)
+
+    def round_trip_share(self, walk: WalkForward) -> float:
+        """Round-trip cost over the median stop distance, both as fractions of the price."""
+        t = walk.run.trades
+        if not len(t):
+            return math.nan
+        close = self.before.close[t.signal_bar]
+        return self.trial.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
+
+
+def longest_holding(experiment: Experiment, bars: Bars) -> int:
+    """Longest time stop in bars; a day where trades have none."""
+    return experiment.holding_bars or math.ceil(bars.market.timeframe.bars_per_day)
