@@ -10,7 +10,8 @@
     |   |-- StrategyError           a strategy breaks its contract
     |   `-- InsufficientDataError   too little history for what was asked
     |-- GateError                   refused by a gate                  (exit 3)
-    |   `-- QualityError            the bars are too bad to train on
+    |   |-- QualityError            the bars are too bad to train on
+    |   `-- LeakError               a strategy knows bars that were not over
     |-- ExchangeError               an exchange gave no answer         (exit 1)
     |   |-- OfflineError            it cannot be reached at all
     |   `-- RefusedError            it refuses, and asking again cannot mend that
@@ -102,6 +103,29 @@ class QualityError(GateError):
             f"{market}: {valid_pct:.1f} % of the expected bars are valid, training needs "
             f"{required_pct:.0f} %. See `assay quality`; choose a more liquid market or a higher "
             "timeframe, or pass --allow-bad-data (recorded, and never promoted)."
+        )
+
+
+class LeakError(GateError):
+    """A strategy's setups depend on bars after the signal bar.
+
+    Attributes
+    ----------
+    strategy, what : str
+        Which one, and what of it: a feature, a level, or the signal itself.
+    moment : str
+        Open of the signal bar, UTC.
+    alone, later : float
+        The value with the bars up to the signal alone, and with later ones; NaN for the signal itself.
+    """
+
+    def __init__(self, strategy: str, what: str, moment: str, alone: float, later: float) -> None:
+        self.strategy, self.what, self.moment, self.alone, self.later = strategy, what, moment, alone, later
+        known = alone == alone or later == later  # noqa: PLR0124  (neither is NaN)
+        values = f" ({alone:g} without them, {later:g} with them)" if known else ""
+        super().__init__(
+            f"{strategy}: {what} at {moment} depends on bars that were not over yet{values}: a backtest of it is worth "
+            "nothing. A rule may use bars up to its own; shift what comes later, and compute nothing over all bars."
         )
 
 

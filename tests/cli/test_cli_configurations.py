@@ -15,7 +15,7 @@ from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, Registry
 from assay.store.bars import present
 from assay.store.fields import FIELDS
-from assay.training.schema import validate
+from assay.training.schema import sealed, validate
 from store.documents import variant
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_every_field_is_shown_with_its_meaning(assay: Assay) -> None:
 
 @pytest.mark.usefixtures("registry")
 def test_a_parameter_of_a_strategy_that_ships_is_explained(assay: Assay, home: Path) -> None:
-    document = variant(5, parameters={"pierce_depth": 0.002}) | {"strategy": "LIQUIDITY_SWEEP"}
+    document = variant(5, parameters={"pierce_depth": 0.002}, strategy="LIQUIDITY_SWEEP")
     Registry(Database.open(home / "assay.db")).save(document, at_ms=9)
     (line,) = [x for x in assay("configurations", "show", document["configId"]).out.splitlines() if "pierce_depth" in x]
     assert "0.002" in line
@@ -206,7 +206,7 @@ def test_a_changed_document_is_told(assay: Assay, hourly: Bars, home: Path, tmp_
     document = registry.get(name).document
     document["metrics"]["sharpe_ratio"] = 9.9
     document["configId"] = name[:-6] + "ffffff"
-    registry.save(document, at_ms=2)
+    registry.save(sealed(document), at_ms=2)  # by someone who knows how the digest is made
     ran = assay("configurations", "verify", document["configId"], *own)
     assert ran.code == 3
     assert "metrics.sharpe_ratio" in ran.out

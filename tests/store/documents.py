@@ -12,6 +12,7 @@ from assay.engine import Costs, Money
 from assay.training import Evidence, Experiment, train
 from assay.training.breakers import CIRCUIT_BREAKERS
 from assay.training.configuration import configuration, lifecycle
+from assay.training.schema import sealed
 from assay.validation import SplitPlan
 from validation.toys import Spike, market
 
@@ -57,4 +58,4 @@ def variant(number: int = 0, stage: str = "VALIDATION", **changes: Any) -> dict[
             document[section][name] = value
         else:
             document[section] = value
-    return document
+    return sealed(document)

@@ -21,6 +21,7 @@ from assay.store import Database, Registry
 from assay.store.fields import CONTRACT, FIELDS, GROUPS, markdown
 from assay.store.registry import TABLE, row_of
 from assay.training.breakers import MEANINGS, PORTFOLIO_BREAKERS
+from assay.training.schema import sealed
 from store.documents import trained, variant
 from store.requirement import CLEANUP, QUALITY_QUERY, SEVENTY
 
@@ -140,6 +141,7 @@ FLOATS = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integ
 def test_a_document_comes_back_with_its_bytes(registry: Registry, measures: Any, parameters: Any) -> None:
     document = variant(rows(registry), parameters=parameters)
     document["metrics"] |= {f"x_{name}": value for name, value in measures.items()}
+    document = sealed(document)
     found = registry.get(registry.save(document, at_ms=1))
     assert text(found.document) == text(document)
     again = row_of(found.document, at_ms=1, runtime=found.row["runtime_env"])
@@ -155,8 +157,10 @@ def test_the_same_document_twice_is_one_row(registry: Registry) -> None:
     assert rows(registry) == 1
     assert registry.get(document["configId"]).row["created_at"] == 1
     document["parameters"]["hold"] = 7
-    with pytest.raises(InputError, match="is held already with another content"):
+    with pytest.raises(FileFormatError, match="it was changed after it was written"):
         registry.save(document, at_ms=3)
+    with pytest.raises(InputError, match="is held already with another content"):
+        registry.save(sealed(document), at_ms=3)
 
 
 def test_a_save_that_fails_leaves_nothing(registry: Registry) -> None:

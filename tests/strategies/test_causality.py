@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from assay.engine import Bracket, Costs, Money, Setups, Sizing, Trades, at_least
+from assay.errors import LeakError, StrategyError
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.sources import read_bars
 from assay.strategies import STRATEGIES, Strategy, backtest
+from assay.strategies.causality import Leak, find_leak, refuse_leaks
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:
@@ -47,29 +49,15 @@ def same(a: NDArray[Any], b: NDArray[Any]) -> bool:
     return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
 
 
-def leads(strategy: Strategy, bars: Bars, side: int, seed: int = 0) -> list[int]:
-    """The cuts at which the rows of a shortened history differ from those of the whole."""
+def leak(strategy: Strategy, bars: Bars, side: int) -> Leak | None:
     values = {name: value for name, value in loose(strategy).items() if name in strategy.shape_names}
-    whole = strategy.setups(bars, side, values)
-    rng = np.random.default_rng(seed)
-    # half of the cuts come right after a row: only its last bar can show a lead of one bar
-    after_rows = rng.choice(whole.bar, CUTS // 2) + 1
-    found = []
-    for cut in [*rng.integers(300, len(bars), CUTS - len(after_rows)).tolist(), *after_rows.tolist()]:
-        part, known = strategy.setups(bars.head(cut), side, values), whole.take(whole.bar < cut)
-        columns: list[tuple[NDArray[Any], NDArray[Any]]]
-        columns = [(part.bar, known.bar), (part.side, known.side), (part.levels, known.levels)]
-        columns += [(part.flat_by, known.flat_by), (part.groups, known.groups)]
-        columns += [(part.features[name], known.features[name]) for name in whole.features]
-        if not all(same(a, b) for a, b in columns):
-            found.append(cut)
-    return found
+    return find_leak(strategy, bars, values, side)
 
 
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_setups_know_nothing_of_later_bars(history: Bars, name: str, side: int) -> None:
-    assert not leads(STRATEGIES[name](), history, side)
+    assert leak(STRATEGIES[name](), history, side) is None
 
 
 class Leading(LiquiditySweep):
@@ -95,10 +83,102 @@ class LeadingVolume(LiquiditySweep):
         )
 
 
-@pytest.mark.parametrize("control", [Leading, LeadingVolume])
+class Leaky(Strategy):
+    """Rows after large volume; what leaks is set from outside."""
+
+    name = "LEAKY"
+    parameters = Parameters(Parameter(name="least", default=1.0, low=0.1, high=9.0, doc="Of the feature."))
+    rules: ClassVar[tuple[AnyRule, ...]] = (at_least("size", "least"),)
+    bracket = Bracket(stop=2.0, target=2.0, max_bars=10)
+
+    def rows(self, bars: Bars) -> NDArray[np.bool_]:
+        return bars.volume > 0
+
+    def size(self, bars: Bars) -> NDArray[np.float64]:
+        return bars.close / bars.open
+
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+        assert not shape
+        unit = atr(bars)
+        t = np.flatnonzero((unit > 0) & self.rows(bars))
+        size = self.size(bars)[t]
+        return Setups.build(bar=t, side=np.full(len(t), side), features={"size": size}, stop_unit=unit[t])
+
+
+class WholeMean(Leaky):
+    """Divided by the mean of the whole frame."""
+
+    def size(self, bars: Bars) -> NDArray[np.float64]:
+        return np.asarray(bars.volume / bars.volume.mean())
+
+
+class Filled(Leaky):
+    """A gap filled from behind."""
+
+    def size(self, bars: Bars) -> NDArray[np.float64]:
+        return bars.close[np.minimum(np.arange(len(bars)) // 12 * 12 + 11, len(bars) - 1)]  # the hour's own close
+
+
+class Pivot(Leaky):
+    """A low that is lower than the two bars after it, known at the low itself."""
+
+    def rows(self, bars: Bars) -> NDArray[np.bool_]:
+        after = np.minimum(np.append(bars.low[1:], np.inf), np.append(bars.low[2:], [np.inf, np.inf]))
+        return np.asarray(bars.low < after)
+
+
+class Peeking(Leaky):
+    """One bar ahead, in a fifth of the rows."""
+
+    def size(self, bars: Bars) -> NDArray[np.float64]:
+        ahead = np.append(bars.close[1:], bars.close[-1])
+        return np.where(np.arange(len(bars)) % 100 < 20, ahead, bars.close)
+
+
+class Restless(Leaky):
+    """Another answer at every call."""
+
+    def size(self, bars: Bars) -> NDArray[np.float64]:
+        return np.random.default_rng().random(len(bars))
+
+
+@pytest.mark.parametrize(
+    ("control", "what"),
+    [
+        (Leading, "level 'stop_unit'"),
+        (LeadingVolume, "feature 'volume'"),
+        (WholeMean, "feature 'size'"),
+        (Filled, "feature 'size'"),
+        (Pivot, "the signal itself"),
+        (Peeking, "feature 'size'"),
+    ],
+)
 @pytest.mark.parametrize("side", [1, -1])
-def test_a_lead_of_one_bar_is_found_out(history: Bars, control: type[Strategy], side: int) -> None:
-    assert leads(control(), history, side)
+def test_a_lead_is_found_out_and_named(history: Bars, control: type[Strategy], what: str, side: int) -> None:
+    found = leak(control(), history, side)
+    assert found is not None
+    assert found.what == what
+    assert 0 <= found.bar < len(history)
+
+
+def test_what_leaks_is_said_with_the_moment_and_both_values(history: Bars) -> None:
+    strategy = WholeMean()
+    with pytest.raises(LeakError, match=r"LEAKY: feature 'size' at 20..-..-..T..:.. depends on bars") as caught:
+        refuse_leaks(strategy, history, {}, "both")
+    error = caught.value
+    assert error.exit_code == 3
+    row = np.flatnonzero(history.time == np.datetime64(error.moment, "ms").astype(np.int64))[0]
+    assert error.later == pytest.approx(history.volume[row] / history.head(20_000).volume.mean())
+    assert error.alone != error.later
+
+
+def test_no_leak_is_seen_where_there_is_none(history: Bars) -> None:
+    refuse_leaks(Leaky(), history, {}, "both")
+
+
+def test_another_answer_at_every_call_is_refused(history: Bars) -> None:
+    with pytest.raises(StrategyError, match="two calls gave different rows"):
+        refuse_leaks(Restless(), history, {}, "long")
 
 
 @pytest.mark.parametrize("indicator", [atr, rsi, swing_high, swing_low, volume_mean, volume_ratio])

@@ -56,6 +56,7 @@ def test_what_is_asked(table: dict[str, Fragility]) -> None:
         "entry one bar late": True,
         "median neighbour": True,
         "ambiguous trades dropped": True,
+        "best 30 days removed": True,
         "costs x 2": False,
         "best 5 % of trades removed": False,
     }
@@ -119,6 +120,24 @@ def test_trades_that_are_left_out(table: dict[str, Fragility], walk: WalkForward
     assert drop >= 2
     rest = sorted(factors)[:-drop]
     assert table["best 5 % of trades removed"].net_profit_pct == pytest.approx(100 * (math.prod(rest) - 1))
+
+
+def test_the_best_month_is_left_out(table: dict[str, Fragility], walk: WalkForward) -> None:
+    factors = [1.0 + r for r in walk.run.daily_returns.tolist()]
+    length = min(30, len(factors) // 4)
+    left = [math.prod(factors[:i] + factors[i + length :]) for i in range(len(factors) - length + 1)]
+    assert length == 15  # 62 days
+    assert table["best 30 days removed"].net_profit_pct == pytest.approx(100 * (min(left) - 1), rel=1e-9)
+
+
+def test_a_profit_of_one_month_is_fragile(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+    days = np.full(200, -0.001)
+    days[40:65] = 0.02
+    run = replace(walk.run, equity=np.cumprod(1 + days))
+    assert run.daily_returns == pytest.approx(days)
+    found = {f.name: f for f in fragility(trial_of(money=MONEY), bars, replace(walk, run=run), splits, SPACE)}
+    assert found["best 30 days removed"].net_profit_pct == pytest.approx(100 * (0.999**170 - 1))
+    assert not found["best 30 days removed"].holds
 
 
 def test_ambiguous_trades_are_dropped(bars: Bars, splits: Splits, walk: WalkForward) -> None:

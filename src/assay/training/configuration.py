@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assay._version import __version__
 from assay.compiled import source_digest
 from assay.training.breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
-from assay.training.schema import VERSION, json_schema, validate
+from assay.training.schema import VERSION, json_schema, sealed, validate
 from assay.validation import ambiguity
 from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES
 from assay.validation.sharpe import CONVENTION
@@ -259,4 +259,4 @@ def configuration(evidence: Evidence, created: datetime, *, requested: str | Non
             "seed": e.experiment.seed,
         },
     }
-    return validate(document)
+    return sealed(document)

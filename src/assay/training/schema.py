@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -120,14 +122,41 @@ class Configuration(_Section):
         return self
 
 
+def content_digest(document: dict[str, Any]) -> str:
+    """SHA-256 of a document but for configId, createdAt and the digest itself: equal experiments have equal ones."""
+    content = {name: value for name, value in document.items() if name not in ("configId", "createdAt")}
+    content["provenance"] = {n: v for n, v in document["provenance"].items() if n != "document_digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def sealed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a new document with the digest of its content, validated."""
+    provenance = document["provenance"] | {"document_digest": content_digest(document)}
+    return validate(document | {"provenance": provenance})
+
+
 def validate(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document if it keeps the schema, or raise `FileFormatError` naming the first fault."""
+    """Return the document if it keeps the schema and is as it was written.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the first fault, or that the content was changed after the digest was made.
+    """
     try:
         Configuration.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise FileFormatError(f"configuration {where}", first["msg"], first.get("input")) from None
+    told = document["provenance"].get("document_digest")
+    if told != content_digest(document):
+        raise FileFormatError(
+            "configuration provenance.document_digest",
+            "must be the digest of the document: it was changed after it was written",
+            told,
+            "Train again, or export it again from the database",
+        )
     return document
 
 

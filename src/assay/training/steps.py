@@ -13,6 +13,8 @@ from assay.errors import QualityError
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
+from assay.strategies.causality import refuse_leaks
+from assay.training.experiment import source_of
 from assay.training.opinions import opinions_of
 from assay.validation import (
     Holdout,
@@ -82,6 +84,9 @@ class Steps:
         per_day = bars.market.timeframe.bars_per_day
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
+        if source_of(experiment.strategy) is not None:  # those that ship are tested for it
+            space = experiment.grid_space.values
+            refuse_leaks(experiment.strategy, holdout.before, space, experiment.sides, seed=experiment.seed)
         return cls(experiment, bars, trial, quality, splits, holdout, threads, tell)
 
     @property

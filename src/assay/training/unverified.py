@@ -12,7 +12,7 @@ from assay.compiled import source_digest
 from assay.errors import InputError
 from assay.training.breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
 from assay.training.configuration import configuration_id, lifecycle, measures
-from assay.training.schema import VERSION, Metrics, validate
+from assay.training.schema import VERSION, Metrics, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,4 +95,4 @@ def unverified(
         "portfolio_circuit_breakers": dict(PORTFOLIO_BREAKERS),
         "provenance": {"experiment": None, "code_version": __version__, "engine_hash": source_digest()},
     }  # fmt: skip
-    return validate(document)
+    return sealed(document)
