@@ -151,7 +151,7 @@ ONE = (
 IDEAS = (
     Idea("as it is"),
     Idea("no prior: a measure counts in full from 30 trades on", scoring=with_prior(0.0)),
-    Idea("a prior of 100 trades instead of 30", scoring=with_prior(100.0)),
+    Idea("a prior of 30 trades instead of 100", scoring=with_prior(30.0)),
     Idea("half the score of a combination from its surroundings", scoring=smoothed),
     Idea("the best hundredth compared instead of the best", statistic=best_hundredth),
     Idea("scaled instead of mirrored permutations", null="scaled"),

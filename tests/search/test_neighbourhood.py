@@ -45,7 +45,7 @@ def test_every_winner_against_brute_force(point: tuple[Value, ...]) -> None:
         if trades < 10 or math.isnan(measure):
             unknown += 1
         else:
-            expected.append(measure * 60 / 90 if measure > 0 else measure)  # 60 trades of which 30 are doubted
+            expected.append(measure * 60 / 160 if measure > 0 else measure)  # 60 trades against 100 of doubt
     found = neighbourhood(winner, SPACE, evaluate)
     assert found.refused == unknown
     assert len(found.values) == len(found.scores) == len(expected) + unknown

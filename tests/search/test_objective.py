@@ -26,15 +26,16 @@ def one(measure: float, trades: float) -> float:
         (3.0, 10, -5.0),  # w = 0
         (3.0, 15, 0.25 * 3.0 - 0.75 * 5.0),
         (3.0, 20, -1.0),  # w = 1/2
-        (8.0, 20, 1.5 * 20 / 50),
-        (3.0, 29, (0.95 * 3.0 - 0.05 * 5.0) * 29 / 59),
-        (3.0, 30, 1.5),
-        (3.0, 60, 2.0),
-        (3.0, 5970, 3.0 * 0.995),
+        (8.0, 20, 1.5 * 20 / 120),
+        (3.0, 29, (0.95 * 3.0 - 0.05 * 5.0) * 29 / 129),
+        (3.0, 30, 3.0 * 30 / 130),
+        (3.0, 100, 1.5),
+        (3.0, 200, 2.0),
+        (3.0, 19_900, 3.0 * 0.995),
         (-7.0, 30, -7.0),
         (math.nan, 100, -5.0),
         (math.nan, 0, -5.0),
-        (math.inf, 120, 0.8e6),
+        (math.inf, 400, 0.8e6),
         (-math.inf, 100, -1e6),
     ],
 )
@@ -55,7 +56,7 @@ def test_scores_are_finite_and_agree_with_a_loop(points: list[tuple[float, int]]
         if not out[i]:
             w = min(1.0, (n - 10) / 20)
             expected = w * max(min(m, 1e6), -1e6) + (1 - w) * -5.0
-            expected *= n / (n + 30) if expected > 0 else 1
+            expected *= n / (n + 100) if expected > 0 else 1
             assert score[i] == pytest.approx(expected, rel=1e-12, abs=1e-12)
             if score[i] > 0 and (winner is None or score[i] > score[winner]):
                 winner = i
@@ -71,7 +72,7 @@ def test_what_is_left_is_what_the_next_trades_bring() -> None:
     """Many strategies whose trades have a mean drawn around 0: the score is what the next trades show."""
     rng = np.random.default_rng(0)
     trades, spread = 60, 1.0
-    edge = rng.normal(0.0, spread / math.sqrt(30), 200_000)
+    edge = rng.normal(0.0, spread / math.sqrt(100), 200_000)
     seen = rng.normal(edge, spread / math.sqrt(trades))
     high = (seen > 0.2) & (seen < 0.25)
     promised = penalised(seen[high] / spread, np.full(high.sum(), float(trades)))
@@ -96,10 +97,10 @@ def test_without_a_positive_point_there_is_no_candidate(score: list[float]) -> N
 def test_a_search_keeps_the_peak() -> None:
     plan = SearchPlan(Space((("a", (1, 2)), ("b", (10.0, 20.0, 30.0)))))
     measure = np.array([9.0, 1.0, math.nan, 2.5, 2.5, -1.0])
-    trades = np.array([9.0, 30.0, 99.0, 30.0, 30.0, 30.0])
+    trades = np.array([9.0, 100.0, 99.0, 100.0, 100.0, 30.0])
     found = run_search(plan, lambda _: (measure, trades))
     assert found.best == {"a": 2, "b": 10.0}
-    assert (found.score, found.measure, found.trades, found.combinations) == (1.25, 2.5, 30, 6)
+    assert (found.score, found.measure, found.trades, found.combinations) == (1.25, 2.5, 100, 6)
     assert found.scores.tolist() == [-5.0, 0.5, -5.0, 1.25, 1.25, -1.0]
     record = found.distribution()
     counts, edges = record["counts"], record["edges"]

@@ -41,7 +41,7 @@ def by_hand(measure: float, trades: float) -> float | None:
         return None
     w = min(1.0, (trades - 10) / 20)
     blended = w * measure + (1 - w) * -5
-    return blended * trades / (trades + 30) if blended > 0 else blended
+    return blended * (trades / (trades + 100)) if blended > 0 else blended
 
 
 def blocks(seed: int, cuts: list[int]) -> list[Summary]:

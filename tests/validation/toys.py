@@ -126,4 +126,4 @@ def slow_score(measure: float, trades: float) -> float:
         return -5.0
     w = min(1.0, (trades - 10) / 20)
     blended = w * measure + (1 - w) * -5.0
-    return blended * (trades / (trades + 30)) if blended > 0 else blended
+    return blended * (trades / (trades + 100)) if blended > 0 else blended

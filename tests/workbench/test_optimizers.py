@@ -42,7 +42,7 @@ def test_a_grid_finds_the_best_of_all_backtests(bars: Bars) -> None:
         n = metrics["sample_size"]
         weight = min(1.0, (n - 10) / 20)
         blended = weight * metrics["sharpe_ratio"] - 5 * (1 - weight)
-        return blended * n / (n + 30) if blended > 0 else blended
+        return blended * n / (n + 100) if blended > 0 else blended
 
     points = [dict(zip(SPACE, values, strict=True)) for values in product(*SPACE.values())]
     best = max(points, key=score)
@@ -169,7 +169,7 @@ def test_objectives(bars: Bars, objective: str) -> None:
     # a profit factor is good from 1 on: it is counted from there, so that no loser is a candidate
     offset = 1.0 if name == "profit_factor" else 0.0
     n = result.metrics["sample_size"]
-    assert result.score == pytest.approx((result.metrics[name] - offset) * n / (n + 30))
+    assert result.score == pytest.approx((result.metrics[name] - offset) * n / (n + 100))
 
 
 def test_wrong_input_is_named(bars: Bars, data: pd.DataFrame) -> None:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 REFUSED = -5.0
 LEAST_TRADES = 10
 FULL_TRADES = 30
-PRIOR_TRADES = 30
+PRIOR_TRADES = 100
 """Trades that weigh as much as what is believed before any trade is seen: that a trade has no edge.
 
-With a normal prior of the mean of a trade, of variance s^2/30 where s^2 is the variance of a trade, the expected mean
-of the next trades is n/(n + 30) times the mean of those seen, and the expected Sharpe ratio of the next days the same
+With a normal prior of the mean of a trade, of variance s^2/100 where s^2 is the variance of a trade, the expected mean
+of the next trades is n/(n + 100) times the mean of those seen, and the expected Sharpe ratio of the next days the same
 share of the Sharpe ratio seen. Without it the best of many combinations is nearly always one with few trades.
 """
 _MOST = 1e6
@@ -34,7 +34,7 @@ def penalised(measure: NDArray[np.float64], trades: NDArray[np.float64]) -> NDAr
     Returns
     -------
     float64, shape (n,)
-        b = w S + (1 - w)(-5) with w = min(1, (trades - 10)/20), and b trades/(trades + 30) where b is positive; -5
+        b = w S + (1 - w)(-5) with w = min(1, (trades - 10)/20), and b trades/(trades + 100) where b is positive; -5
         below 10 trades and where S is NaN; always finite.
     """
     weight = np.clip((trades - LEAST_TRADES) / (FULL_TRADES - LEAST_TRADES), 0.0, 1.0)
