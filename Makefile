@@ -14,7 +14,7 @@ help:
 	@echo "make test     install and run the tests"
 	@echo "make check    lint, types and the import table"
 	@echo "make bench    measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
-	@echo "make study    stream 10^9 combinations; kill imports, downloads and trainings (hours; goes on where it was)"
+	@echo "make study    10^9 combinations, killed jobs, permutations, ideas for more power (hours; goes on where it was)"
 	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
 	@echo "make markets  train on ten recorded markets, three timeframes, two levels of costs (goes on)"
 	@echo "make clean    remove what was installed and built"
@@ -50,6 +50,8 @@ bench: install-bench
 study: install-dev
 	@"$(BIN)/python" -m studies.streaming --markdown docs/streaming.md
 	@"$(BIN)/python" -m studies.kills --markdown docs/kills.md
+	@"$(BIN)/python" -m studies.nulls --markdown docs/permutations.md
+	@"$(BIN)/python" -m studies.power --markdown docs/power.md
 
 honesty: install-dev
 	@"$(BIN)/python" -m studies.honesty --markdown docs/honesty.md

@@ -51,7 +51,7 @@ def lucky(seed: int, month: int) -> Bars:
     quiet, busy = market(seed, DAYS), market(seed, DAYS, edge=0.03)
     there = (np.arange(len(quiet)) // (30 * PER_DAY)) == month
     move = np.where(there, busy.close / busy.open, quiet.close / quiet.open)
-    close = 100.0 * np.cumprod(move)
+    close = np.asarray(100.0 * np.cumprod(move), dtype=np.float64)
     open_ = close / move
     high = open_ * np.where(there, busy.high / busy.open, quiet.high / quiet.open)
     low = open_ * np.where(there, busy.low / busy.open, quiet.low / quiet.open)
