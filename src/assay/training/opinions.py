@@ -41,11 +41,12 @@ def opinions_of(
         return trial.replay(bars, values, span).daily_returns
 
     points = np.unique(np.linspace(0, found.combinations - 1, SAMPLE).astype(np.int64))
-    sample = np.stack([daily(found.tried.at(int(i))) for i in points], axis=1)
+    winner, *sampled = _aligned([daily(found.best), *(daily(found.tried.at(int(i))) for i in points)])
+    sample = np.stack(sampled, axis=1)
     year = bars.market.days_per_year
     by_sharpe = experiment.objective == "sharpe_ratio"
     return second_opinions(
-        daily(found.best),
+        winner,
         sample,
         sharpe_variance=found.variance / year if by_sharpe else _variance(sample),
         trials=found.combinations,
@@ -53,6 +54,12 @@ def opinions_of(
         days_per_year=year,
         seed=experiment.seed,
     )
+
+
+def _aligned(runs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Give all the same days: a run ends on the day of its last exit, which may come after the last signal's."""
+    days = max(len(run) for run in runs)
+    return [np.pad(run, (0, days - len(run))) for run in runs]
 
 
 def _variance(returns: NDArray[np.float64]) -> float:
