@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from scipy.special import beta
+from scipy.stats import binom
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -380,8 +381,10 @@ def check_honesty(page: str, cells: int, *, complete: bool) -> None:
             edge, name = match[1] or "0", match[2]
             assert line["measured"] == measured[line["costs"], edge][name]
             k, n = hits[line["costs"], edge, name]
-            limit = float(line["asked"].split()[2])
-            holds = 100 * k <= limit * n if line["asked"].startswith("at most") else 100 * k >= limit * n
+            limit = float(line["asked"].split()[-2])
+            # so few would be improbable if the share were the one that is asked
+            believable = binom.cdf(k, n, limit / 100) >= 0.025
+            holds = 100 * k <= limit * n if line["asked"].startswith("at most") else believable
             assert (line["met"] == "yes") == holds, line
         else:
             (found,) = (row for row in luck if row["costs"] == line["costs"])
