@@ -248,6 +248,35 @@ def test_a_climax_without_volume_in_the_market_votes_with_the_rest(side: int) ->
         assert bars_that_signal(found) == expected
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_a_climax_in_a_market_that_never_moved_has_no_velocity(side: int) -> None:
+    # A0 = 0: neither the velocity nor the rise of ATR can be measured; 30 + 15 + 10 are left.
+    still: Changes = dict.fromkeys(range(24), (100, 100, 100, 100, 10))
+    assert len(climax(side, still, panic_score_minimum=0.55)) == 1
+    assert climax(side, still, panic_score_minimum=0.60) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_extreme_of_a_climax_is_sought_in_bars_that_exist(side: int) -> None:
+    # Window of 2 bars. RSI: 10.65 at bar 24, the same at 25 (no change), 27.97 at 26, which rises by .5; bar 25 absent
+    # leaves 27.97. All other votes are met: 4; (98 - 92)/(15/14) = 5.6; TR 6.5 makes 1.46 (1.49 with bar 25) of 15/14;
+    # wick 4, body 2.5.
+    low_bar: Changes = {26: (96, 98.5, 92, 98.5, 40)}
+    present: Changes = {**low_bar, 25: (98, 98.5, 97, 98, 10)}
+    assert len(climax(side, present, panic_window=2)) == 1
+    assert climax(side, {**low_bar, 25: None}, panic_window=2) == []
+    assert len(climax(side, {**low_bar, 25: None}, panic_window=2, panic_score_minimum=0.9)) == 1
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_climax_has_its_window_on_one_side_of_a_long_hole(side: int) -> None:
+    # The wick alone is asked. The bar before the window is the first after the hole, or lies in the hole.
+    for window, expected in ((16, [(47, 48)]), (17, [])):
+        bars = bars_of(with_hole(CLIMAX, 10, 21), side)
+        parameters = {"panic_window": window, "panic_score_minimum": 0.15}
+        assert bars_that_signal(capitulation_reversal.signals(bars, parameters, side)) == expected
+
+
 # FAILED_BREAKDOWN
 
 # N = 20: the range of b = 24 is 4..23. Its bars have a true range of 1, so A = 1. Lows of 99 at 6 and 14, highs of 101
@@ -358,6 +387,7 @@ LATE_CASES: dict[str, tuple[Changes, bool]] = {
         True,
     ),
     "volume of the break too high": ({24: (100, 100, 98.5, 98.75, 10), 25: (98.75, 99, 98.5, 98.5, 20.5)}, False),
+    "recovered by a flat bar": ({26: (99.5, 99.5, 99.5, 99.5, 20)}, False),
     "recovered without volume": ({26: (98.5, 99.75, 98.5, 99.5, 0)}, False),  # bar 27 is not the first close
     "absent before the recovery": ({25: None}, True),
     "no volume before the recovery": ({25: (98.75, 99, 98.5, 98.5, 0)}, True),  # mean of bar 24 alone
@@ -414,6 +444,23 @@ def test_nothing_springs_without_volume_or_without_a_range(side: int) -> None:
     assert failed_breakdown.signals(bars_of(SPRING, side, has_volume=False), RANGE_PARAMETERS, side) == []
     flat: Rows = [(100, 100, 100, 100, 10)] * 24
     assert spring(side, [*flat, (100, 100, 99, 100.5, 10)]) == []
+    # A range that only bars without volume span: they are in S and R, but not in the ATR, which is 0.
+    spanned = changed(flat, {6: (100, 101, 99, 100, 0), 10: (100, 101, 99, 100, 0)})
+    assert spring(side, [*spanned, (100, 100, 98.5, 99.5, 10)]) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_parts_of_the_score_of_a_spring_are_capped(side: int) -> None:
+    # Volume 40 at t = b: 0 + .33 + .22 + .068 = .618
+    loud: Changes = {24: (100, 100, 98.5, 99.5, 40)}
+    assert len(spring(side, SPRING, loud, accumulation_score_minimum=0.617)) == 1
+    assert spring(side, SPRING, loud, accumulation_score_minimum=0.619) == []
+    # 6 visits to each edge: .14 + .11 + .22 + .17 = .64
+    busy: Changes = {18: QUIET}
+    busy.update(dict.fromkeys(range(4, 16, 2), LOW_TOUCH))
+    busy.update(dict.fromkeys(range(5, 17, 2), HIGH_TOUCH))
+    assert len(spring(side, SPRING, busy, accumulation_score_minimum=0.639)) == 1
+    assert spring(side, SPRING, busy, accumulation_score_minimum=0.641) == []
 
 
 # SUPPLY_SHOCK
@@ -474,6 +521,7 @@ SHOCK_CASES: dict[str, tuple[Changes, bool]] = {
     "no higher than 20 bars before": ({4: SPIKE}, False),
     "higher than 21 bars before": ({3: SPIKE}, True),
     "just higher than 20 bars before": ({4: (100, 102.984375, 99.5, 100, 10)}, True),
+    "flat at the shock": ({24: (103, 103, 103, 103, 60)}, False),  # has no place within its range
     "retraced too far": ({25: (103, 103.5, 101.484375, 103, 10)}, False),
     "no volume at the signal": ({25: (103, 103.5, 101.5, 103, 0)}, False),
     "flat at the signal": ({25: (103, 103, 103, 103, 10)}, False),
@@ -496,6 +544,15 @@ def test_conditions_of_a_shock(side: int, case: str) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("close", "volume", "catalyst"), [(106.5, 60, 0.75), (103.0, 150, 0.75), (106.5, 150, 1.0)])
+def test_the_parts_of_a_catalyst_are_capped(side: int, close: float, volume: float, catalyst: float) -> None:
+    # A move of 6.5 counts as 6, a volume ratio of 15 as 12.
+    changes: Changes = {24: (100, close + 0.5, 99.5, close, volume), 25: (close, close + 0.5, close - 1, close, 10)}
+    assert len(shock(side, changes, catalyst_strength_minimum=catalyst)) == 1
+    assert shock(side, changes, catalyst_strength_minimum=catalyst + 0.001) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
 def test_a_shock_must_hold_until_its_signal(side: int) -> None:
     cases: list[tuple[Changes, bool]] = [
         ({}, True),
@@ -507,6 +564,14 @@ def test_a_shock_must_hold_until_its_signal(side: int) -> None:
     ]
     for changes, signals in cases:
         assert bars_that_signal(shock(side, changes, momentum_persistence=2)) == ([(24, 26)] if signals else [])
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_absent_bar_does_not_retrace_a_shock(side: int) -> None:
+    bars = bars_of(changed(SHOCK, {25: None}), side)
+    wide = bars.with_prices(bars.open, bars.high + 5 * bars.absent, bars.low - 5 * bars.absent, bars.close)
+    parameters = {"allow_short": True, "momentum_persistence": 2}
+    assert bars_that_signal(supply_shock.signals(wide, parameters, side)) == [(24, 26)]
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -568,6 +633,23 @@ def test_shorts_mirror_longs_and_signals_use_the_past_alone(seed: int) -> None:
         last = longs[-1].bar
         assert signals(bars.head(last + 1), parameters, 1) == longs
         assert signals(bars.head(last), parameters, 1) == [s for s in longs if s.bar < last]
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_prices_of_absent_bars_are_not_read(seed: int) -> None:
+    bars = bars_of(walk(seed, 2000), 1)
+    rng = np.random.default_rng(seed)
+    absent = bars.absent
+    for _ in range(4):
+        open_, close = (
+            np.where(absent, bars.close + rng.normal(0, 0.3, len(bars)), x) for x in (bars.open, bars.close)
+        )
+        high = np.where(absent, np.maximum(open_, close) + 0.2, bars.high)
+        low = np.where(absent, np.minimum(open_, close) - 0.2, bars.low)
+        other = bars.with_prices(open_, high, low, close, np.where(absent, 50.0, bars.volume))
+        for signals, parameters in ORACLES:
+            for side in SIDES:
+                assert signals(other, parameters, side) == signals(bars, parameters, side)
 
 
 @pytest.mark.parametrize("side", SIDES)
