@@ -15,8 +15,30 @@ if TYPE_CHECKING:
 
     from assay.parameters import Value
 
-Setting = str | float | None
-"""The name of a parameter, a fixed number, or None for 'not used'."""
+LIMIT_IS_TARGET = 2.0
+"""As `target_limited`: the price limit is the target itself, whatever the multiple says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A number that a parameter of few values chooses: a mode.
+
+    Attributes
+    ----------
+    parameter : str
+    numbers : mapping
+        By the parameter's values.
+    """
+
+    parameter: str
+    numbers: Mapping[Value, float]
+
+    def __hash__(self) -> int:
+        return hash((self.parameter, *self.numbers.items()))
+
+
+Setting = str | Switch | float | None
+"""The name of a parameter, a number that a parameter chooses, a fixed number, or None for 'not used'."""
 
 VECTOR = (
     "stop_multiple",
@@ -53,8 +75,9 @@ class Bracket:
         Multiple of `stop_unit`.
     target : str, float or None
         Multiple of the risk, or of `target_unit` when `target_in` is "unit".
-    target_limited : str, float or None
-        Whether `target_limit` is used (a number or a 0/1 parameter; True where the column is given).
+    target_limited : str, Switch, float or None
+        Whether `target_limit` is used (a number or a 0/1 parameter; True where the column is given);
+        `LIMIT_IS_TARGET` makes it the target.
     min_target_r : float
         A signal whose target is worth less than this many risks is none.
     partial : str, float or None
@@ -94,7 +117,8 @@ class Bracket:
         """Names of the parameters that the bracket reads, in order of its fields."""
         modes = {"target_in", "trail", "trail_in"}
         values = [getattr(self, f.name) for f in fields(self) if f.name not in modes]
-        return tuple(dict.fromkeys(v for v in values if isinstance(v, str)))
+        names = [v.parameter if isinstance(v, Switch) else v for v in values]
+        return tuple(dict.fromkeys(n for n in names if isinstance(n, str)))
 
     def vector(self, values: Mapping[str, Value]) -> NDArray[np.float64]:
         """Return one exit combination as float64 of shape (16,), laid out as `VECTOR`."""
@@ -102,6 +126,8 @@ class Bracket:
         def number(setting: Setting, missing: float = math.nan) -> float:
             if setting is None:
                 return missing
+            if isinstance(setting, Switch):
+                return float(setting.numbers[values[setting.parameter]])
             return float(values[setting]) if isinstance(setting, str) else float(setting)
 
         return np.array(

@@ -115,7 +115,7 @@ def bracket_prices(t, side, close, level, flat_by, exit_, costs):
         reach = exit_[1] * (level[4] if exit_[2] > 0.0 else risk)
         reach = max(reach, level[5])
         target = close + side * reach
-        if exit_[3] > 0.0 and side * (target - level[6]) > 0.0:
+        if exit_[3] > 1.0 or (exit_[3] > 0.0 and side * (target - level[6]) > 0.0):
             target = level[6]
         target = round_away(target, side, tick)
         if not side * (target - close) > 0.0 or abs(target - close) < exit_[4] * risk:

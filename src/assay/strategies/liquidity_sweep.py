@@ -15,6 +15,7 @@ from assay.engine import Bracket, Setups, at_least, equals
 from assay.indicators import atr, volume_ratio
 from assay.parameters import Parameter, Parameters
 from assay.strategies.base import Strategy
+from assay.strategies.exact import largest_multiple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,19 +105,6 @@ def _largest_fraction(low, level, side):
 
 
 @compiled
-def _largest_multiple(value, unit):
-    """Largest x with value >= x unit, exact in floats; unit > 0."""
-    x = value / unit
-    while value < x * unit:
-        x = np.nextafter(x, -np.inf)
-    while True:
-        up = np.nextafter(x, np.inf)
-        if value < up * unit:
-            return x
-        x = up
-
-
-@compiled
 def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, distance, least):
     """Find every (sweep, level, delay); columns: t, p, pierce, delay, volume, touches, body, level, nearness.
 
@@ -203,7 +191,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                 out[made, 3] = t - r + 1
                 out[made, 4] = volume
                 out[made, 5] = touches[c]
-                out[made, 6] = _largest_multiple(body, unit[t])
+                out[made, 6] = largest_multiple(body, unit[t])
                 out[made, 7] = level
                 out[made, 8] = abs(before - level)
                 made += 1
