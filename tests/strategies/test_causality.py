@@ -40,7 +40,9 @@ def history(request: pytest.FixtureRequest, shared_data: Path) -> Bars:
 
 def loose(strategy: Strategy) -> dict[str, Value]:
     """Parameters under which many rows exist."""
-    asked = {"volume_spike_threshold": 1.5, "min_level_touches": 1, "pierce_depth": 0.001}
+    asked: dict[str, Value] = {"volume_spike_threshold": 1.5, "min_level_touches": 1, "pierce_depth": 0.001}
+    asked |= {"gap_threshold_atr": 1.0, "volume_surge_multiplier": 1.5, "catalyst_strength_minimum": 0.1}
+    asked |= {"allow_short": True, "panic_score_minimum": 0.5}
     known = strategy.parameters.names
     return strategy.parameters.complete({name: v for name, v in asked.items() if name in known})
 

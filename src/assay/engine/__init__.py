@@ -1,6 +1,6 @@
 """Setups and rules, brackets, costs, the replay, the sweep and their measures."""
 
-from assay.engine.bracket import Bracket
+from assay.engine.bracket import Bracket, Switch
 from assay.engine.combinations import Combinations
 from assay.engine.costs import Costs, Sizing, calculate_position_size
 from assay.engine.measures import OBJECTIVES, TABLE, compounded_pct, from_sums, measure
@@ -24,6 +24,7 @@ __all__ = [
     "Signals",
     "Sizing",
     "Span",
+    "Switch",
     "Trades",
     "Vote",
     "at_least",

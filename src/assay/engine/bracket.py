@@ -15,8 +15,34 @@ if TYPE_CHECKING:
 
     from assay.parameters import Value
 
-Setting = str | float | None
-"""The name of a parameter, a fixed number, or None for 'not used'."""
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A setting that a parameter of few values chooses: a mode.
+
+    Attributes
+    ----------
+    parameter : str
+        The parameter that chooses.
+    settings : tuple of (value, setting)
+        What stands for each of its values: the name of a parameter, a fixed number, or None.
+    """
+
+    parameter: str
+    settings: tuple[tuple[Value, str | float | None], ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that it reads."""
+        return (self.parameter, *(chosen for _, chosen in self.settings if isinstance(chosen, str)))
+
+    def chosen(self, values: Mapping[str, Value]) -> str | float | None:
+        """Return the setting that stands for the parameter's value."""
+        return dict(self.settings)[values[self.parameter]]
+
+
+Setting = str | Switch | float | None
+"""The name of a parameter, a mode that a parameter chooses, a fixed number, or None for 'not used'."""
 
 VECTOR = (
     "stop_multiple",
@@ -51,11 +77,11 @@ class Bracket:
     ----------
     stop : str or float
         Multiple of `stop_unit`.
-    target : str, float or None
-        Multiple of the risk, or of `target_unit` when `target_in` is "unit".
-    target_limited : str, float or None
+    target : str, Switch, float or None
+        Multiple of the risk, or of `target_unit` when `target_in` is "unit"; infinity leaves it to `target_limit`.
+    target_limited : str, Switch, float or None
         Whether `target_limit` is used (a number or a 0/1 parameter; True where the column is given).
-    min_target_r : float
+    min_target_r : str, Switch or float
         A signal whose target is worth less than this many risks is none.
     partial : str, float or None
         Half is taken off at this multiple of the risk; the stop is then at break-even.
@@ -78,7 +104,7 @@ class Bracket:
     target_limited: Setting = 1.0
     min_target_r: Setting = 0.0
     partial: Setting = None
-    max_bars: Setting = None
+    max_bars: str | float | None = None
     trail: Literal["distance", "extreme"] | None = None
     trail_activation: Setting = None
     trail_in: Literal["unit", "risk"] = "unit"
@@ -94,12 +120,15 @@ class Bracket:
         """Names of the parameters that the bracket reads, in order of its fields."""
         modes = {"target_in", "trail", "trail_in"}
         values = [getattr(self, f.name) for f in fields(self) if f.name not in modes]
-        return tuple(dict.fromkeys(v for v in values if isinstance(v, str)))
+        names = [n for v in values for n in (v.parameters if isinstance(v, Switch) else (v,))]
+        return tuple(dict.fromkeys(n for n in names if isinstance(n, str)))
 
     def vector(self, values: Mapping[str, Value]) -> NDArray[np.float64]:
         """Return one exit combination as float64 of shape (16,), laid out as `VECTOR`."""
 
         def number(setting: Setting, missing: float = math.nan) -> float:
+            if isinstance(setting, Switch):
+                setting = setting.chosen(values)
             if setting is None:
                 return missing
             return float(values[setting]) if isinstance(setting, str) else float(setting)

@@ -2,10 +2,16 @@
 
 from assay.errors import StrategyError, near_name
 from assay.strategies.base import SIDES, Strategy, backtest, first_signal_bar
+from assay.strategies.capitulation_reversal import CapitulationReversal
+from assay.strategies.failed_breakdown import FailedBreakdown
 from assay.strategies.liquidity_sweep import LiquiditySweep
+from assay.strategies.supply_shock import SupplyShock
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "LIQUIDITY_SWEEP": LiquiditySweep,
+    "CAPITULATION_REVERSAL": CapitulationReversal,
+    "FAILED_BREAKDOWN": FailedBreakdown,
+    "SUPPLY_SHOCK": SupplyShock,
 }
 """Every strategy that ships: one line each."""
 

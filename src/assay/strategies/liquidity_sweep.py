@@ -15,6 +15,7 @@ from assay.engine import Bracket, Setups, at_least, equals
 from assay.indicators import atr, volume_ratio
 from assay.parameters import Parameter, Parameters
 from assay.strategies.base import Strategy
+from assay.strategies.exact import largest_multiple, largest_reach, reaches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,50 +74,6 @@ def _cluster(prices, count, distance, side, before, extreme, levels, touches):
 
 
 @compiled
-def _pierces(low, level, side, d):
-    """The rule itself: low <= level - d level (shorts: high >= level + d level)."""
-    return side * ((level - side * (d * level)) - low) >= 0.0
-
-
-@compiled
-def _largest_fraction(low, level, side):
-    """Largest d with low <= level - d level (mirrored for shorts), exact in floats.
-
-    The rule is the product form; judging the quotient instead would decide ties differently.
-    """
-    d = side * (level - low) / level
-    step = 1e-15 * max(1.0, abs(d))
-    lowest, highest = d - step, d + step
-    while not _pierces(low, level, side, lowest):
-        step *= 2.0  # a fixed step would vanish beside a large d: two bad ticks must not hang a search
-        lowest -= step
-    while _pierces(low, level, side, highest):
-        step *= 2.0
-        highest += step
-    while True:
-        middle = 0.5 * (lowest + highest)
-        if middle <= lowest or middle >= highest:
-            return lowest
-        if _pierces(low, level, side, middle):
-            lowest = middle
-        else:
-            highest = middle
-
-
-@compiled
-def _largest_multiple(value, unit):
-    """Largest x with value >= x unit, exact in floats; unit > 0."""
-    x = value / unit
-    while value < x * unit:
-        x = np.nextafter(x, -np.inf)
-    while True:
-        up = np.nextafter(x, np.inf)
-        if value < up * unit:
-            return x
-        x = up
-
-
-@compiled
 def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, distance, least):
     """Find every (sweep, level, delay); columns: t, p, pierce, delay, volume, touches, body, level, nearness.
 
@@ -166,7 +123,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
             level = levels[c]
             if not (side * (before - level) > 0.0 and side * (level - extreme) > 0.0):
                 continue
-            if touches[c] < least_touches or not _pierces(extreme, level, side, least_pierce):
+            if touches[c] < least_touches or not reaches(extreme, level, level, least_pierce, side):
                 continue
             worst = extreme
             volume = -np.inf
@@ -182,7 +139,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                     break
             if r < 0 or side * (level - worst) > max(2.0 * unit[p - 1], 0.01 * level) or volume < least_volume:
                 continue
-            pierce = _largest_fraction(extreme, level, side)
+            pierce = largest_reach(extreme, level, level, side)
             body = -np.inf
             for t in range(r, min(r + MAX_DELAY, n)):
                 if absent[t]:
@@ -203,7 +160,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                 out[made, 3] = t - r + 1
                 out[made, 4] = volume
                 out[made, 5] = touches[c]
-                out[made, 6] = _largest_multiple(body, unit[t])
+                out[made, 6] = largest_multiple(body, unit[t])
                 out[made, 7] = level
                 out[made, 8] = abs(before - level)
                 made += 1

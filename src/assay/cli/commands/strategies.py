@@ -1,5 +1,6 @@
 """`assay strategies`: which strategies there are, and what their parameters mean."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +22,9 @@ _BRACKET_WORDS = {
     "min_target_r": "no signal whose target is worth less than {} risks",
     "partial": "half is taken off at {} risks",
     "max_bars": "time stop after {} bars",
-    "trail": "trailing stop ({})",
+    "trail_distance": "trailing stop: {} units from the best close",
+    "trail_bars": "trailing stop: the extreme of {} bars",
+    "trail_activation": "  once {} {trail} were gained at a close",
     "cooldown": "no signal for {} bars after an exit",
     "cap_a": "at most {} trades per group a",
     "cap_b": "at most {} trades per group b",
@@ -144,10 +147,20 @@ def rule_in_words(rule: "AnyRule") -> list[str]:
 
 
 def bracket_in_words(bracket: "Bracket") -> list[str]:
-    """Return every way out that a bracket uses, one line each."""
-    target = "risks away" if bracket.target_in == "risk" else "target units away"
-    return [
-        words.format(getattr(bracket, field), target=target)
-        for field, words in _BRACKET_WORDS.items()
-        if getattr(bracket, field) not in (None, 0.0)
-    ]
+    """Return every way out that a bracket uses, one line each; a mode is a line for each of its values."""
+    from assay.engine import Switch  # noqa: PLC0415  (commands import when they run)
+
+    units = {
+        "target": "risks away" if bracket.target_in == "risk" else "target units away",
+        "trail": "risks" if bracket.trail_in == "risk" else "units",
+    }
+    lines = []
+    for field, words in _BRACKET_WORDS.items():
+        setting = getattr(bracket, field)
+        modes = setting.settings if isinstance(setting, Switch) else ((None, setting),)
+        for mode, chosen in modes:
+            if chosen in (None, 0.0):
+                continue
+            line = "target: the limit of the pattern" if chosen == math.inf else words.format(chosen, **units)
+            lines.append(line if mode is None else f"{line} ({setting.parameter} {mode})")
+    return lines
