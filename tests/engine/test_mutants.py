@@ -102,7 +102,7 @@ MUTANTS = (
     Mutant("optimistic end at the stop", "out[OPTIMISTIC_NET] = best_net", "out[OPTIMISTIC_NET] = net"),
     Mutant("optimistic end without the second target", "optimistic = target if holds_target else first",
            "optimistic = first"),
-    Mutant("cooldown ignored", "free = o[EXIT_BAR] + exit_[12]", "free = o[EXIT_BAR]"),
+    Mutant("cooldown ignored", "free = cool + exit_[12]", "free = cool"),
     Mutant("trade limits ignored", "        if full:\n            continue\n        opposite",
            "        opposite"),
     Mutant("limits count orders", "        sent += 1\n        if o[STATUS] < 1.0:\n            continue\n",

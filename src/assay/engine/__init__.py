@@ -3,6 +3,7 @@
 from assay.engine.bracket import Bracket, Switch
 from assay.engine.combinations import Combinations
 from assay.engine.costs import Costs, Sizing, calculate_position_size
+from assay.engine.limits import Limits
 from assay.engine.measures import OBJECTIVES, TABLE, compounded_pct, from_sums, measure
 from assay.engine.replay import Money, Signals, Span, replay
 from assay.engine.rules import Rule, Vote, at_least, at_most, equals
@@ -17,6 +18,7 @@ __all__ = [
     "Bracket",
     "Combinations",
     "Costs",
+    "Limits",
     "Money",
     "Rule",
     "Run",

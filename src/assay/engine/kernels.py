@@ -70,6 +70,30 @@ DAYS = 10
 SUM_FIELDS = 11
 
 
+# What became of a row that passed the rules: codes of `fates`.
+NOT_CHOSEN = 0  # another row of its bar and side came first, or both sides signalled
+REFUSED = 1  # its stop or target makes no sense
+BUSY = 2
+COOLING = 3
+FULL = 4  # as many fills as its group may have
+RUINED = 5
+UNSENT = 6  # no bar is left to fill on
+UNFILLED = 7  # the bar it would fill on is not tradable
+FILLED = 8
+HELD_BACK = 9  # by the first of the limits, HELD_BACK + 1 by the second ...
+
+# Layout of the limits, NaN where one is off; fractions of the equity, trades, bars, annual.
+MAX_DAILY_LOSS = 0
+MAX_DRAWDOWN = 1
+MAX_LOSSES = 2
+MAX_DAILY_TRADES = 3
+PAUSE_AFTER_LOSS = 4
+MIN_SHARPE = 5
+YEAR = 6
+LIMIT_FIELDS = 7
+MONTH = 30
+
+
 @compiled
 def round_away(price, side, tick):
     """Round a price onto the tick grid, in the direction of `side`; a price on the grid stays."""
@@ -434,6 +458,56 @@ def resolve(rows, count, bar, side, status, order, picked):
 
 
 @compiled
+def fill_days(values, filled, o, side, equity, marks, day, day_end, costs, first_day):
+    """Write the equity at the end of the days before a trade's exit day; return how many days are written.
+
+    `values` starts with `first_day`, of which `filled` days are written; `equity` is that before the trade.
+    """
+    first, final = day[int(o[ENTRY_BAR])] - first_day, day[int(o[EXIT_BAR])] - first_day
+    for d in range(filled, first):
+        values[d] = equity
+    for d in range(first, final):
+        bar = day_end[d + first_day - day[0]]
+        leg1 = o[LEG1_NET] if o[PARTIAL_BAR] <= bar else np.nan
+        values[d] = equity * mark_factor(marks[bar], o[ENTRY], side, o[SIZE], leg1, costs)
+    return final
+
+
+@compiled
+def month_sharpe(values, days, year):
+    """Annual Sharpe ratio of the last 30 of `days` days; NaN where there are fewer or they do not vary."""
+    if days < MONTH:
+        return np.nan
+    total, squares = 0.0, 0.0
+    for d in range(days - MONTH, days):
+        r = day_return(values[d], values[d - 1] if d > 0 else 1.0)
+        total += r
+        squares += r * r
+    spread = squares - total * total / MONTH
+    if not spread > 0.0:
+        return np.nan
+    return total / MONTH / np.sqrt(spread / (MONTH - 1)) * np.sqrt(year)
+
+
+@compiled
+def held_back(limits, loss_today, drawdown, paused, fills_today, since_loss, sharpe):
+    """Which limit holds an order back: its place, or -1."""
+    if loss_today >= limits[MAX_DAILY_LOSS]:
+        return MAX_DAILY_LOSS
+    if drawdown >= limits[MAX_DRAWDOWN]:
+        return MAX_DRAWDOWN
+    if paused:
+        return MAX_LOSSES
+    if fills_today >= limits[MAX_DAILY_TRADES]:
+        return MAX_DAILY_TRADES
+    if since_loss < limits[PAUSE_AFTER_LOSS]:
+        return PAUSE_AFTER_LOSS
+    if sharpe < limits[MIN_SHARPE]:
+        return MIN_SHARPE
+    return -1
+
+
+@compiled
 def replay(
     bar,
     side,
@@ -456,25 +530,31 @@ def replay(
     marks,
     first_day,
     last_span_day,
+    limits,
     out,
     rows_out,
     sums,
+    fates,
 ):
     """Trade the passing rows one after the other.
 
     `exit_of` names the exit combination of each row, so that a schedule of parameters replays in one
-    pass. Writes outcomes of filled orders to `out`, their rows to `rows_out`, the sums of the run to
-    `sums`; returns (signals, orders sent, orders filled).
+    pass. `limits` is empty, or what a trader pauses at. Writes outcomes of filled orders to `out`, their rows
+    to `rows_out`, the sums of the run to `sums`, and what became of each row to `fates`; returns (signals,
+    orders sent, orders filled).
     """
     n = len(bar)
     probe = np.empty((max(n, 1), OUTCOME_FIELDS))
     index = np.arange(n)
     for i in range(n):
         probe[i, STATUS] = -1.0
+        fates[i] = UNSENT
         if bar[i] + 1 < len(closes):
+            fates[i] = REFUSED
             prices = bracket_prices(bar[i], side[i], closes[bar[i]], levels[i], flat_by[i], exits[exit_of[i]], costs)
             if not np.isnan(prices[3]):
                 probe[i, STATUS] = 0.0
+                fates[i] = NOT_CHOSEN
     picked = np.empty(n, dtype=np.int64)
     kept = resolve(index, n, bar, side, probe, index, picked)
     fills = np.zeros(group_sizes[0] + group_sizes[1] + 1, dtype=np.int64)
@@ -484,12 +564,18 @@ def replay(
     trades, wins, gains, losses, sum_net = 0, 0, 0.0, 0.0, 0.0
     sent = 0
     table = out.reshape((1, out.shape[0], out.shape[1]))
-    free = 0.0
+    free, cool = 0.0, 0.0
+    limited = len(limits) > 0
+    values = np.ones(day[-1] - first_day + 1 if limited else 0)
+    filled, streak, fills_today, day_of_fills = 0, 0, 0, first_day - 1
+    paused_day, last_loss, stopped_by = first_day - 1, -np.inf, -1
     for i in range(kept):
         row = picked[i]
         if equity <= 0.0:
-            break
+            fates[row] = RUINED
+            continue
         if bar[row] < free:
+            fates[row] = BUSY if bar[row] < cool else COOLING
             continue
         exit_ = exits[exit_of[row]]
         full = False
@@ -498,7 +584,28 @@ def replay(
             if exit_[13 + g] >= 0.0 and group >= 0:
                 full = full or fills[group + g * group_sizes[0]] >= exit_[13 + g]
         if full:
+            fates[row] = FULL
             continue
+        if limited:
+            # an order belongs to the day on which it would fill
+            today = day[min(bar[row] + 1 + delay, len(day) - 1)]
+            for d in range(filled, today - first_day):
+                values[d] = equity
+            filled = max(filled, today - first_day)
+            morning = before if today == last_day else equity
+            if stopped_by < 0:
+                cause = held_back(
+                    limits, 1.0 - equity / morning, drawdown, today <= paused_day,
+                    fills_today if today == day_of_fills else 0, bar[row] - last_loss,
+                    month_sharpe(values, today - first_day, limits[YEAR]),
+                )  # fmt: skip
+                if cause in (MAX_DRAWDOWN, MIN_SHARPE):  # off for good
+                    stopped_by = cause
+            else:
+                cause = stopped_by
+            if cause >= 0:
+                fates[row] = HELD_BACK + cause
+                continue
         opposite = len(closes)
         if on_opposite:
             for k in range(i + 1, kept):
@@ -511,10 +618,25 @@ def replay(
             opens, highs, lows, closes, tradable, o,
         )  # fmt: skip
         if o[STATUS] < 0.0:
+            fates[row] = UNSENT
             continue
         sent += 1
         if o[STATUS] < 1.0:
+            fates[row] = UNFILLED
             continue
+        fates[row] = FILLED
+        if limited:
+            filled = fill_days(values, filled, o, side[row], equity, marks, day, day_end, costs, first_day)
+            fill_day = day[int(o[ENTRY_BAR])]
+            fills_today = fills_today + 1 if fill_day == day_of_fills else 1
+            day_of_fills = fill_day
+            if o[NET] > 0.0:
+                streak = 0
+            else:
+                last_loss = o[EXIT_BAR]
+                streak += 1
+                if streak >= limits[MAX_LOSSES]:
+                    paused_day, streak = day[int(o[EXIT_BAR])], 0
         for g in range(2):
             group = groups[row, g]
             if exit_[13 + g] >= 0.0 and group >= 0:
@@ -531,7 +653,8 @@ def replay(
             equity, peak, drawdown, s1, s2, sd, before, last_day, table, 0, trades - 1, side[row],
             marks, day, day_end, costs,
         )  # fmt: skip
-        free = o[EXIT_BAR] + exit_[12]
+        cool = o[EXIT_BAR]
+        free = cool + exit_[12]
     s1, s2, sd = close_books(equity, s1, s2, sd, before)
     sums[TRADES] = trades
     sums[WINS] = wins
@@ -555,14 +678,7 @@ def daily_values(out, sides, count, marks, day, day_end, costs, first_day, days)
     filled = 0  # days [0, filled) are written
     for k in range(count):
         o = out[k]
-        first, final = day[int(o[ENTRY_BAR])] - first_day, day[int(o[EXIT_BAR])] - first_day
-        for d in range(filled, first):
-            values[d] = equity
-        for d in range(first, final):
-            bar = day_end[d + first_day - day[0]]
-            leg1 = o[LEG1_NET] if o[PARTIAL_BAR] <= bar else np.nan
-            values[d] = equity * mark_factor(marks[bar], o[ENTRY], sides[k], o[SIZE], leg1, costs)
-        filled = final
+        filled = fill_days(values, filled, o, sides[k], equity, marks, day, day_end, costs, first_day)
         equity *= o[FACTOR]
     for d in range(filled, days):
         values[d] = equity

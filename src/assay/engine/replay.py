@@ -9,6 +9,7 @@ import numpy as np
 
 from assay.engine import kernels
 from assay.engine.costs import Costs, Sizing
+from assay.engine.limits import NO_LIMITS
 from assay.engine.rules import passing
 from assay.engine.setups import Setups
 from assay.engine.trades import Run, Trades
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine.bracket import Bracket
+    from assay.engine.limits import Limits
     from assay.engine.rules import AnyRule
     from assay.market import Bars
     from assay.parameters import Value
@@ -151,6 +153,7 @@ def replay(
     *,
     entry_delay: int = 0,
     exit_on_opposite: bool = False,
+    limits: Limits | None = None,
 ) -> Run:
     """Trade signals one after the other, one position at a time.
 
@@ -166,12 +169,15 @@ def replay(
         Bars by which every fill is late (a fragility test).
     exit_on_opposite : bool
         Leave at the open after a signal of the other side.
+    limits : Limits, optional
+        What a trader would pause at.
     """
     rows = signals.rows
     groups, sizes = compact_groups(rows.groups)
     day, day_end, marks = calendar(bars)
     out = np.empty((len(rows) + 1, kernels.OUTCOME_FIELDS))
     rows_out = np.empty(len(rows) + 1, dtype=np.int64)
+    fates = np.empty(len(rows), dtype=np.int64)
     sums = np.zeros(kernels.SUM_FIELDS)
     first_day, last_day = int(day[span.start]), int(day[max(span.stop - 1, span.start)])
     vector = money.vector
@@ -179,7 +185,7 @@ def replay(
         rows.bar, rows.side, rows.levels, rows.flat_by, groups, sizes, signals.exit_of, signals.exits,
         vector, entry_delay, exit_on_opposite,
         bars.open, bars.high, bars.low, bars.close, bars.tradable, day, day_end, marks,
-        first_day, last_day, out, rows_out, sums,
+        first_day, last_day, NO_LIMITS if limits is None else limits.vector(bars.market), out, rows_out, sums, fates,
     )  # fmt: skip
     taken = rows_out[:filled]
     sides = rows.side[taken]
@@ -191,4 +197,5 @@ def replay(
         sums=sums,
         signals=int(found),
         orders_sent=int(sent),
+        fates=fates,
     )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Comparison = Literal["at_least", "at_most", "equals"]
 
+SIGNS: dict[Comparison, str] = {"at_least": ">=", "at_most": "<=", "equals": "="}
+"""How a comparison is written."""
+
 _COMPARE = {"at_least": np.greater_equal, "at_most": np.less_equal, "equals": np.equal}
 
 

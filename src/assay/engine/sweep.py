@@ -16,6 +16,7 @@ import numpy as np
 from assay.engine import kernels, sweep_kernels
 from assay.engine.bitsets import loosest, unpacked, words_of_axis
 from assay.engine.combinations import Combinations, groups
+from assay.engine.limits import NO_LIMITS
 from assay.engine.replay import Money, Span, calendar, compact_groups, eligible
 from assay.engine.rules import axes
 from assay.engine.sweep_kernels import LANES
@@ -228,7 +229,7 @@ class _OneByOne:
             rows, span = part.rows, task.spans[job.span]
             begin, end = np.searchsorted(rows.bar, [span.start, span.stop])
             records = np.empty((end - begin + 1, kernels.OUTCOME_FIELDS))
-            numbers = np.empty(end - begin + 1, dtype=np.int64)
+            numbers, fates = np.empty((2, end - begin + 1), dtype=np.int64)
             blocks = []
             for first in range(0, len(part.group.exits), LANES):
                 piece = part.group.piece(job.begin, job.stop, first, min(first + LANES, len(part.group.exits)))
@@ -241,7 +242,8 @@ class _OneByOne:
                         kernels.replay(
                             few.bar, few.side, few.levels, few.flat_by, part.groups[passed], part.group_sizes, one,
                             part.group.exits[first + lane : first + lane + 1], task.money.vector, 0, 0, *task.prices,
-                            day, day_end, marks, *task.days(span), records, numbers, sums[slots[lane]],
+                            day, day_end, marks, *task.days(span), NO_LIMITS,
+                            records, numbers, sums[slots[lane]], fates,
                         )  # fmt: skip
                 blocks.append((piece.position, sums[piece.result]))
             position, sums = (np.concatenate(column) for column in zip(*blocks, strict=True))

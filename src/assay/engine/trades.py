@@ -129,6 +129,8 @@ class Run:
         The kernel's running sums, from which the measures are made.
     signals, orders_sent : int
         Signals after cancelling; orders that reached the market.
+    fates : int64, shape (rows,)
+        What became of each row that passed the rules: the codes of `kernels`.
     """
 
     trades: Trades
@@ -137,6 +139,7 @@ class Run:
     sums: NDArray[np.float64]
     signals: int
     orders_sent: int
+    fates: NDArray[np.int64]
 
     @property
     def daily_returns(self) -> NDArray[np.float64]:

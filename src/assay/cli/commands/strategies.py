@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A registered name, or path.py:Class; all without.")]
 
-_COMPARISONS = {"at_least": ">=", "at_most": "<=", "equals": "="}
 _BRACKET_WORDS = {
     "stop": "stop: {} units away",
     "target": "target: {} {target}",
@@ -133,7 +132,9 @@ def _range(p: "Parameter") -> str:
 
 
 def _compare(rule: "Rule") -> str:
-    return f"{rule.feature} {_COMPARISONS[rule.comparison]} {rule.limit}"
+    from assay.engine.rules import SIGNS  # noqa: PLC0415  (commands import when they run)
+
+    return f"{rule.feature} {SIGNS[rule.comparison]} {rule.limit}"
 
 
 def rule_in_words(rule: "AnyRule") -> list[str]:

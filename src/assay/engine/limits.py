@@ -1,0 +1,81 @@
+"""`Limits`: at what a trader pauses a configuration; a replay can be told to do the same."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import kernels
+from assay.engine.risk import MINUTE_MS
+from assay.errors import InputError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from assay.market import Market
+
+NO_LIMITS = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Pauses of one configuration; NaN = off. Names are those of the document's circuit breakers.
+
+    Each is judged at the close of a signal bar, when no position is open, by what had been closed until then. An order
+    belongs to the day on which it would fill.
+
+    Attributes
+    ----------
+    max_daily_loss_pct : float
+        Loss since the morning, % of its equity: no entry for the rest of the day.
+    max_drawdown_pct : float
+        Largest fall from the highest equity at bar closes, %: no entry any more.
+    max_consecutive_losses : float
+        Losses in a row: no entry for the rest of the day of the last; the count then starts again.
+    daily_trade_limit : float
+        Entries a day.
+    cooldown_after_loss_minutes : float
+        No signal within so many minutes after the exit bar of a loss.
+    min_sharpe_ratio : float
+        Annual Sharpe ratio of the last 30 days below which there is no entry any more; not asked before there are
+        30 days, nor where they do not vary.
+    """
+
+    max_daily_loss_pct: float = math.nan
+    max_drawdown_pct: float = math.nan
+    max_consecutive_losses: float = math.nan
+    daily_trade_limit: float = math.nan
+    cooldown_after_loss_minutes: float = math.nan
+    min_sharpe_ratio: float = math.nan
+
+    def __post_init__(self) -> None:
+        for name in self.names():
+            value = getattr(self, name)
+            if name != "min_sharpe_ratio" and value <= 0:
+                raise InputError(name, "must be above 0 (NaN switches it off)", value)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of the limits in the kernel's order."""
+        return tuple(f.name for f in fields(cls))
+
+    def alone(self, name: str) -> Self:
+        """Return one of the limits without the others."""
+        return type(self)(**{name: getattr(self, name)})
+
+    def vector(self, market: Market) -> NDArray[np.float64]:
+        """Return the kernel's form, shape (7,)."""
+        found = np.full(kernels.LIMIT_FIELDS, math.nan)
+        found[kernels.MAX_DAILY_LOSS] = self.max_daily_loss_pct / 100.0
+        found[kernels.MAX_DRAWDOWN] = self.max_drawdown_pct / 100.0
+        found[kernels.MAX_LOSSES] = self.max_consecutive_losses
+        found[kernels.MAX_DAILY_TRADES] = self.daily_trade_limit
+        found[kernels.PAUSE_AFTER_LOSS] = np.ceil(self.cooldown_after_loss_minutes * MINUTE_MS / market.timeframe.ms)
+        found[kernels.MIN_SHARPE] = self.min_sharpe_ratio
+        found[kernels.YEAR] = market.days_per_year
+        return found

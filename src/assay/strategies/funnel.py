@@ -1,0 +1,162 @@
+"""The funnel of a strategy, with what one step of each threshold would add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from assay.engine import Money, Signals, Span, replay
+from assay.engine.funnel import Funnel, count
+from assay.engine.replay import eligible
+from assay.engine.rules import Vote
+from assay.errors import ParameterError
+from assay.strategies.base import SIDES, first_signal_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from assay.engine.rules import AnyRule, Comparison
+    from assay.market import Bars
+    from assay.parameters import Parameter, Value
+    from assay.strategies.base import Strategy
+
+STEPS_OF_A_RANGE = 10
+"""Into how many steps the range of a parameter without step, choices or grid is divided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """What a run would gain, were one threshold a step looser.
+
+    Attributes
+    ----------
+    parameter : str
+    value, looser : float
+        As it is, and a step looser.
+    signals, trades : int
+        Added by the step; trades may fall, since each blocks those that come while it is open.
+    """
+
+    parameter: str
+    value: float
+    looser: float
+    signals: int
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFunnel:
+    """The funnel of one set of parameters on one market.
+
+    Attributes
+    ----------
+    strategy : str
+    values : mapping
+    funnel : Funnel
+    relaxed : tuple of Relaxed
+        Thresholds that can be looser, those that add most signals first.
+    """
+
+    strategy: str
+    values: Mapping[str, Value]
+    funnel: Funnel
+    relaxed: tuple[Relaxed, ...]
+
+    @property
+    def binding(self) -> Relaxed | None:
+        """The threshold whose next step adds most signals; None where no step adds any."""
+        return self.relaxed[0] if self.relaxed and self.relaxed[0].signals > 0 else None
+
+    @property
+    def sentence(self) -> str:
+        """What keeps the trades few, for a person."""
+        f, b = self.funnel, self.binding
+        if not f.pattern.passed:
+            return "The pattern never occurs on these bars."
+        if b is None:
+            return f"No threshold can be a step looser and add signals; the pattern occurs {f.pattern.passed:,} times."
+        return (
+            f"{b.parameter} binds: at {b.looser:g} instead of {b.value:g} there would be {b.signals:+,} signals and "
+            f"{b.trades:+,} trades."
+        )
+
+
+def signal_funnel(
+    strategy: Strategy,
+    bars: Bars,
+    values: Mapping[str, Value],
+    *,
+    money: Money | None = None,
+    span: Span | None = None,
+    sides: str = "both",
+    min_stop_costs: float = 0.0,
+    space: Mapping[str, tuple[Value, ...]] | None = None,
+) -> SignalFunnel:
+    """Follow the moments of a pattern to their trades, and loosen each threshold by one step.
+
+    Parameters
+    ----------
+    values : mapping
+        Parameters; those not given stay at their default.
+    span : Span, optional
+        All bars after the warm-up by default.
+    min_stop_costs : float
+        As in `backtest`.
+    space : mapping of str to tuple, optional
+        Values of a search, whose steps are taken; else those of the default grid, the declared step, or a tenth of the
+        search range.
+    """
+    values = strategy.parameters.complete(values)
+    if reason := strategy.constraint(values):
+        raise ParameterError("parameters", reason)
+    warmup = strategy.warmup(values)
+    span = span or Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
+    money = money or Money()
+    money = replace(money, costs=money.costs.on(bars.market))
+    bracket = replace(strategy.bracket, min_stop_costs=min_stop_costs) if min_stop_costs else strategy.bracket
+    rows = eligible(bars, strategy.all_setups(bars, values, sides), span)
+
+    def followed(point: Mapping[str, Value]) -> Funnel:
+        signals = Signals.select(bars, rows, strategy.rules, bracket, point, span)
+        run = replay(bars, signals, money, span)
+        return count(bars, rows, strategy.rules, point, span, run, SIDES[sides])
+
+    funnel = followed(values)
+    found = []
+    for name, comparison in _thresholds(strategy.rules):
+        given = (space or {}).get(name, ())
+        for looser in _looser(strategy.parameters[name], float(values[name]), comparison, given):
+            point = {**values, name: looser}
+            if strategy.constraint(point) is None:
+                then = followed(point)
+                gained = then.signals - funnel.signals, then.trades - funnel.trades
+                found.append(Relaxed(name, float(values[name]), float(looser), *gained))
+                break
+    return SignalFunnel(
+        strategy.name, values, funnel, tuple(sorted(found, key=lambda r: (-r.signals, -r.trades, r.parameter)))
+    )
+
+
+def _thresholds(rules: tuple[AnyRule, ...]) -> Iterator[tuple[str, Comparison]]:
+    """Every parameter that can be looser, with the comparison that reads it."""
+    for rule in rules:
+        if isinstance(rule, Vote):
+            yield rule.threshold, "at_least"
+        for one in [member for _, member in rule.conditions] if isinstance(rule, Vote) else [rule]:
+            if isinstance(one.limit, str) and one.comparison != "equals":  # another value is no looser one
+                yield one.limit, one.comparison
+
+
+def _looser(parameter: Parameter, value: float, comparison: Comparison, given: tuple[Value, ...]) -> Iterator[Value]:
+    """Values one step looser and beyond, the nearest first."""
+    sign = -1.0 if comparison == "at_least" else 1.0
+    known = {float(v) for v in given or (*parameter.grid, *parameter.choices)}
+    low, high = parameter.bounds
+    if parameter.low is not None and parameter.high is not None and not given:
+        low, high = parameter.low, parameter.high
+        step = parameter.step or (high - low) / STEPS_OF_A_RANGE
+        if not any(sign * (v - value) > 0 for v in known):
+            known.add(min(max(round(value + sign * step, 12), low), high))
+    for v in sorted(known, key=lambda v: sign * v):
+        if sign * (v - value) > 0 and low <= v <= high:
+            yield parameter.check(v)
