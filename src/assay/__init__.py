@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assay.sources.simulated import SimulatedMarket, simulate_market
     from assay.sources.user_strategy import load_strategy
     from assay.strategies import Strategy, backtest, find_strategy
+    from assay.strategies.funnel import signal_funnel
     from assay.training import Evidence, Experiment, Progress
     from assay.training.configuration import configuration
     from assay.validation import SplitPlan
@@ -46,7 +47,12 @@ if TYPE_CHECKING:
         ParameterOptimizer,
         RandomSearchOptimizer,
     )
-    from assay.workbench.strategies import LiquiditySweepStrategy
+    from assay.workbench.strategies import (
+        CapitulationReversalStrategy,
+        FailedBreakdownStrategy,
+        LiquiditySweepStrategy,
+        SupplyShockStrategy,
+    )
     from assay.workbench.training import train
     from assay.workbench.validator import WalkForwardValidator
     from assay.workbench.writer import ConfigurationWriter, StageCappedWarning
@@ -56,12 +62,14 @@ __all__ = [
     "Bars",
     "BayesianOptimizer",
     "Bracket",
+    "CapitulationReversalStrategy",
     "ConfigurationWriter",
     "Costs",
     "DataCollector",
     "DataWarning",
     "Evidence",
     "Experiment",
+    "FailedBreakdownStrategy",
     "GridSearchOptimizer",
     "LiquiditySweepStrategy",
     "LiveConfiguration",
@@ -79,6 +87,7 @@ __all__ = [
     "SplitPlan",
     "StageCappedWarning",
     "Strategy",
+    "SupplyShockStrategy",
     "Timeframe",
     "Vote",
     "WalkForwardValidator",
@@ -99,6 +108,7 @@ __all__ = [
     "measure",
     "read_bars",
     "rsi",
+    "signal_funnel",
     "simulate_market",
     "train",
     "volume_ratio",
@@ -117,6 +127,7 @@ _NAMES_OF = {
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
     "sources.user_strategy": ("load_strategy",),
     "strategies": ("Strategy", "backtest", "find_strategy"),
+    "strategies.funnel": ("signal_funnel",),
     "training": ("Evidence", "Experiment", "Progress"),
     "training.configuration": ("configuration",),
     "validation": ("SplitPlan",),
@@ -127,7 +138,10 @@ _NAMES_OF = {
         *("BayesianOptimizer", "GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer"),
         "RandomSearchOptimizer",
     ),
-    "workbench.strategies": ("LiquiditySweepStrategy",),
+    "workbench.strategies": (
+        *("CapitulationReversalStrategy", "FailedBreakdownStrategy", "LiquiditySweepStrategy"),
+        "SupplyShockStrategy",
+    ),
     "workbench.training": ("train",),
     "workbench.validator": ("WalkForwardValidator",),
     "workbench.writer": ("ConfigurationWriter", "StageCappedWarning"),

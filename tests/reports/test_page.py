@@ -16,7 +16,8 @@ from reports.samples import SCRIPT, everything, sample
 
 ALWAYS = {"verdict", "measures", "parameters", "provenance"}
 PROVEN = ALWAYS | {"equity", "windows", "map", "luck", "fragility", "trades", "window-table", "data", "regime"}
-STITCHED, TRADED = {"equity", "drawdown", "windows"}, {"r", "cumulative", "reasons"}
+PROVEN |= {"funnel", "breakers", "sizing"}
+STITCHED, TRADED = {"equity", "drawdown", "windows", "funnel"}, {"r", "cumulative", "reasons"}
 LATER = {"opinions", "ambiguity", "matrix"}
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
 
@@ -162,10 +163,27 @@ def test_numbers_are_those_of_the_document() -> None:
     assert len(page.rows["fragility"]) == 1 + len(document["evidence"]["fragility"])
 
 
+def test_the_funnel_and_what_ifs_are_those_of_the_document() -> None:
+    document, figures = sample("promoted")
+    evidence, page = document["evidence"], Page(html(document, figures))
+    assert evidence["funnel"]["sentence"] in page.text
+    (drawn,) = (s for s in sources(page) if {"passed", "lost"} <= s.keys())
+    stages = {stage["name"]: stage["passed"] for stage in evidence["funnel"]["stages"]}
+    assert {name: stages[name] for name in drawn["name"]} == dict(zip(drawn["name"], drawn["passed"], strict=True))
+    assert drawn["name"][-1] == "pattern"
+    assert drawn["passed"][0] + sum(drawn["lost"][:-1]) == stages["pattern"]
+    assert len(page.rows["breakers"]) == 1 + 8
+    assert page.rows["breakers"][2][:2] == ["max daily loss pct", "3 %"]
+    assert [row[0] for row in page.rows["sizing"][1:]] == [run["name"] for run in evidence["sizing"]]
+    assert page.rows["sizing"][3][0].startswith("half Kelly")
+    below, _ = sample("paper")
+    assert "shown for MATURE configurations only" in Page(html(below)).text
+
+
 def test_without_figures_the_page_says_so_and_shows_the_rest() -> None:
     document, _ = sample("promoted")
     page = Page(html(document))
-    assert page.charts == {"windows", "luck", "fragility"}
+    assert page.charts == {"windows", "luck", "fragility", "funnel"}
     for what in ("Daily equity and drawdown are", "The scores around the winner are", "The trades are"):
         assert f"{what} unknown: this configuration was stored without figures." in page.text
 
@@ -191,7 +209,7 @@ def sources(page: Page) -> list[dict[str, list[Any]]]:
 def test_the_histogram_counts_every_permutation() -> None:
     document, _ = sample("paper")
     luck = document["evidence"]["permutation"]
-    (bars,) = (s for s in sources(Page(html(document, None))) if "left" in s)
+    (bars,) = (s for s in sources(Page(html(document, None))) if {"left", "count"} <= s.keys())
     assert sum(bars["count"]) == luck["done"] == 3
     beyond = [n for n, left in zip(bars["count"], bars["left"], strict=True) if left >= luck["statistic"]]
     assert sum(beyond) == luck["as_good_or_better"]

@@ -100,7 +100,7 @@ class Output:
 
         table = Table(box=SIMPLE_HEAD)
         for i, name in enumerate(columns):
-            numeric = all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
+            numeric = all(row[i] in (None, "") or isinstance(row[i], (int, float)) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
         for row in rows:
             table.add_row(*(number(cell) for cell in row))

@@ -78,6 +78,11 @@ class Sizing:
     leverage_cap: float = 1.0
 
     def __post_init__(self) -> None:
+        if str(self.method).lower() == "kelly":
+            raise InputError(
+                "sizing", "must be 'risk' or 'notional': the Kelly fraction is known only of an edge that is proven",
+                self.method, hint="the report of a MATURE configuration shows it sized by Kelly",
+            )  # fmt: skip
         if self.method not in ("risk", "notional"):
             raise InputError("sizing", "must be 'risk' or 'notional'", self.method)
         if not 0 < self.risk_fraction <= 1:
@@ -87,16 +92,39 @@ class Sizing:
 
 
 def calculate_position_size(
-    entry_price: float, stop_loss: float, account_balance: float, risk_percent: float = 0.01
+    entry_price: float,
+    stop_loss: float,
+    account_balance: float,
+    risk_percent: float = 0.01,
+    *,
+    leverage_cap: float = math.inf,
 ) -> float:
     """Return the units that lose `risk_percent` (a fraction) of the balance when the stop is hit.
+
+    Parameters
+    ----------
+    entry_price, stop_loss : float
+        Above 0; a stop above the entry is a short's.
+    account_balance : float
+        In the currency of the prices.
+    risk_percent : float
+        A fraction in (0, 1], whatever the name says: .01 is one percent.
+    leverage_cap : float
+        Most notional per balance: a stop close to the entry asks for more than an account may hold.
 
     Raises
     ------
     InputError
-        When the stop equals the entry: no size limits that loss.
+        When the stop equals the entry (no size limits that loss), or a number lies outside its range.
     """
+    for name, value in (("entry_price", entry_price), ("stop_loss", stop_loss), ("leverage_cap", leverage_cap)):
+        if not value > 0:
+            raise InputError(name, "must be above 0", value)
+    if not 0 <= account_balance < math.inf:
+        raise InputError("account_balance", "must be finite and not negative", account_balance)
+    if not 0 < risk_percent <= 1:
+        raise InputError("risk_percent", "must be a fraction in (0, 1]", risk_percent)
     distance = abs(entry_price - stop_loss)
     if not (distance > 0 and math.isfinite(distance)):
         raise InputError("stop_loss", "must differ from entry_price", stop_loss)
-    return account_balance * risk_percent / distance
+    return account_balance * min(risk_percent / distance, leverage_cap / entry_price)

@@ -171,6 +171,34 @@ def fragility(changes: Sequence[tuple[str, float | None]]) -> Plot:
     return plot
 
 
+def funnel(stages: Sequence[tuple[str, int, int]]) -> Plot:
+    """Return how many moments are left after each stage (name, left, lost); the axis is logarithmic."""
+    names = [name for name, _, _ in stages][::-1]
+    left = [n for _, n, _ in stages][::-1]
+    columns: dict[str, list[Any]] = {
+        "name": names,
+        "right": [max(n, 0.5) for n in left],
+        "left": [0.5] * len(names),  # a logarithm knows no 0
+        "passed": left,
+        "lost": [n for _, _, n in stages][::-1],
+        "text": [f"{n:,}" for n in left],
+    }
+    source = source_of(columns)
+    plot = empty_plot(50 + 26 * len(names), y_range=FactorRange(factors=names), x_axis_type="log")
+    bars = plot.hbar(
+        "name", left="left", right="right", height=0.6, source=source, fill_color=BLUE, fill_alpha=0.75, line_color=None
+    )
+    plot.text(
+        "right", "name", "text", source=source, text_baseline="middle", x_offset=5, text_font_size="11px",
+        text_color=TEXT,
+    )  # fmt: skip
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("left", "@passed"), ("lost", "@lost")]))
+    plot.x_range = Range1d(start=0.5, end=max([*left, 1]) * 4.0)
+    plot.ygrid.visible = False
+    plot.xaxis.axis_label = "moments, logarithmic"
+    return plot
+
+
 # --- trades
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.engine.glossary import MEASURES
+from assay.training.breakers import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ TILES = (
 )
 """What a reader looks at first: measure, label, form."""
 
-_OPTIONAL = ("opinions", "intervals", "ambiguity", "warnings", "fragility")
+_OPTIONAL = ("opinions", "intervals", "ambiguity", "warnings", "fragility", "funnel", "circuit_breakers", "sizing")
 """Parts of the evidence that a document may lack."""
 
 _UNITS = {"%": " %", "R": " R", "bars": " bars", "days": " days", "bps": " bps", "quote currency": ""}
@@ -41,6 +42,9 @@ _TRADES = {
     "ambiguous": "ambiguous", "window": "window",
 }  # fmt: skip
 _FORMS = {"size": "{:.4f}", "return": "{:+.3%}", "R": "{:+.2f}"}
+
+
+_FUNNEL_ENDS = ("pattern", "sent", "filled")
 
 
 # --- values as texts; what is not known says so
@@ -186,6 +190,20 @@ def _matrix(document: Document) -> dict[str, Any] | None:
     return {"test_days": matrix["test_days"], "rows": rows}
 
 
+def _funnel(document: Document) -> list[tuple[str, int, int]]:
+    """Return the stages from the pattern on that lose anything, and the last two: name, left, lost."""
+    stages = (document["evidence"].get("funnel") or {}).get("stages", [])
+    found: list[tuple[str, int, int]] = []
+    before = None
+    for stage in stages:
+        lost = 0 if before is None else before - stage["passed"]
+        before = stage["passed"]
+        if lost or stage["alone"] is not None or stage["name"] in _FUNNEL_ENDS:
+            found.append((stage["name"], stage["passed"], lost))
+    first = next((i for i, (name, _, _) in enumerate(found) if name == "pattern"), 0)
+    return found[first:]
+
+
 def _start_ms(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
@@ -204,6 +222,8 @@ def _charts(document: Document, figures: Figures | None) -> tuple[dict[str, Plot
     if evidence.get("fragility"):
         changes = [(f["change"], f["net_profit_pct"]) for f in evidence["fragility"]]
         drawn["fragility"] = charts.fragility([("as measured", document["metrics"]["net_profit_pct"]), *changes])
+    if stages := _funnel(document):
+        drawn["funnel"] = charts.funnel(stages)
     if figures is None:
         return drawn, planes
     drawn["equity"], drawn["drawdown"] = charts.equity(figures)
@@ -284,6 +304,7 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         measures=_measures(d),
         matrix=_matrix(d),
         trades=_trades(f),
+        limits={name: f"{value:g} {MEANINGS[name][0]}" for name, value in d["circuit_breakers"].items()},
         charts=charts,
         planes=planes,
         style=raw("report.css"),

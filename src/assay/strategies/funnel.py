@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from assay.engine import Money, Signals, Span, replay
 from assay.engine.funnel import Funnel, count
@@ -66,6 +66,17 @@ class SignalFunnel:
     def binding(self) -> Relaxed | None:
         """The threshold whose next step adds most signals; None where no step adds any."""
         return self.relaxed[0] if self.relaxed and self.relaxed[0].signals > 0 else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a document holds it."""
+        stages = [asdict(stage) | {"passed": stage.passed} for stage in self.funnel.stages]
+        return {
+            "stages": [stage | {"parts": [list(part) for part in stage["parts"]]} for stage in stages],
+            "exits": dict(self.funnel.exits),
+            "relaxed": [asdict(step) for step in self.relaxed],
+            "binding": None if self.binding is None else self.binding.parameter,
+            "sentence": self.sentence,
+        }
 
     @property
     def sentence(self) -> str:

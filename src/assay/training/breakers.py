@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from assay.engine import Limits
+
 _KEYS = (
     "max_daily_loss_pct",
     "max_position_size_pct",
@@ -23,6 +25,15 @@ CIRCUIT_BREAKERS: dict[str, dict[str, float | int]] = {
     }.items()
 }
 """Limits of one configuration, by stage."""
+
+OF_THE_CAPITAL = "max_position_size_pct"
+"""The one limit of a configuration that is no pause: a share of a capital that only its owner knows."""
+
+
+def limits_of(stage: str) -> Limits:
+    """Return the pauses of a stage as a replay takes them."""
+    return Limits(**{name: value for name, value in CIRCUIT_BREAKERS[stage].items() if name != OF_THE_CAPITAL})
+
 
 PORTFOLIO_BREAKERS: dict[str, float | int] = {
     "max_daily_loss": 0.02,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
 from assay.compiled import source_digest
-from assay.training.breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
+from assay.training.breakers import CIRCUIT_BREAKERS, OF_THE_CAPITAL, PORTFOLIO_BREAKERS
 from assay.training.schema import VERSION, json_schema, sealed, validate
 from assay.validation import ambiguity
 from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES
@@ -174,6 +174,17 @@ def _evidence(e: Evidence) -> dict[str, Any]:
             {"change": f.name, "net_profit_pct": plain(f.net_profit_pct), "holds": f.holds, "gate": f.gate}
             for f in e.fragility
         ],
+        "funnel": {
+            "of": "the winner" if e.search.best is not None else "the defaults",
+            "on": "the days that chose it",
+            **plain(e.funnel.as_dict()),
+        },
+        "circuit_breakers": {
+            "stage": e.verdict.stage,
+            "not_simulated": OF_THE_CAPITAL,
+            "runs": [plain(asdict(run)) for run in e.limits],
+        },
+        "sizing": [plain(asdict(run)) for run in e.sizings],
         "ambiguity": ambiguity(e.walk.run, e.bars).interval(),
         "round_trip_share_of_stop": plain(e.round_trip_share),
         "break_even_round_trip_pct": plain(100.0 * e.break_even),

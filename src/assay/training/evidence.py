@@ -14,8 +14,19 @@ if TYPE_CHECKING:
     from assay.market import Bars, QualityReport, Regime
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
+    from assay.strategies.funnel import SignalFunnel
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Interval, Matrix, Opinions, PermutationTest, Splits, Verdict, WalkForward
+    from assay.validation import (
+        Fragility,
+        Interval,
+        Matrix,
+        Opinions,
+        PermutationTest,
+        Splits,
+        Verdict,
+        WalkForward,
+        WhatIf,
+    )
 
 
 class Measured(dict[str, float]):
@@ -46,6 +57,13 @@ class Measured(dict[str, float]):
 
             self._evidence = train(self.experiment, self.bars, threads=threads)
         return self._evidence
+
+
+def kelly_of(measures: Mapping[str, float], stage: str) -> float:
+    """Return the Kelly fraction of what is MATURE; NaN below, where it would only say how much to lose."""
+    if stage != "MATURE":
+        return math.nan
+    return kelly_fraction(measures["win_rate"], measures["avg_win_pct"], measures["avg_loss_pct"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +113,12 @@ class Evidence:
     round_trip_share : float
         Round-trip cost over the median stop distance of the stitched trades.
     verdict : Verdict
+    funnel : SignalFunnel
+        Of the winner on the days that chose it; of the defaults without one.
+    limits : tuple of WhatIf
+        The stitched run under the circuit breakers of its stage: without any, each alone, all.
+    sizings : tuple of WhatIf
+        The stitched run with positions of other sizes; by Kelly only where the stage is MATURE.
     regime : Regime
         Of the days that the search saw.
     warnings : tuple of str
@@ -125,6 +149,9 @@ class Evidence:
     trials: int
     round_trip_share: float
     verdict: Verdict
+    funnel: SignalFunnel
+    limits: tuple[WhatIf, ...]
+    sizings: tuple[WhatIf, ...]
     regime: Regime
     warnings: tuple[str, ...]
 
@@ -132,14 +159,10 @@ class Evidence:
     def metrics(self) -> Measured:
         """The configuration's measures: stitched out of sample, with p and stability."""
         m = self.walk.measures
-        mature = self.verdict.stage == "MATURE"
         added = {
             "p_value": self.permutation.p_value,
             "stability_score": self.summary["stability_score"],
-            # of an edge that is not proven the formula would only say how much to lose
-            "kelly_fraction": kelly_fraction(m["win_rate"], m["avg_win_pct"], m["avg_loss_pct"])
-            if mature
-            else math.nan,
+            "kelly_fraction": kelly_of(m, self.verdict.stage),
         }
         return Measured(m | added, self.experiment, self.bars, self)
 

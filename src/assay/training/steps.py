@@ -14,6 +14,9 @@ from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
 from assay.strategies.causality import refuse_leaks
+from assay.strategies.funnel import signal_funnel
+from assay.training.breakers import limits_of
+from assay.training.evidence import kelly_of
 from assay.training.experiment import source_of
 from assay.training.opinions import opinions_of
 from assay.validation import (
@@ -25,13 +28,15 @@ from assay.validation import (
     intervals_of_trades,
     make_splits,
     permutation_test,
+    under_limits,
+    under_sizings,
     walk_forward,
     walk_forward_matrix,
 )
 from assay.validation.lifecycle import MOST_P
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Self
 
     from assay.engine import Span
@@ -39,8 +44,9 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.strategies.evaluation import Trial
+    from assay.strategies.funnel import SignalFunnel
     from assay.training.experiment import Experiment
-    from assay.validation import Fragility, Interval, Matrix, Opinions, Splits, WalkForward
+    from assay.validation import Fragility, Interval, Matrix, Opinions, Splits, WalkForward, WhatIf
 
     Tell = Callable[[str, int, int, str], bool]
     """From (stage, done, total, note) to whether time has run out."""
@@ -204,6 +210,22 @@ class Steps:
         if parameters is None:
             return {}
         return measure(self.trial.replay(self.before, parameters, self.span), self.before)
+
+    def funnel(self, parameters: Mapping[str, Value] | None) -> SignalFunnel:
+        """Follow the moments of the pattern on the days that chose the parameters; the defaults without a winner."""
+        e = self.experiment
+        return signal_funnel(
+            e.strategy, self.before, parameters or e.strategy.parameters.defaults, money=self.trial.money,
+            span=self.span, sides=e.sides, min_stop_costs=e.min_stop_costs, space=e.grid_space.values,
+        )  # fmt: skip
+
+    def limits(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
+        """Replay the stitched run under the circuit breakers of its stage."""
+        return under_limits(self.trial, self.before, walk, self.splits, limits_of(stage))
+
+    def sizings(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
+        """Replay the stitched run with positions of other sizes; by Kelly only what is MATURE."""
+        return under_sizings(self.trial, self.before, walk, self.splits, kelly_of(walk.measures, stage))
 
     def sealed(self, parameters: dict[str, Value]) -> dict[str, float]:
         """Open the door, and measure the days behind it."""

@@ -83,6 +83,7 @@ def train(
     parameters = found.tried.at(0) if steps.fixed else found.best
     summary, m = walk.summary(steps.year), walk.measures
     share, even = steps.round_trip_share(walk), break_even(trial, before, walk, splits)
+    funnel = steps.funnel(parameters)
     facts = Facts(
         has_candidate=found.best is not None,
         net_profit_pct=m["net_profit_pct"],
@@ -104,11 +105,13 @@ def train(
         permutations_run=permutation.done,
         combinations=found.combinations,
         best_score=found.score,
+        funnel=funnel.sentence,
     )
     opinions = steps.opinions(found, permutation)
     sealed: dict[str, float] = {}
     if found.best is not None and splits.holdout_start < splits.stop and deserves_holdout(facts):
         sealed = steps.sealed(found.best)
+    verdict = decide(facts, sealed.get("sharpe_ratio", math.nan))
     return Evidence(
         experiment=experiment,
         experiment_digest=experiment.digest(bars),
@@ -134,7 +137,10 @@ def train(
         holdout_openings=len(steps.holdout.openings),
         trials=found.combinations,
         round_trip_share=share,
-        verdict=decide(facts, sealed.get("sharpe_ratio", math.nan)),
+        verdict=verdict,
+        funnel=funnel,
+        limits=steps.limits(walk, verdict.stage),
+        sizings=steps.sizings(walk, verdict.stage),
         regime=measure_regime(before, splits.start, splits.search_stop),
         warnings=_warnings(steps, found, around, share),
     )

@@ -11,6 +11,7 @@ from assay.validation.permutation import NULLS, PermutationTest, mirror, permuta
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
 from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, fixed_walk, walk_forward
+from assay.validation.whatif import WhatIf, under_limits, under_sizings
 
 __all__ = [
     "NULLS",
@@ -29,6 +30,7 @@ __all__ = [
     "Splits",
     "Verdict",
     "WalkForward",
+    "WhatIf",
     "Window",
     "ambiguity",
     "break_even",
@@ -46,6 +48,8 @@ __all__ = [
     "probabilistic_sharpe_of",
     "scaled",
     "second_opinions",
+    "under_limits",
+    "under_sizings",
     "walk_forward",
     "walk_forward_matrix",
 ]

@@ -66,6 +66,8 @@ class Facts:
         What a round trip costs, and would have to cost for a profit of 0; fractions of the price.
     days : float
         Days out of sample.
+    funnel : str
+        What keeps the trades few.
     """
 
     has_candidate: bool
@@ -88,6 +90,7 @@ class Facts:
     permutations_run: int = 0
     combinations: int = 0
     best_score: float = math.nan
+    funnel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +150,18 @@ def _history_step(f: Facts) -> str:
 
 def _trades_step(f: Facts, wanted: int) -> str:
     if not (f.trades > 0 and f.days > 0):
-        return "Use a longer history."
+        return f"Use a longer history. {f.funnel}".rstrip()
     more = math.ceil((wanted - f.trades) * f.days / f.trades)
-    return f"Use a longer history: at {f.trades / f.days:.2g} trades a day {max(more, 1):,} more days would do."
+    longer = f"Use a longer history: at {f.trades / f.days:.2g} trades a day {max(more, 1):,} more days would do."
+    return f"{longer} {f.funnel}".rstrip()
 
 
 def _candidate_step(f: Facts) -> str:
-    return (
+    step = (
         f"None of the {f.combinations:,} combinations earns on these days (the best scores {f.best_score:.2f}): try "
         "another market, a higher timeframe, a cheaper venue or another idea."
     )
+    return f"{step} {f.funnel}".rstrip() if f.trades < DISCOVERY_TRADES else step
 
 
 def _p_step(f: Facts) -> str:

@@ -12,7 +12,11 @@ from assay.engine import Signals, Span
 from assay.engine import calculate_position_size as position_size
 from assay.errors import InputError
 from assay.market import Bars
+from assay.strategies import Strategy
+from assay.strategies.capitulation_reversal import CapitulationReversal
+from assay.strategies.failed_breakdown import FailedBreakdown
 from assay.strategies.liquidity_sweep import LiquiditySweep
+from assay.strategies.supply_shock import SupplyShock
 from assay.workbench.inputs import as_bars, is_history
 
 if TYPE_CHECKING:
@@ -55,8 +59,8 @@ def _of_trade(trade: Any, name: str) -> Any:  # noqa: ANN401  (a mapping or an o
     return math.nan if value is None else value
 
 
-class LiquiditySweepStrategy(LiquiditySweep):
-    """LIQUIDITY_SWEEP for optimizers and engines, and for loops that ask it bar by bar.
+class BarByBar(Strategy):
+    """A strategy for optimizers and engines, and for loops that ask it bar by bar.
 
     A loop over many bars is far slower than `BacktestEngine`, and gives the same signals.
     """
@@ -135,3 +139,19 @@ class LiquiditySweepStrategy(LiquiditySweep):
     ) -> float:
         """Return the units that lose `risk_percent` (a fraction) of the balance when the stop is hit."""
         return position_size(entry_price, stop_loss, account_balance, risk_percent)
+
+
+class LiquiditySweepStrategy(BarByBar, LiquiditySweep):
+    """LIQUIDITY_SWEEP, bar by bar too."""
+
+
+class CapitulationReversalStrategy(BarByBar, CapitulationReversal):
+    """CAPITULATION_REVERSAL, bar by bar too."""
+
+
+class FailedBreakdownStrategy(BarByBar, FailedBreakdown):
+    """FAILED_BREAKDOWN, bar by bar too."""
+
+
+class SupplyShockStrategy(BarByBar, SupplyShock):
+    """SUPPLY_SHOCK, bar by bar too."""

@@ -1,0 +1,99 @@
+"""What the stitched run would have been under circuit breakers and with other sizes; shown, never a gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import Limits, Sizing, measure
+from assay.engine.kernels import HELD_BACK
+from assay.validation.walkforward import stitched
+
+if TYPE_CHECKING:
+    from assay.engine import Run
+    from assay.market import Bars
+    from assay.strategies.evaluation import Trial
+    from assay.validation.splits import Splits
+    from assay.validation.walkforward import WalkForward
+
+AS_MEASURED = "none"
+ALL = "all of them"
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The stitched run under one change; the same signals of the same windows.
+
+    Attributes
+    ----------
+    name : str
+    net_profit_pct, sharpe_ratio, max_drawdown_pct : float
+    trades : int
+    held_back : int
+        Signals that a limit kept from being sent.
+    capped : float
+        Share of trades whose size was the leverage cap; NaN without trades.
+    """
+
+    name: str
+    net_profit_pct: float
+    sharpe_ratio: float
+    max_drawdown_pct: float
+    trades: int
+    held_back: int
+    capped: float
+
+
+def under_limits(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, limits: Limits) -> tuple[WhatIf, ...]:
+    """Replay the stitched schedule without limits, under each alone, and under all.
+
+    A limit costs what its run earns less than the one without limits, and saves what that one falls deeper.
+    """
+    kinds = {AS_MEASURED: None, **{name: limits.alone(name) for name in Limits.names()}, ALL: limits}
+    cap = trial.money.sizing.leverage_cap
+    return tuple(
+        _described(name, stitched(bars, walk.signals, trial, splits, limits=kind), bars, cap)
+        for name, kind in kinds.items()
+    )
+
+
+def under_sizings(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, kelly: float) -> tuple[WhatIf, ...]:
+    """Replay the stitched schedule with risk sizing, with the whole equity, and by Kelly.
+
+    Parameters
+    ----------
+    kelly : float
+        The Kelly fraction; NaN or 0 leaves its two runs out. Full Kelly is the most that does not lower growth in the
+        long run if the edge is exactly as measured; half of it is what people dare.
+    """
+    own = trial.money.sizing
+    kinds = {
+        f"risk {100 * own.risk_fraction:g} %": replace(own, method="risk"),
+        "notional": replace(own, method="notional"),
+    }
+    if kelly > 0:
+        kinds |= {
+            f"half Kelly, risk {100 * kelly / 2:.3g} %": replace(own, method="risk", risk_fraction=kelly / 2),
+            f"Kelly, risk {100 * kelly:.3g} %": replace(own, method="risk", risk_fraction=kelly),
+        }
+    return tuple(_sized(name, sizing, trial, bars, walk, splits) for name, sizing in kinds.items())
+
+
+def _sized(name: str, sizing: Sizing, trial: Trial, bars: Bars, walk: WalkForward, splits: Splits) -> WhatIf:
+    money = replace(trial.money, sizing=sizing)
+    return _described(name, stitched(bars, walk.signals, trial, splits, money=money), bars, sizing.leverage_cap)
+
+
+def _described(name: str, run: Run, bars: Bars, cap: float) -> WhatIf:
+    m, size = measure(run, bars), run.trades.size
+    return WhatIf(
+        name=name,
+        net_profit_pct=m["net_profit_pct"],
+        sharpe_ratio=m["sharpe_ratio"],
+        max_drawdown_pct=m["max_drawdown_pct"],
+        trades=len(run.trades),
+        held_back=int(np.count_nonzero(run.fates >= HELD_BACK)),
+        capped=float(np.mean(size >= cap)) if len(size) else float("nan"),
+    )
