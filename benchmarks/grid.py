@@ -6,7 +6,7 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from assay.strategies.base import Strategy
 
 Sums = NDArray[np.float64]
-Grid = dict[str, tuple[float | int, ...]]
+Grid = dict[str, tuple[Any, ...]]
 
 
 def last(bars: Bars, n: int) -> Bars:

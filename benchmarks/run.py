@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from assay.strategies.liquidity_sweep import BENCHMARK_GRID
-from benchmarks import dense, grid, growth, peers, processes, store, user
+from benchmarks import dense, grid, growth, peers, processes, store, strategies, user
 from benchmarks.clock import machine
 from benchmarks.report import Section, document, placed, text, wrapped
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared"))
 DEFAULTS = ("BINANCE_BTCUSDT_5m.parquet", "BINANCE_ETHUSDT_5m.parquet")
-NAMES = ("dense", "peers", "user", "growth", "cold", "memory", "store")
+NAMES = ("dense", "peers", "strategies", "user", "growth", "cold", "memory", "store")
 DAYS_90, YEAR = 25_920, 105_120
 
 
@@ -82,6 +82,7 @@ def plans(options: argparse.Namespace) -> dict[str, Callable[[], Section]]:
     return {
         "dense": partial(dense.section, found, sizes, values, options.threads, repeats),
         "peers": partial(peers.section, found, sizes, values, effort),
+        "strategies": partial(strategies.section, found, sizes[0], options.threads, repeats, few=options.quick),
         "user": partial(user.section, found[0], sizes[0], values, repeats),
         "growth": partial(growth.section, found[0], grown, values, repeats),
         "cold": partial(processes.starts, found[0], sizes[0], values, options.threads),

@@ -32,13 +32,13 @@ NOTES = (
 )
 
 
-def replayed(strategy: Strategy, bars: Bars, grid: Grid, sums: Sums, count: int) -> bool:
+def replays(strategy: Strategy, bars: Bars, grid: Grid, sums: Sums, count: int, seed: int, sides: str) -> bool:
     """Whether combinations drawn from the sweep have the bits of a replay of their own."""
     combinations, span = Combinations(grid), ours.whole_span(strategy, bars, grid)
     equal = True
-    for position in np.random.default_rng(SEED).integers(0, len(combinations), count).tolist():
+    for position in np.random.default_rng(seed).integers(0, len(combinations), count).tolist():
         values = combinations.at(position)
-        setups = strategy.all_setups(bars, values, "long")
+        setups = strategy.all_setups(bars, values, sides)
         signals = Signals.select(bars, setups, strategy.rules, strategy.bracket, values, span)
         run = replay(bars, signals, Money(), span)
         equal = equal and np.array_equal(run.sums, sums[position], equal_nan=True)
@@ -69,7 +69,7 @@ def section(market: Bars, size: int, grid: Grid, repeats: int) -> Section:
         sums = took.result.sums
         count = ours.work(strategy, bars, its_grid, "long", ours.whole_span(strategy, bars, its_grid))
         kernel = took.cpu - took.result.setups_cpu
-        found.checks[f"{name}: bit-equal to its replay"] = replayed(strategy, bars, its_grid, sums, 50)
+        found.checks[f"{name}: bit-equal to its replay"] = replays(strategy, bars, its_grid, sums, 50, SEED, "long")
         rows.append(
             {
                 "strategy": name, "combinations": len(sums), "rows": count.rows, "trades": took.result.trades,

@@ -17,6 +17,8 @@ from benchmarks import grid, peers, run
 from benchmarks.clock import slope
 from benchmarks.report import BEGIN, END, Table, document, placed, text
 
+from assay.strategies import STRATEGIES
+
 if TYPE_CHECKING:
     from benchmarks.grid import Swept
 
@@ -51,6 +53,12 @@ def test_sections_say_what_was_measured(tmp_path: Path, capsys: pytest.CaptureFi
     assert "equalities: 2 of 2 hold" in capsys.readouterr().out
     for path in (ROOT, Path.home(), tmp_path):
         assert str(path) not in json.dumps(content) + tables
+
+
+def test_every_strategy_is_measured(tmp_path: Path) -> None:
+    section = measured(tmp_path, "strategies")["sections"]["strategies"]
+    assert section["equal"] is True
+    assert [row["strategy"] for row in section["tables"][0]["rows"]] == list(STRATEGIES)
 
 
 def test_a_planted_difference_fails(
