@@ -180,6 +180,19 @@ def test_the_funnel_and_what_ifs_are_those_of_the_document() -> None:
     assert "shown for MATURE configurations only" in Page(html(below)).text
 
 
+def test_what_finer_bars_say_is_shown_where_somebody_looked() -> None:
+    document, figures = sample("promoted")
+    assert figures is not None
+    inside = {
+        "trades": 2, "pessimistic_net_profit_pct": 1.25, "optimistic_net_profit_pct": 3.5, "resolved": 2,
+        "resolved_net_profit_pct": 2.75, "finer_timeframe": "1m",
+    }  # fmt: skip
+    document["evidence"]["ambiguity"] = inside | {"resolved": None, "finer_timeframe": None}
+    assert "Which came first only finer bars of the market could tell." in Page(html(document, figures)).text
+    shown = Page(html(document, figures | {"ambiguity": inside})).text
+    assert "Bars of 1m decide 2 of them: +2.75 %" in shown
+
+
 def test_without_figures_the_page_says_so_and_shows_the_rest() -> None:
     document, _ = sample("promoted")
     page = Page(html(document))

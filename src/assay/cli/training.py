@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.store import Database
     from assay.training import Evidence, Experiment, Progress
+    from assay.validation import Ambiguity
 
 TITLES = {
     "search": "searching",
@@ -81,10 +82,13 @@ def check_folder(path: Path, option: str) -> None:
         raise InputError(option, f"must be a folder that can be written to ({error.strerror})", str(path)) from None
 
 
-def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[str, Any], dict[str, Path]]:
+def write_results(
+    out: Path, evidence: Evidence, inside: Ambiguity | None = None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Path]]:
     """Write the V3 document, the report, trades and equity; return the document, the figures and the paths.
 
-    The document is written last: where it is, the others are complete.
+    The document is written last: where it is, the others are complete. `inside` is what finer bars say of ambiguous
+    trades.
     """
     from assay.engine.tables import equity_columns, trade_columns  # noqa: PLC0415
     from assay.reports import html  # noqa: PLC0415
@@ -92,7 +96,7 @@ def write_results(out: Path, evidence: Evidence) -> tuple[dict[str, Any], dict[s
     from assay.training.configuration import configuration  # noqa: PLC0415
     from assay.training.figures import figures  # noqa: PLC0415
 
-    document, drawn = configuration(evidence, datetime.now(UTC)), figures(evidence)
+    document, drawn = configuration(evidence, datetime.now(UTC)), figures(evidence, inside)
     name = document["configId"]
     paths = {
         "trades": out / f"{name}-trades.csv",

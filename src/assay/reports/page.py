@@ -288,6 +288,8 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
 
     d, f = dict(document), None if figures is None else dict(figures)
     d["evidence"] = dict.fromkeys(_OPTIONAL) | d["evidence"]
+    if f is not None and f.get("ambiguity"):  # finer bars were looked into: it says more than the document
+        d["evidence"]["ambiguity"] = f["ambiguity"]
     charts, planes = _charts(d, f)
     environment = _environment()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from assay.store.jobs import Task
     from assay.training import Evidence, Progress
+    from assay.validation import Ambiguity
 
 RENEW_S = 10.0
 WATCH_S = 1.0
@@ -103,15 +104,18 @@ class Worker:
             self.jobs.fail(task, f"{task.spec['strategy']} raised {type(error).__name__}: {error}", now_ms())
             return
         document = document_of(evidence, self.created_ms)
-        result = summary(evidence, document) | {"ambiguity": drill_down(evidence, self.bars).as_dict()}
-        self.jobs.complete(task, result, now_ms(), self._effects(evidence, document))
+        inside = drill_down(evidence, self.bars)
+        result = summary(evidence, document) | {"ambiguity": inside.as_dict()}
+        self.jobs.complete(task, result, now_ms(), self._effects(evidence, document, inside))
 
     def _progress(self) -> Callable[[Progress], bool]:
         return lambda _: self.out_of_time
 
-    def _effects(self, evidence: Evidence, document: dict[str, Any]) -> Callable[[sa.Connection], object]:
+    def _effects(
+        self, evidence: Evidence, document: dict[str, Any], inside: Ambiguity
+    ) -> Callable[[sa.Connection], object]:
         """Return what is written together with the result, or not at all: configuration, trials, openings."""
-        drawn = figures(evidence)
+        drawn = figures(evidence, inside)
         return lambda c: save_evidence(
             c, evidence, document, drawn, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
         )

@@ -20,24 +20,28 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
     from assay.training.evidence import Evidence
+    from assay.validation import Ambiguity
 
 VERSION = 1
 DAY_MS = 86_400_000
 
 
-def figures(evidence: Evidence) -> dict[str, Any]:
+def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, Any]:
     """Return what a chart of a training draws; the same evidence gives the same bytes as JSON.
 
     Parameters
     ----------
     evidence : Evidence
+    inside : Ambiguity, optional
+        What finer bars say of the ambiguous trades, where a store holds some: the evidence does not depend on it.
 
     Returns
     -------
     dict
         ``version``; ``stitched``, the out-of-sample run by day; ``windows``, its test windows as (start, stop) in
         milliseconds UTC; ``holdout`` with ``span``, and ``run`` by day, None while it is sealed; ``trades`` as columns
-        (see `trade_columns`); ``map``, scores around the winner of a grid, None for other searches.
+        (see `trade_columns`); ``map``, scores around the winner of a grid, None for other searches; ``ambiguity``, what
+        finer bars say, None where nobody looked.
 
         A run by day has ``start_ms``, and per day its ``equity`` at the end from 1 before the first, ``drawdown_pct``
         at day ends, and ``market``: one unit of the market, bought at the close before the first bar and held
@@ -55,6 +59,7 @@ def figures(evidence: Evidence) -> dict[str, Any]:
         },
         "trades": {name: plain(c) for name, c in trade_columns(before, e.walk.run, e.walk.window_of_trade).items()},
         "map": _map(e) if e.experiment.search_method == "grid" else None,
+        "ambiguity": None if inside is None else plain(inside.as_dict()),
     }
 
 

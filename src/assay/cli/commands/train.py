@@ -176,9 +176,10 @@ def train_file(
     with options.open_database(database) as opened:  # before the work: a trial that cannot be counted is not run
         compile_kernels(output, experiment.strategy, bars)
         found = run_training(output, experiment, bars, threads)
-        document, figures, paths = write_results(out, found)
+        looked = drill_down(found, BarStore(opened))
+        document, figures, paths = write_results(out, found, looked)
         tried = keep(opened, found, document, figures)
-        inside = drill_down(found, BarStore(opened)).as_dict()
+    inside = looked.as_dict()
     seconds = time.monotonic() - begun
     if output.json:
         told = {"configuration": document, "ambiguity": inside, "files": paths, "ledger": tried, "seconds": seconds}
