@@ -43,7 +43,7 @@ DAY_LOSS, DRAWDOWN, LOSSES, TRADES, COOLDOWN, SHARPE = Limits.names()
 class Script:
     """Long signals at the closes of some bars; of each, whether it was traded or which limit held it back.
 
-    `held` names the limit of each signal bar; a signal in neither was lost otherwise.
+    An order of an `unsent` signal would fill after its flat bar. What is in none of the three was sent, not filled.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Script:
     levels: tuple[float, float] = (75.0, 125.0)
     start: int = 0
     delay: int = 0
-    flat_by: Mapping[int, int] = field(default_factory=dict)
+    unsent: tuple[int, ...] = ()
 
     def case(self) -> Case:
         bars = bars_of(quiet(self.length, self.bars), market=self.market, first_ms=0)
@@ -68,7 +68,7 @@ class Script:
             bar=self.signals,
             side=[1] * count,
             features={},
-            flat_by=[self.flat_by.get(t, -1) for t in self.signals],
+            flat_by=[t + self.delay if t in self.unsent else -1 for t in self.signals],
             stop_base=[stop] * count,
             stop_unit=[1.0] * count,
             target_limit=[target] * count,
@@ -180,7 +180,8 @@ DAILY_TRADES = (
     Script("a trade over the night", Limits(daily_trade_limit=1), (20, 30, 36), {}, (20, 30), by(TRADES, 36), hold=6),
     # Bar 3 has no trades: the order is not filled, and does not count.
     Script("an order without a fill", Limits(daily_trade_limit=1), (2, 5, 8), {3: NO_TRADE}, (5,), by(TRADES, 8)),
-    Script("trades, late fills", Limits(daily_trade_limit=1), (2, 21, 22, 30), {}, (2, 22), by(TRADES, 21, 30), delay=1),
+    Script("trades, late fills", Limits(daily_trade_limit=1), (2, 21, 22, 30), {}, (2, 22),
+           by(TRADES, 21, 30), delay=1),
 )  # fmt: skip
 
 COOLDOWNS = (
@@ -192,6 +193,9 @@ COOLDOWNS = (
            (2, 6), by(COOLDOWN, 3, 5), market=FIVE_MINUTES),
     Script("no cooldown after a win", Limits(cooldown_after_loss_minutes=240), (2, 3, 4), {3: WIN, 4: WIN, 5: WIN},
            (2, 3, 4)),
+    # The trade of bar 2 is closed at bar 5.
+    Script("cooldown since the exit", Limits(cooldown_after_loss_minutes=120), (2, 6, 7), {}, (2, 7), by(COOLDOWN, 6),
+           hold=3),
     # What counts is the bar of the signal, not that of the fill.
     Script("cooldown, late fills", Limits(cooldown_after_loss_minutes=120), (2, 5, 6), {4: LOSS}, (2, 6),
            by(COOLDOWN, 5), delay=1),
@@ -276,7 +280,7 @@ NO_ORDER = Script(
     (2, 40),
     market=DAILY,
     delay=1,
-    flat_by={29: 30},
+    unsent=(29,),
 )
 
 
@@ -284,5 +288,9 @@ def script_failures(script: Script) -> list[tuple[object, object]]:
     """Whatever the replay of a script did and should not, or the other way round."""
     case = script.case()
     run = case.run()
-    pairs = [(tuple(run.trades.signal_bar.tolist()), script.traded), (held_back(case, run), dict(script.held))]
+    pairs = [
+        (tuple(run.trades.signal_bar.tolist()), script.traded),
+        (held_back(case, run), dict(script.held)),
+        (run.orders_sent, len(script.signals) - len(script.held) - len(script.unsent)),
+    ]
     return [(got, expected) for got, expected in pairs if got != expected]

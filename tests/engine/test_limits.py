@@ -1,11 +1,11 @@
-"""Limits of the replay: runs worked out by hand, and random runs against the independent oracle."""
+"""Limits of the replay: runs worked out by hand, random runs against an independent oracle, planted mistakes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,8 +25,11 @@ from engine.limit_scripts import (
     held_back,
     script_failures,
 )
+from engine.mutation import SOURCE, Mutant, use
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 FOUR_HOURS = Market("test", "BTC/USDT", Timeframe(4 * HOUR_MS))
@@ -44,7 +47,8 @@ NEVER = Limits(1e9, 1e9, 1e9, 1e9, min_sharpe_ratio=-1e9)
 """Limits that nothing reaches; any cooldown would hold back a signal on the exit bar itself."""
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """Random runs of one kind of market: `count` cases of so many bars, under some of the limits."""
 
     name: str
@@ -158,3 +162,72 @@ def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
 def test_a_limit_must_be_above_0(name: str, value: float) -> None:
     with pytest.raises(InputError, match=f"{name}.*above 0"):
         Limits(**{name: value})
+
+
+MUTANTS = (
+    Mutant("a tie of the daily loss", "loss_today >= limits", "loss_today > limits"),
+    Mutant("a tie of the drawdown", "drawdown >= limits", "drawdown > limits"),
+    Mutant("one loss more", "streak >= limits", "streak > limits"),
+    Mutant("one trade more", "fills_today >= limits", "fills_today > limits"),
+    Mutant("one bar of cooldown more", "since_loss < limits", "since_loss <= limits"),
+    Mutant("sharpe limit from above", "sharpe < limits", "sharpe > limits"),
+    Mutant("day of the signal", "day[min(bar[row] + 1 + delay, len(day) - 1)]", "day[bar[row]]"),
+    Mutant("day of a fill on time", "day[min(bar[row] + 1 + delay, len(day) - 1)]", "day[bar[row] + 1]"),
+    Mutant("loss since the start", "morning = before if today == last_day else equity", "morning = 1.0"),
+    Mutant("loss since yesterday's morning", "morning = before if today == last_day else equity", "morning = before"),
+    Mutant("loss since the highest", "limits, 1.0 - equity / morning,", "limits, 1.0 - equity / peak,"),
+    Mutant("drawdown of now", "1.0 - equity / morning, drawdown,", "1.0 - equity / morning, 1.0 - equity / peak,"),
+    Mutant("streak not reset by a pause", "paused_day, streak = day[int(o[EXIT_BAR])], 0",
+           "paused_day = day[int(o[EXIT_BAR])]"),
+    Mutant("streak not reset by a win", "                streak = 0\n", "                pass\n"),
+    Mutant("streak of nothing lost", "            if o[NET] > 0.0:\n                streak",
+           "            if o[NET] >= 0.0:\n                streak"),
+    Mutant("pause of the entry's day", "paused_day, streak = day[int(o[EXIT_BAR])]",
+           "paused_day, streak = day[int(o[ENTRY_BAR])]"),
+    Mutant("pause without its day", "today <= paused_day", "today < paused_day"),
+    Mutant("trades of the exit's day", "fill_day = day[int(o[ENTRY_BAR])]", "fill_day = day[int(o[EXIT_BAR])]"),
+    Mutant("trades of all days", "fills_today if today == day_of_fills else 0", "fills_today"),
+    Mutant("orders count as trades", "            fates[row] = UNFILLED\n",
+           "            fates[row] = UNFILLED\n            fills_today, day_of_fills = 1, today\n"),
+    Mutant("cooldown since the entry", "last_loss = o[EXIT_BAR]", "last_loss = o[ENTRY_BAR]"),
+    Mutant("cooldown until the fill", "bar[row] - last_loss", "bar[row] + 1 + delay - last_loss"),
+    Mutant("cooldown after a win", "                streak = 0\n",
+           "                streak, last_loss = 0, o[EXIT_BAR]\n"),
+    Mutant("sharpe on 31 days", "if days < MONTH:", "if days <= MONTH:"),
+    Mutant("sharpe of 29 days", "range(days - MONTH, days)", "range(days - MONTH + 1, days)"),
+    Mutant("sharpe with today", "month_sharpe(values, today - first_day,",
+           "month_sharpe(values, today - first_day + 1,"),
+    Mutant("sharpe of the population", "spread / (MONTH - 1)", "spread / MONTH"),
+    Mutant("sharpe of 365 days", "np.sqrt(year)", "np.sqrt(365.0)"),
+    Mutant("sharpe without the first day", "values[d - 1] if d > 0 else 1.0", "values[d - 1] if d > 0 else values[d]"),
+    Mutant("sharpe without marks",
+           "values[d] = equity * mark_factor(marks[bar], o[ENTRY], side, o[SIZE], leg1, costs)", "values[d] = equity"),
+    Mutant("sharpe forgives", "if cause in (MAX_DRAWDOWN, MIN_SHARPE):", "if cause == MAX_DRAWDOWN:"),
+    Mutant("any limit is for good", "if cause in (MAX_DRAWDOWN, MIN_SHARPE):", "if cause >= 0:"),
+    Mutant("drawdown named before the daily loss", "    if loss_today >=",
+           "    if drawdown >= limits[MAX_DRAWDOWN]:\n        return MAX_DRAWDOWN\n    if loss_today >="),
+    Mutant("orders held back are sent", "fates[row] = HELD_BACK + cause\n",
+           "fates[row] = HELD_BACK + cause\n                sent += 1\n"),
+)  # fmt: skip
+
+
+def failures() -> Iterator[object]:
+    """Whatever the scripts object to; an exception objects too."""
+    try:
+        for script in SCRIPTS:
+            yield from script_failures(script)
+    except (IndexError, ZeroDivisionError, ValueError) as error:
+        yield error
+
+
+def test_plain_python_passes_the_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, SOURCE)
+    with np.errstate(all="ignore"):
+        assert not list(failures())
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_mutant_is_caught(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
+    use(monkeypatch, mutant.source())
+    with np.errstate(all="ignore"):
+        assert next(failures(), None) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .simulate import NAN, EquityPath
@@ -99,7 +100,7 @@ class CircuitBreakers:
         if today - self.first_day < SHARPE_DAYS:
             return NAN
         values = [self.equity_in_the_evening(d) for d in range(today - SHARPE_DAYS - 1, today)]
-        returns = [b / a - 1.0 if a > 0 else 0.0 for a, b in zip(values[:-1], values[1:], strict=True)]
+        returns = [b / a - 1.0 if a > 0 else 0.0 for a, b in pairwise(values)]
         if min(returns) == max(returns):
             return NAN
         mean = math.fsum(returns) / SHARPE_DAYS
