@@ -94,17 +94,15 @@ MUTANTS = (
     Mutant("optimistic end without the second target", "optimistic = target if holds_target else first",
            "optimistic = first"),
     Mutant("cooldown ignored", "free = cool + exit_[12]", "free = cool"),
-    Mutant("trade limits ignored", "        if full:\n            continue\n        opposite",
-           "        opposite"),
-    Mutant("limits count orders", "        sent += 1\n        if o[STATUS] < 1.0:\n            continue\n",
+    Mutant("trade limits ignored", "        if full:\n", "        if False:\n"),
+    Mutant("limits count orders", "        sent += 1\n        if o[STATUS] < 1.0:\n",
            "        sent += 1\n"
            "        if o[STATUS] < 1.0:\n"
            "            for g in range(2):\n"
            "                if exit_[13 + g] >= 0.0 and groups[row, g] >= 0:\n"
-           "                    fills[groups[row, g] + g * group_sizes[0]] += 1\n"
-           "            continue\n"),
-    Mutant("unsent orders counted", "        if o[STATUS] < 0.0:\n            continue\n        sent += 1",
-           "        sent += 1"),
+           "                    fills[groups[row, g] + g * group_sizes[0]] += 1\n"),
+    Mutant("unsent orders counted", "            fates[row] = UNSENT\n            continue\n",
+           "            fates[row] = UNSENT\n            sent += 1\n            continue\n"),
     Mutant("both sides do not cancel", "if long_row >= 0 and short_row < 0:", "if long_row >= 0:"),
     Mutant("last row preferred", "                    if long_row < 0:\n                        long_row = row",
            "                    long_row = row"),
