@@ -77,16 +77,16 @@ def random_limits(rng: np.random.Generator, names: tuple[str, ...]) -> Limits:
 
 
 GROUPS = (
-    Group("hours", HOURLY, 200, 20, 220, BUT_SHARPE),
-    Group("five minutes", FIVE_MINUTES, 120, 20, 900, BUT_SHARPE),
+    Group("hours", HOURLY, 160, 20, 220, BUT_SHARPE),
+    Group("five minutes", FIVE_MINUTES, 80, 20, 700, BUT_SHARPE),
     Group("days", DAILY, 60, 20, 150, BUT_SHARPE),
-    Group("months of days", DAILY, 120, 60, 200, (SHARPE,)),
+    Group("months of days", DAILY, 100, 60, 200, (SHARPE,)),
     Group("months of four hours", FOUR_HOURS, 60, 250, 500, (SHARPE,)),
     Group("months of hours", HOURLY, 15, 800, 1200, (SHARPE,)),
     Group("months of five minutes", FIVE_MINUTES, 3, 9000, 10000, (SHARPE,)),
     Group("months of days, all limits", DAILY, 100, 60, 200, ALL),
 )
-DELAYED = Group("late fills", FIVE_MINUTES, 100, 20, 900, BUT_SHARPE, delay=2)
+DELAYED = Group("late fills", FIVE_MINUTES, 60, 20, 700, BUT_SHARPE, delay=2)
 OTHER_LIMIT_FIRST = pytest.mark.xfail(reason="the Sharpe limit is not judged where another limit is named", strict=True)
 NOT_SENDABLE = pytest.mark.xfail(reason="limits are judged at signals that no order could follow", strict=True)
 
