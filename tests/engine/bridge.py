@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine import REASONS, Bracket, Costs, Money, Run, Setups, Signals, Sizing, Span, measure, replay
+from assay.engine import REASONS, Bracket, Costs, Limits, Money, Run, Setups, Signals, Sizing, Span, measure, replay
 from assay.engine import kernels as k
 from assay.engine.replay import eligible
 from assay.market import Bars, Market, Timeframe
+from oracle.limits import CircuitBreakers, OracleLimits
 from oracle.simulate import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals, simulate
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ def oracle_costs(money: Money) -> OracleCosts:
     return OracleCosts(c.fee, c.slippage, c.tick, c.commission, s.method, s.risk_fraction, s.leverage_cap)
 
 
-def random_bars(rng: np.random.Generator, n: int, *, grid: float = 0.0, rough: float = 1.0) -> Bars:
-    """Hourly bars around 100 with gaps, flat bars, bars without volume, impossible and absent ones."""
+def random_bars(
+    rng: np.random.Generator, n: int, *, grid: float = 0.0, rough: float = 1.0, market: Market = HOURLY
+) -> Bars:
+    """Bars around 100 with gaps, flat bars, bars without volume, impossible and absent ones."""
     price = 100.0
     rows: list[list[float | None]] = []
     volatility = float(rng.choice([0.3, 0.8, 1.5]))
@@ -100,7 +103,8 @@ def random_bars(rng: np.random.Generator, n: int, *, grid: float = 0.0, rough: f
             rows[-1 - i][4] = 0.0
     if rows[-1][0] is None:
         rows[-1] = [100.0, 101.0, 99.0, 100.0, 0.0]
-    return bars_of(rows, first_ms=int(rng.integers(0, 48)) * HOUR_MS)
+    step = market.timeframe.ms
+    return bars_of(rows, market=market, first_ms=int(rng.integers(0, 48)) * HOUR_MS // step * step)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Case:
     span: Span
     delay: int
     opposite: bool
+    limits: Limits | None = None
 
     def run(self) -> Run:
         return replay(
@@ -123,20 +128,36 @@ class Case:
             self.span,
             entry_delay=self.delay,
             exit_on_opposite=self.opposite,
+            limits=self.limits,
         )
 
     def orders(self) -> list[OracleOrder]:
         return oracle_orders(self.bars, self.signals.rows, [self.brackets[e] for e in self.signals.exit_of], self.money)
 
     def answer(self) -> OracleResult:
+        bars = oracle_bars(self.bars)
         return simulate(
-            oracle_bars(self.bars),
+            bars,
             self.orders(),
             oracle_costs(self.money),
             self.span.start,
             self.span.stop,
             self.delay,
             self.opposite,
+            self.breakers(bars),
+        )
+
+    def breakers(self, bars: OracleBars) -> CircuitBreakers | None:
+        """Hand the limits to the oracle."""
+        if self.limits is None:
+            return None
+        market = self.bars.market
+        return CircuitBreakers(
+            bars,
+            OracleLimits(**asdict(self.limits)),
+            self.span.start,
+            bar_minutes=market.timeframe.ms / 60_000,
+            days_per_year=market.days_per_year,
         )
 
 
@@ -264,12 +285,13 @@ def random_rows(
     )
 
 
-def random_case(seed: int, *, longest: int = 220) -> Case:
+def random_case(seed: int, *, shortest: int = 20, longest: int = 220, market: Market = HOURLY) -> Case:
     rng = np.random.default_rng(seed)
-    n = int(rng.integers(20, longest))
-    bars = random_bars(rng, n, grid=float(rng.choice([0.0, 0.25])), rough=float(rng.choice([0.0, 1.0, 2.0])))
+    n = int(rng.integers(shortest, longest))
+    grid, rough = float(rng.choice([0.0, 0.25])), float(rng.choice([0.0, 1.0, 2.0]))
+    bars = random_bars(rng, n, grid=grid, rough=rough, market=market)
     while not bars.valid.any():
-        bars = random_bars(rng, n)
+        bars = random_bars(rng, n, market=market)
     begin = int(rng.integers(0, n // 3))
     span = Span(begin, int(rng.integers(begin + 1, n + 1)) if rng.random() < 0.5 else n)
     money = random_money(rng)

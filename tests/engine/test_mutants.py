@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from assay.engine import kernels
-from assay.engine import replay as replay_function
 from engine.bridge import OWN_ANSWERS, Case, differences, random_case, worked_differences
+from engine.mutation import SOURCE, Mutant, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from oracle.simulate import OracleOrder, OracleResult
 
-SOURCE = Path(kernels.__file__).read_text(encoding="utf-8")
 CASES = 700
-
-
-class Mutant(NamedTuple):
-    name: str
-    old: str
-    new: str
 
 
 MUTANTS = (
@@ -103,17 +94,15 @@ MUTANTS = (
     Mutant("optimistic end without the second target", "optimistic = target if holds_target else first",
            "optimistic = first"),
     Mutant("cooldown ignored", "free = cool + exit_[12]", "free = cool"),
-    Mutant("trade limits ignored", "        if full:\n            continue\n        opposite",
-           "        opposite"),
-    Mutant("limits count orders", "        sent += 1\n        if o[STATUS] < 1.0:\n            continue\n",
+    Mutant("trade limits ignored", "        if full:\n", "        if False:\n"),
+    Mutant("limits count orders", "        sent += 1\n        if o[STATUS] < 1.0:\n",
            "        sent += 1\n"
            "        if o[STATUS] < 1.0:\n"
            "            for g in range(2):\n"
            "                if exit_[13 + g] >= 0.0 and groups[row, g] >= 0:\n"
-           "                    fills[groups[row, g] + g * group_sizes[0]] += 1\n"
-           "            continue\n"),
-    Mutant("unsent orders counted", "        if o[STATUS] < 0.0:\n            continue\n        sent += 1",
-           "        sent += 1"),
+           "                    fills[groups[row, g] + g * group_sizes[0]] += 1\n"),
+    Mutant("unsent orders counted", "            fates[row] = UNSENT\n            continue\n",
+           "            fates[row] = UNSENT\n            sent += 1\n            continue\n"),
     Mutant("both sides do not cancel", "if long_row >= 0 and short_row < 0:", "if long_row >= 0:"),
     Mutant("last row preferred", "                    if long_row < 0:\n                        long_row = row",
            "                    long_row = row"),
@@ -153,15 +142,6 @@ def answers(shared_data: Path) -> dict[str, Any]:
     return content
 
 
-def interpreted(source: str) -> ModuleType:
-    """Load kernels' source as a module of plain Python."""
-    plain = source.replace("from assay.compiled import compiled", "def compiled(function):\n    return function\n")
-    assert plain != source
-    module = ModuleType("mutated_kernels")
-    exec(compile(plain, "mutated_kernels", "exec"), vars(module))  # noqa: S102  (our own source)
-    return module
-
-
 def failures(known: list[Known], answers: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     """Whatever the fill tests object to; an exception objects too."""
     try:
@@ -172,11 +152,6 @@ def failures(known: list[Known], answers: dict[str, Any]) -> Iterator[tuple[Any,
             yield from differences(k.case.run(), k.answer, k.case.bars, k.orders)
     except (IndexError, ZeroDivisionError, ValueError) as error:
         yield (repr(error),)
-
-
-def use(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    # `assay.engine.replay` names the function; its module is found by the function.
-    monkeypatch.setitem(replay_function.__globals__, "kernels", interpreted(source))
 
 
 def test_plain_python_computes_the_same(
@@ -191,7 +166,6 @@ def test_plain_python_computes_the_same(
 def test_mutant_is_caught(
     monkeypatch: pytest.MonkeyPatch, known: list[Known], answers: dict[str, Any], mutant: Mutant
 ) -> None:
-    assert mutant.old in SOURCE, "the source has changed: bring the mutant up to date"
-    use(monkeypatch, SOURCE.replace(mutant.old, mutant.new))
+    use(monkeypatch, mutant.source())
     with np.errstate(all="ignore"):
         assert next(failures(known, answers), None) is not None

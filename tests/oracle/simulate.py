@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,13 +108,27 @@ class OracleTrade:
 
 @dataclass
 class OracleResult:
-    """Trades, orders sent, the value of every day from the start on, and the measures of the run."""
+    """Trades, orders sent, the value of every day from the start on, and the measures of the run.
+
+    ``held_back`` names, by signal bar, why a gate kept an order from being sent.
+    """
 
     trades: list[OracleTrade]
     orders_sent: int
     equity_by_day: list[float]
     measures: dict[str, float]
     sums: dict[str, float] = field(default_factory=dict)
+    held_back: dict[int, str] = field(default_factory=dict)
+
+
+class OracleGate(Protocol):
+    """What may hold back an order that would otherwise be sent."""
+
+    def reason(self, bar: int, entry_bar: int) -> str:
+        """Return why the order of this signal bar is held back, "" to send it."""
+
+    def closed(self, trade: OracleTrade, marks: Sequence[float]) -> None:
+        """Hear of a filled order, once it is closed, with the marks of its bars."""
 
 
 # Levels
@@ -481,6 +495,7 @@ def simulate(
     stop: int,
     entry_delay: int = 0,
     exit_on_opposite: bool = False,
+    gate: OracleGate | None = None,
 ) -> OracleResult:
     """Trade resolved signals of ``start <= bar < stop``, one position at a time.
 
@@ -492,6 +507,8 @@ def simulate(
         Bars by which every fill is late; levels and size stay those of the signal.
     exit_on_opposite
         Leave at the next tradable open after a signal of the other side.
+    gate
+        Asked last, when nothing else keeps an order from being sent.
 
     Returns
     -------
@@ -509,6 +526,7 @@ def simulate(
     trades: list[OracleTrade] = []
     marks_of: list[list[float]] = []
     fills: dict[tuple[str, int], int] = {}
+    held_back: dict[int, str] = {}
     orders_sent = 0
     free_from = start
     for order in signals:
@@ -519,6 +537,9 @@ def simulate(
         limited = [((name, group), cap) for name, group, cap in groups if group >= 0]
         if any(fills.get(key, 0) >= cap for key, cap in limited):
             continue
+        if gate is not None and (reason := gate.reason(order.bar, entry_bar)):
+            held_back[order.bar] = reason
+            continue
         orders_sent += 1
         if not bars.tradable[entry_bar]:
             continue
@@ -528,10 +549,14 @@ def simulate(
         trade = position.run()
         trades.append(trade)
         marks_of.append(position.marks)
+        if gate is not None:
+            gate.closed(trade, position.marks)
         if position.marks[-1] == 0.0:
             break  # ruin: nothing is left to trade with
         free_from = trade.exit_bar + order.cooldown
-    return _account(bars, trades, marks_of, orders_sent, start, stop)
+    result = _account(bars, trades, marks_of, orders_sent, start, stop)
+    result.held_back = held_back
+    return result
 
 
 def _next_tradable(bars: OracleBars) -> list[int]:
@@ -545,6 +570,27 @@ def _next_tradable(bars: OracleBars) -> list[int]:
     return result
 
 
+class EquityPath:
+    """Equity compounded trade by trade, marked at the bars of every position."""
+
+    def __init__(self) -> None:
+        self.equity = 1.0
+        self.peak = 1.0
+        self.drawdown = 0.0
+        self.value_at: dict[int, float] = {}
+
+    def add(self, trade: OracleTrade, marks: Sequence[float]) -> None:
+        """Compound a trade whose marks run from its entry bar to its exit bar."""
+        highest = -math.inf
+        for offset, mark in enumerate(marks):
+            highest = max(highest, mark)
+            inner = 1.0 - mark / highest if highest > 0 else 0.0
+            self.drawdown = max(self.drawdown, inner, 1.0 - (self.equity * mark) / self.peak)
+            self.value_at[trade.entry_bar + offset] = self.equity * mark
+        self.peak = max(self.peak, self.equity * highest)
+        self.equity *= max(0.0, 1.0 + trade.size * trade.net_return)
+
+
 def _account(
     bars: OracleBars,
     trades: list[OracleTrade],
@@ -554,19 +600,11 @@ def _account(
     stop: int,
 ) -> OracleResult:
     """Compound the trades and take the measures of the run."""
-    equity, optimistic, peak, drawdown = 1.0, 1.0, 1.0, 0.0
+    path, optimistic = EquityPath(), 1.0
     wins, ambiguous, gross_wins = 0, 0, 0
     gain, loss, total, total_r = 0.0, 0.0, 0.0, 0.0
-    value_at: dict[int, float] = {}
     for trade, marks in zip(trades, marks_of, strict=True):
-        highest = -math.inf
-        for offset, mark in enumerate(marks):
-            highest = max(highest, mark)
-            inner = 1.0 - mark / highest if highest > 0 else 0.0
-            drawdown = max(drawdown, inner, 1.0 - (equity * mark) / peak)
-            value_at[trade.entry_bar + offset] = equity * mark
-        peak = max(peak, equity * highest)
-        equity *= max(0.0, 1.0 + trade.size * trade.net_return)
+        path.add(trade, marks)
         optimistic *= max(0.0, 1.0 + trade.size * trade.net_return_optimistic)
         total += trade.net_return
         total_r += trade.r_multiple
@@ -583,7 +621,7 @@ def _account(
     if trades:
         last_day = max(last_day, bars.day[trades[-1].exit_bar])
     days = 1 + last_day - first_day
-    by_day = _values_by_day(bars, value_at, start, first_day, days)
+    by_day = _values_by_day(bars, path.value_at, start, first_day, days)
 
     s1 = s2 = sdown = 0.0
     previous = 1.0
@@ -601,10 +639,10 @@ def _account(
         "total_trades": float(count),
         "win_rate": wins / count if count else NAN,
         "gross_win_rate": gross_wins / count if count else NAN,
-        "net_profit_pct": 100.0 * (equity - 1.0),
+        "net_profit_pct": 100.0 * (path.equity - 1.0),
         "net_profit_pct_optimistic": 100.0 * (optimistic - 1.0),
         "profit_factor": gain / loss if loss > 0 else NAN,
-        "max_drawdown_pct": -100.0 * drawdown,
+        "max_drawdown_pct": -100.0 * path.drawdown,
         "sharpe_ratio": mean / math.sqrt(var) * math.sqrt(365) if var > 0 else NAN,
         "sortino_ratio": mean / math.sqrt(sdown / days) * math.sqrt(365) if sdown > 0 else NAN,
         "expectancy_pct": 100.0 * (total / count) if count else NAN,
@@ -613,10 +651,10 @@ def _account(
         "ambiguous_trades": float(ambiguous),
     }
     sums = {
-        "equity": equity,
+        "equity": path.equity,
         "gain": gain,
         "loss": loss,
-        "drawdown": drawdown,
+        "drawdown": path.drawdown,
         "days": float(days),
         "s1": s1,
         "s2": s2,
