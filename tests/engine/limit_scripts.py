@@ -258,8 +258,6 @@ SEVERAL = (
            {29: LOSS}, (28,), by(COOLDOWN, 29) | by(SHARPE, 30), market=DAILY),
 )  # fmt: skip
 
-SCRIPTS = (*DAILY_LOSSES, *DRAWDOWNS, *STREAKS, *DAILY_TRADES, *COOLDOWNS, *SHARPE_RATIOS, *SEVERAL)
-
 # At bar 29 the cooldown holds the order back; the ratio is below its limit there too, so nothing is sent at bar 60,
 # when the loss is forgotten.
 JUDGED_BESIDE_ANOTHER = Script(
@@ -281,6 +279,18 @@ NO_ORDER = Script(
     market=DAILY,
     delay=1,
     unsent=(29,),
+)
+
+SCRIPTS = (
+    *DAILY_LOSSES,
+    *DRAWDOWNS,
+    *STREAKS,
+    *DAILY_TRADES,
+    *COOLDOWNS,
+    *SHARPE_RATIOS,
+    *SEVERAL,
+    JUDGED_BESIDE_ANOTHER,
+    NO_ORDER,
 )
 
 

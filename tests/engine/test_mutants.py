@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant("ends on an untradable bar", "while last > entry_bar and not tradable[last]:", "while False:"),
     Mutant("flat bar ignored", "last = min(flat_by, n - 1)", "last = n - 1"),
     Mutant("absent flat bar not flagged", "if is_flat_by and last < flat_by:", "if False:"),
-    Mutant("late fill after the flat bar", " or 0 <= flat_by < entry_bar:", " or 0 <= flat_by < t:"),
+    Mutant("late fill after the flat bar", "and not 0 <= flat_by < entry_bar", "and not 0 <= flat_by < entry_bar - 1"),
     Mutant("signal on the flat bar", "or (flat_by >= 0 and flat_by <= t):", "or (flat_by >= 0 and flat_by < t):"),
     Mutant("invalidation at the same close", "                ordered = INVALIDATION",
            "                exit_raw, reason = c, INVALIDATION\n                break"),

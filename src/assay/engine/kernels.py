@@ -180,6 +180,12 @@ def day_return(value, before):
 
 
 @compiled
+def can_fill(entry_bar, flat_by, n):
+    """Whether an order has a bar to fill on, not after the one at which it must be flat."""
+    return entry_bar < n and not 0 <= flat_by < entry_bar
+
+
+@compiled
 def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, lows, closes, tradable, out):
     """Follow one order from its fill to its exit and write the outcome into `out`.
 
@@ -202,11 +208,11 @@ def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, l
     out[:] = np.nan
     out[STATUS] = -1.0
     entry_bar = t + 1 + delay
-    if entry_bar >= n:
+    if not can_fill(entry_bar, flat_by, n):
         return
     close_ref = closes[t]
     stop, target, first, risk = bracket_prices(t, side, close_ref, level, flat_by, exit_, costs)
-    if np.isnan(risk) or 0 <= flat_by < entry_bar:
+    if np.isnan(risk):
         return
     out[STATUS] = 0.0
     out[STOP] = stop
@@ -490,7 +496,7 @@ def month_sharpe(values, days, year):
 
 
 @compiled
-def held_back(limits, loss_today, drawdown, paused, fills_today, since_loss, sharpe):
+def held_back(limits, loss_today, drawdown, paused, fills_today, since_loss, weak):
     """Which limit holds an order back: its place, or -1."""
     if loss_today >= limits[MAX_DAILY_LOSS]:
         return MAX_DAILY_LOSS
@@ -502,7 +508,7 @@ def held_back(limits, loss_today, drawdown, paused, fills_today, since_loss, sha
         return MAX_DAILY_TRADES
     if since_loss < limits[PAUSE_AFTER_LOSS]:
         return PAUSE_AFTER_LOSS
-    if sharpe < limits[MIN_SHARPE]:
+    if weak:
         return MIN_SHARPE
     return -1
 
@@ -568,7 +574,7 @@ def replay(
     limited = len(limits) > 0
     values = np.ones(day[-1] - first_day + 1 if limited else 0)
     filled, streak, fills_today, day_of_fills = 0, 0, 0, first_day - 1
-    paused_day, last_loss, stopped_by = first_day - 1, -np.inf, -1
+    paused_day, last_loss, weak = first_day - 1, -np.inf, False
     for i in range(kept):
         row = picked[i]
         if equity <= 0.0:
@@ -586,23 +592,22 @@ def replay(
         if full:
             fates[row] = FULL
             continue
+        entry_bar = bar[row] + 1 + delay
+        if not can_fill(entry_bar, flat_by[row], len(closes)):
+            fates[row] = UNSENT
+            continue
         if limited:
-            # an order belongs to the day on which it would fill
-            today = day[min(bar[row] + 1 + delay, len(day) - 1)]
+            today = day[entry_bar]  # an order belongs to the day on which it would fill
             for d in range(filled, today - first_day):
                 values[d] = equity
             filled = max(filled, today - first_day)
             morning = before if today == last_day else equity
-            if stopped_by < 0:
-                cause = held_back(
-                    limits, 1.0 - equity / morning, drawdown, today <= paused_day,
-                    fills_today if today == day_of_fills else 0, bar[row] - last_loss,
-                    month_sharpe(values, today - first_day, limits[YEAR]),
-                )  # fmt: skip
-                if cause in (MAX_DRAWDOWN, MIN_SHARPE):  # off for good
-                    stopped_by = cause
-            else:
-                cause = stopped_by
+            # once too low it stays off, whatever else holds this order back
+            weak = weak or month_sharpe(values, today - first_day, limits[YEAR]) < limits[MIN_SHARPE]
+            cause = held_back(
+                limits, 1.0 - equity / morning, drawdown, today <= paused_day,
+                fills_today if today == day_of_fills else 0, bar[row] - last_loss, weak,
+            )  # fmt: skip
             if cause >= 0:
                 fates[row] = HELD_BACK + cause
                 continue
@@ -617,9 +622,6 @@ def replay(
             bar[row], side[row], levels[row], flat_by[row], exit_, costs, delay, opposite,
             opens, highs, lows, closes, tradable, o,
         )  # fmt: skip
-        if o[STATUS] < 0.0:
-            fates[row] = UNSENT
-            continue
         sent += 1
         if o[STATUS] < 1.0:
             fates[row] = UNFILLED
