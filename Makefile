@@ -7,12 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test bench study honesty markets clean install install-dev install-bench
+.PHONY: help run check test golden bench study honesty markets clean install install-dev install-bench
 
 help:
 	@echo "make run      install Assay and train on three simulated markets"
 	@echo "make test     install and run the tests"
 	@echo "make check    lint, types and the import table"
+	@echo "make golden   write the strategies' results on recorded bars anew; the diff says what changed"
 	@echo "make bench    measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
 	@echo "make study    10^9 combinations, killed jobs, permutations, ideas for more power (hours; goes on where it was)"
 	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
@@ -43,6 +44,9 @@ check: install-dev
 
 test: install-dev
 	@"$(BIN)/python" -m pytest
+
+golden: install-dev
+	@"$(BIN)/python" -m pytest -q tests/strategies/test_golden.py --renew-golden
 
 bench: install-bench
 	@"$(BIN)/python" benchmarks/run.py --json build/benchmarks.json --markdown build/benchmarks.md

@@ -18,6 +18,10 @@ settings.register_profile("assay", deadline=None, print_blob=True)
 settings.load_profile("assay")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-golden", action="store_true", help="write tests/strategies/golden.json anew")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of recorded bars: `data` in the `shared` folder beside the repository, or in `ASSAY_SHARED`."""

@@ -30,6 +30,7 @@ ROOMS = [
     "service",
     "workbench",
     "cli",
+    "testing",
     "__main__",
     "__init__",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from assay.engine import Costs, Money, Sizing
 from assay.market import Bars, Market, Timeframe
 from assay.sources import read_bars
+from assay.testing.markets import cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +23,6 @@ LIQUID = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "LTC", "LINK", "AVAX", "MAT
 @cache
 def load(path: Path) -> Bars:
     return read_bars(path)
-
-
-def cut(bars: Bars, begin: int, end: int) -> Bars:
-    """Return bars[begin:end] as a history of their own."""
-    names = ("time", "open", "high", "low", "close", "volume", "absent", "valid", "tradable", "session")
-    return replace(bars, **{name: getattr(bars, name)[begin:end] for name in names})
 
 
 def simulated(seed: int, n: int, *, grid: float = 0.0) -> Bars:

@@ -13,10 +13,13 @@ from assay.engine.replay import eligible
 from assay.engine.rules import passing
 from assay.strategies import SIDES, backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
+from assay.testing import practice_bars
+from assay.testing.markets import cut
 from engine.bridge import differences, oracle_bars, oracle_costs
 from oracle.simulate import simulate
 from oracle.sweep_rules import SweepParams, liquidity_sweep_orders
-from strategies.markets import LIQUID, SLICES, around_the_long_hole, cut, load, random_money, simulated
+from strategies.markets import LIQUID, SLICES, around_the_long_hole, load, random_money, simulated
+from strategies.sweeps import same_sums, sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +99,16 @@ def test_simulated_bars_agree(grid: float) -> None:
     for seed in range(30):
         trades += compare_at_random(simulated(seed, 2500, grid=grid), 100 + seed, 0.125)
     assert trades > 150
+
+
+def test_a_sweep_of_the_default_grid_agrees() -> None:
+    bars, money = practice_bars().head(3000), Money()
+    other, costs = oracle_bars(bars), oracle_costs(money)
+    for values, span, sums in sampled(STRATEGY, bars, money, 4):
+        orders = liquidity_sweep_orders(
+            other, SweepParams(**values), SIDES["both"], costs, span.start, span.stop, span.warmup
+        )
+        assert same_sums(sums, simulate(other, orders, costs, span.start, span.stop)), values
 
 
 @pytest.mark.parametrize("coin", LIQUID)

@@ -10,10 +10,13 @@ import pytest
 
 from assay.engine import Costs, Money, Span
 from assay.strategies import SIDES, backtest, find_strategy
+from assay.testing import practice_bars
+from assay.testing.markets import cut
 from engine.bridge import differences, oracle_bars, oracle_costs
 from oracle import capitulation_reversal, failed_breakdown, supply_shock
 from oracle.simulate import OracleOrder, resolve_signals, simulate
-from strategies.markets import SLICES, around_the_long_hole, cut, load, random_money, simulated
+from strategies.markets import SLICES, around_the_long_hole, load, random_money, simulated
+from strategies.sweeps import same_sums, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -162,3 +165,16 @@ def test_trades_across_the_long_hole_agree(shared_data: Path, reading: Reading) 
 def test_trades_on_simulated_bars_agree(reading: Reading, grid: float) -> None:
     trades = sum(compare_at_random(reading, simulated(seed, 1500, grid=grid), 500 + seed, 0.125) for seed in range(40))
     assert trades > 20
+
+
+def test_a_sweep_of_the_default_grid_agrees(reading: Reading) -> None:
+    bars, money = practice_bars().head(3000), Money()
+    for values, span, sums in sampled(reading.strategy, bars, money, 4):
+        answer = simulate(
+            oracle_bars(bars),
+            orders(reading, bars, values, "both", 0.0, span),
+            oracle_costs(money),
+            span.start,
+            span.stop,
+        )
+        assert same_sums(sums, answer), values

@@ -45,8 +45,8 @@ class Strategy(ABC):
     >>> class Rising(Strategy):
     ...     name = "RISING"
     ...     parameters = Parameters(
-    ...         Parameter(name="strength", default=1.0, low=0.5, high=3.0, doc="Body in ATR."),
-    ...         Parameter(name="stop", default=2.0, low=1.0, high=4.0, doc="Stop in ATR."),
+    ...         Parameter(name="strength", default=1.0, low=0.5, high=3.0, unit="ATR", doc="Body, at least."),
+    ...         Parameter(name="stop", default=2.0, low=1.0, high=4.0, unit="ATR", doc="Stop."),
     ...     )
     ...     rules = (at_least("body", "strength"),)
     ...     bracket = Bracket(stop="stop", target=2.0, max_bars=20)

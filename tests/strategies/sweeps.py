@@ -1,0 +1,43 @@
+"""Combinations of a strategy's default grid as a sweep sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.engine import Combinations, Money, Span, kernels
+from assay.strategies.evaluation import Senseless, Trial
+from engine.bridge import SUMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from assay.market import Bars
+    from assay.strategies import Strategy
+    from oracle.simulate import OracleResult
+
+
+def sampled(
+    strategy: Strategy, bars: Bars, money: Money, count: int
+) -> Iterator[tuple[dict[str, Any], Span, NDArray[np.float64]]]:
+    """Sweep the default grid and yield (parameters, span, sums) of some combinations that trade."""
+    grid = Combinations(strategy.default_grid)
+    trial = Trial.over(strategy, grid.values, money=money)
+    span = trial.span(trial.warmup, len(bars))
+    sums = np.full((len(grid), kernels.SUM_FIELDS), np.nan)
+    for block in trial.blocks(bars, [span], grid, lambda block: block, threads=2):
+        sums[block.position] = block.sums
+    refused = Senseless.of(strategy, grid).at(np.arange(len(grid)))
+    trading = np.flatnonzero(~refused & (sums[:, kernels.TRADES] > 0))
+    for position in np.random.default_rng(0).choice(trading, count, replace=False).tolist():
+        yield grid.at(position), span, sums[position]
+
+
+def same_sums(sums: NDArray[np.float64], answer: OracleResult) -> bool:
+    """Whether every sum that the oracle keeps is the sweep's, to the last bit."""
+    return all(float(sums[field]) == answer.sums[name] for name, field in SUMS.items()) and (
+        int(sums[kernels.TRADES]) == len(answer.trades)
+    )
