@@ -120,12 +120,18 @@ def wrapped(notes: Iterable[str]) -> str:
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
-def placed(page: str, figures: str) -> str:
+def marks(name: str) -> tuple[str, str]:
+    """The two marks between which a page holds a made part."""
+    return BEGIN.replace("figures", name), END.replace("figures", name)
+
+
+def placed(page: str, figures: str, name: str = "figures") -> str:
     """The page with the figures between its two marks, or the figures alone where it has none."""
-    if BEGIN not in page or END not in page:
+    begin, end = marks(name)
+    if begin not in page or end not in page:
         return figures
-    head, rest = page.split(BEGIN, 1)
-    return f"{head}{BEGIN}\n\n{figures}\n{END}{rest.split(END, 1)[1]}"
+    head, rest = page.split(begin, 1)
+    return f"{head}{begin}\n\n{figures}\n{end}{rest.split(end, 1)[1]}"
 
 
 def document(machine: dict[str, Cell], sections: list[Section]) -> str:

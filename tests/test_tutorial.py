@@ -1,0 +1,71 @@
+"""The tutorial, block by block and in one folder: its files are written, its Python and its commands are run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that the page does, and the lines that it says are printed."""
+
+    code: str
+    command: str
+    printed: tuple[str, ...]
+
+
+def steps(page: str) -> Iterator[Step]:
+    code = ""
+    for kind, text in re.findall(r"^```(\w+)\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE):
+        lines = tuple(text.splitlines())
+        if kind == "console":
+            yield Step("", lines[0].removeprefix("$ assay "), lines[1:])
+        elif kind == "text":
+            yield Step(code, "", lines)
+        elif named := re.match(r"# (\w+\.py)\n", text):
+            Path(named[1]).write_text(text)
+        code = text if kind == "python" else ""
+
+
+def spaced(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_the_tutorial_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    done = []
+    for step in steps(PAGE.read_text()):
+        capsys.readouterr()
+        if step.command:
+            assert main(shlex.split(step.command)) == 0, step.command
+        else:
+            exec(compile(step.code, "docs/tutorial.md", "exec"), {})  # noqa: S102  (the page's own code)
+        printed = spaced(capsys.readouterr().out)
+        missing = [line for line in step.printed if line not in printed]
+        assert not missing, f"{step.command or step.code}\nprints\n" + "\n".join(printed)
+        done.append(step)
+    sys.modules.pop("stop_hunt")
+    assert [step.command.split(" ")[0] for step in done] == ["", "", "", "backtest", "sweep", "train", "train"]
+
+
+def test_the_strategy_is_as_short_as_its_title() -> None:
+    (text,) = re.findall(r"^```python\n# stop_hunt\.py\n(.*?)^```$", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    body = text.split("class StopHunt", 1)[1]
+    assert len([line for line in body.splitlines() if line.strip()]) <= 30
