@@ -27,7 +27,8 @@ from assay.errors import StrategyError
 from assay.indicators import atr, volume_ratio
 from assay.parameters import Parameter, Parameters
 from assay.strategies import STRATEGIES, Strategy, liquidity_sweep
-from strategies.markets import LIQUID, cut, load, simulated
+from assay.testing.markets import cut
+from strategies.markets import LIQUID, load, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -62,7 +62,16 @@ def test_the_tutorial_does_what_it_says(
         assert not missing, f"{step.command or step.code}\nprints\n" + "\n".join(printed)
         done.append(step)
     sys.modules.pop("stop_hunt")
-    assert [step.command.split(" ")[0] for step in done] == ["", "", "", "backtest", "sweep", "train", "train"]
+    assert [step.command.split(" ")[0] for step in done] == [
+        "",
+        "",
+        "",
+        "funnel",
+        "backtest",
+        "sweep",
+        "train",
+        "train",
+    ]
 
 
 def test_the_strategy_is_as_short_as_its_title() -> None:

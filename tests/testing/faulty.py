@@ -165,6 +165,17 @@ class Remembering(Sound):
         return super().moments(bars, side, shape)[self.calls % 2 :]
 
 
+class Dwindling(Sound):
+    """Every call finds one row less."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def moments(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> NDArray[np.int64]:
+        self.calls += 1
+        return super().moments(bars, side, shape)[self.calls :]
+
+
 class Shared(Sound):
     """Keeps what it works on in itself, where another thread overwrites it."""
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
 
-SENT, FILLED = "sent", "filled"
+NOT_BOTH, SENT, FILLED = "not both sides at once", "sent", "filled"
 _LOSSES = (
     ("stop and target make sense", (kernels.REFUSED,)),
     ("a bar is left to fill on", (kernels.UNSENT,)),
-    ("not both sides at once", (kernels.NOT_CHOSEN,)),
+    (NOT_BOTH, (kernels.NOT_CHOSEN,)),
     ("equity is left", (kernels.RUINED,)),
     ("not in a position", (kernels.BUSY,)),
     ("not cooling down", (kernels.COOLING,)),

@@ -9,9 +9,11 @@ import numpy as np
 
 from assay.engine import OBJECTIVES, TABLE, Combinations, Money, Signals, Span, from_sums, kernels
 from assay.engine.bracket import VECTOR
+from assay.engine.funnel import NOT_BOTH, SENT
 from assay.engine.setups import LEVELS
 from assay.strategies import backtest, first_signal_bar
 from assay.strategies.evaluation import Senseless, Trial
+from assay.strategies.funnel import signal_funnel
 from assay.testing.declared import MOST_COMBINATIONS
 from assay.testing.markets import DIRT, cut
 
@@ -64,6 +66,24 @@ def _unequal(swept: NDArray[np.float64], alone: NDArray[np.float64], bars: Bars)
         if not np.array_equal(one, other, equal_nan=True):
             return f"{name} {one!r} instead of {other!r}"
     return f"sums {swept.tolist()} instead of {alone.tolist()}"
+
+
+def funnel_adds_up(case: Case) -> str | None:
+    """No stage of the signal funnel has more than the one before, and its ends are those of a backtest."""
+    for values in case.points:
+        found = signal_funnel(case.strategy, case.bars, values, sides=case.sides).funnel
+        run = backtest(case.strategy, case.bars, values, sides=case.sides)
+        passed = [stage.passed for stage in found.stages]
+        if passed != sorted(passed, reverse=True):
+            return f"has a funnel that widens at {values}: {passed}"
+        named = {stage.name: stage.passed for stage in found.stages}
+        counted = named[NOT_BOTH], named[SENT], found.trades, sum(n for _, n in found.exits)
+        traded = run.signals, run.orders_sent, len(run.trades), len(run.trades)
+        if counted != traded:
+            return (
+                f"has a funnel of {counted} signals, orders, fills and exits, and a backtest of {traded}, at {values}"
+            )
+    return None
 
 
 def survives_dirty_bars(case: Case) -> str | None:

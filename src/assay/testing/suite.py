@@ -58,6 +58,7 @@ _FINDINGS = (
     rows.warmup_is_enough,
     declared.no_dead_parameter,
     runs.sweep_equals_replay,
+    runs.funnel_adds_up,
     runs.survives_dirty_bars,
 )
 
