@@ -19,9 +19,10 @@ from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies import STRATEGIES
 from assay.training import Experiment, leak_gate
 from assay.training.leak_gate import refuse_unless_clean
-from assay.validation.leaks import CHECKS, LeakReport, NotRun, inspect_strategy, refuse_leaks
+from assay.validation.leaks import CHECKS, LeakReport, Looked, NotRun, direction, inspect_strategy, refuse_leaks
 from assay.validation.leaks.compare import Slack, differences
 from assay.validation.leaks.planted import Planted
+from assay.validation.leaks.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,7 +238,42 @@ def test_too_short_a_history_is_said_to_be_too_short(walk: Bars) -> None:
     assert answer.result == "not run"
 
 
+# calendar
+
+
+class OfTheWeek(Planted):
+    """Trades on Mondays, in the afternoon and on the last days of February."""
+
+    def moments(self, bars: Bars, side: int) -> NDArray[np.bool_]:
+        date = bars.time.astype("datetime64[ms]").astype("datetime64[D]")
+        monday = (date.astype(np.int64) + 3) % 7 == 0
+        in_month = (date - date.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64)
+        february = date.astype("datetime64[M]").astype(np.int64) % 12 == 1
+        afternoon = bars.time % 86_400_000 >= 43_200_000
+        return np.asarray(super().moments(bars, side) & (monday & afternoon | february & (in_month == 28)))
+
+
+def test_weekdays_hours_and_leap_days_are_no_leak() -> None:
+    bars = simulate_market(SimulatedMarket(days=14, start="2024-02-20"))
+    (answer,) = looked(OfTheWeek(), bars, "calendar").checks
+    assert answer.result == "pass"
+    assert answer.outcome == Looked("2,304 rows under two dates")  # 4 questions, 2 half Mondays and a day of 288 bars
+
+
 # direction
+
+
+def test_the_same_orders_meet_another_price_level(walk: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(bars: Bars, seed: int, index: int) -> Bars:
+        assert seed == 5
+        factor = 2.0 if index % 2 else 1.0
+        return bars.with_prices(bars.open * factor, bars.high * factor, bars.low * factor, bars.close * factor)
+
+    monkeypatch.setattr(direction, "mirror", doubled)
+    subject = Subject(Planted(), walk, Planted().default_grid, "both", 5)
+    own, other = direction._returns(subject, Planted.parameters.defaults, 1)
+    assert len(own) > 100
+    assert own.tolist() == other.tolist()
 
 
 def trending(n: int = 6_000) -> Bars:

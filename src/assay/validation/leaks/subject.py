@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Costs, Money, Signals, Sizing, Span, replay
-from assay.strategies import SIDES, first_signal_bar
+from assay.strategies import SIDES
 from assay.strategies.evaluation import loosest_thresholds
 from assay.validation.leaks.report import Finding
 
@@ -127,7 +127,7 @@ class Subject:
 
     def trades(self, bars: Bars, setups: Setups, values: Mapping[str, Value]) -> Trades:
         """Replay setups without costs."""
-        span = Span(first_signal_bar(bars, 0, self.warmup), len(bars), self.warmup)
+        span = Span(0, len(bars), self.warmup)
         rules, bracket = self.strategy.rules, self.strategy.bracket
         return replay(bars, Signals.select(bars, setups, rules, bracket, values, span), FREE, span).trades
 
