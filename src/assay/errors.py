@@ -11,7 +11,7 @@
     |   `-- InsufficientDataError   too little history for what was asked
     |-- GateError                   refused by a gate                  (exit 3)
     |   |-- QualityError            the bars are too bad to train on
-    |   `-- LeakError               a strategy knows bars that were not over
+    |   `-- LeakError               a strategy knows what it cannot know
     |-- ExchangeError               an exchange gave no answer         (exit 1)
     |   |-- OfflineError            it cannot be reached at all
     |   `-- RefusedError            it refuses, and asking again cannot mend that
@@ -107,26 +107,28 @@ class QualityError(GateError):
 
 
 class LeakError(GateError):
-    """A strategy's setups depend on bars after the signal bar.
+    """A strategy knows what it cannot know, or says something else when asked again.
 
     Attributes
     ----------
-    strategy, what : str
-        Which one, and what of it: a feature, a level, or the signal itself.
+    strategy, what, why : str
+        Which one, what of it (a feature, a level, the signal itself, a trade), and what is wrong with that.
     moment : str
-        Open of the signal bar, UTC.
-    alone, later : float
-        The value with the bars up to the signal alone, and with later ones; NaN for the signal itself.
+        Open of the signal bar, UTC; empty where it is about no single bar.
+    expected, found : float
+        The value as it has to be (for truncation: with the bars up to the signal alone), and as it is; NaN where
+        there is none.
     """
 
-    def __init__(self, strategy: str, what: str, moment: str, alone: float, later: float) -> None:
-        self.strategy, self.what, self.moment, self.alone, self.later = strategy, what, moment, alone, later
-        known = alone == alone or later == later  # noqa: PLR0124  (neither is NaN)
-        values = f" ({alone:g} without them, {later:g} with them)" if known else ""
-        super().__init__(
-            f"{strategy}: {what} at {moment} depends on bars that were not over yet{values}: a backtest of it is worth "
-            "nothing. A rule may use bars up to its own; shift what comes later, and compute nothing over all bars."
-        )
+    def __init__(
+        self, strategy: str, what: str, moment: str, why: str, expected: float, found: float, way_out: str
+    ) -> None:
+        self.strategy, self.what, self.moment, self.why = strategy, what, moment, why
+        self.expected, self.found, self.way_out = expected, found, way_out
+        at = f" at {moment}" if moment else ""
+        known = expected == expected or found == found  # noqa: PLR0124  (neither is NaN)
+        values = f" ({expected:.6g} expected, {found:.6g} found)" if known else ""
+        super().__init__(f"{strategy}: {what}{at} {why}{values}: a backtest of it is worth nothing. {way_out}")
 
 
 class StoreError(AssayError):

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from assay.engine import Bracket, Costs, Money, Setups, Sizing, Trades, at_least
-from assay.errors import LeakError, StrategyError
+from assay.errors import LeakError
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.sources import read_bars
 from assay.strategies import STRATEGIES, Strategy, backtest
-from assay.strategies.causality import Leak, find_leak, refuse_leaks
 from assay.strategies.liquidity_sweep import LiquiditySweep
+from assay.validation.leaks import CHECKS, Finding, inspect_strategy, refuse_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,15 +51,19 @@ def same(a: NDArray[Any], b: NDArray[Any]) -> bool:
     return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
 
 
-def leak(strategy: Strategy, bars: Bars, side: int) -> Leak | None:
-    values = {name: value for name, value in loose(strategy).items() if name in strategy.shape_names}
-    return find_leak(strategy, bars, values, side)
+TRUNCATION = tuple(check for check in CHECKS if check.name == "truncation")
+SIDES = {1: "long", -1: "short"}
+
+
+def leaks(strategy: Strategy, bars: Bars, side: int) -> tuple[Finding, ...]:
+    space = {name: (value,) for name, value in loose(strategy).items()}
+    return inspect_strategy(strategy, bars, space, SIDES[side], effort=0.1, checks=TRUNCATION).findings
 
 
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_setups_know_nothing_of_later_bars(history: Bars, name: str, side: int) -> None:
-    assert leak(STRATEGIES[name](), history, side) is None
+    assert leaks(STRATEGIES[name](), history, side) == ()
 
 
 class Leading(LiquiditySweep):
@@ -100,7 +104,7 @@ class Leaky(Strategy):
         return bars.close / bars.open
 
     def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
-        assert not shape
+        del shape
         unit = atr(bars)
         t = np.flatnonzero((unit > 0) & self.rows(bars))
         size = self.size(bars)[t]
@@ -137,13 +141,6 @@ class Peeking(Leaky):
         return np.where(np.arange(len(bars)) % 100 < 20, ahead, bars.close)
 
 
-class Restless(Leaky):
-    """Another answer at every call."""
-
-    def size(self, bars: Bars) -> NDArray[np.float64]:
-        return np.random.default_rng().random(len(bars))
-
-
 @pytest.mark.parametrize(
     ("control", "what"),
     [
@@ -157,30 +154,21 @@ class Restless(Leaky):
 )
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_lead_is_found_out_and_named(history: Bars, control: type[Strategy], what: str, side: int) -> None:
-    found = leak(control(), history, side)
-    assert found is not None
-    assert found.what == what
-    assert 0 <= found.bar < len(history)
+    found = leaks(control(), history, side)
+    assert [one.what for one in found] == [what]
+    assert found[0].time_ms is not None
+    assert int(history.time[0]) <= found[0].time_ms <= int(history.time[-1])
 
 
 def test_what_leaks_is_said_with_the_moment_and_both_values(history: Bars) -> None:
-    strategy = WholeMean()
+    report = inspect_strategy(WholeMean(), history, effort=0.1, checks=TRUNCATION)
     with pytest.raises(LeakError, match=r"LEAKY: feature 'size' at 20..-..-..T..:.. depends on bars") as caught:
-        refuse_leaks(strategy, history, {}, "both")
+        refuse_leaks(report)
     error = caught.value
     assert error.exit_code == 3
     row = np.flatnonzero(history.time == np.datetime64(error.moment, "ms").astype(np.int64))[0]
-    assert error.later == pytest.approx(history.volume[row] / history.head(20_000).volume.mean())
-    assert error.alone != error.later
-
-
-def test_no_leak_is_seen_where_there_is_none(history: Bars) -> None:
-    refuse_leaks(Leaky(), history, {}, "both")
-
-
-def test_another_answer_at_every_call_is_refused(history: Bars) -> None:
-    with pytest.raises(StrategyError, match="two calls gave different rows"):
-        refuse_leaks(Restless(), history, {}, "long")
+    assert error.found == pytest.approx(history.volume[row] / history.head(20_000).volume.mean())
+    assert error.expected != error.found
 
 
 @pytest.mark.parametrize("indicator", [atr, rsi, swing_high, swing_low, volume_mean, volume_ratio])

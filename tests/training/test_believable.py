@@ -43,7 +43,7 @@ class Knowing(Spike):
 def test_a_leak_is_refused_by_its_name() -> None:
     with pytest.raises(LeakError, match="SPIKE: the signal itself at") as caught:
         train(experiment(Knowing()), market(5, DAYS))
-    assert math.isnan(caught.value.alone)
+    assert math.isnan(caught.value.found)
 
 
 def lucky(seed: int, month: int) -> Bars:

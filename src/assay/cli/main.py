@@ -24,6 +24,7 @@ from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
 from assay.cli.commands.evidence import evidence
 from assay.cli.commands.funnel import funnel
+from assay.cli.commands.leaks import leaks
 from assay.cli.commands.ledger import ledger
 from assay.cli.commands.quality import quality
 from assay.cli.commands.report import report
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "quality": quality,
     "report": report,
     "strategies": strategies,
+    "leaks": leaks,
     "ledger": ledger,
     "evidence": evidence,
     "worker": worker,

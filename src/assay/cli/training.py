@@ -61,11 +61,12 @@ class StageProgress:
 
 def run_training(output: Output, experiment: Experiment, bars: Bars, threads: int, prefix: str = "") -> Evidence:
     """Train with progress on stderr."""
-    from assay.training import train  # noqa: PLC0415  (commands import when they run)
+    from assay.sources.clean_passes import KeptPasses  # noqa: PLC0415  (commands import when they run)
+    from assay.training import train  # noqa: PLC0415
 
     progress = StageProgress(output, prefix)
     try:
-        return train(experiment, bars, progress, threads=threads)
+        return train(experiment, bars, progress, threads=threads, passes=KeptPasses())
     finally:
         progress.close()
 

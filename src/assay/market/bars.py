@@ -138,7 +138,14 @@ class Bars:
 
     def head(self, n: int) -> Bars:
         """Return the first n bars: what was known before the open of bar n."""
-        cut: dict[str, Any] = {k: v[:n] for k, v in vars(self).items() if isinstance(v, np.ndarray) and k in _COLUMNS}
+        return self._cut(slice(n))
+
+    def tail(self, begin: int) -> Bars:
+        """Return the bars from index `begin` on: a history that starts later."""
+        return self._cut(slice(begin, None))
+
+    def _cut(self, part: slice) -> Bars:
+        cut: dict[str, Any] = {k: v[part] for k, v in vars(self).items() if isinstance(v, np.ndarray) and k in _COLUMNS}
         return replace(self, **cut)
 
     @cached_property

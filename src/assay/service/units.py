@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError
 from assay.market import Market, Timeframe, data_filter
+from assay.sources.clean_passes import KeptPasses
 from assay.sources.user_strategy import load_strategy
 from assay.store import Database
 from assay.store.database import now_ms
@@ -95,7 +96,7 @@ def run_unit(
     """Train a unit: the same evidence wherever and however often it runs."""
     bars = unit.bars(store)
     experiment = Experiment.from_canonical(unit.experiment, load_strategy(unit.strategy))
-    return train(experiment, bars, on_progress, threads=threads)
+    return train(experiment, bars, on_progress, threads=threads, passes=KeptPasses())
 
 
 def document_of(evidence: Evidence, created_ms: int) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from assay.engine import Span
 from assay.engine.replay import eligible
 from assay.engine.setups import LEVELS, Setups
 from assay.strategies import SIDES, backtest
-from assay.strategies.causality import refuse_leaks
 from assay.testing.comparison import ROUNDING, nearly, unlike
 from assay.testing.markets import cut, mirrored, on_a_grid, raised
 from assay.threads import ordered_map
+from assay.validation.leaks import CHECKS, inspect_strategy
 
 if TYPE_CHECKING:
     from assay.market import Bars
@@ -42,9 +42,10 @@ def fires(case: Case) -> str | None:
 
 
 def causal(case: Case) -> str | None:
-    """What is said of a bar depends on bars up to it."""
-    refuse_leaks(case.strategy, case.bars, case.strategy.default_grid, case.sides)
-    return None
+    """What is said of a bar depends on bars up to it; `assay leaks` asks more, and on bars of one's own."""
+    truncation = tuple(check for check in CHECKS if check.name == "truncation")
+    report = inspect_strategy(case.strategy, case.bars, sides=case.sides, effort=0.5, checks=truncation)
+    return report.findings[0].sentence if report.findings else None
 
 
 def deterministic(case: Case) -> str | None:

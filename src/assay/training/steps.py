@@ -13,11 +13,10 @@ from assay.errors import QualityError
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
-from assay.strategies.causality import refuse_leaks
 from assay.strategies.funnel import signal_funnel
 from assay.training.breakers import limits_of
 from assay.training.evidence import kelly_of
-from assay.training.experiment import source_of
+from assay.training.leak_gate import refuse_unless_clean
 from assay.training.opinions import opinions_of
 from assay.validation import (
     Holdout,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from assay.strategies.evaluation import Trial
     from assay.strategies.funnel import SignalFunnel
     from assay.training.experiment import Experiment
+    from assay.training.leak_gate import CleanPasses
     from assay.validation import Fragility, Interval, Matrix, Opinions, Splits, WalkForward, WhatIf
 
     Tell = Callable[[str, int, int, str], bool]
@@ -79,7 +79,9 @@ class Steps:
     tell: Tell
 
     @classmethod
-    def begin(cls, experiment: Experiment, bars: Bars, threads: int, tell: Tell) -> Self:
+    def begin(
+        cls, experiment: Experiment, bars: Bars, threads: int, tell: Tell, passes: CleanPasses | None = None
+    ) -> Self:
         """Judge the bars and divide them."""
         refuse_futures(bars.market)
         trial = experiment.trial(bars)
@@ -90,9 +92,7 @@ class Steps:
         per_day = bars.market.timeframe.bars_per_day
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
-        if source_of(experiment.strategy) is not None:  # those that ship are tested for it
-            space = experiment.grid_space.values
-            refuse_leaks(experiment.strategy, holdout.before, space, experiment.sides, seed=experiment.seed)
+        refuse_unless_clean(experiment, holdout.before, passes)
         return cls(experiment, bars, trial, quality, splits, holdout, threads, tell)
 
     @property

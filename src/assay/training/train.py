@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
+    from assay.training.leak_gate import CleanPasses
 
 STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "second opinion")
 
@@ -47,6 +48,7 @@ def train(
     on_progress: Callable[[Progress], bool | None] | None = None,
     *,
     threads: int = 1,
+    passes: CleanPasses | None = None,
 ) -> Evidence:
     """Search, walk forward, test for luck, and decide.
 
@@ -60,9 +62,14 @@ def train(
         blocks promotion.
     threads : int
         Has no influence on the result.
+    passes : CleanPasses, optional
+        Remembers which strategies the leak laboratory has found clean; without it a user's strategy is looked
+        through every time.
 
     Raises
     ------
+    LeakError
+        When a user's strategy knows what it cannot know (see `assay.validation.leaks`).
     QualityError
         Below 70 % valid bars, unless the experiment allows it.
     InsufficientDataError
@@ -72,7 +79,7 @@ def train(
     def tell(stage: str, done: int, total: int, note: str) -> bool:
         return on_progress is not None and bool(on_progress(Progress(stage, done, total, note)))
 
-    steps = Steps.begin(experiment, bars, threads, tell)
+    steps = Steps.begin(experiment, bars, threads, tell, passes)
     before, splits, trial = steps.before, steps.splits, steps.trial
     found = steps.search()
     walk = steps.walk(found)

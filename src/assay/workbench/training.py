@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.sources.clean_passes import KeptPasses
 from assay.training import train as train_on
 from assay.workbench.inputs import cores
 
@@ -36,9 +37,11 @@ def train(
 
     Raises
     ------
+    LeakError
+        When a strategy of one's own knows what it cannot know; one that was found clean is not looked through again.
     QualityError
         Below 70 % valid bars, unless the experiment allows it.
     InsufficientDataError
         When the span cannot hold windows of at least 5 test days.
     """
-    return train_on(experiment, bars, on_progress, threads=cores() if threads is None else threads)
+    return train_on(experiment, bars, on_progress, threads=cores() if threads is None else threads, passes=KeptPasses())

@@ -1,0 +1,170 @@
+"""`assay leaks`: whether a strategy knows what it cannot know."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli import options
+from assay.cli.output import Output, iso_time
+from assay.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from assay.market import Bars
+    from assay.validation.leaks import Answer, LeakReport, Planting
+
+Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Stored bars of this exchange.")]
+Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT", help="Its symbol.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Which bars and cuts are looked at.")]
+SelfTest = Annotated[
+    bool, typer.Option("--self-test", help="Look at strategies with a planted leak: every one must be caught.")
+]
+
+SIMULATED_DAYS, SELF_TEST_DAYS = 70, 14
+FAILED = 1
+
+
+def leaks(
+    output: Output,
+    strategy: options.StrategyName = "LIQUIDITY_SWEEP",
+    file: options.OptionalFile = None,
+    exchange: Exchange = None,
+    symbol: Symbol = None,
+    timeframe: options.Timeframe = None,
+    side: options.Side = "both",
+    seed: Seed = 0,
+    self_test: SelfTest = False,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """Look for what a strategy cannot know; on simulated bars where none are named."""
+    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
+    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
+    from assay.strategies import find_strategy  # noqa: PLC0415
+    from assay.validation.leaks import inspect_strategy  # noqa: PLC0415
+
+    begun = time.monotonic()
+    chosen, sides = load_strategy(strategy), options.check_side(side)
+    bars = _bars(file, exchange, symbol, timeframe, database, SELF_TEST_DAYS if self_test else SIMULATED_DAYS)
+    compile_kernels(output, find_strategy("LIQUIDITY_SWEEP")(), bars)  # the strategy itself is first called by a check
+    if self_test:
+        _self_test(output, bars)
+        return
+    with output.working("looking for leaks…"):
+        report = inspect_strategy(chosen, bars, sides=sides, seed=seed)
+    _show(output, report, bars, time.monotonic() - begun)
+    if not report.is_clean:
+        raise typer.Exit(GateError.exit_code)
+
+
+def _bars(
+    file: Path | None, exchange: str | None, symbol: str | None, timeframe: str | None, database: str | None, days: int
+) -> "Bars":
+    """Return the bars that the options name, else simulated ones."""
+    from assay.cli.commands.train import markets_of  # noqa: PLC0415  (commands import when they run)
+    from assay.sources import read_bars  # noqa: PLC0415
+    from assay.sources.simulated import SimulatedMarket, simulate_market  # noqa: PLC0415
+    from assay.store import BarStore  # noqa: PLC0415
+
+    if file is not None and (exchange or symbol):
+        raise InputError("--file, or --exchange with --symbol", "one of them says which bars")
+    if file is not None:
+        return options.finished(read_bars(file, timeframe=timeframe))
+    if exchange is None and symbol is None:
+        return simulate_market(SimulatedMarket(days=days, timeframe=timeframe or "5m"))
+    markets = markets_of(exchange, symbol, timeframe)
+    if len(markets) != 1:
+        raise InputError("--exchange, --symbol and --timeframe", "must name one market", [str(m) for m in markets])
+    with options.open_database(database) as opened:
+        return options.finished(BarStore(opened).read_resampled(markets[0]))
+
+
+def _show(output: Output, report: "LeakReport", bars: "Bars", seconds: float) -> None:
+    if output.json:
+        output.document(
+            {
+                "strategy": report.strategy,
+                "market": options.describe_market(bars.market),
+                "bars": report.bars,
+                "clean": report.is_clean,
+                "complete": report.is_complete,
+                "checks": [_described(answer) for answer in report.checks],
+                "seconds": seconds,
+            }
+        )
+        return
+    output.text(f"{report.strategy} on {report.bars:,} bars of {bars.market}")
+    output.table("", ("check", "result", "compared"), [(a.check.name, a.result, _compared(a)) for a in report.checks])
+    for answer in report.checks:
+        for one in answer.findings:
+            output.text(f"{answer.check.name}: {one.sentence}{' (UTC)' if one.moment else ''}.")
+        if answer.findings:
+            output.text(f"  {answer.check.way_out}")
+    output.text(f"{_verdict(report)} {seconds:.1f} s.")
+
+
+def _verdict(report: "LeakReport") -> str:
+    if not report.is_clean:
+        return "A backtest of this strategy is worth nothing."
+    return "No leak was found." if report.is_complete else "No leak was found by the checks that could be run."
+
+
+def _compared(answer: "Answer") -> str:
+    from assay.validation.leaks import NotRun  # noqa: PLC0415  (commands import when they run)
+
+    return answer.outcome.reason if isinstance(answer.outcome, NotRun) else answer.outcome.compared
+
+
+def _described(answer: "Answer") -> dict[str, Any]:
+    """Return a check's answer as plain values."""
+    return {
+        "name": answer.check.name,
+        "about": answer.check.about,
+        "result": answer.result,
+        "compared": _compared(answer),
+        "way_out": answer.check.way_out,
+        "findings": [
+            {
+                "what": one.what,
+                "why": one.why,
+                "time": None if one.time_ms is None else iso_time(one.time_ms),
+                "expected": one.expected,
+                "found": one.found,
+                "side": {1: "long", -1: "short", 0: "both"}[one.side],
+                "parameters": dict(one.shape),
+            }
+            for one in answer.findings
+        ],
+    }
+
+
+def _self_test(output: Output, bars: "Bars") -> None:
+    """Print which check caught which planted leak; exit code 1 when one got away or the honest twin was accused."""
+    from assay.validation.leaks import self_test  # noqa: PLC0415  (commands import when they run)
+
+    with output.working("planting leaks…"):
+        plantings = list(self_test(bars))
+    failed = [one.name for one in plantings if not one.passes]
+    if output.json:
+        output.document({"plantings": [_planted(one) for one in plantings], "failed": failed})
+    else:
+        names = [answer.check.name for answer in plantings[0].report.checks]
+        words = {"LEAK": "caught", "pass": ".", "not run": "not run"}
+        rows = [[one.name, *(words[a.result] for a in one.report.checks)] for one in plantings]
+        output.table("", ("planted", *names), rows)
+        for one in plantings:
+            output.text(f"{one.name}: {one.story}")
+        told = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"
+        output.text(f"\n{len(plantings) - 1} planted leaks and an honest strategy: {told}.")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _planted(one: "Planting") -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "story": one.story,
+        "caught_by": one.report.caught_by,
+        "has_to_be_caught_by": one.wanted,
+        "passes": one.passes,
+    }

@@ -1,0 +1,67 @@
+"""The gate before a training: a user's strategy goes through the leak laboratory, once per version of its code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from assay._version import __version__
+from assay.compiled import source_digest
+from assay.training.experiment import source_of
+from assay.validation.leaks import LAB_VERSION, inspect_strategy, refuse_leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assay.market import Bars
+    from assay.training.experiment import Experiment
+
+
+class CleanPasses(Protocol):
+    """Where it is remembered which strategies were found clean; handed in, since a training knows no files."""
+
+    def holds(self, key: str) -> bool:
+        """Whether what the key stands for was found clean before."""
+
+    def keep(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Remember a clean pass, with what was looked at."""
+
+
+def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses | None) -> None:
+    """Look for leaks in a strategy that does not ship; those that ship are tested for them.
+
+    A pass is remembered when every check could be run and found nothing. It stands for the code and what was asked of
+    it, not for the bars: the same strategy on another market is not looked through again.
+
+    Raises
+    ------
+    LeakError
+        Naming the first finding.
+    """
+    source = source_of(experiment.strategy)
+    if source is None:
+        return
+    facts = _identity(experiment, source)
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    if passes is not None and passes.holds(key):
+        return
+    space = experiment.grid_space.values
+    report = inspect_strategy(experiment.strategy, bars, space, experiment.sides, seed=experiment.seed)
+    refuse_leaks(report)
+    if passes is not None and report.is_complete:
+        passes.keep(key, {**facts, "market": str(bars.market), "bars": report.bars})
+
+
+def _identity(experiment: Experiment, source: str) -> dict[str, Any]:
+    """Return everything that a clean pass stands for."""
+    kind, values = type(experiment.strategy), experiment.grid_space.values
+    return {
+        "strategy": experiment.strategy.name,
+        "class": kind.__qualname__,
+        "source": source,
+        "code": [__version__, source_digest()],
+        "laboratory": LAB_VERSION,
+        "asked": {name: [given[0], given[-1]] for name, given in values.items()},
+        "sides": experiment.sides,
+    }

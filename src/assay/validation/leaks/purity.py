@@ -1,0 +1,119 @@
+"""Purity: setups are a function of bars, side and parameters, and of nothing that happened before."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.threads import ordered_map
+from assay.validation.leaks.compare import differences
+from assay.validation.leaks.held import Held
+from assay.validation.leaks.report import Finding, Looked
+from assay.validation.leaks.subject import first_of_each, fresh
+from assay.validation.permutation import mirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.engine import Setups
+    from assay.market import Bars
+    from assay.strategies import Strategy
+    from assay.validation.leaks.subject import Asked, Subject
+
+THREADS = 4
+CALLS = 8
+
+TWICE = "differs between two calls: two calls gave different rows"
+BETWEEN = "differs after a call with other bars"
+ORDER = "differs with the order of calls on the same bars"
+ANOTHER = "differs in another instance that saw other bars first"
+THREADED = "differs when other threads ask at the same time"
+WRITTEN = "are written to"
+GLOBAL_RANDOM = "are drawn from by a call"
+
+Rows = dict[int, "Setups"]
+"""Answers by the number of the question."""
+
+
+def purity(subject: Subject) -> Looked:
+    """Ask again, in another order, of another instance, from other threads; look for what a call leaves behind."""
+    twin, held = _twin(subject.strategy), Held.by(type(subject.strategy))
+    random_state, other = _random_state(), mirror(subject.bars, subject.seed, 0)
+    try:
+        first = _answers(subject, subject.strategy, subject.bars)
+        again = {why: ask(subject, other) for why, ask in _WAYS.items()}
+        with held.put_back():
+            again[ANOTHER] = _after_other_bars(replace(subject, strategy=twin), other)
+    except ValueError as error:
+        if not any(word in str(error) for word in ("read-only", "WRITEABLE")):
+            raise
+        return Looked("one call", (Finding(what="the bars", why=WRITTEN),))
+    findings = [
+        finding
+        for why, answers in again.items()
+        for number, rows in answers.items()
+        for finding in subject.told(differences(first[number], rows), subject.asked[number], why)
+    ]
+    if _random_state() != random_state:
+        findings.append(Finding(what="numpy's global random numbers", why=GLOBAL_RANDOM))
+    rows = sum(map(len, first.values()))
+    return Looked(f"{rows:,} rows, asked in {len(again)} more ways", first_of_each(findings))
+
+
+def _answers(subject: Subject, strategy: Strategy, bars: Bars) -> Rows:
+    """Ask every question on bars of its own, so that nothing derived from them is shared."""
+    return {i: asked.of(strategy, fresh(bars)) for i, asked in enumerate(subject.asked)}
+
+
+def _twice(subject: Subject, _: Bars) -> Rows:
+    """Ask every question again on the very bars that it was asked on."""
+    out: Rows = {}
+    for i, asked in enumerate(subject.asked):
+        bars = fresh(subject.bars)
+        asked.of(subject.strategy, bars)
+        out[i] = asked.of(subject.strategy, bars)
+    return out
+
+
+def _after_other_bars(subject: Subject, other: Bars) -> Rows:
+    _answers(subject, subject.strategy, other)
+    return _answers(subject, subject.strategy, subject.bars)
+
+
+def _backwards(subject: Subject, _: Bars) -> Rows:
+    """Ask on shared bars from the last question to the first: what one derives must not serve another."""
+    shared = fresh(subject.bars)
+    questions = list(enumerate(subject.asked))
+    return {i: asked.of(subject.strategy, shared) for i, asked in reversed(questions)}
+
+
+def _among_threads(subject: Subject, other: Bars) -> Rows:
+    bars = fresh(subject.bars)
+    calls: list[tuple[int, Asked, Bars]] = [
+        (i, asked, bars if k % 2 else other) for i, asked in enumerate(subject.asked) for k in range(CALLS)
+    ]
+    answers = ordered_map(lambda call: call[1].of(subject.strategy, call[2]), calls, THREADS)
+    return {i: rows for (i, _, on), rows in zip(calls, answers, strict=True) if on is bars}
+
+
+_WAYS: dict[str, Callable[[Subject, Bars], Rows]] = {
+    TWICE: _twice,
+    BETWEEN: _after_other_bars,
+    ORDER: _backwards,
+    THREADED: _among_threads,
+}
+
+
+def _twin(strategy: Strategy) -> Strategy:
+    """Return an instance that shares nothing with the first, where Python can make one."""
+    try:
+        return copy.deepcopy(strategy)
+    except TypeError:  # it holds something that cannot be copied, such as a lock
+        return strategy
+
+
+def _random_state() -> str:
+    return repr(np.random.get_state())  # noqa: NPY002  (whether it was used is the question)

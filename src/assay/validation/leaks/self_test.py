@@ -1,0 +1,59 @@
+"""The laboratory's own test: every planted leak is caught by the checks that have to see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assay.validation.leaks.laboratory import inspect_strategy
+from assay.validation.leaks.planted import PLANTED, Planted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from assay.market import Bars
+    from assay.validation.leaks.report import LeakReport
+
+
+EFFORT = 0.1
+"""Planted leaks are large: a tenth of the work finds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planting:
+    """A planted leak and what the laboratory says of it.
+
+    Attributes
+    ----------
+    name : str
+    story : str
+        How it happens in practice, one sentence.
+    wanted : tuple of str
+        The checks that have to see it; none for the honest twin.
+    report : LeakReport
+    """
+
+    name: str
+    story: str
+    wanted: tuple[str, ...]
+    report: LeakReport
+
+    @property
+    def passes(self) -> bool:
+        """Whether the checks that have to see it do; the honest twin must pass all of them."""
+        caught = self.report.caught_by
+        return set(self.wanted) <= set(caught) and bool(caught) == bool(self.wanted)
+
+
+def self_test(bars: Bars) -> Iterator[Planting]:
+    """Look at every planted leak, and at the honest strategy without one.
+
+    Parameters
+    ----------
+    bars : Bars
+        Some thousand, of any market.
+    """
+    kinds: tuple[type[Planted], ...] = (Planted, *PLANTED)
+    for kind in kinds:
+        story = " ".join((kind.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
+        yield Planting(kind.name, story, kind.caught_by, inspect_strategy(kind(), bars, effort=EFFORT))

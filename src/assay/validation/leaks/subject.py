@@ -1,0 +1,155 @@
+"""`Subject`: a strategy on the bars on which it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import Costs, Money, Signals, Sizing, Span, replay
+from assay.strategies import SIDES
+from assay.strategies.evaluation import loosest_thresholds
+from assay.validation.leaks.report import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from assay.engine import Setups, Trades
+    from assay.market import Bars
+    from assay.parameters import Value
+    from assay.strategies import Strategy
+    from assay.validation.leaks.compare import Difference
+
+FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
+"""Costs hide a leak: without them an honest trade earns nothing on bars without direction."""
+
+ENOUGH_ROWS = 50
+ENOUGH_BARS = 20_000
+_NAMES = {1: "long", -1: "short"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question to `Strategy.setups`: a side, a shape, and the thresholds that a search would tell.
+
+    Attributes
+    ----------
+    side : int
+    shape : mapping
+    loosest : mapping
+    """
+
+    side: int
+    shape: Mapping[str, Value]
+    loosest: Mapping[str, float]
+
+    def of(self, strategy: Strategy, bars: Bars) -> Setups:
+        """Ask a strategy."""
+        return strategy.all_setups(bars, self.shape, _NAMES[self.side], self.loosest)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the checks look at.
+
+    Attributes
+    ----------
+    strategy : Strategy
+    bars : Bars
+    space : mapping of str to tuple
+        Values of each parameter; both ends are asked.
+    sides : {"both", "long", "short"}
+    seed : int
+        Of everything that is chosen at random.
+    effort : float
+        Scales how often each question is asked; 1 takes a few seconds on 20,000 bars.
+    """
+
+    strategy: Strategy
+    bars: Bars
+    space: Mapping[str, tuple[Value, ...]]
+    sides: str
+    seed: int
+    effort: float = 1.0
+
+    def with_enough_rows(self) -> Subject:
+        """Return the subject on its first 20,000 bars, or on more where the strategy has hardly a row there."""
+        subject, n = replace(self, bars=self.bars.head(ENOUGH_BARS)), ENOUGH_BARS
+        while n < len(self.bars) and subject.row_count < ENOUGH_ROWS:
+            n *= 4
+            subject = replace(self, bars=self.bars.head(n))
+        return subject
+
+    @cached_property
+    def asked(self) -> tuple[Asked, ...]:
+        """Both ends of the shapes on every side: the one as it is, the other as a search asks for it."""
+        loosest = loosest_thresholds(self.strategy, self.space)
+        questions: list[Asked] = []
+        for side in SIDES[self.sides]:
+            for end, told in ((0, {}), (-1, loosest)):
+                one = Asked(side, {n: self.space[n][end] for n in self.strategy.shape_names}, told)
+                if one not in questions:
+                    questions.append(one)
+        return tuple(questions)
+
+    @cached_property
+    def points(self) -> tuple[dict[str, Value], ...]:
+        """Parameters under which trades are looked at: the defaults and both ends of the space, where sensible."""
+        ends = [{name: values[end] for name, values in self.space.items()} for end in (0, -1)]
+        points: list[dict[str, Value]] = []
+        for given in ({}, *ends):
+            point = self.strategy.parameters.complete(given)
+            if point not in points and self.strategy.constraint(point) is None:
+                points.append(point)
+        return tuple(points)
+
+    @cached_property
+    def row_count(self) -> int:
+        """Rows of all questions."""
+        return sum(len(asked.of(self.strategy, self.bars)) for asked in self.asked)
+
+    @cached_property
+    def warmup(self) -> int:
+        """The longest warm-up of what is asked."""
+        shapes = [self.strategy.parameters.complete(asked.shape) for asked in self.asked]
+        return max(self.strategy.warmup(shape) for shape in (*shapes, *self.points))
+
+    def rng(self, salt: int) -> np.random.Generator:
+        """Return the random numbers of one check."""
+        return np.random.default_rng(np.random.SeedSequence([self.seed, 0x1EA4, salt]))
+
+    def times(self, bar_budget: int, least: int, most: int) -> int:
+        """Return how often each question is asked, so that all of a check reads about so many bars."""
+        asked = self.effort * bar_budget / (max(len(self.bars), 1) * len(self.asked))
+        return int(np.clip(asked, least, most))
+
+    def trades(self, bars: Bars, setups: Setups, values: Mapping[str, Value]) -> Trades:
+        """Replay setups without costs."""
+        span = Span(0, len(bars), self.warmup)
+        rules, bracket = self.strategy.rules, self.strategy.bracket
+        return replay(bars, Signals.select(bars, setups, rules, bracket, values, span), FREE, span).trades
+
+    def told(self, found: list[Difference], asked: Asked, why: str, begin: int = 0) -> Iterator[Finding]:
+        """Turn differences, their bars counted from `begin`, into findings."""
+        for one in found:
+            yield Finding(
+                what=one.what,
+                why=why,
+                time_ms=int(self.bars.time[begin + one.bar]),
+                expected=one.expected,
+                found=one.found,
+                side=asked.side,
+                shape=dict(asked.shape),
+            )
+
+
+def first_of_each(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Return the first finding of each column: the same leak shows at every cut."""
+    return tuple({(f.what, f.why): f for f in reversed(findings)}.values())[::-1]
+
+
+def fresh(bars: Bars) -> Bars:
+    """Return the same bars without anything that was derived from them before."""
+    return replace(bars)
