@@ -66,6 +66,7 @@ def test_the_tutorial_does_what_it_says(
         "",
         "",
         "",
+        "leaks",
         "funnel",
         "backtest",
         "sweep",
