@@ -68,12 +68,15 @@ def test_train_uses_all_cores_and_is_otherwise_the_same(monkeypatch: pytest.Monk
     called: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     from assay.workbench import training  # noqa: PLC0415  (patched here)
 
+    passes = object()
+    monkeypatch.setattr(training, "KeptPasses", lambda: passes)
+
     monkeypatch.setattr(training, "train_on", lambda *a, **k: called.append((a, k)))
     training.train("experiment", "bars")  # type: ignore[arg-type]
     training.train("experiment", "bars", threads=1)  # type: ignore[arg-type]
     assert called == [
-        (("experiment", "bars", None), {"threads": os.cpu_count()}),
-        (("experiment", "bars", None), {"threads": 1}),
+        (("experiment", "bars", None), {"threads": os.cpu_count(), "passes": passes}),
+        (("experiment", "bars", None), {"threads": 1, "passes": passes}),
     ]
 
 

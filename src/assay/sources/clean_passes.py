@@ -11,7 +11,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from assay.compiled import CACHE_DIRECTORY
-from assay.sources.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +35,8 @@ class KeptPasses:
 
     def keep(self, key: str, facts: Mapping[str, Any]) -> None:
         """Remember a clean pass; where that cannot be written the strategy is only looked through again."""
+        from assay.sources.files import write_text  # noqa: PLC0415  (it brings pyarrow, which a training may not need)
+
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_text(self._file(key), json.dumps(facts, indent=2) + "\n")
