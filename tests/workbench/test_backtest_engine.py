@@ -128,7 +128,7 @@ def test_a_frame_its_bars_and_a_frame_without_attributes_agree(bars: Bars, data:
         LiquiditySweepStrategy,
         LiquiditySweep(),
     ],
-    ids=str,
+    ids=["name", "document", "lower", "class", "workbench", "instance"],
 )
 def test_a_strategy_is_a_name_a_class_or_an_instance(bars: Bars, strategy: Any) -> None:
     expected = ENGINE.run_backtest(bars, {}).metrics
