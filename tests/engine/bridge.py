@@ -12,18 +12,17 @@ from assay.engine import REASONS, Bracket, Costs, Limits, Money, Run, Setups, Si
 from assay.engine import kernels as k
 from assay.engine.replay import eligible
 from assay.market import Bars, Market, Timeframe
+from assay.testing.oracle import oracle_bars, oracle_costs, oracle_orders, simulate
 from oracle.limits import CircuitBreakers, OracleLimits
-from oracle.simulate import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from oracle.simulate import OracleResult
+    from assay.testing.oracle import OracleBars, OracleOrder, OracleResult
 
 HOUR_MS = 3_600_000
-LONG_HOLE = 20
 HOURLY = Market("test", "BTC/USDT", Timeframe(HOUR_MS))
 
 
@@ -33,35 +32,6 @@ def bars_of(rows: Sequence[Sequence[float | None]], *, market: Market = HOURLY, 
     present = [(i, [float(x or 0.0) for x in row]) for i, row in enumerate(rows) if row[0] is not None]
     columns = np.array([row for _, row in present]).T
     return Bars.from_columns(market, [first_ms + i * step for i, _ in present], *columns)
-
-
-def oracle_bars(bars: Bars) -> OracleBars:
-    """Hand bars to the oracle; an absent bar has no prices there, and age is counted anew."""
-    absent = bars.absent.tolist()
-    age: list[int] = []
-    hole = 0
-    for gone in absent:
-        age.append(0 if not age or (not gone and hole > LONG_HOLE) else age[-1] + 1)
-        hole = hole + 1 if gone else 0
-    prices = [np.where(bars.absent, np.nan, column).tolist() for column in (bars.open, bars.high, bars.low)]
-    return OracleBars(
-        time=bars.time.tolist(),
-        open=prices[0],
-        high=prices[1],
-        low=prices[2],
-        close=np.where(bars.absent, np.nan, bars.close).tolist(),
-        volume=bars.volume.tolist(),
-        absent=absent,
-        tradable=bars.tradable.tolist(),
-        valid=bars.valid.tolist(),
-        day=(bars.time // (24 * HOUR_MS)).tolist(),
-        age=age,
-    )
-
-
-def oracle_costs(money: Money) -> OracleCosts:
-    c, s = money.costs, money.sizing
-    return OracleCosts(c.fee, c.slippage, c.tick, c.commission, s.method, s.risk_fraction, s.leverage_cap)
 
 
 def random_bars(
@@ -143,8 +113,8 @@ class Case:
             self.span.start,
             self.span.stop,
             self.delay,
-            self.opposite,
-            self.breakers(bars),
+            exit_on_opposite=self.opposite,
+            gate=self.breakers(bars),
         )
 
     def breakers(self, bars: OracleBars) -> CircuitBreakers | None:
@@ -159,54 +129,6 @@ class Case:
             bar_minutes=market.timeframe.ms / 60_000,
             days_per_year=market.days_per_year,
         )
-
-
-def oracle_orders(bars: Bars, rows: Setups, brackets: Sequence[Bracket], money: Money) -> list[OracleOrder]:
-    """Resolve rows by the oracle's own reading of the bracket (numbers only, no parameter names)."""
-    orders = []
-    costs = money.costs
-    for i, b in enumerate(brackets):
-        t, side = int(rows.bar[i]), int(rows.side[i])
-        base, unit, floor, anchor, target_unit, target_floor, limit, invalid = map(float, rows.levels[i])
-        close = float(bars.close[t])
-        floor = 0.0 if math.isnan(floor) else floor
-        order = make_order(
-            t,
-            side,
-            close,
-            unit,
-            multiple=_number(b.stop),
-            floor=max(floor, _number(b.min_stop_costs) * (2.0 * (costs.fee + costs.slippage)) * close),
-            base=base,
-            anchor=anchor,
-            tick=costs.tick,
-            target_multiple=_number(b.target),
-            target_unit=target_unit if b.target_in == "unit" else NAN,
-            target_floor=0.0 if math.isnan(target_floor) else target_floor,
-            target_limit=limit if _number(b.target_limited) > 0 else NAN,
-            r1=_number(b.partial),
-            min_target_r=_number(b.min_target_r),
-            max_bars=int(_number(b.max_bars, 0)),
-            invalid_price=invalid,
-            flat_by=int(rows.flat_by[i]),
-            trail_kind=b.trail or "",
-            trail_activation=_number(b.trail_activation),
-            trail_activation_in=b.trail_in,
-            trail_distance=_number(b.trail_distance),
-            trail_bars=int(_number(b.trail_bars, 0)),
-            cooldown=int(_number(b.cooldown, 0)),
-            group_a=-1 if b.cap_a is None else int(rows.groups[i, 0]),
-            cap_a=int(_number(b.cap_a, 0)),
-            group_b=-1 if b.cap_b is None else int(rows.groups[i, 1]),
-            cap_b=int(_number(b.cap_b, 0)),
-        )
-        if order is not None:
-            orders.append(order)
-    return resolve_signals(orders)
-
-
-def _number(setting: Any, missing: float = NAN) -> float:
-    return missing if setting is None else float(setting)
 
 
 def random_bracket(rng: np.random.Generator) -> Bracket:
@@ -274,7 +196,7 @@ def random_rows(
         flat_by=flat,
         group_a=np.where(rng.random(count) < 0.8, t // 24, -1),
         group_b=np.where(rng.random(count) < 0.8, 2 * (t // 12) + (side > 0), -1),
-        stop_base=some(0.3, close - side * prices(0.0, 1.0)),
+        stop_base=some(0.3, close - side * prices(-1.5, 1.0)),
         stop_unit=np.maximum(prices(0.4, 2.5), 0.4),
         stop_floor=some(0.3, prices(0.0, 2.0)),
         anchor=some(0.3, close - side * prices(-1.0, 3.0)),

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from oracle.simulate import OracleOrder, OracleResult
+    from assay.testing.oracle import OracleOrder, OracleResult
 
 CASES = 700
 
 
 MUTANTS = (
+    Mutant("a stop beyond the close", "not (risk > 0.0 and side * (close - stop) > 0.0)", "not risk > 0.0"),
     Mutant("target before stop", "elif side * (stop - bad) >= 0.0:",
            "elif side * (stop - bad) >= 0.0 and not side * (good - target) >= 0.0:"),
     Mutant("a touch does not stop", "elif side * (stop - bad) >= 0.0:", "elif side * (stop - bad) > 0.0:"),

@@ -33,18 +33,9 @@ from assay.engine.replay import eligible
 from assay.sources import read_bars
 from assay.strategies import SIDES, backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
-from engine.bridge import (
-    SUMS,
-    oracle_bars,
-    oracle_costs,
-    oracle_orders,
-    random_bars,
-    random_bracket,
-    random_money,
-    random_rows,
-)
+from assay.testing.oracle import oracle_bars, oracle_costs, oracle_orders, simulate
+from engine.bridge import SUMS, random_bars, random_bracket, random_money, random_rows
 from oracle.dense import FEATURES, MEASURES, ORDER, dense_sweep
-from oracle.simulate import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

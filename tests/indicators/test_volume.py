@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from assay.indicators import atr, volume_ratio
 from assay.market import Bars
-from engine.bridge import HOUR_MS, HOURLY, bars_of, oracle_bars, random_bars
+from assay.testing.oracle import oracle_bars
+from engine.bridge import HOUR_MS, HOURLY, bars_of, random_bars
 from oracle.sweep_rules import volume_ratio as oracle_ratio
 
 ABSENT = [None] * 5

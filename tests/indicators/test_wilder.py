@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.indicators import atr, rsi, true_range
-from engine.bridge import bars_of, oracle_bars, random_bars
+from assay.testing.oracle import oracle_bars
+from engine.bridge import bars_of, random_bars
 from oracle.sweep_rules import wilder_atr
 
 if TYPE_CHECKING:

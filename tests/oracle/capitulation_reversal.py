@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from assay.testing.oracle import OracleBars, round_to_tick
+
 from .indicators import (
     Signal,
     above,
@@ -17,7 +19,6 @@ from .indicators import (
     wilder_atr,
     wilder_rsi,
 )
-from .simulate import OracleBars, round_to_tick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .simulate import NAN, OracleBars
+from assay.testing.oracle import NAN, OracleBars
+
 from .sweep_rules import ATR_LENGTH, wilder_atr
 from .sweep_rules import volume_ratio as _volume_ratio
 

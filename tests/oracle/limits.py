@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .simulate import NAN, EquityPath
+from assay.testing.oracle import NAN, EquityPath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .simulate import OracleBars, OracleTrade
+    from assay.testing.oracle import OracleBars, OracleTrade
 
 SHARPE_DAYS = 30
 

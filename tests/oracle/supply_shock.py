@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from assay.testing.oracle import OracleBars, round_to_tick
+
 from .indicators import Signal, above, at_least, complete, distance, highest, plain_bars, volume_ratio, wilder_atr
-from .simulate import OracleBars, round_to_tick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from .simulate import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals
+from assay.testing.oracle import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

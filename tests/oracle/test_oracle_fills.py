@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .dense import MEASURES, dense_sweep
-from .simulate import (
+from assay.testing.oracle import (
     NAN,
     OracleBars,
     OracleCosts,
@@ -24,6 +23,8 @@ from .simulate import (
     round_to_tick,
     simulate,
 )
+
+from .dense import MEASURES, dense_sweep
 from .sweep_rules import SweepParams, levels, liquidity_sweep_orders, signals, volume_ratio, wilder_atr
 
 SHARED = Path(os.environ.get("ASSAY_SHARED", Path(__file__).parents[3] / "shared"))

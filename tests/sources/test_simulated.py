@@ -24,7 +24,7 @@ from assay.sources.simulated import (
 )
 from assay.strategies.base import backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
-from oracle.simulate import OracleBars, OracleCosts
+from assay.testing.oracle import OracleBars, OracleCosts
 from oracle.sweep_rules import SweepParams, liquidity_sweep_orders
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from assay.market import Bars
     from assay.strategies import Strategy
-    from oracle.simulate import OracleResult
+    from assay.testing.oracle import OracleResult
 
 
 def sampled(

@@ -15,8 +15,8 @@ from assay.strategies import SIDES, backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.testing import practice_bars
 from assay.testing.markets import cut
-from engine.bridge import differences, oracle_bars, oracle_costs
-from oracle.simulate import simulate
+from assay.testing.oracle import oracle_bars, oracle_costs, simulate
+from engine.bridge import differences
 from oracle.sweep_rules import SweepParams, liquidity_sweep_orders
 from strategies.markets import LIQUID, SLICES, around_the_long_hole, load, random_money, simulated
 from strategies.sweeps import same_sums, sampled

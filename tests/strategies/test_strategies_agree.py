@@ -12,9 +12,9 @@ from assay.engine import Costs, Money, Span
 from assay.strategies import SIDES, backtest, find_strategy
 from assay.testing import practice_bars
 from assay.testing.markets import cut
-from engine.bridge import differences, oracle_bars, oracle_costs
+from assay.testing.oracle import OracleOrder, oracle_bars, oracle_costs, resolve_signals, simulate
+from engine.bridge import differences
 from oracle import capitulation_reversal, failed_breakdown, supply_shock
-from oracle.simulate import OracleOrder, resolve_signals, simulate
 from strategies.markets import SLICES, around_the_long_hole, load, random_money, simulated
 from strategies.sweeps import same_sums, sampled
 

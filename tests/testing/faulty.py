@@ -290,6 +290,17 @@ class Careless(Sound):
         return t
 
 
+class Moody(Sound):
+    """Says nothing of every other bar, each time of other ones."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def moments(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> NDArray[np.int64]:
+        self.asked += 1
+        return super().moments(bars, side, shape)[self.asked // 2 % 2 :: 2]
+
+
 class Priceless(Sound):
     """Measures its stop by the range of the bar before, which is unknown after a flat one."""
 

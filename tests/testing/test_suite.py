@@ -91,6 +91,7 @@ FAULTS = [
     (faulty.Hasty, "warmup_is_enough", r"with its \d+ bars at \{'back': 40\} before a signal, \d+ of \d+ lose rows"),
     (faulty.Dead, "no_dead_parameter", r"'unread' changes no signal and no trade at any of \(0.5, 1.0, 2.0\)"),
     (faulty.Careless, "sweep_equals_replay", r"in a sweep than alone at \{.*\}: total_trades \d+.0 instead of \d+.0"),
+    (faulty.Moody, "replay_equals_oracle", r"is replayed to trade \d+: signal_bar \d+ instead of \d+ at \{"),
     (faulty.Dwindling, "funnel_adds_up", r"has a funnel of \(.*\) signals, orders, fills and exits, and a backtest of"),
     (faulty.Priceless, "survives_dirty_bars", "on absent bars, at .*whose level 'stop_unit' is NaN"),
     (faulty.Fragile, "survives_dirty_bars", "on one bar, at .*: raises ValueError: window shape"),

@@ -71,7 +71,8 @@ class Bracket:
 
     stop = stop_base - max(stop_floor, stop_multiple x stop_unit), or the anchor where that is further
     away; risk = |close - stop|; target = close + max(target_floor, target_multiple x (risk or
-    target_unit)), limited by target_limit. All mirrored for shorts.
+    target_unit)), limited by target_limit. All mirrored for shorts. A row whose stop does not lie on the losing side of
+    the close is no signal.
 
     Attributes
     ----------

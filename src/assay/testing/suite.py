@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.errors import AssayError, ParameterError
 from assay.strategies import SIDES
-from assay.testing import declared, rows, runs
+from assay.testing import declared, held_against, rows, runs
 from assay.testing.case import Case
 from assay.testing.markets import cut, practice_bars
 
@@ -58,6 +58,7 @@ _FINDINGS = (
     rows.warmup_is_enough,
     declared.no_dead_parameter,
     runs.sweep_equals_replay,
+    held_against.replay_equals_oracle,
     runs.funnel_adds_up,
     runs.survives_dirty_bars,
 )
