@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from assay.engine import Setups
     from assay.market import Bars
     from assay.strategies import Strategy
-    from assay.validation.leaks.subject import Asked, Subject
+    from assay.validation.leaks.subject import Subject
 
 THREADS = 4
 CALLS = 8
@@ -34,8 +34,8 @@ THREADED = "differs when other threads ask at the same time"
 WRITTEN = "are written to"
 GLOBAL_RANDOM = "are drawn from by a call"
 
-Rows = dict[int, "Setups"]
-"""Answers by the number of the question."""
+Rows = list[tuple[int, "Setups"]]
+"""Answers, each with the number of its question."""
 
 
 def purity(subject: Subject) -> Looked:
@@ -43,7 +43,7 @@ def purity(subject: Subject) -> Looked:
     twin, held = _twin(subject.strategy), Held.by(type(subject.strategy))
     random_state, other = _random_state(), mirror(subject.bars, subject.seed, 0)
     try:
-        first = _answers(subject, subject.strategy, subject.bars)
+        first = dict(_answers(subject, subject.strategy, subject.bars))
         again = {why: ask(subject, other) for why, ask in _WAYS.items()}
         with held.put_back():
             again[ANOTHER] = _after_other_bars(replace(subject, strategy=twin), other)
@@ -54,7 +54,7 @@ def purity(subject: Subject) -> Looked:
     findings = [
         finding
         for why, answers in again.items()
-        for number, rows in answers.items()
+        for number, rows in answers
         for finding in subject.told(differences(first[number], rows), subject.asked[number], why)
     ]
     if _random_state() != random_state:
@@ -65,16 +65,16 @@ def purity(subject: Subject) -> Looked:
 
 def _answers(subject: Subject, strategy: Strategy, bars: Bars) -> Rows:
     """Ask every question on bars of its own, so that nothing derived from them is shared."""
-    return {i: asked.of(strategy, fresh(bars)) for i, asked in enumerate(subject.asked)}
+    return [(i, asked.of(strategy, fresh(bars))) for i, asked in enumerate(subject.asked)]
 
 
 def _twice(subject: Subject, _: Bars) -> Rows:
     """Ask every question again on the very bars that it was asked on."""
-    out: Rows = {}
+    out: Rows = []
     for i, asked in enumerate(subject.asked):
         bars = fresh(subject.bars)
         asked.of(subject.strategy, bars)
-        out[i] = asked.of(subject.strategy, bars)
+        out.append((i, asked.of(subject.strategy, bars)))
     return out
 
 
@@ -87,16 +87,16 @@ def _backwards(subject: Subject, _: Bars) -> Rows:
     """Ask on shared bars from the last question to the first: what one derives must not serve another."""
     shared = fresh(subject.bars)
     questions = list(enumerate(subject.asked))
-    return {i: asked.of(subject.strategy, shared) for i, asked in reversed(questions)}
+    return [(i, asked.of(subject.strategy, shared)) for i, asked in reversed(questions)]
 
 
 def _among_threads(subject: Subject, other: Bars) -> Rows:
     bars = fresh(subject.bars)
-    calls: list[tuple[int, Asked, Bars]] = [
-        (i, asked, bars if k % 2 else other) for i, asked in enumerate(subject.asked) for k in range(CALLS)
-    ]
+    questions = [(i, asked) for i, asked in enumerate(subject.asked) for _ in range(CALLS)]
+    # threads in step set what they share in the order of the calls: the last of a step are now these bars, now others
+    calls = [(i, asked, bars if (k + k // THREADS) % 2 else other) for k, (i, asked) in enumerate(questions)]
     answers = ordered_map(lambda call: call[1].of(subject.strategy, call[2]), calls, THREADS)
-    return {i: rows for (i, _, on), rows in zip(calls, answers, strict=True) if on is bars}
+    return [(i, rows) for (i, _, on), rows in zip(calls, answers, strict=True) if on is bars]
 
 
 _WAYS: dict[str, Callable[[Subject, Bars], Rows]] = {
