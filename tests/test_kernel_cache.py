@@ -15,20 +15,18 @@ from assay import _kernel_cache
 if TYPE_CHECKING:
     import pytest
 
-SWEEP = """
+KERNELS = """
 import hashlib, json, sys
-import numpy as np
-from assay.engine import Combinations, Span, sweep_kernels
+from assay.indicators import atr, rsi, swing_low, volume_ratio
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.strategies.evaluation import Trial
-from assay.strategies.liquidity_sweep import LiquiditySweep
 
 bars = simulate_market(SimulatedMarket(days=5, seed=3))
-grid = {n: v[:2] for n, v in LiquiditySweep().default_grid.items()}
-trial = Trial.over(LiquiditySweep(), grid)
-measure, trades = trial.score(bars, trial.span(0, len(bars)), Combinations(grid))
-digest = hashlib.sha256(measure.tobytes() + trades.tobytes()).hexdigest()
-print(json.dumps({"digest": digest, "hits": sum(sweep_kernels.sweep.stats.cache_hits.values())}))
+found = [indicator(bars).tobytes() for indicator in (atr, rsi, swing_low, volume_ratio)]
+kernels = ("wilder._true_range", "wilder._wilder", "wilder._moves", "swings._last_swing", "volume._volume_mean")
+hits = 0
+for module, name in (kernel.split(".") for kernel in kernels):
+    hits += sum(getattr(sys.modules[f"assay.indicators.{module}"], name).stats.cache_hits.values())
+print(json.dumps({"digest": hashlib.sha256(b"".join(found)).hexdigest(), "hits": hits}))
 """
 
 
@@ -40,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
 def test_two_cold_workers_compile_at_once(tmp_path: Path) -> None:
     """Both find the cache empty, both write it, neither reads a torn file; a third finds it whole."""
     started = [
-        subprocess.Popen([sys.executable, "-c", SWEEP], env=environment(tmp_path), stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", KERNELS], env=environment(tmp_path), stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     answers: list[dict[str, Any]] = []
@@ -50,11 +48,11 @@ def test_two_cold_workers_compile_at_once(tmp_path: Path) -> None:
         answers.append(json.loads(out))
     files = {p.name for p in (tmp_path / "cache").rglob("*.nb?")}
     third = subprocess.run(
-        [sys.executable, "-c", SWEEP], env=environment(tmp_path), stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-c", KERNELS], env=environment(tmp_path), stdout=subprocess.PIPE, text=True, check=True
     )
     answers.append(json.loads(third.stdout))
     assert len({a["digest"] for a in answers}) == 1
-    assert answers[-1]["hits"] == 1
+    assert answers[-1]["hits"] == 5
     assert {p.name for p in (tmp_path / "cache").rglob("*.nb?")} == files
 
 
