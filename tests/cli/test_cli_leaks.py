@@ -62,6 +62,19 @@ def test_every_planted_leak_is_caught_by_the_checks_that_have_to(assay: Assay) -
     }  # fmt: skip
 
 
+def test_what_cannot_be_asked_for_is_said(assay: Assay, bars: Bars, tmp_path: Path) -> None:
+    short = tmp_path / "BINANCE_BTCUSDT_5m.parquet"
+    write_bars(short, bars.head(60))
+    ran = assay("leaks", "--self-test", "--file", short)
+    assert ran.code == 2
+    assert "bars: are too few to plant leaks in (direction needs 100 trades" in ran.err
+    ran = assay("leaks", "--self-test", "--strategy", "SUPPLY_SHOCK")
+    assert (ran.code, "--self-test: looks at planted strategies" in ran.err) == (2, True)
+    assert assay("leaks", "--seed", "-1").code == 2
+    ran = assay("leaks", "--timeframe", "7m")
+    assert (ran.code, "must be whole minutes that divide a day, got '7m'" in ran.err) == (2, True)
+
+
 def test_one_market_is_named(assay: Assay, few: Path) -> None:
     assert assay("leaks", "--file", few, "--exchange", "binance").code == 2
     ran = assay("leaks", "--exchange", "binance,kraken", "--symbol", "BTC/USDT")

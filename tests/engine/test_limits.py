@@ -144,6 +144,9 @@ def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
 @pytest.mark.parametrize("name", BUT_SHARPE)
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_a_limit_must_be_above_0(name: str, value: float) -> None:
+    for nothing in (None, "3", True):
+        with pytest.raises(InputError, match=f"{name}: must be a number"):
+            Limits(**{name: nothing})  # type: ignore[arg-type]
     with pytest.raises(InputError, match=f"{name}.*above 0"):
         Limits(**{name: value})
 

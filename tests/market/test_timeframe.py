@@ -35,6 +35,11 @@ def test_other_texts_are_refused(text: str) -> None:
         Timeframe.parse(text)
 
 
+def test_a_text_is_refused_in_its_own_words() -> None:
+    with pytest.raises(InputError, match="timeframe: must be whole minutes that divide a day, got '7m'"):
+        Timeframe.parse("7m")
+
+
 @pytest.mark.parametrize("ms", [0, -60_000, 30_000, 61_000, 7 * 60_000, 5 * 3_600_000, 36 * 3_600_000])
 def test_lengths_that_no_calendar_has_are_refused(ms: int) -> None:
     with pytest.raises(InputError, match=f"timeframe: must be whole minutes that divide a day, got '{ms} ms'"):

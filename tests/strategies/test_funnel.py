@@ -207,6 +207,13 @@ def test_steps_stay_in_the_search_range_or_the_given_space() -> None:
     assert given.sentence == "No threshold can be a step looser and add signals; the pattern occurs 13 times."
 
 
+def test_a_limit_from_both_sides_has_no_looser_value() -> None:
+    class Between(Told):
+        rules = (at_least("a", "least"), at_most("b", "least"), at_most("b", "most"))
+
+    assert {r.parameter for r in signal_funnel(Between(), bars_of(quiet(20, {})), {"most": 8.9}).relaxed} == {"most"}
+
+
 def test_what_makes_no_sense_is_refused(history: Bars) -> None:
     breakdown = find_strategy("FAILED_BREAKDOWN")()
     with pytest.raises(ParameterError, match="risk_reward_ratio is off"):

@@ -301,6 +301,25 @@ class Moody(Sound):
         return super().moments(bars, side, shape)[self.asked // 2 % 2 :: 2]
 
 
+class Raising(Sound):
+    """Takes for granted that there are a thousand bars."""
+
+    def moments(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> NDArray[np.int64]:
+        assert bars.close[1_000] > 0
+        return super().moments(bars, side, shape)
+
+
+class Fitted(Sound):
+    """Measures itself by the first market that it saw."""
+
+    scale: float | None = None
+
+    def stop_unit(self, bars: Bars) -> NDArray[np.float64]:
+        unit = super().stop_unit(bars)
+        self.scale = self.scale or float(np.nanmean(unit))
+        return unit / self.scale
+
+
 class Priceless(Sound):
     """Measures its stop by the range of the bar before, which is unknown after a flat one."""
 

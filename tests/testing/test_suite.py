@@ -79,6 +79,8 @@ FAULTS = [
     (faulty.Remembering, "deterministic", r"gives other rows when called .* with side [+-]1 and \{'back': \d+\}"),
     (faulty.Shared, "deterministic", "gives other rows when called from two threads"),
     (faulty.Writing, "deterministic", "changes the bars it is given"),
+    (faulty.Fitted, "deterministic", "level 'stop_unit' .*differs in another instance that saw other bars first"),
+    (faulty.Raising, "causal", "SOUND setups, line .*: raised IndexError: index 1000 is out of bounds"),
     (faulty.Settling, "deterministic", "changes the parameters it is given"),
     (
         faulty.Unflipped,

@@ -44,10 +44,16 @@ def test_limits_hold_back_what_they_say() -> None:
 def test_sizes_are_those_of_the_rule() -> None:
     kelly = 0.12
     runs = {run.name: run for run in under_sizings(TRIAL, BARS, WALK, SPLITS, kelly)}
-    assert list(runs) == ["risk 1 %", "notional", "half Kelly, risk 6 %", "Kelly, risk 12 %"]
     trades = WALK.run.trades
     risk = np.abs(BARS.close[trades.signal_bar] - trades.stop)
-    for run, share in zip(runs.values(), (0.01, math.inf, kelly / 2, kelly), strict=True):
+    lost = trades.net_return < 0
+    mean_loss = -float(np.mean((trades.net_return * trades.entry_price / risk)[lost]))  # of what lies at the stop
+    assert abs(mean_loss - 1.0) > 0.05  # it is not the same
+    at_stop = kelly / mean_loss
+    assert list(runs) == [
+        "risk 1 %", "notional", f"half Kelly, risk {50 * at_stop:.3g} %", f"Kelly, risk {100 * at_stop:.3g} %",
+    ]  # fmt: skip
+    for run, share in zip(runs.values(), (0.01, math.inf, at_stop / 2, at_stop), strict=True):
         size = np.minimum(1.0, share * BARS.close[trades.signal_bar] / risk)
         growth = 100 * (np.prod(1.0 + size * trades.net_return) - 1.0)
         assert run.net_profit_pct == pytest.approx(growth, rel=1e-9)

@@ -56,6 +56,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name in self.names():
             value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InputError(name, "must be a number (NaN switches it off)", value)
             if name != "min_sharpe_ratio" and value <= 0:
                 raise InputError(name, "must be above 0 (NaN switches it off)", value)
 

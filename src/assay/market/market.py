@@ -38,7 +38,10 @@ class Timeframe:
         match = re.fullmatch(r"(\d+)([mhd])", text.strip().lower())
         if match is None or int(match[1]) == 0:
             raise InputError("timeframe", "must look like 1m, 5m, 15m, 1h, 4h or 1d", text)
-        return cls(int(match[1]) * _UNIT_MS[match[2]])
+        try:
+            return cls(int(match[1]) * _UNIT_MS[match[2]])
+        except InputError as error:  # in the words of whoever wrote it
+            raise InputError(error.field, error.rule, text) from None
 
     def __str__(self) -> str:
         for unit in ("d", "h", "m"):

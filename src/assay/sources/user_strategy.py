@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -63,7 +64,13 @@ def _from_file(path: Path, name: str) -> Strategy:
         raise StrategyError(f"{path}:{name}", "must be a subclass of assay's Strategy")
     strategy = _made(value, f"{path}:{name}")
     strategy.source_digest = hashlib.sha256(source).hexdigest()
+    strategy.made_again = partial(_once_more, path, source, name)
     return strategy
+
+
+def _once_more(path: Path, source: bytes, name: str) -> Strategy:
+    """Execute the same source as another module: its strategy shares no variable with the first one."""
+    return _made(getattr(_executed(path, source, _module_name(path) + "_again"), name), f"{path}:{name}")
 
 
 def _known(found: Mapping[str, object], name: str) -> str:
@@ -97,20 +104,30 @@ def _run(path: Path) -> tuple[bytes, ModuleType]:
     """Execute a file as a module of its own, return its source too; bytecode is neither read nor written."""
     if not path.is_file():
         raise StrategyError(str(path), "there is no such file")
-    name = MODULE_PREFIX + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise _explained(error, path) from None
+    return source, _executed(path, source, _module_name(path))
+
+
+def _module_name(path: Path) -> str:
+    return MODULE_PREFIX + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+
+
+def _executed(path: Path, source: bytes, name: str) -> ModuleType:
     loader = SourceFileLoader(name, str(path))
     module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
     module.__file__ = str(path)
     sys.modules[name] = module
     try:
         with _importing_beside(path):
-            source = path.read_bytes()
             code = loader.source_to_code(source, str(path))
             exec(code, vars(module))  # noqa: S102  (running the user's own file is what was asked for)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a user's file may raise anything)
         del sys.modules[name]
         raise _explained(error, path) from None
-    return source, module
+    return module
 
 
 def _explained(error: BaseException, path: Path) -> StrategyError:

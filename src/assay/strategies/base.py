@@ -15,7 +15,7 @@ from assay.engine import Money, Setups, Signals, Span, replay
 from assay.errors import ParameterError, StrategyError, near_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from assay.engine import Bracket, Run
     from assay.engine.rules import AnyRule
@@ -64,6 +64,8 @@ class Strategy(ABC):
     bracket: ClassVar[Bracket]
     source_digest: str | None = None
     """SHA-256 of the file of a user's strategy: part of the identity of every experiment with it."""
+    made_again: Callable[[], Strategy] | None = None
+    """Makes a user's strategy from its file once more, sharing nothing with this one."""
 
     @abstractmethod
     def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
@@ -159,6 +161,11 @@ class Strategy(ABC):
         return setups
 
 
+def _written(constant: object) -> str:
+    """Write a constant down; the order of a set of words is another one in every process."""
+    return repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
+
+
 def code_digest(kind: type) -> str:
     """Hash the code of a class's own functions: the identity of a strategy that has no source file.
 
@@ -167,7 +174,7 @@ def code_digest(kind: type) -> str:
     """
 
     def told(code: CodeType) -> str:
-        constants = [told(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+        constants = [told(c) if isinstance(c, CodeType) else _written(c) for c in code.co_consts]
         return repr((code.co_code, code.co_names, code.co_varnames, sorted(constants)))
 
     functions = {n: f.__code__ for n, f in vars(kind).items() if isinstance(f, FunctionType)}

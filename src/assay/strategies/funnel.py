@@ -149,13 +149,20 @@ def signal_funnel(
 
 
 def _thresholds(rules: tuple[AnyRule, ...]) -> Iterator[tuple[str, Comparison]]:
-    """Every parameter that can be looser, with the comparison that reads it."""
+    """Every parameter that can be looser, once, with the comparison that reads it.
+
+    One that is a lower limit here and an upper one there has no looser value, nor has one that must be equalled.
+    """
+    read: dict[str, set[Comparison]] = {}
     for rule in rules:
         if isinstance(rule, Vote):
-            yield rule.threshold, "at_least"
+            read.setdefault(rule.threshold, set()).add("at_least")
         for one in [member for _, member in rule.conditions] if isinstance(rule, Vote) else [rule]:
-            if isinstance(one.limit, str) and one.comparison != "equals":  # another value is no looser one
-                yield one.limit, one.comparison
+            if isinstance(one.limit, str):
+                read.setdefault(one.limit, set()).add(one.comparison)
+    for name, (comparison, *others) in read.items():
+        if not others and comparison != "equals":
+            yield name, comparison
 
 
 def _looser(parameter: Parameter, value: float, comparison: Comparison, given: tuple[Value, ...]) -> Iterator[Value]:

@@ -14,7 +14,7 @@ from assay.strategies import SIDES, backtest
 from assay.testing.comparison import ROUNDING, nearly, unlike
 from assay.testing.markets import cut, mirrored, on_a_grid, raised
 from assay.threads import ordered_map
-from assay.validation.leaks import CHECKS, inspect_strategy
+from assay.validation.leaks import CHECKS, copied, inspect_strategy
 
 if TYPE_CHECKING:
     from assay.market import Bars
@@ -43,14 +43,12 @@ def fires(case: Case) -> str | None:
 
 def causal(case: Case) -> str | None:
     """What is said of a bar depends on bars up to it; `assay leaks` asks more, and on bars of one's own."""
-    truncation = tuple(check for check in CHECKS if check.name == "truncation")
-    report = inspect_strategy(case.strategy, case.bars, sides=case.sides, effort=0.5, checks=truncation)
-    return report.findings[0].sentence if report.findings else None
+    return _finding(case, "truncation")
 
 
 def deterministic(case: Case) -> str | None:
     """Setups are a function of bars, side and shape: calls before, threads and repetition change nothing."""
-    strategy = case.strategy
+    strategy, untouched = case.strategy, copied(case.strategy)
     wanted = [(side, case.shape(values)) for values in case.shapes for side in SIDES[case.sides]]
     bars, fresh = (cut(case.bars, 0, len(case.bars)) for _ in range(2))
 
@@ -73,7 +71,14 @@ def deterministic(case: Case) -> str | None:
         for (side, shape), one, other in zip(wanted, first, rows, strict=True):
             if (found := unlike(one, other, 0.0)) is not None:
                 return f"gives other rows when called {how} with side {side:+d} and {shape}: {found}"
-    return None
+    return _finding(replace(case, strategy=untouched), "purity")
+
+
+def _finding(case: Case, name: str) -> str | None:
+    """Return the first finding of a check of the leak laboratory."""
+    (check,) = (check for check in CHECKS if check.name == name)
+    report = inspect_strategy(case.strategy, case.bars, sides=case.sides, effort=0.5, checks=(check,))
+    return report.findings[0].sentence if report.findings else None
 
 
 def sides_mirror(case: Case) -> str | None:

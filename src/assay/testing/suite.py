@@ -45,6 +45,9 @@ class Check:
             found = self.finding(case)
         except AssayError as error:
             found = str(error)
+        except Exception as error:
+            raised = f"raises {type(error).__name__}: {error}"
+            raise AssertionError(f"{case.strategy.name} breaks {self.rule!r}: {raised}") from error
         if found is not None:
             raise AssertionError(f"{case.strategy.name} breaks {self.rule!r}: {found}")
 

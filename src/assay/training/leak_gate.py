@@ -31,18 +31,20 @@ class CleanPasses(Protocol):
 def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses | None) -> None:
     """Look for leaks in a strategy that does not ship; those that ship are tested for them.
 
-    A pass is remembered when every check could be run and found nothing. It stands for the code and what was asked of
-    it, not for the bars: the same strategy on another market is not looked through again.
+    A pass is remembered when every check could be run and found nothing. It stands for the strategy's file and what was
+    asked of it, not for the bars: the same strategy on another market is not looked through again. A strategy without
+    a file (of a notebook, of a script) is looked through every time: what it is made of cannot be told.
 
     Raises
     ------
     LeakError
         Naming the first finding.
     """
-    source = source_of(experiment.strategy)
-    if source is None:
+    if source_of(experiment.strategy) is None:
         return
-    facts = _identity(experiment, source)
+    facts = _identity(experiment)
+    if facts["source"] is None:
+        passes = None
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     if passes is not None and passes.holds(key):
         return
@@ -53,13 +55,13 @@ def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses 
         passes.keep(key, {**facts, "market": str(bars.market), "bars": report.bars})
 
 
-def _identity(experiment: Experiment, source: str) -> dict[str, Any]:
+def _identity(experiment: Experiment) -> dict[str, Any]:
     """Return everything that a clean pass stands for."""
     kind, values = type(experiment.strategy), experiment.grid_space.values
     return {
         "strategy": experiment.strategy.name,
         "class": kind.__qualname__,
-        "source": source,
+        "source": experiment.strategy.source_digest,
         "code": [__version__, source_digest()],
         "laboratory": LAB_VERSION,
         "asked": {name: [given[0], given[-1]] for name, given in values.items()},

@@ -65,8 +65,10 @@ def under_sizings(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, k
     Parameters
     ----------
     kelly : float
-        The Kelly fraction; NaN or 0 leaves its two runs out. Full Kelly is the most that does not lower growth in the
-        long run if the edge is exactly as measured; half of it is what people dare.
+        The Kelly fraction: the share of the equity that a mean loss should cost. NaN or 0 leaves its two runs out. Full
+        Kelly is the most that does not lower growth in the long run if the edge is exactly as measured; half of it is
+        what people dare. A mean loss is not the loss at the stop (costs, gaps, time exits), so the risk at the stop is
+        the fraction over the mean loss in risks, at most all of the equity.
     """
     own = trial.money.sizing
     kinds = {
@@ -74,11 +76,15 @@ def under_sizings(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, k
         "notional": replace(own, method="notional"),
     }
     if kelly > 0:
-        kinds |= {
-            f"half Kelly, risk {100 * kelly / 2:.3g} %": replace(own, method="risk", risk_fraction=kelly / 2),
-            f"Kelly, risk {100 * kelly:.3g} %": replace(own, method="risk", risk_fraction=kelly),
-        }
+        for name, share in (("half Kelly", kelly / 2), ("Kelly", kelly)):
+            risk = min(share / _mean_loss_in_risks(walk.run), 1.0)
+            kinds[f"{name}, risk {100 * risk:.3g} %"] = replace(own, method="risk", risk_fraction=risk)
     return tuple(_sized(name, sizing, trial, bars, walk, splits) for name, sizing in kinds.items())
+
+
+def _mean_loss_in_risks(run: Run) -> float:
+    """Mean loss of the losing trades in multiples of the risk at their stop; there is one where Kelly is known."""
+    return -float(run.trades.r_multiple[run.trades.net_return <= 0].mean())
 
 
 def _sized(name: str, sizing: Sizing, trial: Trial, bars: Bars, walk: WalkForward, splits: Splits) -> WhatIf:

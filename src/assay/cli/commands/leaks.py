@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.validation.leaks import Answer, LeakReport, Planting
 
+Inspected = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="A registered name, or path.py:Class.  [default: LIQUIDITY_SWEEP]"),
+]
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Stored bars of this exchange.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT", help="Its symbol.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Which bars and cuts are looked at.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Which bars and cuts are looked at.")]
 SelfTest = Annotated[
     bool, typer.Option("--self-test", help="Look at strategies with a planted leak: every one must be caught.")
 ]
@@ -27,7 +31,7 @@ FAILED = 1
 
 def leaks(
     output: Output,
-    strategy: options.StrategyName = "LIQUIDITY_SWEEP",
+    strategy: Inspected = None,
     file: options.OptionalFile = None,
     exchange: Exchange = None,
     symbol: Symbol = None,
@@ -44,7 +48,9 @@ def leaks(
     from assay.validation.leaks import inspect_strategy  # noqa: PLC0415
 
     begun = time.monotonic()
-    chosen, sides = load_strategy(strategy), options.check_side(side)
+    if self_test and strategy is not None:
+        raise InputError("--self-test", "looks at planted strategies; leave it out to look at one's own", strategy)
+    chosen, sides = load_strategy(strategy or "LIQUIDITY_SWEEP"), options.check_side(side)
     bars = _bars(file, exchange, symbol, timeframe, database, SELF_TEST_DAYS if self_test else SIMULATED_DAYS)
     compile_kernels(output, find_strategy("LIQUIDITY_SWEEP")(), bars)  # the strategy itself is first called by a check
     if self_test:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from assay.market.market import DAY_MS
 from assay.validation.leaks.compare import differences
-from assay.validation.leaks.report import Looked
-from assay.validation.leaks.subject import first_of_each, fresh
+from assay.validation.leaks.report import Finding, Looked
+from assay.validation.leaks.subject import RaisedError, first_of_each, fresh
 
 if TYPE_CHECKING:
     from assay.market import Bars
-    from assay.validation.leaks.report import Finding
     from assay.validation.leaks.subject import Subject
 
 WHY = "depends on the date itself, not on the bars"
+NONE_LATER = "cannot be had for the same bars under later dates"
 CYCLE_DAYS = 28 * 365 + 7
 
 
@@ -30,7 +30,11 @@ def calendar(subject: Subject) -> Looked:
     rows = 0
     for asked in subject.asked:
         now = asked.of(subject.strategy, fresh(subject.bars))
-        then = asked.of(subject.strategy, _later(subject.bars))
+        try:
+            then = asked.of(subject.strategy, _later(subject.bars))
+        except RaisedError as error:
+            findings.append(Finding(what="an answer", why=f"{NONE_LATER} ({error.rule})", side=asked.side))
+            continue
         findings += subject.told(differences(then, now), asked, WHY)
         rows += len(now)
     return Looked(f"{rows:,} rows under two dates", first_of_each(findings))

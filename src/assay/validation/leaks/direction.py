@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.validation.leaks.report import Finding, Looked, NotRun
+from assay.validation.leaks.subject import ask
 from assay.validation.permutation import mirror
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _returns(
     own, other = [], []
     for i in range(tosses):
         bars, again = (mirror(subject.bars, subject.seed, 2 * i + k) for k in (0, 1))
-        setups = subject.strategy.all_setups(bars, point, subject.sides)
+        setups = ask(subject.strategy, bars, point, subject.sides)
         own.append(subject.trades(bars, setups, point).net_return)
         scale = (again.close / bars.close)[setups.bar][:, None]
         moved = replace(setups, levels=setups.levels * scale)

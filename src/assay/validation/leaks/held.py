@@ -6,7 +6,7 @@ import copy
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Self
 
-DATA = (dict, list, set, tuple, np.ndarray, str, int, float, type(None))
-"""Kinds of values that count as memory; functions, classes and modules are code."""
-
-OWN = ("assay.strategies", "abc", "builtins")
-"""Modules whose classes are not the strategy's."""
+CODE = (
+    type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, staticmethod, classmethod, property, np.ufunc
+)  # fmt: skip
+"""Kinds of values that are code; every other one counts as memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +38,11 @@ class Held:
         """Copy what is held before the first call."""
         places: list[tuple[type | ModuleType, dict[str, Any]]] = []
         for one in kind.__mro__:
-            if one.__module__.startswith(OWN):
+            if one.__module__ in ("abc", "builtins") or one.__module__.startswith("assay.strategies."):
                 continue
             places.append((one, _copied(vars(one))))
             if (module := sys.modules.get(one.__module__)) is not None:
-                named = _named(one)
+                named = _named(one, module)
                 places.append((module, _copied({n: v for n, v in vars(module).items() if n in named})))
         return cls(tuple(places))
 
@@ -65,7 +64,8 @@ class Held:
 
 
 def _counts(name: str, value: object) -> bool:
-    return isinstance(value, DATA) and not name.startswith("__")
+    # what a class declares (rules, bracket, abstract methods, ...) is as Python and the project made it
+    return not isinstance(value, CODE) and not name.startswith(("__", "_abc_"))
 
 
 def _data(place: type | ModuleType) -> set[str]:
@@ -79,12 +79,27 @@ def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
         if _counts(name, value):
             try:
                 out[name] = copy.deepcopy(value)
-            except TypeError:
+            except Exception:  # noqa: BLE001  (copying runs the value's own code)
                 out[name] = value
     return out
 
 
-def _named(kind: type) -> set[str]:
-    """Names of variables that the functions of a class use."""
-    functions = [value for value in vars(kind).values() if isinstance(value, FunctionType)]
-    return {name for function in functions for name in function.__code__.co_names}
+def _named(kind: type, module: ModuleType) -> set[str]:
+    """Names of variables that the functions of a class use, and the functions of its module that they call."""
+    codes = [code for value in vars(kind).values() for code in _codes(value)]
+    named: set[str] = set()
+    while codes:
+        code = codes.pop()
+        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
+        for name in set(code.co_names) - named:
+            named.add(name)
+            codes += _codes(vars(module).get(name))
+    return named
+
+
+def _codes(value: object) -> list[CodeType]:
+    """Return the code of a function, in whatever it is wrapped."""
+    if isinstance(value, property):
+        return [code for function in (value.fget, value.fset) for code in _codes(function)]
+    function = getattr(value, "__func__", getattr(value, "__wrapped__", value))
+    return [function.__code__] if isinstance(function, FunctionType) else []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from assay.errors import LeakError
+from assay.errors import InputError, LeakError
 from assay.validation.leaks.calendar import calendar
+from assay.validation.leaks.copies import Copies
 from assay.validation.leaks.direction import direction
 from assay.validation.leaks.history import WARMUPS, history
 from assay.validation.leaks.poison import poison
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.strategies import Strategy
 
-LAB_VERSION = 1
+LAB_VERSION = 2
 """Raised whenever a check changes: what an older laboratory found clean is looked at again."""
 
 CHECKS = (
@@ -94,8 +96,18 @@ def inspect_strategy(
         Of everything that is chosen at random: the same seed looks at the same places.
     effort : float
         Scales how often each question is asked; 1 takes a few seconds on 20,000 bars.
+
+    Raises
+    ------
+    StrategyError
+        When the strategy raises, naming the line of its file and the bars that it was asked on.
     """
-    subject = Subject(strategy, bars, space or strategy.default_grid, sides, seed, effort).with_enough_rows()
+    if seed < 0:
+        raise InputError("seed", "must not be negative", seed)
+    if not 0 < effort < math.inf:
+        raise InputError("effort", "must be above 0", effort)
+    space = space or strategy.default_grid
+    subject = Subject(strategy, Copies.of(strategy), bars, space, sides, seed, effort).with_enough_rows()
     answers: list[Answer] = []
     for check in checks:
         answers.append(Answer(check, _look(check, subject, answers)))
@@ -105,7 +117,11 @@ def inspect_strategy(
 def _look(check: Check, subject: Subject, before: list[Answer]) -> Looked | NotRun:
     """Run a check; none can compare answers that are no function of the bars."""
     impure = [a for a in before if a.check.look is purity and a.findings]
-    return NotRun("purity does not hold: nothing can be compared") if impure else check.look(subject)
+    if impure:
+        return NotRun("purity does not hold: nothing can be compared")
+    if check.look is not purity and not subject.row_count:
+        return NotRun("the strategy has no row on these bars")
+    return check.look(subject)
 
 
 def refuse_leaks(report: LeakReport) -> None:

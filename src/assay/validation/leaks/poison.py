@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.engine import Trades
 from assay.validation.leaks.report import Finding, Looked, NotRun
-from assay.validation.leaks.subject import first_of_each
+from assay.validation.leaks.subject import ask, first_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def _exits(trades: Trades, cuts: int, rng: np.random.Generator) -> list[int]:
 
 
 def _trades(subject: Subject, bars: Bars, point: Mapping[str, Value]) -> Trades:
-    return subject.trades(bars, subject.strategy.all_setups(bars, point, subject.sides), point)
+    return subject.trades(bars, ask(subject.strategy, bars, point, subject.sides), point)
 
 
 def _changed(subject: Subject, before: Trades, after: Trades, k: int, point: Mapping[str, Value]) -> list[Finding]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.threads import ordered_map
 from assay.validation.leaks.compare import differences
-from assay.validation.leaks.held import Held
 from assay.validation.leaks.report import Finding, Looked
-from assay.validation.leaks.subject import first_of_each, fresh
+from assay.validation.leaks.subject import RaisedError, first_of_each, fresh
 from assay.validation.permutation import mirror
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 THREADS = 4
 CALLS = 8
+SEED = 0x1EA4
+PRICES, VOLUMES = 2.0, 3.0
 
 TWICE = "differs between two calls: two calls gave different rows"
 BETWEEN = "differs after a call with other bars"
@@ -40,27 +41,60 @@ Rows = list[tuple[int, "Setups"]]
 
 def purity(subject: Subject) -> Looked:
     """Ask again, in another order, of another instance, from other threads; look for what a call leaves behind."""
-    twin, held = _twin(subject.strategy), Held.by(type(subject.strategy))
-    random_state, other = _random_state(), mirror(subject.bars, subject.seed, 0)
+    state = np.random.get_state()  # noqa: NPY002  (whether it is used is the question)
+    np.random.seed(SEED)  # noqa: NPY002  (a known one: calls before these may have left the one that they leave)
+    marked = _random_state()
     try:
-        first = dict(_answers(subject, subject.strategy, subject.bars))
-        again = {why: ask(subject, other) for why, ask in _WAYS.items()}
-        with held.put_back():
-            again[ANOTHER] = _after_other_bars(replace(subject, strategy=twin), other)
-    except ValueError as error:
-        if not any(word in str(error) for word in ("read-only", "WRITEABLE")):
-            raise
-        return Looked("one call", (Finding(what="the bars", why=WRITTEN),))
+        first, again = _asked(subject)
+        drawn = _random_state() != marked
+    except RaisedError as error:
+        if isinstance(error.__cause__, ValueError) and _writes(subject):
+            return Looked("one call", (Finding(what="the bars", why=WRITTEN),))
+        raise
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
     findings = [
         finding
         for why, answers in again.items()
         for number, rows in answers
         for finding in subject.told(differences(first[number], rows), subject.asked[number], why)
     ]
-    if _random_state() != random_state:
+    if drawn:
         findings.append(Finding(what="numpy's global random numbers", why=GLOBAL_RANDOM))
     rows = sum(map(len, first.values()))
     return Looked(f"{rows:,} rows, asked in {len(again)} more ways", first_of_each(findings))
+
+
+def _asked(subject: Subject) -> tuple[dict[int, Setups], dict[str, Rows]]:
+    other = _other(subject)
+    first = dict(_answers(subject, subject.strategy, subject.bars))
+    again = {why: ask(subject, other) for why, ask in _WAYS.items()}
+    with subject.copies.another() as strategy:
+        again[ANOTHER] = _after_other_bars(replace(subject, strategy=strategy), other)
+    return first, again
+
+
+def _other(subject: Subject) -> Bars:
+    """Return bars that are other ones by whatever a strategy may measure: mirrored, another price, another volume."""
+    bars = mirror(subject.bars, subject.seed, 0)
+    open_, high, low, close = (PRICES * x for x in (bars.open, bars.high, bars.low, bars.close))
+    return bars.with_prices(open_, high, low, close, bars.volume * VOLUMES)
+
+
+def _writes(subject: Subject) -> bool:
+    """Whether a call changes bars that let it."""
+    for asked in subject.asked:
+        with subject.copies.another() as strategy:
+            bars = fresh(subject.bars)
+            columns: dict[str, Any] = {n: x.copy() for n, x in vars(bars).items() if isinstance(x, np.ndarray)}
+            bars = replace(bars, **columns)
+            for column in columns.values():
+                column.flags.writeable = True
+            with contextlib.suppress(RaisedError):
+                asked.of(strategy, bars)
+            if any(column.tobytes() != getattr(subject.bars, name).tobytes() for name, column in columns.items()):
+                return True
+    return False
 
 
 def _answers(subject: Subject, strategy: Strategy, bars: Bars) -> Rows:
@@ -105,14 +139,6 @@ _WAYS: dict[str, Callable[[Subject, Bars], Rows]] = {
     ORDER: _backwards,
     THREADED: _among_threads,
 }
-
-
-def _twin(strategy: Strategy) -> Strategy:
-    """Return an instance that shares nothing with the first, where Python can make one."""
-    try:
-        return copy.deepcopy(strategy)
-    except TypeError:  # it holds something that cannot be copied, such as a lock
-        return strategy
 
 
 def _random_state() -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay.errors import InsufficientDataError
 from assay.validation.leaks.laboratory import inspect_strategy
 from assay.validation.leaks.planted import PLANTED, Planted
+from assay.validation.leaks.report import NotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +54,18 @@ def self_test(bars: Bars) -> Iterator[Planting]:
     ----------
     bars : Bars
         Some thousand, of any market.
+
+    Raises
+    ------
+    InsufficientDataError
+        When a check that has to see a leak cannot be run on so few bars.
     """
     kinds: tuple[type[Planted], ...] = (Planted, *PLANTED)
     for kind in kinds:
         story = " ".join((kind.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
-        yield Planting(kind.name, story, kind.caught_by, inspect_strategy(kind(), bars, effort=EFFORT))
+        report = inspect_strategy(kind(), bars, effort=EFFORT)
+        for answer in report.checks:
+            if answer.check.name in kind.caught_by and isinstance(answer.outcome, NotRun):
+                rule = f"are too few to plant leaks in ({answer.check.name} {answer.outcome.reason})"
+                raise InsufficientDataError("bars", rule, len(bars))
+        yield Planting(kind.name, story, kind.caught_by, report)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Costs, Money, Signals, Sizing, Span, replay
+from assay.errors import AssayError, StrategyError
 from assay.strategies import SIDES
 from assay.strategies.evaluation import loosest_thresholds
 from assay.validation.leaks.report import Finding
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.strategies import Strategy
     from assay.validation.leaks.compare import Difference
+    from assay.validation.leaks.copies import Copies
 
 FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
 """Costs hide a leak: without them an honest trade earns nothing on bars without direction."""
@@ -46,8 +50,45 @@ class Asked:
     loosest: Mapping[str, float]
 
     def of(self, strategy: Strategy, bars: Bars) -> Setups:
-        """Ask a strategy."""
-        return strategy.all_setups(bars, self.shape, _NAMES[self.side], self.loosest)
+        """Ask a strategy.
+
+        Raises
+        ------
+        RaisedError
+            When it raises.
+        """
+        return ask(strategy, bars, self.shape, _NAMES[self.side], self.loosest)
+
+
+class RaisedError(StrategyError):
+    """A strategy raised when it was asked; the error is its cause."""
+
+
+def ask(
+    strategy: Strategy,
+    bars: Bars,
+    values: Mapping[str, Value],
+    sides: str,
+    loosest: Mapping[str, float] | None = None,
+) -> Setups:
+    """Return a strategy's rows, or say on which bars it raised, and where."""
+    try:
+        return strategy.all_setups(bars, values, sides, loosest)
+    except AssayError:
+        raise
+    except Exception as error:
+        told = str(error).strip().split("\n", maxsplit=1)[0]
+        day = str(np.datetime64(int(bars.time[0]), "ms"))[:10] if len(bars) else "no day"
+        history = f"on a history of {len(bars):,} bars from {day} on"
+        where = f"{strategy.name} setups{_line(strategy, error)}"
+        raise RaisedError(where, f"raised {type(error).__name__}: {told} ({history})") from error
+
+
+def _line(strategy: Strategy, error: Exception) -> str:
+    """Return the last line of the strategy's own file that an error passed."""
+    file = getattr(sys.modules.get(type(strategy).__module__), "__file__", None)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    return f", line {lines[-1]}" if lines else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +98,8 @@ class Subject:
     Attributes
     ----------
     strategy : Strategy
+    copies : Copies
+        Made before the strategy was asked anything.
     bars : Bars
     space : mapping of str to tuple
         Values of each parameter; both ends are asked.
@@ -68,6 +111,7 @@ class Subject:
     """
 
     strategy: Strategy
+    copies: Copies
     bars: Bars
     space: Mapping[str, tuple[Value, ...]]
     sides: str
@@ -75,21 +119,36 @@ class Subject:
     effort: float = 1.0
 
     def with_enough_rows(self) -> Subject:
-        """Return the subject on its first 20,000 bars, or on more where the strategy has hardly a row there."""
-        subject, n = replace(self, bars=self.bars.head(ENOUGH_BARS)), ENOUGH_BARS
-        while n < len(self.bars) and subject.row_count < ENOUGH_ROWS:
-            n *= 4
-            subject = replace(self, bars=self.bars.head(n))
-        return subject
+        """Return the subject on its first 20,000 bars, or on more where the strategy has hardly a row there.
+
+        Rows are counted by a copy: purity has to meet the strategy as it was handed over.
+        """
+        n, state = ENOUGH_BARS, np.random.get_state()  # noqa: NPY002  (a strategy may draw from them)
+        try:
+            with self.copies.another() as other:
+                while n < len(self.bars) and self._rows(other, n) < ENOUGH_ROWS:
+                    n *= 4
+        except Exception:  # noqa: BLE001, S110  (the checks will meet it too, and say which of them did)
+            pass
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+        return replace(self, bars=self.bars.head(n))
+
+    def _rows(self, strategy: Strategy, n: int) -> int:
+        return sum(len(asked.of(strategy, self.bars.head(n))) for asked in self.asked)
 
     @cached_property
     def asked(self) -> tuple[Asked, ...]:
-        """Both ends of the shapes on every side: the one as it is, the other as a search asks for it."""
+        """Both ends of the shapes and every mode on every side, the ends as they are and as a search asks for them."""
         loosest = loosest_thresholds(self.strategy, self.space)
+        first, last = ({n: self.space[n][end] for n in self.strategy.shape_names} for end in (0, -1))
+        modes = [n for n in first if not self.strategy.parameters[n].is_number]
+        between = [first | {n: value} for n in modes for value in self.space[n][1:-1]]
+        shapes = [(shape, told) for shape in (first, last) for told in ({}, loosest)]
         questions: list[Asked] = []
         for side in SIDES[self.sides]:
-            for end, told in ((0, {}), (-1, loosest)):
-                one = Asked(side, {n: self.space[n][end] for n in self.strategy.shape_names}, told)
+            for shape, told in (*shapes, *((shape, {}) for shape in between)):
+                one = Asked(side, shape, told)
                 if one not in questions:
                     questions.append(one)
         return tuple(questions)
@@ -108,7 +167,7 @@ class Subject:
     @cached_property
     def row_count(self) -> int:
         """Rows of all questions."""
-        return sum(len(asked.of(self.strategy, self.bars)) for asked in self.asked)
+        return self._rows(self.strategy, len(self.bars))
 
     @cached_property
     def warmup(self) -> int:
