@@ -161,25 +161,36 @@ class Strategy(ABC):
         return setups
 
 
-def _written(constant: object) -> str:
-    """Write a constant down; the order of a set of words is another one in every process."""
-    return repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
+def code_digest(kind: type[Strategy]) -> str:
+    """Hash what a strategy without a source file is made of, as far as Python shows it: its identity.
 
-
-def code_digest(kind: type) -> str:
-    """Hash the code of a class's own functions: the identity of a strategy that has no source file.
-
-    Two classes of one name that do different things are different strategies. Functions that they call elsewhere
-    are not covered.
+    Two classes of one name that do different things are different strategies. Rules, bracket, and of the user's own
+    classes the functions with their defaults and the plain constants are covered; functions that they call elsewhere,
+    and what an instance holds, are not.
     """
+    parts = [repr((kind.rules, kind.bracket))]
+    for one in kind.__mro__:
+        if one.__module__ not in ("abc", "builtins") and not one.__module__.startswith("assay."):
+            parts += [
+                f"{name} {_told(value)}" for name, value in sorted(vars(one).items()) if not name.startswith("__")
+            ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def told(code: CodeType) -> str:
-        constants = [told(c) if isinstance(c, CodeType) else _written(c) for c in code.co_consts]
-        return repr((code.co_code, code.co_names, code.co_varnames, sorted(constants)))
 
-    functions = {n: f.__code__ for n, f in vars(kind).items() if isinstance(f, FunctionType)}
-    text = repr([(n, told(code)) for n, code in sorted(functions.items())])
-    return hashlib.sha256(text.encode()).hexdigest()
+def _told(value: object) -> str:
+    """Write a constant or a function down, the same in every process; "" for what cannot be."""
+    if isinstance(value, property):
+        return _told(value.fget)
+    value = getattr(value, "__func__", getattr(value, "__wrapped__", value))
+    if isinstance(value, FunctionType):
+        return f"{_told(value.__defaults__)} {_told(value.__code__)}"
+    if isinstance(value, CodeType):
+        return repr((value.co_code, value.co_names, value.co_varnames, [_told(c) for c in value.co_consts]))
+    if isinstance(value, frozenset):  # its order is another one in every process
+        return repr(sorted(map(_told, value)))
+    if isinstance(value, tuple):
+        return repr([_told(one) for one in value])
+    return repr(value) if isinstance(value, str | bytes | int | float | complex | None) else ""
 
 
 def merge(parts: list[Setups]) -> Setups:
