@@ -170,10 +170,9 @@ def code_digest(kind: type[Strategy]) -> str:
     """
     parts = [repr((kind.rules, kind.bracket))]
     for one in kind.__mro__:
-        if one.__module__ not in ("abc", "builtins") and not one.__module__.startswith("assay."):
-            parts += [
-                f"{name} {_told(value)}" for name, value in sorted(vars(one).items()) if not name.startswith("__")
-            ]
+        if one not in (ABC, object) and not one.__module__.startswith("assay."):
+            own = {name: value for name, value in vars(one).items() if not name.startswith(("__", "_abc_"))}
+            parts += [f"{name} {_told(value)}" for name, value in sorted(own.items())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
