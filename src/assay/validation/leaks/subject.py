@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import traceback
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,6 +32,7 @@ FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
 
 ENOUGH_ROWS = 50
 ENOUGH_BARS = 20_000
+_LONGEST_MESSAGE = 120
 _NAMES = {1: "long", -1: "short"}
 
 
@@ -77,7 +79,7 @@ def ask(
     except AssayError:
         raise
     except Exception as error:
-        told = str(error).strip().split("\n", maxsplit=1)[0]
+        told = textwrap.shorten(str(error).replace("\\n", " "), _LONGEST_MESSAGE, placeholder=" ...")
         day = str(np.datetime64(int(bars.time[0]), "ms"))[:10] if len(bars) else "no day"
         history = f"on a history of {len(bars):,} bars from {day} on"
         where = f"{strategy.name} setups{_line(strategy, error)}"
