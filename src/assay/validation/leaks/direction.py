@@ -39,7 +39,7 @@ LEAST_TOSSES, MOST_TOSSES = 6, 24
 
 def direction(subject: Subject) -> Looked | NotRun:
     """Trade tossed bars, and the same orders on bars tossed again; compare the mean trades."""
-    tosses = subject.times(BAR_BUDGET, LEAST_TOSSES, MOST_TOSSES)
+    tosses = subject.times(BAR_BUDGET, len(subject.points), LEAST_TOSSES, MOST_TOSSES)
     findings: list[Finding] = []
     counted, most = 0, 0
     for point in subject.points:

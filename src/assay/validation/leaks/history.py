@@ -28,7 +28,7 @@ WHY = "depends on where the history begins, however many bars lie before it"
 WARMUPS = 14
 SLACK = Slack(relative=1e-5, rows=0.001)
 LEAST_COMPARED = 500
-BAR_BUDGET = 600_000
+BAR_BUDGET = 1_200_000
 LEAST_BEGINS, MOST_BEGINS = 3, 8
 
 
@@ -40,7 +40,7 @@ def history(subject: Subject) -> Looked | NotRun:
     if latest < 2:
         least = reach + LEAST_COMPARED
         return NotRun(f"needs {least:,} bars with trade ({WARMUPS} warm-ups of {subject.warmup} and some)")
-    times = subject.times(BAR_BUDGET, LEAST_BEGINS, MOST_BEGINS)
+    times = subject.times(BAR_BUDGET, len(subject.asked), LEAST_BEGINS, MOST_BEGINS)
     begins = np.unique(subject.rng(200).integers(1, latest, times)).tolist()
     findings: list[Finding] = []
     rows = 0

@@ -26,7 +26,7 @@ LEAST_CUTS, MOST_CUTS = 8, 16
 
 def poison(subject: Subject) -> Looked | NotRun:
     """Triple prices and shuffle volume after some trades' exits; compare the trades that were closed by then."""
-    cuts = subject.times(BAR_BUDGET, LEAST_CUTS, MOST_CUTS)
+    cuts = subject.times(BAR_BUDGET, len(subject.points), LEAST_CUTS, MOST_CUTS)
     findings: list[Finding] = []
     changed, compared = 0, 0
     for number, point in enumerate(subject.points):

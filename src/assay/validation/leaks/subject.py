@@ -181,9 +181,9 @@ class Subject:
         """Return the random numbers of one check."""
         return np.random.default_rng(np.random.SeedSequence([self.seed, 0x1EA4, salt]))
 
-    def times(self, bar_budget: int, least: int, most: int) -> int:
-        """Return how often each question is asked, so that all of a check reads about so many bars."""
-        asked = self.effort * bar_budget / (max(len(self.bars), 1) * len(self.asked))
+    def times(self, bar_budget: int, questions: int, least: int, most: int) -> int:
+        """Return how often each of so many questions is asked, so that all of a check reads about so many bars."""
+        asked = self.effort * bar_budget / (max(len(self.bars), 1) * questions)
         return int(np.clip(asked, least, most))
 
     def trades(self, bars: Bars, setups: Setups, values: Mapping[str, Value]) -> Trades:

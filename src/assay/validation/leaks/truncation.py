@@ -28,7 +28,7 @@ def truncation(subject: Subject) -> Looked:
     """
     findings: list[Finding] = []
     count, rows = 0, 0
-    cuts = subject.times(BAR_BUDGET, LEAST_CUTS, MOST_CUTS)
+    cuts = subject.times(BAR_BUDGET, len(subject.asked), LEAST_CUTS, MOST_CUTS)
     for number, asked in enumerate(subject.asked):
         whole = asked.of(subject.strategy, fresh(subject.bars))
         for cut in _cuts(subject, whole, cuts, number):
