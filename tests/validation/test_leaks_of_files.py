@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assay.errors import InputError, StrategyError
+from assay.errors import InputError, LeakError, StrategyError
+from assay.search import parse_space
 from assay.sources.clean_passes import KeptPasses
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.sources.user_strategy import load_strategy
@@ -211,3 +212,15 @@ def test_a_pass_stands_for_the_file_that_was_read(written: Written, walk: Bars, 
     assert len(list((tmp_path / "passes").iterdir())) == 1
     refuse_unless_clean(Experiment(written("move = 1.0 * move")), bars, passes)
     assert len(list((tmp_path / "passes").iterdir())) == 2
+
+
+def test_a_pass_stands_for_the_modes_that_were_asked(written: Written, walk: Bars, tmp_path: Path) -> None:
+    passes = KeptPasses(tmp_path / "passes")
+    mode = 'Parameter(name="mode", default="a", choices=("a", "b", "c"), grid=("a", "b", "c"), doc="How."),'
+    lead = 'move = side * (shifted(bars.close, -5) - bars.close) / unit if shape["mode"] == "b" else move'
+    strategy, bars = written(lead, parameters=mode), walk.head(2_000)
+    grid = {name: list(values) for name, values in strategy.default_grid.items()}
+    ends = parse_space(grid | {"mode": ["a", "c"]}, strategy.parameters)
+    refuse_unless_clean(Experiment(strategy, space=ends), bars, passes)
+    with pytest.raises(LeakError, match="feature 'strength'"):
+        refuse_unless_clean(Experiment(strategy), bars, passes)

@@ -57,13 +57,14 @@ def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses 
 
 def _identity(experiment: Experiment) -> dict[str, Any]:
     """Return everything that a clean pass stands for."""
-    kind, values = type(experiment.strategy), experiment.grid_space.values
+    strategy, values = experiment.strategy, experiment.grid_space.values
+    ends = {name: [given[0], given[-1]] for name, given in values.items() if strategy.parameters[name].is_number}
     return {
-        "strategy": experiment.strategy.name,
-        "class": kind.__qualname__,
-        "source": experiment.strategy.source_digest,
+        "strategy": strategy.name,
+        "class": type(strategy).__qualname__,
+        "source": strategy.source_digest,
         "code": [__version__, source_digest()],
         "laboratory": LAB_VERSION,
-        "asked": {name: [given[0], given[-1]] for name, given in values.items()},
+        "asked": {name: list(given) for name, given in values.items()} | ends,  # of modes each, of numbers the ends
         "sides": experiment.sides,
     }
