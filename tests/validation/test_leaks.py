@@ -21,7 +21,7 @@ from assay.training import Experiment, leak_gate
 from assay.training.leak_gate import refuse_unless_clean
 from assay.validation.leaks import CHECKS, LeakReport, Looked, NotRun, direction, inspect_strategy, refuse_leaks
 from assay.validation.leaks.compare import Slack, differences
-from assay.validation.leaks.copies import Copies
+from assay.validation.leaks.copies import copies_of
 from assay.validation.leaks.planted import Planted
 from assay.validation.leaks.subject import Subject
 
@@ -270,7 +270,7 @@ def test_the_same_orders_meet_another_price_level(walk: Bars, monkeypatch: pytes
         return bars.with_prices(bars.open * factor, bars.high * factor, bars.low * factor, bars.close * factor)
 
     monkeypatch.setattr(direction, "mirror", doubled)
-    subject = Subject(Planted(), Copies.of(Planted()), walk, Planted().default_grid, "both", 5)
+    subject = Subject(Planted(), copies_of(Planted()), walk, Planted().default_grid, "both", 5)
     own, other = direction._returns(subject, Planted.parameters.defaults, 1)
     assert len(own) > 100
     assert own.tolist() == other.tolist()

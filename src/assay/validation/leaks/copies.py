@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 import copy
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from assay.validation.leaks.held import Held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Self
+    from collections.abc import Callable, Iterator
 
     from assay.strategies import Strategy
 
+    Another = Callable[[], AbstractContextManager[Strategy]]
+    """Gives a strategy that was not asked anything; the first one is afterwards what it is then."""
 
-@dataclass(frozen=True, eq=False)
-class Copies:
-    """How to have a strategy as it was before the laboratory asked it anything.
+
+def copies_of(strategy: Strategy) -> Another:
+    """Return how to have a strategy as it is now, before the laboratory asks it anything.
 
     One that comes from a file is made from the file again, and shares nothing with the first, whatever that keeps and
     wherever. Another is copied, and what its classes and modules hold is put back meanwhile, as far as Python shows it;
     what an instance kept before it came here is copied with it.
-
-    Attributes
-    ----------
-    strategy, pristine : Strategy
-    held : Held
     """
-
-    strategy: Strategy
-    pristine: Strategy
-    held: Held
-
-    @classmethod
-    def of(cls, strategy: Strategy) -> Self:
-        """Copy a strategy before the first question."""
-        return cls(strategy, copied(strategy), Held.by(type(strategy)))
+    made_again = strategy.made_again
+    if made_again is not None:
+        return lambda: nullcontext(made_again())
+    pristine, held = copied(strategy), Held.by(type(strategy))
 
     @contextmanager
-    def another(self) -> Iterator[Strategy]:
-        """Give a strategy that was not asked anything; the first one is afterwards what it is now."""
-        if self.strategy.made_again is not None:
-            yield self.strategy.made_again()
-            return
-        with self.held.put_back():
-            yield copied(self.pristine)
+    def another() -> Iterator[Strategy]:
+        with held.put_back():
+            yield copied(pristine)
+
+    return another
 
 
 def copied(strategy: Strategy) -> Strategy:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.errors import InputError, LeakError
 from assay.validation.leaks.calendar import calendar
-from assay.validation.leaks.copies import Copies
+from assay.validation.leaks.copies import copies_of
 from assay.validation.leaks.direction import direction
 from assay.validation.leaks.history import WARMUPS, history
 from assay.validation.leaks.poison import poison
@@ -107,7 +107,7 @@ def inspect_strategy(
     if not 0 < effort < math.inf:
         raise InputError("effort", "must be above 0", effort)
     space = space or strategy.default_grid
-    subject = Subject(strategy, Copies.of(strategy), bars, space, sides, seed, effort).with_enough_rows()
+    subject = Subject(strategy, copies_of(strategy), bars, space, sides, seed, effort).with_enough_rows()
     answers: list[Answer] = []
     for check in checks:
         answers.append(Answer(check, _look(check, subject, answers)))

@@ -69,7 +69,7 @@ def _asked(subject: Subject) -> tuple[dict[int, Setups], dict[str, Rows]]:
     other = _other(subject)
     first = dict(_answers(subject, subject.strategy, subject.bars))
     again = {why: ask(subject, other) for why, ask in _WAYS.items()}
-    with subject.copies.another() as strategy:
+    with subject.another() as strategy:
         again[ANOTHER] = _after_other_bars(replace(subject, strategy=strategy), other)
     return first, again
 
@@ -84,7 +84,7 @@ def _other(subject: Subject) -> Bars:
 def _writes(subject: Subject) -> bool:
     """Whether a call changes bars that let it."""
     for asked in subject.asked:
-        with subject.copies.another() as strategy:
+        with subject.another() as strategy:
             bars = fresh(subject.bars)
             columns: dict[str, Any] = {n: x.copy() for n, x in vars(bars).items() if isinstance(x, np.ndarray)}
             bars = replace(bars, **columns)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.strategies import Strategy
     from assay.validation.leaks.compare import Difference
-    from assay.validation.leaks.copies import Copies
+    from assay.validation.leaks.copies import Another
 
 FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
 """Costs hide a leak: without them an honest trade earns nothing on bars without direction."""
@@ -100,8 +100,8 @@ class Subject:
     Attributes
     ----------
     strategy : Strategy
-    copies : Copies
-        Made before the strategy was asked anything.
+    another : callable
+        Gives a copy that was asked nothing; made before the strategy was asked anything.
     bars : Bars
     space : mapping of str to tuple
         Values of each parameter; both ends are asked.
@@ -113,7 +113,7 @@ class Subject:
     """
 
     strategy: Strategy
-    copies: Copies
+    another: Another
     bars: Bars
     space: Mapping[str, tuple[Value, ...]]
     sides: str
@@ -127,7 +127,7 @@ class Subject:
         """
         n, state = ENOUGH_BARS, np.random.get_state()  # noqa: NPY002  (a strategy may draw from them)
         try:
-            with self.copies.another() as other:
+            with self.another() as other:
                 while n < len(self.bars) and self._rows(other, n) < ENOUGH_ROWS:
                     n *= 4
         except Exception:  # noqa: BLE001, S110  (the checks will meet it too, and say which of them did)
