@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from assay.engine.bracket import Bracket
     from assay.engine.limits import Limits
     from assay.engine.rules import AnyRule
-    from assay.market import Bars
+    from assay.market import Bars, Market
     from assay.parameters import Value
 
 
@@ -35,6 +35,10 @@ class Money:
     sizing: Sizing = field(default_factory=Sizing)
     stop_floor_costs: float | None = None
     """Round trip from which `min_stop_costs` is counted; that of `costs` unless a test of dearer costs keeps it."""
+
+    def on(self, market: Market) -> Money:
+        """Return the same with the market's tick, where it is known."""
+        return replace(self, costs=self.costs.on(market))
 
     @property
     def vector(self) -> NDArray[np.float64]:

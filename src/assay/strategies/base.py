@@ -212,6 +212,24 @@ def first_signal_bar(bars: Bars, start: int, warmup: int) -> int:
     return min(max(start, warmup), len(bars) - 1)
 
 
+def settled(
+    strategy: Strategy,
+    bars: Bars,
+    values: Mapping[str, Value],
+    money: Money | None = None,
+    span: Span | None = None,
+    min_stop_costs: float = 0.0,
+) -> tuple[dict[str, Value], Money, Span, Bracket]:
+    """Complete what a replay of one set of parameters needs; refuse parameters that make no sense together."""
+    values = strategy.parameters.complete(values)
+    if reason := strategy.constraint(values):
+        raise ParameterError("parameters", reason)
+    warmup = strategy.warmup(values)
+    span = span or Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
+    bracket = replace(strategy.bracket, min_stop_costs=min_stop_costs) if min_stop_costs else strategy.bracket
+    return values, (money or Money()).on(bars.market), span, bracket
+
+
 def backtest(
     strategy: Strategy,
     bars: Bars,
@@ -234,14 +252,7 @@ def backtest(
     min_stop_costs : float
         Keeps stops at least this many round trips of cost away; 0 = off.
     """
-    values = strategy.parameters.complete(values)
-    if reason := strategy.constraint(values):
-        raise ParameterError("parameters", reason)
-    warmup = strategy.warmup(values)
-    span = span or Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
-    money = money or Money()
-    money = replace(money, costs=money.costs.on(bars.market))
+    values, money, span, bracket = settled(strategy, bars, values, money, span, min_stop_costs)
     setups = strategy.all_setups(bars, values, sides)
-    bracket = replace(strategy.bracket, min_stop_costs=min_stop_costs) if min_stop_costs else strategy.bracket
     signals = Signals.select(bars, setups, strategy.rules, bracket, values, span)
     return replay(bars, signals, money, span, exit_on_opposite=exit_on_opposite)

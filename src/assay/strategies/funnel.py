@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.engine import Money, Signals, Span, replay
 from assay.engine.funnel import Funnel, count
 from assay.engine.replay import eligible
 from assay.engine.rules import Vote
-from assay.errors import ParameterError
-from assay.strategies.base import SIDES, first_signal_bar
+from assay.strategies.base import SIDES, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,14 +116,7 @@ def signal_funnel(
         Values of a search, whose steps are taken; else those of the default grid, the declared step, or a tenth of the
         search range.
     """
-    values = strategy.parameters.complete(values)
-    if reason := strategy.constraint(values):
-        raise ParameterError("parameters", reason)
-    warmup = strategy.warmup(values)
-    span = span or Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
-    money = money or Money()
-    money = replace(money, costs=money.costs.on(bars.market))
-    bracket = replace(strategy.bracket, min_stop_costs=min_stop_costs) if min_stop_costs else strategy.bracket
+    values, money, span, bracket = settled(strategy, bars, values, money, span, min_stop_costs)
     rows = eligible(bars, strategy.all_setups(bars, values, sides), span)
 
     def followed(point: Mapping[str, Value]) -> Funnel:

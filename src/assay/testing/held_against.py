@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from assay.engine import REASONS, Money, Span, kernels
-from assay.strategies import backtest, first_signal_bar
+from assay.engine import REASONS, kernels
+from assay.strategies import backtest
+from assay.strategies.base import settled
 from assay.testing.oracle import oracle_bars, oracle_costs, simulate
 from assay.testing.oracle.reading import orders_of
 
@@ -40,14 +40,11 @@ _OF_A_RUN = {
 def replay_equals_oracle(case: Case) -> str | None:
     """A replay's trades are, to the last bit, those that a slow simulator in plain Python makes of the same rows."""
     strategy, bars = case.strategy, case.bars
-    money = Money()
-    money = replace(money, costs=money.costs.on(bars.market))
     plain = oracle_bars(bars)
     for values in case.points:
-        warmup = strategy.warmup(values)
-        span = Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
+        _, money, span, _ = settled(strategy, bars, values)
         run = backtest(strategy, bars, values, money=money, span=span, sides=case.sides)
-        orders = orders_of(strategy, bars, values, span, case.sides, money)
+        orders = orders_of(strategy, bars, plain, values, span, case.sides, money)
         answer = simulate(plain, orders, oracle_costs(money), span.start, span.stop)
         for what, found, expected in _pairs(run, answer):
             if found != expected and not (found != found and expected != expected):  # noqa: PLR0124  (NaN equals NaN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +33,7 @@ def sweep_equals_replay(case: Case) -> str | None:
     if len(grid) > MOST_COMBINATIONS:
         index = [rng.integers(len(v), size=_SAMPLED) for v in grid.values.values()]
         grid = Combinations(grid.values, np.stack(index, axis=1))
-    money = Money()
-    money = replace(money, costs=money.costs.on(bars.market))
+    money = Money().on(bars.market)
     trial = Trial.over(strategy, grid.values, money=money, sides=case.sides)
     span = trial.span(first_signal_bar(bars, 0, trial.warmup), len(bars))
     swept, by_two = (_sums(trial, bars, span, grid, threads) for threads in (1, 2))

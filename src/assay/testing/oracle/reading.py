@@ -100,17 +100,22 @@ def oracle_orders(bars: Bars, rows: Setups, brackets: Sequence[Bracket], money: 
 
 
 def orders_of(
-    strategy: Strategy, bars: Bars, values: Mapping[str, Value], span: Span, sides: str, money: Money
+    strategy: Strategy,
+    bars: Bars,
+    plain: OracleBars,
+    values: Mapping[str, Value],
+    span: Span,
+    sides: str,
+    money: Money,
 ) -> list[OracleOrder]:
-    """Return what a strategy would send with these parameters, were no position ever open."""
+    """Return what a strategy would send with these parameters on bars (`plain` are the same), were no position open."""
     rows = strategy.all_setups(bars, values, sides)
-    ages, valid = oracle_bars(bars).age, bars.valid.tolist()
     chosen = [
         i
         for i, t in enumerate(rows.bar.tolist())
         if span.start <= t < span.stop
-        and valid[t]
-        and ages[t] >= span.warmup
+        and plain.valid[t]
+        and plain.age[t] >= span.warmup
         and all(meets(rule, _features(rows, i), values) for rule in strategy.rules)
     ]
     bracket = in_numbers(strategy.bracket, values)
