@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from benchmarks.report import say
 
 import assay
-from assay.compiled import source_digest
+from assay.compiled import result_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +44,7 @@ def made_by(settings: Mapping[str, object], *modules: str) -> str:
     rooms = [path for room in ("market", "training") for path in sorted((PACKAGE / room).glob("*.py"))]
     for path in [*rooms, PACKAGE / "parameters.py", *(STUDIES / f"{name}.py" for name in modules)]:
         content.update(path.name.encode() + path.read_bytes())
-    return f"{assay.__version__} {source_digest()} {content.hexdigest()[:16]}"
+    return f"{assay.__version__} {result_digest()} {content.hexdigest()[:16]}"
 
 
 def plain(row: Mapping[str, Any]) -> Row:

@@ -14,6 +14,7 @@ ROOMS = [
     "errors",
     "parameters",
     "threads",
+    "_result_code",
     "_kernel_cache",
     "compiled",
     "market",
@@ -36,6 +37,7 @@ ROOMS = [
 ]
 PURE = ROOMS[: ROOMS.index("sources")]
 EXCEPTIONS = {
+    "_result_code": "reads the sources whose digest stands for them",
     "_kernel_cache": "decides where compiled kernels are kept, before numba is imported",
 }
 IMPURE_MODULES = {

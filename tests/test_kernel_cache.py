@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay import _kernel_cache
-
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
 KERNELS = """
 import hashlib, json, sys
@@ -54,25 +50,3 @@ def test_two_cold_workers_compile_at_once(tmp_path: Path) -> None:
     assert len({a["digest"] for a in answers}) == 1
     assert answers[-1]["hits"] == 5
     assert {p.name for p in (tmp_path / "cache").rglob("*.nb?")} == files
-
-
-def test_a_changed_helper_names_another_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The directory's name is made of every source that may hold compiled code: a stale kernel cannot be met."""
-    package = Path(_kernel_cache.__file__).parent
-    for room in _kernel_cache._ROOMS:
-        shutil.copytree(package / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(_kernel_cache, "__file__", str(tmp_path / "_kernel_cache.py"))
-    before = _kernel_cache.source_digest()
-    for room in _kernel_cache._ROOMS:
-        for path in (tmp_path / room).glob("*.py"):
-            text = path.read_text()
-            path.write_text(text + "\n# another\n")
-            assert _kernel_cache.source_digest() != before
-            path.write_text(text)
-    assert _kernel_cache.source_digest() == before
-
-
-def test_every_compiled_function_is_in_a_room_that_counts() -> None:
-    package = Path(_kernel_cache.__file__).parent
-    holders = {p.relative_to(package).parts[0] for p in package.rglob("*.py") if "@compiled" in p.read_text()}
-    assert holders <= set(_kernel_cache._ROOMS)

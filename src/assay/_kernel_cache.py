@@ -1,14 +1,13 @@
 """Where compiled kernels are kept: decided once, before numba is imported.
 
 numba notices a change in a kernel's own file but not in a function that it calls from another file: a
-stale kernel then computes wrong results without a word. So the cache directory's name is the hash of
-every source file that may hold compiled code, and a changed helper meets an empty directory.
+stale kernel then computes wrong results without a word. So the cache directory's name is the digest of
+every source file that a result can depend on, and a changed helper meets an empty directory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -16,18 +15,9 @@ from pathlib import Path
 import numba
 import platformdirs
 
-_ROOMS = ("indicators", "engine", "strategies", "search", "validation", "sources")
+from assay._result_code import result_digest
+
 _KEPT_VERSIONS = 5
-
-
-def source_digest() -> str:
-    """Return a short hash over all sources that may hold compiled code."""
-    package = Path(__file__).parent
-    content = hashlib.sha256(numba.__version__.encode())
-    for room in _ROOMS:
-        for path in sorted((package / room).glob("*.py")):
-            content.update(path.name.encode() + path.read_bytes())
-    return content.hexdigest()[:16]
 
 
 def _writable(directory: Path) -> bool:
@@ -67,7 +57,7 @@ def configure() -> Path:
     root = next((r / "kernels" for r in (_base(), fallback) if _writable(r / "kernels")), None)
     if root is None:
         return Path(vars(numba.config)["CACHE_DIR"] or ".")
-    directory = root / source_digest()
+    directory = root / result_digest()
     fresh = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     if fresh:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 
-from assay import _kernel_cache
+from assay import _kernel_cache, _result_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +27,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def source_digest() -> str:
-    """Return a short hash over all sources that may hold compiled code: what results of this code depend on."""
-    return _kernel_cache.source_digest()
+def result_digest() -> str:
+    """Return a short hash over all sources that a result can depend on."""
+    return _result_code.result_digest()
 
 
 def kernels_are_warm() -> bool:

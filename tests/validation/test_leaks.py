@@ -424,7 +424,7 @@ def test_another_version_of_the_laboratory_looks_again(
     refuse_unless_clean(Experiment(Own()), few, passes)
     monkeypatch.setattr(leak_gate, "LAB_VERSION", -1)
     refuse_unless_clean(Experiment(Own()), few, passes)
-    monkeypatch.setattr(leak_gate, "source_digest", lambda: "other code")
+    monkeypatch.setattr(leak_gate, "result_digest", lambda: "other code")
     refuse_unless_clean(Experiment(Own()), few, passes)
     assert inspected == ["Own"] * 3
 

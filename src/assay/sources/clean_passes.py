@@ -1,36 +1,20 @@
 """Clean passes of the leak laboratory, kept as small files beside the compiled kernels.
 
 Both are facts about one version of the code: another version looks into another folder, and old ones are forgotten
-together. The kernels' folder is that of the sources that hold kernels; what the laboratory finds depends on more.
+together.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.compiled import CACHE_DIRECTORY
+from assay.compiled import CACHE_DIRECTORY, result_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-ROOMS = ("market", "indicators", "engine", "strategies", "validation")
-"""Rooms whose sources decide what the laboratory finds."""
-
-
-@cache
-def _laboratory() -> str:
-    """Return a short hash of these sources."""
-    package = Path(__file__).parents[1]
-    content = hashlib.sha256()
-    for path in sorted(path for room in ROOMS for path in (package / room).rglob("*.py")):
-        content.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return content.hexdigest()[:16]
+    from pathlib import Path
 
 
 class KeptPasses:
@@ -43,7 +27,7 @@ class KeptPasses:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = CACHE_DIRECTORY / f"leaks-{_laboratory()}" if folder is None else folder
+        self.folder = CACHE_DIRECTORY / f"leaks-{result_digest()}" if folder is None else folder
 
     def holds(self, key: str) -> bool:
         """Whether what the key stands for was found clean before."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
-from assay.compiled import source_digest
+from assay.compiled import result_digest
 from assay.training.breakers import CIRCUIT_BREAKERS, OF_THE_CAPITAL, PORTFOLIO_BREAKERS
 from assay.training.schema import VERSION, json_schema, sealed, validate
 from assay.validation import ambiguity
@@ -266,7 +266,7 @@ def configuration(evidence: Evidence, created: datetime, *, requested: str | Non
             "experiment": plain(e.experiment.canonical(e.bars)),
             "trials": e.trials,
             "code_version": __version__,
-            "engine_hash": source_digest(),
+            "engine_hash": result_digest(),
             "seed": e.experiment.seed,
         },
     }

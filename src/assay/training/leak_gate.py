@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assay._version import __version__
-from assay.compiled import source_digest
+from assay.compiled import result_digest
 from assay.training.experiment import source_of
 from assay.validation.leaks import LAB_VERSION, inspect_strategy, refuse_leaks
 
@@ -63,7 +63,7 @@ def _identity(experiment: Experiment) -> dict[str, Any]:
         "strategy": strategy.name,
         "class": type(strategy).__qualname__,
         "source": strategy.source_digest,
-        "code": [__version__, source_digest()],
+        "code": [__version__, result_digest()],
         "laboratory": LAB_VERSION,
         "asked": {name: list(given) for name, given in values.items()} | ends,  # of modes each, of numbers the ends
         "sides": experiment.sides,

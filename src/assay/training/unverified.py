@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
-from assay.compiled import source_digest
+from assay.compiled import result_digest
 from assay.errors import InputError
 from assay.training.breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
 from assay.training.configuration import configuration_id, lifecycle, measures
@@ -93,6 +93,6 @@ def unverified(
         "lifecycle": lifecycle(STAGE, requested, None, WHY, []),
         "circuit_breakers": dict(CIRCUIT_BREAKERS[STAGE]),
         "portfolio_circuit_breakers": dict(PORTFOLIO_BREAKERS),
-        "provenance": {"experiment": None, "code_version": __version__, "engine_hash": source_digest()},
+        "provenance": {"experiment": None, "code_version": __version__, "engine_hash": result_digest()},
     }  # fmt: skip
     return sealed(document)

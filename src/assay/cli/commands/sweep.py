@@ -192,7 +192,7 @@ def stream_sweep(
 ) -> None:
     """Run any number of combinations in constant memory and show what was kept of them."""
     from assay.cli.streaming import best_rows, describe, estimate, run_stream, state_file  # noqa: PLC0415
-    from assay.compiled import source_digest  # noqa: PLC0415
+    from assay.compiled import result_digest  # noqa: PLC0415
     from assay.engine import Combinations  # noqa: PLC0415  (commands import when they run)
     from assay.search.streaming import EDGES  # noqa: PLC0415
 
@@ -200,7 +200,7 @@ def stream_sweep(
     expected = estimate(trial, bars, span, space, threads)
     output.note(expected.sentence())
     experiment = experiment_of(trial, space, bars, span)
-    file = state_file(experiment.digest(bars) + source_digest())
+    file = state_file(experiment.digest(bars) + result_digest())
     summary, seconds = run_stream(output, trial, bars, span, combinations, file, threads=threads, restart=restart)
     best = float(summary.score[0]) if len(summary.score) else math.nan
     counts = {"counts": summary.histogram.tolist(), "edges": EDGES.tolist()}
