@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.engine import Combinations, Money, Rule, Setups, Span, kernels, sweep
+from assay.evaluation.evaluator import loosest_thresholds
 from assay.sources import read_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.strategies.evaluation import loosest_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

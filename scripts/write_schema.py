@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from assay.training.configuration import json_schema
+from assay.documents.configuration import json_schema
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "configuration-v3.schema.json"
 

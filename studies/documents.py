@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.validation import SplitPlan, fixed_walk, make_splits
+from assay.validation import SplitPlan, fixed_walk_forward, make_splits
 
 if TYPE_CHECKING:
     from assay.market import Bars
@@ -40,14 +40,14 @@ def _known(value: float, otherwise: float) -> float:
 
 def documents_rule(experiment: Experiment, bars: Bars) -> Row:
     """Search all bars, replay the winner in the windows of the same bars, and assign a stage."""
-    trial = experiment.trial(bars)
-    start, stop = experiment.bounds(bars, trial.warmup)
+    evaluator = experiment.evaluator(bars)
+    start, stop = experiment.bounds(bars, evaluator.warmup)
     splits = make_splits(PLAN, start, stop, bars.market.timeframe.bars_per_day, experiment.holding_bars or 0)
     points = experiment.search.ahead
     assert points is not None  # noqa: S101  (a grid is known beforehand)
-    objective, _ = trial.score(bars, trial.span(start, stop), points)
+    objective, _ = evaluator.score(bars, evaluator.span(start, stop), points)
     best = int(np.argmax(np.where(np.isnan(objective), -np.inf, objective)))
-    walk, fixed = fixed_walk(trial, bars, points.at(best), splits)
+    walk, fixed = fixed_walk_forward(evaluator, bars, points.at(best), splits)
     tests = [w.test for w in walk.windows]
     net_profit_pct = sum(t["net_profit_pct"] for t in tests) / len(tests)
     summary = walk.summary(bars.market.days_per_year)

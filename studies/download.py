@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from assay import DataCollector
-from assay.sources.exchanges import Patience, open_exchange
+from assay.sources.exchanges import RetryPolicy, open_exchange
 from sources.exchange_fakes import DAY, NOW, OPEN_NOW, Binance
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     fake = Binance({})
     fake.base = sys.argv[1]
     exchange = open_exchange(
-        "binance", urls=fake.urls, pace_ms=0, patience=Patience(tries=3, first_wait_s=0), clock=lambda: NOW / 1000
+        "binance", urls=fake.urls, pace_ms=0, patience=RetryPolicy(tries=3, first_wait_s=0), clock=lambda: NOW / 1000
     )
     with DataCollector([exchange], clock=lambda: NOW / 1000) as collector:
         found = collector.collect(collector.plan("BTC/USDT", "binance", since=OPEN_NOW - 40 * DAY))

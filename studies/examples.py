@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.strategies import Strategy
 
-FEWEST_BARS, MOST_BARS = 72, 120
+MIN_BARS, MAX_BARS = 72, 120
 BEFORE, AFTER = 4, 7
-LEAST_HELD, MOST_HELD = 5, 45
-LEAST_WON_R = 0.7
+MIN_HELD, MAX_HELD = 5, 45
+MIN_WON_R = 0.7
 """Net of costs: where a target of two risks is mostly eaten by costs a picture of it would flatter."""
-MOST_SIZE = 0.4  # a pattern that takes more of the height leaves no room to see anything else
+MAX_SIZE = 0.4  # a pattern that takes more of the height leaves no room to see anything else
 WON = ("TAKE_PROFIT", "TRAILING_STOP")
 SIZES = {True: (960.0, 540.0), False: (720.0, 400.0)}
 EXITS = {
@@ -88,7 +88,7 @@ class Example:
     def window(self) -> tuple[int, int]:
         """First and last bar to show."""
         last = min(self.exit + AFTER, len(self.bars) - 1)
-        return max(0, min(self.anatomy.first - BEFORE, last - FEWEST_BARS + 1)), last
+        return max(0, min(self.anatomy.first - BEFORE, last - MIN_BARS + 1)), last
 
     @property
     def clarity(self) -> float:
@@ -98,7 +98,7 @@ class Example:
         best = float(np.nanmax([t.target[i], t.exit_raw[i], t.entry_raw[i]]))
         height = max(best, float(self.bars.high[shown].max())) - float(self.bars.low[shown].min())
         trade = best - float(t.stop[i])
-        return float(np.sqrt(trade / height * min(self.anatomy.size / height, MOST_SIZE)))
+        return float(np.sqrt(trade / height * min(self.anatomy.size / height, MAX_SIZE)))
 
 
 def examples(strategy: Strategy, bars: Bars) -> Iterator[Example]:
@@ -111,13 +111,13 @@ def examples(strategy: Strategy, bars: Bars) -> Iterator[Example]:
     anatomy_of = ANATOMIES.get(strategy.name, trade_alone)
     for i in range(len(trades)):
         held = int(trades.bars_held[i])
-        if trades.ambiguous[i] or not LEAST_HELD <= held <= MOST_HELD:
+        if trades.ambiguous[i] or not MIN_HELD <= held <= MAX_HELD:
             continue
         t = int(trades.signal_bar[i])
         row = preferred[t]
         found = Example(strategy, bars, trades, i, anatomy_of(bars, t, rows, row, values), ())
         first, last = found.window
-        if last - first < MOST_BARS and not bars.absent[first : last + 1].any():
+        if last - first < MAX_BARS and not bars.absent[first : last + 1].any():
             yield replace(found, trail=stops(found, level(rows, row, "stop_unit")))
 
 
@@ -139,7 +139,7 @@ def clearest(strategy: Strategy, markets: Iterable[Bars], *, won: bool) -> Examp
     """Return the trade that is seen best among those that earned, or among those that were stopped out."""
 
     def wanted(e: Example) -> bool:
-        return e.reason in WON and e.net_r >= LEAST_WON_R if won else e.reason == "STOP_LOSS"
+        return e.reason in WON and e.net_r >= MIN_WON_R if won else e.reason == "STOP_LOSS"
 
     found = (e for bars in markets for e in examples(strategy, bars) if wanted(e))
     return max(found, key=lambda e: e.clarity, default=None)

@@ -26,9 +26,9 @@ REACHED = {
 MARKETS, EDGE_MARKETS = 200, 50
 """Markets of a whole study: without an edge, and of each size of edge, at each level of costs."""
 
-MOST_WITHOUT_EDGE = {"VALIDATION or better": 0.05, "MATURE": 0.01, "any money": 0.05}
-LEAST_KS_P = 0.01
-LEAST_KEPT = {("zero", 0.1): 0.18, ("zero", 0.2): 0.36, ("zero", 0.4): 0.80,
+MAX_WITHOUT_EDGE = {"VALIDATION or better": 0.05, "MATURE": 0.01, "any money": 0.05}
+MIN_KS_P = 0.01
+MIN_KEPT = {("zero", 0.1): 0.18, ("zero", 0.2): 0.36, ("zero", 0.4): 0.80,
               ("exchange", 0.1): 0.76, ("exchange", 0.2): 0.86, ("exchange", 0.4): 1.00}  # fmt: skip
 """Shares of planted edges that a prototype kept on 50 markets each: no share may lie significantly below."""
 
@@ -104,16 +104,16 @@ def goals(cells: Cells) -> list[Line]:
     for (costs, edge), rows in cells.items():
         n = len(rows)
         if edge == 0:
-            for what, most in MOST_WITHOUT_EDGE.items():
+            for what, most in MAX_WITHOUT_EDGE.items():
                 hits = reached(rows, what)
                 share(f"no edge, {what}", costs, hits, n, f"at most {100 * most:g} %", met=hits <= most * n)
             if found := tested(rows):
                 _, p = _ks(found)
                 lines.append({
-                    "goal": "no edge, p is uniform", "costs": costs, "asked": f"KS p above {LEAST_KS_P:g}",
-                    "measured": f"{p:.3f}", "met": p > LEAST_KS_P,
+                    "goal": "no edge, p is uniform", "costs": costs, "asked": f"KS p above {MIN_KS_P:g}",
+                    "measured": f"{p:.3f}", "met": p > MIN_KS_P,
                 })  # fmt: skip
-        elif least := LEAST_KEPT.get((costs, edge)):
+        elif least := MIN_KEPT.get((costs, edge)):
             hits = reached(rows, "VALIDATION or better")
             share(f"edge {edge:g} R, VALIDATION or better", costs, hits, n,
                   f"not significantly below {100 * least:.0f} %", met=clopper_pearson(hits, n)[1] >= least)  # fmt: skip

@@ -84,11 +84,11 @@ def _permuted(task: Task) -> Row:
     bars = simulate_market(SimulatedMarket(days=DAYS, seed=task.seed))
     space = parse_space(SPACE, LiquiditySweep.parameters)
     experiment = Experiment(LiquiditySweep(), space, money=Money(COSTS[task.costs]))
-    trial = experiment.trial(bars)
-    span = trial.span(*experiment.bounds(bars, trial.warmup))
+    evaluator = experiment.evaluator(bars)
+    span = evaluator.span(*experiment.bounds(bars, evaluator.warmup))
 
     def best(on: Bars) -> float:
-        return run_search(experiment.search, lambda c: trial.score(on, span, c)).score
+        return run_search(experiment.search, lambda c: evaluator.score(on, span, c)).score
 
     real = best(bars)
     row: Row = {"costs": task.costs, "seed": task.seed}

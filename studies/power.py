@@ -23,7 +23,7 @@ from benchmarks.report import Table, markdown, placed
 from assay.engine import Money, measure
 from assay.market.market import DAY_MS
 from assay.search import penalised, refused
-from assay.search.objective import FULL_TRADES, LEAST_TRADES, REFUSED
+from assay.search.objective import FULL_TRADES, MIN_TRADES, REFUSED
 from assay.search.samplers import grid
 from assay.sources import read_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine import Combinations, Span
+    from assay.evaluation.evaluator import Evaluator, Scores
     from assay.market import Bars
     from assay.parameters import Value
-    from assay.strategies.evaluation import Scores, Trial
     from assay.validation import Splits
 
     Scoring = Callable[[NDArray[np.float64], NDArray[np.float64], tuple[int, ...]], NDArray[np.float64]]
@@ -63,9 +63,9 @@ SLOW_EVERY = 4
 
 def blended(measured_: NDArray[np.float64], trades: NDArray[np.float64]) -> NDArray[np.float64]:
     """The score without a prior: a refusal is blended in below 30 trades, and nothing above."""
-    weight = np.clip((trades - LEAST_TRADES) / (FULL_TRADES - LEAST_TRADES), 0.0, 1.0)
+    weight = np.clip((trades - MIN_TRADES) / (FULL_TRADES - MIN_TRADES), 0.0, 1.0)
     known = np.where(np.isnan(measured_), REFUSED, measured_)
-    score = np.where(trades < LEAST_TRADES, REFUSED, weight * known + (1.0 - weight) * REFUSED)
+    score = np.where(trades < MIN_TRADES, REFUSED, weight * known + (1.0 - weight) * REFUSED)
     return np.asarray(score, dtype=np.float64)
 
 
@@ -172,7 +172,7 @@ IDEAS = (
 class Ground:
     """Markets with what stays the same for all ideas on them."""
 
-    trial: Trial
+    evaluator: Evaluator
     points: Combinations
     bars: tuple[Bars, ...]
     bounds: tuple[int, int]
@@ -199,7 +199,7 @@ class Ground:
 
     def seen(self, bars: Sequence[Bars], spans: Sequence[Span]) -> list[Scores]:
         """Measure and trades per span: means over the markets that are searched as one."""
-        found = [self.trial.scores(one, spans, self.points) for one in bars]
+        found = [self.evaluator.scores(one, spans, self.points) for one in bars]
         if len(found) == 1:
             return found[0]
         return [
@@ -217,14 +217,14 @@ def walked(ground: Ground, ideas: Sequence[Idea]) -> dict[str, dict[str, float]]
     for plan in dict.fromkeys(idea.plan for idea in ideas):
         splits = ground.splits(plan)
         before = [bars.head(splits.holdout_start) for bars in ground.bars]
-        spans = [ground.trial.span(w.train_start, w.train_stop) for w in splits.windows]
+        spans = [ground.evaluator.span(w.train_start, w.train_stop) for w in splits.windows]
         seen = ground.seen(before, spans)
         for idea in (idea for idea in ideas if idea.plan == plan):
             winners = [_winner(ground, idea, *scores) for scores in seen]
             runs = []
             for bars in before:
-                signals = schedule(ground.trial, bars, splits.windows, list(winners))
-                runs.append(measure(stitched(bars, signals, ground.trial, splits), bars))
+                signals = schedule(ground.evaluator, bars, splits.windows, list(winners))
+                runs.append(measure(stitched(bars, signals, ground.evaluator, splits), bars))
             found[idea.name] = {
                 name: float(np.nan_to_num(np.mean([run[name] for run in runs])))
                 for name in ("net_profit_pct", "sharpe_ratio", "total_trades")
@@ -243,7 +243,7 @@ def compared(ground: Ground, ideas: Sequence[Idea], permutations: int, seed: int
     """The p of every idea; ideas that search the same bars share the searches."""
     splits = ground.splits(SplitPlan())
     before = [bars.head(splits.holdout_start) for bars in ground.bars]
-    span = ground.trial.span(splits.start, splits.search_stop)
+    span = ground.evaluator.span(splits.start, splits.search_stop)
 
     def statistics(bars: Sequence[Bars], wanted: Sequence[Idea]) -> NDArray[np.float64]:
         m, t = ground.seen(bars, [span])[0]
@@ -263,8 +263,8 @@ def compared(ground: Ground, ideas: Sequence[Idea], permutations: int, seed: int
 
 def ground_of(bars: Sequence[Bars], experiment: Experiment) -> Ground:
     """Return what stays the same on these markets."""
-    trial = experiment.trial(bars[0])
-    return Ground(trial, grid(experiment.grid_space), tuple(bars), experiment.bounds(bars[0], trial.warmup))
+    evaluator = experiment.evaluator(bars[0])
+    return Ground(evaluator, grid(experiment.grid_space), tuple(bars), experiment.bounds(bars[0], evaluator.warmup))
 
 
 # --- rows

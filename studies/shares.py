@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import binomtest, kstest
 
-from assay.validation.permutation import MOST_EXCEEDANCES
+from assay.validation.permutation import MAX_EXCEEDANCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,9 @@ def randomised_p(exceedances: int, done: int, draw: float) -> float:
     The p lies at `draw`, uniform in [0, 1), within the stretch of its outcome: the reported
     (1 + b)/(1 + n) is its upper end where the test did not stop, and above it where it did.
     """
-    if exceedances < MOST_EXCEEDANCES:
+    if exceedances < MAX_EXCEEDANCES:
         return (exceedances + draw) / (done + 1)
-    least, most = MOST_EXCEEDANCES / (done + 1), MOST_EXCEEDANCES / done
+    least, most = MAX_EXCEEDANCES / (done + 1), MAX_EXCEEDANCES / done
     return least + draw * (most - least)
 
 

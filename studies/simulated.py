@@ -12,7 +12,7 @@ from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Evidence, Experiment, train
 from assay.training.experiment import PERMUTATIONS
 from assay.validation import PermutationTest, permutation_test
-from assay.validation.lifecycle import MOST_P
+from assay.validation.lifecycle import MAX_P
 from studies.documents import documents_rule
 from studies.edges import COSTS, WIDE, planted
 from studies.rows import Row, measured, plain
@@ -20,7 +20,7 @@ from studies.rows import Row, measured, plain
 if TYPE_CHECKING:
     from assay.market import Bars
 
-LUCK_GATE = f"permutation p of at most {MOST_P}"
+LUCK_GATE = f"permutation p of at most {MAX_P}"
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ def luck(evidence: Evidence) -> PermutationTest:
     if evidence.permutation.done or not e.permutations:
         return evidence.permutation
     before = evidence.bars.head(evidence.splits.holdout_start)
-    trial = e.trial(before)
-    span = trial.span(evidence.splits.start, evidence.splits.search_stop)
+    evaluator = e.evaluator(before)
+    span = evaluator.span(evidence.splits.start, evidence.splits.search_stop)
 
     def search(bars: Bars) -> tuple[float, float]:
-        found = run_search(e.compared, lambda c: trial.score(bars, span, c))
+        found = run_search(e.compared, lambda c: evaluator.score(bars, span, c))
         return found.score, found.measure
 
     return permutation_test(
@@ -138,8 +138,10 @@ def _judged(task: Task) -> Row:
     evidence = trained(experiment, bars) if task.edge_r else train(experiment, bars)
     test = evidence.permutation if task.edge_r else luck(evidence)
     m = evidence.metrics
-    trial = experiment.trial(bars)
-    true = measure(trial.replay(bars, task.market.truth, trial.span(*experiment.bounds(bars, trial.warmup))), bars)
+    evaluator = experiment.evaluator(bars)
+    true = measure(
+        evaluator.replay(bars, task.market.truth, evaluator.span(*experiment.bounds(bars, evaluator.warmup))), bars
+    )
     row = {
         "costs": task.costs,
         "edge_r": task.edge_r,

@@ -56,7 +56,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_the_schema_file_is_that_of_the_code() -> None:
-    from assay.training.configuration import json_schema  # noqa: PLC0415
+    from assay.documents.configuration import json_schema  # noqa: PLC0415
 
     assert json.loads((ROOT / "docs" / "configuration-v3.schema.json").read_text()) == json_schema()
 

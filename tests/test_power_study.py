@@ -92,8 +92,8 @@ def test_edges_are_called_by_what_their_trades_earn() -> None:
             round_trip=COSTS["exchange"].round_trip, true_parameters=WIDE,
         )  # fmt: skip
         bars = simulate(spec).bars
-        trial = Experiment(LiquiditySweep()).trial(bars)
-        run = trial.replay(bars, spec.truth, trial.span(trial.warmup, len(bars)))
+        evaluator = Experiment(LiquiditySweep()).evaluator(bars)
+        run = evaluator.replay(bars, spec.truth, evaluator.span(evaluator.warmup, len(bars)))
         earned.append((measure(run, bars)["expectancy_r"], len(run.trades)))
     mean = sum(r * n for r, n in earned) / sum(n for _, n in earned)
     assert mean == pytest.approx(0.4, abs=0.07)

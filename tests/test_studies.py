@@ -200,8 +200,8 @@ def test_the_documents_stages(
 
 def slow_documents_rule(experiment: Experiment, bars: Bars) -> dict[str, Any]:
     """Every combination replayed over all bars, the best one in windows counted by hand; with its flags."""
-    trial = experiment.trial(bars)
-    start, day = trial.warmup, 288
+    evaluator = experiment.evaluator(bars)
+    start, day = evaluator.warmup, 288
     points = experiment.grid_space
     names = list(points.values)
     every = [
@@ -210,7 +210,7 @@ def slow_documents_rule(experiment: Experiment, bars: Bars) -> dict[str, Any]:
     ]
 
     def of(values: Any, begin: int, end: int) -> dict[str, float]:
-        return measure(trial.replay(bars, values, trial.span(begin, end)), bars)
+        return measure(evaluator.replay(bars, values, evaluator.span(begin, end)), bars)
 
     sharpe = [of(v, start, len(bars))["sharpe_ratio"] for v in every]
     best = every[int(np.nanargmax(sharpe))]

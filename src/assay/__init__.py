@@ -12,6 +12,7 @@ from assay._version import __version__
 
 if TYPE_CHECKING:
     from assay import errors
+    from assay.documents.configuration import configuration
     from assay.engine import (
         Bracket,
         Costs,
@@ -25,6 +26,26 @@ if TYPE_CHECKING:
         equals,
         measure,
     )
+    from assay.evaluation.funnel import signal_funnel
+    from assay.frames.collector import DataCollector, DataWarning
+    from assay.frames.engine import BacktestEngine
+    from assay.frames.live import LiveConfiguration, load_configuration
+    from assay.frames.optimizers import (
+        BayesianOptimizer,
+        GridSearchOptimizer,
+        NoCandidateWarning,
+        ParameterOptimizer,
+        RandomSearchOptimizer,
+    )
+    from assay.frames.strategies import (
+        CapitulationReversalStrategy,
+        FailedBreakdownStrategy,
+        LiquiditySweepStrategy,
+        SupplyShockStrategy,
+    )
+    from assay.frames.training import train
+    from assay.frames.validator import WalkForwardValidator
+    from assay.frames.writer import ConfigurationWriter, StageCappedWarning
     from assay.indicators import atr, rsi, volume_ratio
     from assay.market import Bars, Market, Timeframe
     from assay.parameters import Parameter, Parameters
@@ -33,29 +54,8 @@ if TYPE_CHECKING:
     from assay.sources.simulated import SimulatedMarket, simulate_market
     from assay.sources.user_strategy import load_strategy
     from assay.strategies import Strategy, backtest, find_strategy
-    from assay.strategies.funnel import signal_funnel
     from assay.training import Evidence, Experiment, Progress
-    from assay.training.configuration import configuration
     from assay.validation import SplitPlan
-    from assay.workbench.collector import DataCollector, DataWarning
-    from assay.workbench.engine import BacktestEngine
-    from assay.workbench.live import LiveConfiguration, load_configuration
-    from assay.workbench.optimizers import (
-        BayesianOptimizer,
-        GridSearchOptimizer,
-        NoCandidateWarning,
-        ParameterOptimizer,
-        RandomSearchOptimizer,
-    )
-    from assay.workbench.strategies import (
-        CapitulationReversalStrategy,
-        FailedBreakdownStrategy,
-        LiquiditySweepStrategy,
-        SupplyShockStrategy,
-    )
-    from assay.workbench.training import train
-    from assay.workbench.validator import WalkForwardValidator
-    from assay.workbench.writer import ConfigurationWriter, StageCappedWarning
 
 __all__ = [
     "BacktestEngine",
@@ -127,24 +127,24 @@ _NAMES_OF = {
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
     "sources.user_strategy": ("load_strategy",),
     "strategies": ("Strategy", "backtest", "find_strategy"),
-    "strategies.funnel": ("signal_funnel",),
+    "evaluation.funnel": ("signal_funnel",),
     "training": ("Evidence", "Experiment", "Progress"),
-    "training.configuration": ("configuration",),
+    "documents.configuration": ("configuration",),
     "validation": ("SplitPlan",),
-    "workbench.collector": ("DataCollector", "DataWarning"),
-    "workbench.engine": ("BacktestEngine",),
-    "workbench.live": ("LiveConfiguration", "load_configuration"),
-    "workbench.optimizers": (
+    "frames.collector": ("DataCollector", "DataWarning"),
+    "frames.engine": ("BacktestEngine",),
+    "frames.live": ("LiveConfiguration", "load_configuration"),
+    "frames.optimizers": (
         *("BayesianOptimizer", "GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer"),
         "RandomSearchOptimizer",
     ),
-    "workbench.strategies": (
+    "frames.strategies": (
         *("CapitulationReversalStrategy", "FailedBreakdownStrategy", "LiquiditySweepStrategy"),
         "SupplyShockStrategy",
     ),
-    "workbench.training": ("train",),
-    "workbench.validator": ("WalkForwardValidator",),
-    "workbench.writer": ("ConfigurationWriter", "StageCappedWarning"),
+    "frames.training": ("train",),
+    "frames.validator": ("WalkForwardValidator",),
+    "frames.writer": ("ConfigurationWriter", "StageCappedWarning"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
 

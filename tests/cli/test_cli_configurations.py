@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.documents.schema import sealed, validate
 from assay.market import Timeframe, resample
 from assay.sources import write_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, Registry
 from assay.store.bars import present
 from assay.store.fields import FIELDS
-from assay.training.schema import sealed, validate
 from store.documents import variant
 
 if TYPE_CHECKING:

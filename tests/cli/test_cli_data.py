@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from assay import read_bars
+from assay.frames import collector as collector_module
 from assay.market import Timeframe, resample
 from assay.sources import exchanges, write_bars
 from assay.sources.exchanges import Finding
 from assay.store import BarStore, Database, Imports
-from assay.workbench import collector as collector_module
 from store.fake_exchange import NOW, OPEN, STEP, FakeExchange, columns
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.evaluation.funnel import signal_funnel
 from assay.strategies import find_strategy
-from assay.strategies.funnel import signal_funnel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.leaks.planted import PLANTED
 from assay.sources import write_bars
-from assay.validation.leaks.planted import PLANTED
 
 if TYPE_CHECKING:
     from pathlib import Path

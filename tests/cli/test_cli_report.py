@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.documents.figures import figures
 from assay.reports import html
 from assay.store import Database, Registry
-from assay.training.figures import figures
 from store.documents import evidence, trained, variant
 
 if TYPE_CHECKING:

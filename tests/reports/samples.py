@@ -6,10 +6,10 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from assay.documents.configuration import configuration
+from assay.documents.figures import figures
+from assay.documents.unverified import unverified
 from assay.training import train
-from assay.training.configuration import configuration
-from assay.training.figures import figures
-from assay.training.unverified import unverified
 from store.documents import CREATED, evidence, experiment
 from training.test_train import planted, spike_experiment
 from validation.toys import market

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.market import Bars, Market, Timeframe
-from assay.sources.exchanges import Fetched, Page, Patience
+from assay.sources.exchanges import Fetched, Page, RetryPolicy
 from assay.sources.exchanges.names import offered, price_tick
 from assay.sources.exchanges.pages import columns, merged, tidy
 
@@ -100,7 +100,7 @@ def test_an_empty_answer_is_a_page() -> None:
 
 
 def test_waits_double_up_to_the_longest() -> None:
-    patience = Patience(first_wait_s=0.5, longest_wait_s=3.0)
+    patience = RetryPolicy(first_wait_s=0.5, longest_wait_s=3.0)
     assert [patience.wait_s(n) for n in range(1, 6)] == [0.5, 1.0, 2.0, 3.0, 3.0]
 
 

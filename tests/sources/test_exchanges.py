@@ -21,10 +21,10 @@ from werkzeug.wrappers import Response
 
 from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
 from assay.market import Bars, Market, Timeframe
-from assay.sources.exchanges import Exchange, Fetched, Page, Patience, open_exchange
+from assay.sources.exchanges import Exchange, Fetched, Page, RetryPolicy, open_exchange
 from assay.sources.exchanges.exchange import _first_address
-from assay.sources.exchanges.habits import HABITS, Habits
 from assay.sources.exchanges.names import offered
+from assay.sources.exchanges.paging_rules import PAGING_RULES, PagingRules
 from sources.exchange_fakes import (
     DAY,
     FAKES,
@@ -215,7 +215,7 @@ def test_the_newest_absent_bar_may_still_come(hub: Hub, kind: type[Fake]) -> Non
 def test_an_interrupted_fetch_goes_on_where_it_ended(hub: Hub, kind: type[Fake]) -> None:
     fake = kind(series(OPEN_NOW - 2600 * STEP, NOW + 1))
     start, pages = OPEN_NOW - 2500 * STEP, []
-    with opened(hub, fake, patience=Patience(tries=2)) as exchange:
+    with opened(hub, fake, patience=RetryPolicy(tries=2)) as exchange:
         market = exchange.market(fake.symbol, "5m")
 
         def store() -> None:
@@ -432,7 +432,7 @@ def test_what_was_stored_is_named_when_it_breaks_off(hub: Hub) -> None:
 
 def test_a_total_time_ends_it(hub: Hub) -> None:
     fake, waits = Binance(series(OPEN_NOW - 60 * STEP, NOW + 1), always=broken), Waits()
-    patient = Patience(tries=100, longest_wait_s=30.0, total_s=60.0)
+    patient = RetryPolicy(tries=100, longest_wait_s=30.0, total_s=60.0)
     with opened(hub, fake, waits, patience=patient) as exchange, pytest.raises(ExchangeError):
         fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
     assert sum(waits) <= 60
@@ -574,12 +574,12 @@ def test_a_market_of_another_exchange_is_refused(hub: Hub) -> None:
             exchange.name = "binance"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("name", HABITS)
+@pytest.mark.parametrize("name", PAGING_RULES)
 def test_the_table_of_the_docs_is_true(name: str) -> None:
     table = (Path(__file__).parents[2] / "docs" / "data.md").read_text().splitlines()
     (line,) = [line for line in table if line.startswith(f"| `{name}` |")]
     _, _, _, candles, timeframes, _, _ = (cell.strip() for cell in line.split("|"))
-    assert int(candles) == HABITS[name].candles
+    assert int(candles) == PAGING_RULES[name].candles
     with open_exchange(name) as exchange:
         if timeframes != "as Binance":
             assert timeframes.split() == list(offered(exchange.client.timeframes).values())
@@ -592,9 +592,9 @@ def test_urls_and_patience_are_checked() -> None:
     with pytest.raises(InputError, match="timeout_s"):
         open_exchange("kraken", timeout_s=0)
     with pytest.raises(InputError, match="tries"):
-        Patience(tries=0)
+        RetryPolicy(tries=0)
     with pytest.raises(InputError, match="first_wait_s"):
-        Patience(first_wait_s=float("nan"))
+        RetryPolicy(first_wait_s=float("nan"))
 
 
 def test_an_exchange_that_minds_only_the_limit_is_not_believed_to_have_gaps(hub: Hub) -> None:
@@ -602,7 +602,7 @@ def test_an_exchange_that_minds_only_the_limit_is_not_believed_to_have_gaps(hub:
     fake = Bybit(series(OPEN_NOW - 3000 * STEP, NOW + 1))
     start = OPEN_NOW - 2100 * STEP
     with opened(hub, fake) as known:
-        exchange = Exchange(known.name, known.client, Habits(400), known.patience, known.clock, known.sleep)
+        exchange = Exchange(known.name, known.client, PagingRules(400), known.patience, known.clock, known.sleep)
         market, pages = fetch(exchange, start, OPEN_NOW)
     fetched = Fetched.of(market, start, OPEN_NOW, pages)
     assert not len(fetched.missing)
@@ -616,7 +616,7 @@ def test_an_unknown_limit_that_leaves_out_the_oldest_loses_nothing(hub: Hub) -> 
     fake = Coinbase(series(OPEN_NOW - 1000 * STEP, NOW + 1), cap=100)
     start = OPEN_NOW - 900 * STEP
     with opened(hub, fake) as known:
-        exchange = Exchange(known.name, known.client, Habits(250), known.patience, known.clock, known.sleep)
+        exchange = Exchange(known.name, known.client, PagingRules(250), known.patience, known.clock, known.sleep)
         market, pages = fetch(exchange, start, OPEN_NOW)
     assert_same(pages, expected(fake, start, OPEN_NOW))
     assert not Fetched.of(market, start, OPEN_NOW, pages).unanswered
@@ -632,9 +632,9 @@ def test_every_exchange_of_ccxt_that_serves_candles_can_be_opened() -> None:
             assert _first_address(exchange.client.urls["api"]).startswith("http"), name
 
 
-@pytest.mark.parametrize("name", HABITS)
+@pytest.mark.parametrize("name", PAGING_RULES)
 def test_what_is_known_of_an_exchange_agrees_with_ccxt(name: str) -> None:
-    habits = HABITS[name]
+    habits = PAGING_RULES[name]
     with open_exchange(name) as exchange:
         assert exchange.habits is habits
         assert habits.candles <= exchange.client.features["spot"]["fetchOHLCV"]["limit"]
@@ -677,7 +677,7 @@ def test_an_exchange_of_unknown_habits_is_asked_with_care(hub: Hub) -> None:
     fake = Binance(series(listed, NOW + 1, without=lambda t: t in hole))
     start = OPEN_NOW - 3000 * STEP
     with opened(hub, fake) as known:
-        exchange = Exchange(known.name, known.client, Habits(400), known.patience, known.clock, known.sleep)
+        exchange = Exchange(known.name, known.client, PagingRules(400), known.patience, known.clock, known.sleep)
         market, pages = fetch(exchange, start, OPEN_NOW)
     assert_same(pages, expected(fake, start, OPEN_NOW))
     assert not any("endTime" in query for query in fake.asked)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from assay.documents.configuration import configuration, lifecycle
+from assay.documents.schema import sealed
 from assay.engine import Costs, Money
 from assay.training import Evidence, Experiment, train
-from assay.training.breakers import CIRCUIT_BREAKERS
-from assay.training.configuration import configuration, lifecycle
-from assay.training.schema import sealed
+from assay.training.circuit_breakers import CIRCUIT_BREAKERS
 from assay.validation import SplitPlan
 from validation.toys import Spike, market
 

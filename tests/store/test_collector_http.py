@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from assay import DataCollector, DataWarning, bars_from_frame
-from assay.sources.exchanges import Patience, open_exchange
+from assay.sources.exchanges import RetryPolicy, open_exchange
 from sources.exchange_fakes import DAY, NOW, OPEN_NOW, STEP, Binance, Hub, broken, busy, row, series
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_pages_are_stored_as_they_come_and_an_interrupted_download_goes_on(datab
     candles = series(begin - DAY, OPEN_NOW + STEP, without=gap.__contains__)  # the last of them is not over
     fake = Binance(candles, faults=[busy])
     hub.add(fake)
-    patience = Patience(tries=2, first_wait_s=0)
+    patience = RetryPolicy(tries=2, first_wait_s=0)
 
     def collector() -> DataCollector:
         exchange = open_exchange("binance", urls=fake.urls, pace_ms=0, patience=patience, clock=lambda: NOW / 1000)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from assay.errors import InputError
 from assay.store import Database, schema
-from assay.store.jobs import LEASE_MS, MOST_ATTEMPTS, JobStore, Task
+from assay.store.jobs import LEASE_MS, MAX_ATTEMPTS, JobStore, Task
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -88,12 +88,12 @@ def test_a_lost_lease_writes_nothing(jobs: JobStore) -> None:
 
 
 def test_a_task_that_kills_its_workers_is_given_up(jobs: JobStore) -> None:
-    for i in range(MOST_ATTEMPTS):
+    for i in range(MAX_ATTEMPTS):
         assert claimed(jobs, f"worker {i}").number == 0
         assert jobs.release("job", [f"worker {i}"]) == 1
     assert claimed(jobs).number == 1
     first = jobs.tasks("job")[0]
-    assert (first["status"], first["error_message"]) == ("failed", f"took its worker with it {MOST_ATTEMPTS} times")
+    assert (first["status"], first["error_message"]) == ("failed", f"took its worker with it {MAX_ATTEMPTS} times")
 
 
 def test_a_failure_does_not_stop_the_others(jobs: JobStore) -> None:

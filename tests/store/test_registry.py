@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assay.documents.schema import sealed
 from assay.errors import FileFormatError, GateError, InputError, StoreError
 from assay.store import Database, Registry
 from assay.store.fields import CONTRACT, FIELDS, GROUPS, markdown
 from assay.store.registry import TABLE, row_of
-from assay.training.breakers import MEANINGS, PORTFOLIO_BREAKERS
-from assay.training.schema import sealed
+from assay.training.circuit_breakers import MEANINGS, PORTFOLIO_BREAKERS
 from store.documents import trained, variant
 from store.requirement import CLEANUP, QUALITY_QUERY, SEVENTY
 

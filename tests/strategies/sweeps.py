@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.engine import Combinations, Money, Span, kernels
-from assay.strategies.evaluation import Senseless, Trial
+from assay.evaluation.evaluator import ConstraintMask, Evaluator
 from engine.bridge import SUMS
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def sampled(
 ) -> Iterator[tuple[dict[str, Any], Span, NDArray[np.float64]]]:
     """Sweep the default grid and yield (parameters, span, sums) of some combinations that trade."""
     grid = Combinations(strategy.default_grid)
-    trial = Trial.over(strategy, grid.values, money=money)
-    span = trial.span(trial.warmup, len(bars))
+    evaluator = Evaluator.over(strategy, grid.values, money=money)
+    span = evaluator.span(evaluator.warmup, len(bars))
     sums = np.full((len(grid), kernels.SUM_FIELDS), np.nan)
-    for block in trial.blocks(bars, [span], grid, lambda block: block, threads=2):
+    for block in evaluator.blocks(bars, [span], grid, lambda block: block, threads=2):
         sums[block.position] = block.sums
-    refused = Senseless.of(strategy, grid).at(np.arange(len(grid)))
+    refused = ConstraintMask.of(strategy, grid).at(np.arange(len(grid)))
     trading = np.flatnonzero(~refused & (sums[:, kernels.TRADES] > 0))
     for position in np.random.default_rng(0).choice(trading, count, replace=False).tolist():
         yield grid.at(position), span, sums[position]

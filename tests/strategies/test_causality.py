@@ -11,12 +11,12 @@ import pytest
 from assay.engine import Bracket, Costs, Money, Setups, Sizing, Trades, at_least
 from assay.errors import LeakError
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
+from assay.leaks import CHECKS, Finding, inspect_strategy, refuse_leaks
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.sources import read_bars
 from assay.strategies import STRATEGIES, Strategy, backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
-from assay.validation.leaks import CHECKS, Finding, inspect_strategy, refuse_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -186,21 +186,21 @@ def test_auto_is_the_default_grid() -> None:
 def test_holding_and_warmup_are_the_largest_of_the_space() -> None:
     assert experiment().holding_bars == 6
     assert experiment(space=parse_space({"hold": (3, 20)}, Spike.parameters)).holding_bars == 20
-    assert experiment().trial(BARS).warmup == 40
-    assert experiment(space=parse_space({"memory": (5, 60, 5)}, Spike.parameters)).trial(BARS).warmup == 60
+    assert experiment().evaluator(BARS).warmup == 40
+    assert experiment(space=parse_space({"memory": (5, 60, 5)}, Spike.parameters)).evaluator(BARS).warmup == 60
     # 200 bars of levels with the 2 before their first swing, 3 to reclaim and a delay of 5
-    assert Experiment(strategy=LiquiditySweep()).trial(BARS).warmup == 200 + 2 + 3 + 4
+    assert Experiment(strategy=LiquiditySweep()).evaluator(BARS).warmup == 200 + 2 + 3 + 4
 
 
 def test_the_markets_tick_enters_the_costs() -> None:
     ticked = replace(BARS, market=replace(HOURLY, tick=0.25))
-    assert experiment().trial(ticked).money.costs.tick == 0.25
-    assert experiment().trial(BARS).money.costs.tick == 0.0
+    assert experiment().evaluator(ticked).money.costs.tick == 0.25
+    assert experiment().evaluator(BARS).money.costs.tick == 0.0
 
 
 def test_bounds_of_the_span() -> None:
-    trial = experiment().trial(BARS)
-    assert experiment().bounds(BARS, trial.warmup) == (40, len(BARS))
+    evaluator = experiment().evaluator(BARS)
+    assert experiment().bounds(BARS, evaluator.warmup) == (40, len(BARS))
     t = BARS.time
     assert experiment(start_ms=int(t[100]), stop_ms=int(t[500])).bounds(BARS, 40) == (100, 500)
     assert experiment(start_ms=int(t[100]) + 1).bounds(BARS, 40) == (101, len(BARS))

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from assay.documents.configuration import configuration
 from assay.engine import Bracket, Costs, Money, Setups, Span, at_least
 from assay.errors import InputError, StrategyError
+from assay.evaluation.evaluator import Evaluator
+from assay.frames.engine import BacktestEngine
 from assay.indicators import atr
 from assay.market import Market, Timeframe, refuse_futures
 from assay.parameters import Parameter, Parameters
 from assay.search import parse_space
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies import Strategy, backtest, find_strategy
-from assay.strategies.evaluation import Trial
 from assay.training import Experiment, train
-from assay.training.configuration import configuration
-from assay.workbench.engine import BacktestEngine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,14 +87,14 @@ def test_numbers_of_numpy_do_for_an_experiment(walk: Bars) -> None:
 
 
 def test_dearer_costs_keep_the_stops_of_the_trial(walk: Bars) -> None:
-    trial = Trial(Bodies(), warmup=20, min_stop_costs=3.0)
+    evaluator = Evaluator(Bodies(), warmup=20, min_stop_costs=3.0)
     span = Span(100, len(walk), 20)
-    signals = trial.signals(walk, Bodies.parameters.defaults, span)
-    costs = trial.money.costs
-    dearer = replace(trial.money, costs=costs.times(1.5), stop_floor_costs=costs.round_trip)
+    signals = evaluator.signals(walk, Bodies.parameters.defaults, span)
+    costs = evaluator.money.costs
+    dearer = replace(evaluator.money, costs=costs.times(1.5), stop_floor_costs=costs.round_trip)
     from assay.engine import replay  # noqa: PLC0415
 
-    usual, dear = replay(walk, signals, trial.money, span), replay(walk, signals, dearer, span)
+    usual, dear = replay(walk, signals, evaluator.money, span), replay(walk, signals, dearer, span)
     assert usual.trades.stop.tolist() == dear.trades.stop.tolist()
     assert dear.equity[-1] < usual.equity[-1]
 
@@ -126,15 +126,15 @@ def test_memory_of_outcomes_is_bounded_and_blocks_change_nothing(walk: Bars, mon
 
     module = import_module("assay.engine.sweep")
     space = parse_space({"strength": (0.5, 3.0, 0.5), "hold": (0, 50, 5)}, Bodies.parameters)
-    trial, span = Trial(Bodies(), warmup=20), Span(100, len(walk), 20)
-    whole = trial.score(walk, span, grid(space))
+    evaluator, span = Evaluator(Bodies(), warmup=20), Span(100, len(walk), 20)
+    whole = evaluator.score(walk, span, grid(space))
     for name, value in (("RUNS", 5), ("PARTS", 3), ("SHAPES", 1), ("TABLE_BYTES", 1)):  # the last: no table at all
         monkeypatch.setattr(module, name, value)
         for threads in (1, 2):
-            small = trial.score(walk, span, grid(space), threads=threads)
+            small = evaluator.score(walk, span, grid(space), threads=threads)
             assert [a.tobytes() for a in whole] == [b.tobytes() for b in small]
     drawn = random(space, 12, seed=1)  # few uses per exit: pairs are replayed one by one
-    measure, trades = trial.score(walk, span, drawn)
+    measure, trades = evaluator.score(walk, span, drawn)
     where = np.ravel_multi_index(tuple(drawn.points.T), [len(v) for v in drawn.values.values()])  # type: ignore[union-attr]
     assert measure.tobytes() == whole[0][where].tobytes()
     assert trades.tobytes() == whole[1][where].tobytes()

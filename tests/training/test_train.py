@@ -17,6 +17,8 @@ import jsonschema
 import numpy as np
 import pytest
 
+from assay.documents.configuration import configuration, iso, json_schema, validate
+from assay.documents.schema import sealed
 from assay.engine import Costs, Money, Setups
 from assay.errors import FileFormatError, InsufficientDataError, QualityError
 from assay.market import Bars, Timeframe, resample
@@ -24,8 +26,6 @@ from assay.search import ADAPTIVE, parse_space, run_search
 from assay.sources import read_bars
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Evidence, Experiment, Progress, train
-from assay.training.configuration import configuration, iso, json_schema, validate
-from assay.training.schema import sealed
 from assay.validation import Holdout, SplitPlan
 from validation.toys import Spike, changed_from, market
 
@@ -544,9 +544,9 @@ def test_a_method_that_learns_goes_through_everything(bars: Bars, gridded: Evide
     assert written["evidence"]["permutation"]["compared"] == {"method": "grid", "combinations": 5 * 5 * 4 * 2}
     assert written["provenance"]["experiment"]["budget"] == 14
     # each window learns for itself
-    window, trial = found.walk.windows[1], experiment.trial(bars)
-    span = trial.span(window.window.train_start, window.window.train_stop)
-    alone = run_search(experiment.search, lambda c: trial.score(bars, span, c))
+    window, evaluator = found.walk.windows[1], experiment.evaluator(bars)
+    span = evaluator.span(window.window.train_start, window.window.train_stop)
+    alone = run_search(experiment.search, lambda c: evaluator.score(bars, span, c))
     assert (alone.best, alone.score) == (window.parameters, window.train_score)
 
 
@@ -555,17 +555,17 @@ def test_threads_change_no_byte_of_a_learned_sweep(bitcoin: Bars, method: str) -
     space = parse_space({"pierce_depth": (0.0005, 0.005), "key_level_lookback": (20, 200), "reversal_candles": (1, 3),
                          "risk_reward_ratio": (1.5, 4.0)}, LiquiditySweep.parameters)  # fmt: skip
     experiment = sweep_experiment(space=space, method=method, budget=30)
-    trial = experiment.trial(bitcoin)
-    span = trial.span(*experiment.bounds(bitcoin, trial.warmup))
+    evaluator = experiment.evaluator(bitcoin)
+    span = evaluator.span(*experiment.bounds(bitcoin, evaluator.warmup))
     kept = {str(key) for key in bitcoin._derived if "setups" in str(key)}
     one, two = (
-        run_search(experiment.search, lambda c, n=n: trial.score(bitcoin, span, c, threads=n))  # type: ignore[misc]
+        run_search(experiment.search, lambda c, n=n: evaluator.score(bitcoin, span, c, threads=n))  # type: ignore[misc]
         for n in (1, 2)
     )
     assert one.scores.tobytes() == two.scores.tobytes()
     assert [one.tried.at(i) for i in range(30)] == [two.tried.at(i) for i in range(30)]
     # a new shape for almost every point: none of them may stay in memory
-    assert not trial.keep_setups
+    assert not evaluator.keep_setups
     assert {str(key) for key in bitcoin._derived if "setups" in str(key)} == kept
 
 
@@ -579,7 +579,7 @@ def test_bars_below_the_gate_are_refused(shared_data: Path, name: str) -> None:
         train(sweep_experiment(), bars)
     assert caught.value.exit_code == 3
     assert caught.value.required_pct == 70.0
-    start = sweep_experiment().trial(bars).warmup
+    start = sweep_experiment().evaluator(bars).warmup
     assert caught.value.valid_pct == pytest.approx(100 * bars.valid[start:].mean())
     assert caught.value.valid_pct < 65
 

@@ -67,9 +67,9 @@ def test_costs_are_those_of_a_fresh_run(
     table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward, name: str, factor: float
 ) -> None:
     money = Money(Costs(fee=0.0005 * factor, slippage=0.0002 * factor))
-    trial = trial_of(money=money)
-    signals = schedule(trial, bars, splits.windows, [w.parameters for w in walk.windows])
-    fresh = stitched(bars, signals, trial, splits)
+    evaluator = trial_of(money=money)
+    signals = schedule(evaluator, bars, splits.windows, [w.parameters for w in walk.windows])
+    fresh = stitched(bars, signals, evaluator, splits)
     assert table[name].net_profit_pct == pytest.approx(measure(fresh, bars)["net_profit_pct"], rel=1e-12)
     assert table[name].net_profit_pct < walk.measures["net_profit_pct"]
 
@@ -77,8 +77,8 @@ def test_costs_are_those_of_a_fresh_run(
 def test_a_late_entry_is_a_replay_one_bar_late(
     table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward
 ) -> None:
-    trial = trial_of(money=MONEY)
-    span = trial.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
+    evaluator = trial_of(money=MONEY)
+    span = evaluator.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
     late = replay(bars, walk.signals, MONEY, span, entry_delay=1)
     assert (late.trades.entry_bar == late.trades.signal_bar + 2).all()
     assert table["entry one bar late"].net_profit_pct == pytest.approx(
@@ -89,7 +89,7 @@ def test_a_late_entry_is_a_replay_one_bar_late(
 def test_the_median_neighbour_by_brute_force(
     table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward
 ) -> None:
-    trial = trial_of(money=MONEY)
+    evaluator = trial_of(money=MONEY)
     grid = Spike().default_grid
     profits = []
     for name in ("memory", "volume", "target", "hold"):
@@ -105,8 +105,8 @@ def test_the_median_neighbour_by_brute_force(
                     moved = True
                 chosen.append(values)
             if moved:
-                signals = schedule(trial, bars, splits.windows, list(chosen))
-                profits.append(measure(stitched(bars, signals, trial, splits), bars)["net_profit_pct"])
+                signals = schedule(evaluator, bars, splits.windows, list(chosen))
+                profits.append(measure(stitched(bars, signals, evaluator, splits), bars)["net_profit_pct"])
     assert len(profits) > 3
     assert table["median neighbour"].net_profit_pct == pytest.approx(float(np.median(profits)), rel=1e-12)
 
@@ -173,17 +173,17 @@ def test_break_even_by_a_fresh_run_at_those_costs(bars: Bars, splits: Splits, wa
     found = break_even(trial_of(money=MONEY), bars, walk, splits)
     assert found > MONEY.costs.round_trip  # the schedule earns
     for cost, sign in ((found - 2e-5, 1), (found + 2e-5, -1)):
-        trial = trial_of(money=Money(Costs(fee=cost / 2, slippage=0.0)))
-        signals = schedule(trial, bars, splits.windows, [w.parameters for w in walk.windows])
-        assert sign * measure(stitched(bars, signals, trial, splits), bars)["net_profit_pct"] > 0
+        evaluator = trial_of(money=Money(Costs(fee=cost / 2, slippage=0.0)))
+        signals = schedule(evaluator, bars, splits.windows, [w.parameters for w in walk.windows])
+        assert sign * measure(stitched(bars, signals, evaluator, splits), bars)["net_profit_pct"] > 0
 
 
 def test_break_even_at_its_ends(bars: Bars, splits: Splits, walk: WalkForward) -> None:
-    trial = trial_of(money=MONEY)
-    assert break_even(trial, bars, losing(walk), splits) == 0.0
+    evaluator = trial_of(money=MONEY)
+    assert break_even(evaluator, bars, losing(walk), splits) == 0.0
     none = {f.name: getattr(walk.run.trades, f.name)[:0] for f in fields(walk.run.trades)}
     quiet = replace(walk, run=replace(walk.run, trades=replace(walk.run.trades, **none)))
-    assert math.isnan(break_even(trial, bars, quiet, splits))
+    assert math.isnan(break_even(evaluator, bars, quiet, splits))
 
 
 def losing(walk: WalkForward) -> WalkForward:

@@ -37,8 +37,8 @@ def matrix_of(bars: Bars, plan: SplitPlan, strategy: Strategy | None = None, **o
     splits = make_splits(plan, START, len(bars), 24.0, HOLDING)
     usual: dict[str, Any] = {"holding_bars": HOLDING, "train_days": TRAIN, "test_days": TEST}
     before = bars.head(splits.holdout_start)
-    trial = trial_of(money=COSTS, strategy=strategy)
-    return walk_forward_matrix(trial, before, grid_of(strategy), plan, (START, len(bars)), **(usual | options))
+    evaluator = trial_of(money=COSTS, strategy=strategy)
+    return walk_forward_matrix(evaluator, before, grid_of(strategy), plan, (START, len(bars)), **(usual | options))
 
 
 def cell(bars: Bars, plan: SplitPlan, strategy: Strategy | None = None, *, bounded: bool = True) -> tuple[float, ...]:
@@ -50,8 +50,8 @@ def cell(bars: Bars, plan: SplitPlan, strategy: Strategy | None = None, *, bound
         return math.nan, math.nan, 0
     if any("too short" in note for note in splits.notes):
         return math.nan, math.nan, 0
-    before, trial = bars.head(splits.holdout_start), trial_of(money=COSTS, strategy=strategy)
-    walk = walk_forward(trial, before, grid_of(strategy), splits, bounded=bounded)
+    before, evaluator = bars.head(splits.holdout_start), trial_of(money=COSTS, strategy=strategy)
+    walk = walk_forward(evaluator, before, grid_of(strategy), splits, bounded=bounded)
     return walk.measures["sharpe_ratio"], walk.measures["net_profit_pct"], len(splits.windows)
 
 
@@ -116,9 +116,9 @@ def test_windows_in_common_are_searched_once_and_counted(bars: Bars) -> None:
 def test_memory_and_threads_change_nothing(bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = SplitPlan("rolling", train_days=30.0, test_days=10.0)
     one = matrix_of(bars, plan)
-    monkeypatch.setattr(module, "MOST_SCORES", 60)  # two windows of 24 points at a time
+    monkeypatch.setattr(module, "MAX_SCORES", 60)  # two windows of 24 points at a time
     other = matrix_of(bars, plan, threads=2)
-    monkeypatch.setattr(module, "MOST_SCORES", 5)  # one at a time
+    monkeypatch.setattr(module, "MAX_SCORES", 5)  # one at a time
     third = matrix_of(bars, plan)
     for name in ("sharpe", "net_profit_pct", "windows"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes() == getattr(third, name).tobytes()

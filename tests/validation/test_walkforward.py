@@ -58,20 +58,20 @@ def walk(bars: Bars) -> WalkForward:
 @pytest.mark.parametrize("mode", ["anchored", "rolling", "split"])
 def test_every_winner_is_that_of_a_fresh_and_slow_search(bars: Bars, mode: str) -> None:
     splits = splits_of(bars, mode)
-    trial = trial_of(money=COSTS)
+    evaluator = trial_of(money=COSTS)
     for result in walked(bars, splits).windows:
         w = result.window
         fresh = bars.head(w.test_start)
         winner, highest = None, 0.0
         for values in every(grid_of(Spike())):
-            m = measure(trial.replay(fresh, values, trial.span(w.train_start, w.train_stop)), fresh)
+            m = measure(evaluator.replay(fresh, values, evaluator.span(w.train_start, w.train_stop)), fresh)
             score = slow_score(m["sharpe_ratio"], m["total_trades"])
             if score > highest + 1e-12:
                 winner, highest = values, score
         assert result.parameters == winner
         assert winner is not None
         assert result.train_score == pytest.approx(highest, rel=1e-9)
-        alone = trial.replay(bars, winner, trial.span(w.test_start, w.test_stop))
+        alone = evaluator.replay(bars, winner, evaluator.span(w.test_start, w.test_stop))
         assert result.test == pytest.approx(measure(alone, bars), nan_ok=True)
 
 
@@ -112,10 +112,10 @@ def test_an_unbounded_strategy_sees_only_what_is_before_the_test(bars: Bars) -> 
         bracket = Bracket(stop="stop", target="target")
 
     splits = splits_of(bars, holding=24)
-    trial = trial_of(strategy=Unbounded(), money=COSTS)
+    evaluator = trial_of(strategy=Unbounded(), money=COSTS)
 
     def run(b: Bars) -> WalkForward:
-        return walk_forward(trial, b, grid_of(Unbounded()), splits, bounded=False)
+        return walk_forward(evaluator, b, grid_of(Unbounded()), splits, bounded=False)
 
     first = run(bars)
     for number, window in enumerate(splits.windows):
@@ -138,9 +138,9 @@ def by_hand(bars: Bars, chosen: list[dict[str, Any] | None]) -> WalkForward:
     """Three test windows of 50 bars from bar 100 on, under given parameters."""
     windows = tuple(Window(40, 90, 100 + 50 * i, 150 + 50 * i) for i in range(3))
     splits = Splits(40, 250, 250, 250, 10, "anchored", 2.0, 2.0, windows, ())
-    trial = trial_of(money=COSTS)
-    signals = schedule(trial, bars, windows, list(chosen))
-    run = stitched(bars, signals, trial, splits)
+    evaluator = trial_of(money=COSTS)
+    signals = schedule(evaluator, bars, windows, list(chosen))
+    run = stitched(bars, signals, evaluator, splits)
     results = tuple(WindowResult(w, c, 0.0, {}, {}) for w, c in zip(windows, chosen, strict=True))
     return WalkForward(results, signals, run, measure(run, bars))
 
@@ -178,15 +178,15 @@ def test_the_stitched_run_is_the_windows_one_after_the_other(bars: Bars, walk: W
     factors = 1.0 + walk.run.trades.size * walk.run.trades.net_return
     assert walk.measures["net_profit_pct"] == pytest.approx(100 * (np.prod(factors) - 1), rel=1e-12)
     assert walk.run.equity[-1] == pytest.approx(np.prod(factors), rel=1e-12)
-    trial = trial_of(money=COSTS)
+    evaluator = trial_of(money=COSTS)
     taken = []
     free = 0
     for w in walk.windows:
         assert w.parameters is not None
-        rows = trial.signals(bars, w.parameters, trial.span(w.window.test_start, w.window.test_stop)).rows
+        rows = evaluator.signals(bars, w.parameters, evaluator.span(w.window.test_start, w.window.test_stop)).rows
         for t in rows.bar.tolist():
             if t >= free:
-                alone = trial.replay(bars, w.parameters, trial.span(t, t + 1)).trades
+                alone = evaluator.replay(bars, w.parameters, evaluator.span(t, t + 1)).trades
                 taken.append(t)
                 free = int(alone.exit_bar[0])
     assert walk.run.trades.signal_bar.tolist() == taken
@@ -291,16 +291,16 @@ def test_flags_of_fixed_parameters(pairs: Any, flags: tuple[str, ...]) -> None:
 
 
 def test_fixed_parameters_measure_every_window(bars: Bars) -> None:
-    trial = trial_of(money=COSTS)
+    evaluator = trial_of(money=COSTS)
     windows = splits_of(bars).windows
     values = DEFAULTS | {"volume": 1.5}
-    fixed = fixed_parameters(trial, bars, values, windows)
+    fixed = fixed_parameters(evaluator, bars, values, windows)
     assert "not out of sample" in fixed.label
     assert len(fixed.windows) == len(windows)
     for (train, test), w in zip(fixed.windows, windows, strict=True):
         for found, start, stop in ((train, w.train_start, w.train_stop), (test, w.test_start, w.test_stop)):
             assert found == pytest.approx(
-                measure(trial.replay(bars, values, trial.span(start, stop)), bars), nan_ok=True
+                measure(evaluator.replay(bars, values, evaluator.span(start, stop)), bars), nan_ok=True
             )
     assert fixed.is_overfit == bool(fixed.flags)
     losing = fixed_parameters(trial_of(money=Money(Costs(fee=0.05), Sizing("notional"))), bars, values, windows)

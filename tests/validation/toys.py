@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from assay.engine import Bracket, Setups, at_least
+from assay.evaluation.evaluator import Evaluator
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.search import SearchPlan, parse_space
 from assay.strategies import Strategy
-from assay.strategies.evaluation import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,9 +107,9 @@ def grid_of(strategy: Strategy, **changed: list[Any]) -> SearchPlan:
     return SearchPlan(parse_space(grid, strategy.parameters))
 
 
-def trial_of(**options: Any) -> Trial:
+def trial_of(**options: Any) -> Evaluator:
     strategy = options.pop("strategy", None) or Spike()
-    return Trial(strategy, sides=options.pop("sides", "long"), warmup=40, **options)
+    return Evaluator(strategy, sides=options.pop("sides", "long"), warmup=40, **options)
 
 
 def every(plan: SearchPlan) -> Iterator[dict[str, Value]]:

@@ -22,20 +22,20 @@ def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
 
     from assay.engine import Combinations, Vote, at_least  # noqa: PLC0415
     from assay.engine.bitsets import words_of_axis  # noqa: PLC0415
-    from assay.strategies.evaluation import Trial  # noqa: PLC0415
-    from assay.validation import intervals_of_days, mirror, second_opinions  # noqa: PLC0415
+    from assay.evaluation.evaluator import Evaluator  # noqa: PLC0415
+    from assay.validation import intervals_of_days, mirror, sharpe_statistics  # noqa: PLC0415
 
     few, values = bars.head(_FEW_BARS), strategy.parameters.defaults
-    trial = Trial(strategy)
-    span = trial.span(0, len(few))
+    evaluator = Evaluator(strategy)
+    span = evaluator.span(0, len(few))
     with output.working("compiling kernels (once)…"):
-        trial.replay(few, values, span)
-        trial.score(few, span, Combinations({name: (value,) for name, value in values.items()}))
+        evaluator.replay(few, values, span)
+        evaluator.score(few, span, Combinations({name: (value,) for name, value in values.items()}))
         words_of_axis((Vote(((100, at_least("x", 0.0)),), "vote"),), {"x": few.close}, ({"vote": 1.0},), len(few))
         mirror(few, 0, 0)
         days = np.sin(np.arange(64.0))
         intervals_of_days(days, 365, seed=0, resamples=1)
-        second_opinions(
+        sharpe_statistics(
             days, np.stack([days, -days], axis=1), sharpe_variance=1.0, trials=2, maxima=days, days_per_year=365, seed=0
         )
     kernels_are_complete()

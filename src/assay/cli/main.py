@@ -22,12 +22,12 @@ from assay.cli import options
 from assay.cli.commands import configurations, data, database
 from assay.cli.commands.backtest import backtest
 from assay.cli.commands.demo import demo
-from assay.cli.commands.evidence import evidence
 from assay.cli.commands.funnel import funnel
 from assay.cli.commands.leaks import leaks
 from assay.cli.commands.ledger import ledger
 from assay.cli.commands.quality import quality
 from assay.cli.commands.report import report
+from assay.cli.commands.self_check import evidence
 from assay.cli.commands.strategies import strategies
 from assay.cli.commands.sweep import sweep
 from assay.cli.commands.train import LAST, train

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.training import Experiment
 
 POLL_S = 0.2
-MOST_RESTARTS = 20
+MAX_RESTARTS = 20
 """Workers that are started anew in place of dead ones, at most."""
 
 
@@ -62,7 +62,7 @@ def make_job(
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
-    from assay.service.units import unit_of  # noqa: PLC0415
+    from assay.service.tasks import task_of  # noqa: PLC0415
     from assay.store import BarStore  # noqa: PLC0415
     from assay.store.jobs import JobStore  # noqa: PLC0415
 
@@ -71,7 +71,7 @@ def make_job(
         try:
             bars = bars_of(store, market)
             for name, strategy in strategies:
-                specs.append(asdict(unit_of(experiment(strategy, bars), bars, name)))
+                specs.append(asdict(task_of(experiment(strategy, bars), bars, name)))
         except AssayError as error:
             left.append(Left(str(market), str(error)))
             output.note(f"{market}: {error}")
@@ -108,14 +108,14 @@ def run_job(output: Output, database: Database, url: str, job: str, *, workers: 
             for process in ended:
                 running.remove(process)
                 jobs.release(job, [owner_name(process.pid)])
-                if process.returncode and restarts < MOST_RESTARTS:
+                if process.returncode and restarts < MAX_RESTARTS:
                     restarts += 1
                     running.append(_start(url, job, user))
             if not running:
                 # a task may be held by a worker that another, killed command has left behind
                 _release_dead(jobs, job, is_gone)
                 left = jobs.state(job)
-                if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MOST_RESTARTS:
+                if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MAX_RESTARTS:
                     break
                 if left.counts.get("pending"):
                     restarts += 1

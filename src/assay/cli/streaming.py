@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from assay.cli.output import Output
     from assay.engine import Combinations, Span
+    from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
     from assay.search import Space
     from assay.search.streaming import Summary
-    from assay.strategies.evaluation import Trial
 
 SAMPLES = (2_000, 400_000)
 """Combinations that are run to tell how long all would take; the few only make what every sweep begins with."""
@@ -73,7 +73,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:,.0f} seconds"
 
 
-def estimate(trial: Trial, bars: Bars, span: Span, space: Space, threads: int) -> Estimate:
+def estimate(evaluator: Evaluator, bars: Bars, span: Span, space: Space, threads: int) -> Estimate:
     """Run an evenly thinned grid and tell what the whole one would take."""
     from assay.engine import Combinations  # noqa: PLC0415  (commands import when they run)
     from assay.search.streaming import Layout  # noqa: PLC0415
@@ -82,7 +82,7 @@ def estimate(trial: Trial, bars: Bars, span: Span, space: Space, threads: int) -
     for most in SAMPLES:
         few = Combinations(space.thinned(most).values)
         begun = time.perf_counter()
-        summary = _streamed(trial, bars, span, few, threads)
+        summary = _streamed(evaluator, bars, span, few, threads)
         seconds = time.perf_counter() - begun
     longest = max(space.values, key=lambda name: len(space.values[name]))
     return Estimate(
@@ -96,7 +96,7 @@ def estimate(trial: Trial, bars: Bars, span: Span, space: Space, threads: int) -
 
 
 def _streamed(
-    trial: Trial,
+    evaluator: Evaluator,
     bars: Bars,
     span: Span,
     combinations: Combinations,
@@ -109,7 +109,7 @@ def _streamed(
 
     layout = Layout.of(combinations.values)
     summary = before or Summary.empty(layout)
-    blocks = trial.scored(
+    blocks = evaluator.scored(
         bars,
         [span],
         combinations,
@@ -136,7 +136,7 @@ def state_file(identity: str) -> Path:
 
 def run_stream(
     output: Output,
-    trial: Trial,
+    evaluator: Evaluator,
     bars: Bars,
     span: Span,
     combinations: Combinations,
@@ -170,7 +170,7 @@ def run_stream(
                     write_arrays(file, summary.arrays())
                     saved = time.monotonic()
 
-            latest = _streamed(trial, bars, span, combinations, threads, before, on_block)
+            latest = _streamed(evaluator, bars, span, combinations, threads, before, on_block)
     except KeyboardInterrupt:
         output.note(f"{latest.tried:,} of {len(combinations):,} combinations are kept: the same command goes on")
         raise
@@ -180,7 +180,7 @@ def run_stream(
 
 
 def best_rows(
-    trial: Trial, bars: Bars, span: Span, combinations: Combinations, summary: Summary
+    evaluator: Evaluator, bars: Bars, span: Span, combinations: Combinations, summary: Summary
 ) -> list[dict[str, Any]]:
     """Measure the kept points in full."""
     import numpy as np  # noqa: PLC0415  (commands import when they run)
@@ -193,7 +193,7 @@ def best_rows(
     points = np.stack(np.unravel_index(summary.position, sizes), axis=1).astype(np.int64)
     chosen = Combinations(combinations.values, points)
     sums = np.empty((len(points), 11))
-    for block in trial.blocks(bars, [span], chosen, lambda block: block):
+    for block in evaluator.blocks(bars, [span], chosen, lambda block: block):
         sums[block.position] = block.sums
     year = bars.market.days_per_year
     table = {name: from_sums(sums, name, year).tolist() for name in TABLE}

@@ -61,12 +61,12 @@ class StageProgress:
 
 def run_training(output: Output, experiment: Experiment, bars: Bars, threads: int, prefix: str = "") -> Evidence:
     """Train with progress on stderr."""
-    from assay.sources.clean_passes import KeptPasses  # noqa: PLC0415  (commands import when they run)
+    from assay.sources.clean_passes import StoredPasses  # noqa: PLC0415  (commands import when they run)
     from assay.training import train  # noqa: PLC0415
 
     progress = StageProgress(output, prefix)
     try:
-        return train(experiment, bars, progress, threads=threads, passes=KeptPasses())
+        return train(experiment, bars, progress, threads=threads, passes=StoredPasses())
     finally:
         progress.close()
 
@@ -91,11 +91,11 @@ def write_results(
     The document is written last: where it is, the others are complete. `inside` is what finer bars say of ambiguous
     trades.
     """
+    from assay.documents.configuration import configuration  # noqa: PLC0415
+    from assay.documents.figures import figures  # noqa: PLC0415
     from assay.engine.tables import equity_columns, trade_columns  # noqa: PLC0415
     from assay.reports import html  # noqa: PLC0415
     from assay.sources import write_table, write_text  # noqa: PLC0415
-    from assay.training.configuration import configuration  # noqa: PLC0415
-    from assay.training.figures import figures  # noqa: PLC0415
 
     document, drawn = configuration(evidence, datetime.now(UTC)), figures(evidence, inside)
     name = document["configId"]
@@ -117,7 +117,7 @@ def keep(database: Database, evidence: Evidence, document: dict[str, Any], figur
     """Save a configuration and what was tried for it; return what the ledger holds of these days by now."""
     import getpass  # noqa: PLC0415  (commands import when they run)
 
-    from assay.service.units import save_evidence  # noqa: PLC0415
+    from assay.service.tasks import save_evidence  # noqa: PLC0415
     from assay.store.database import now_ms  # noqa: PLC0415
     from assay.store.ledger import counted  # noqa: PLC0415
     from assay.validation.sharpe import expected_maximum  # noqa: PLC0415

@@ -186,7 +186,7 @@ def can_fill(entry_bar, flat_by, n):
 
 
 @compiled
-def walk(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, lows, closes, tradable, out):
+def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, opens, highs, lows, closes, tradable, out):
     """Follow one order from its fill to its exit and write the outcome into `out`.
 
     Parameters
@@ -618,7 +618,7 @@ def replay(
                     opposite = bar[picked[k]]
                     break
         o = out[trades]
-        walk(
+        follow_order(
             bar[row], side[row], levels[row], flat_by[row], exit_, costs, delay, opposite,
             opens, highs, lows, closes, tradable, o,
         )  # fmt: skip

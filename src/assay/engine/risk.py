@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from assay.market import Bars
 
 TAIL = 0.05
-LEAST_DAYS_OF_TAIL = 20
+MIN_DAYS_OF_TAIL = 20
 """Fewer days hold no worst twentieth."""
 
 MONTH_DAYS = 30
 RESAMPLES = 2000
 BOOTSTRAP_SEED = 20260101
-LEAST_TRADES_OF_CLUSTERS = 30
+MIN_TRADES_OF_CLUSTERS = 30
 MINUTE_MS = 60_000
 
 
 def value_at_risk(returns: NDArray[np.float64]) -> float:
     """Return the loss that 5 % of the days exceed: minus the 5 % quantile (linear), shape (days,)."""
-    if len(returns) < LEAST_DAYS_OF_TAIL:
+    if len(returns) < MIN_DAYS_OF_TAIL:
         return math.nan
     return -float(np.quantile(returns, TAIL)) + 0.0
 
@@ -43,7 +43,7 @@ def expected_shortfall(returns: NDArray[np.float64]) -> float:
     trade, which are all equal.
     """
     n = len(returns)
-    if n < LEAST_DAYS_OF_TAIL:
+    if n < MIN_DAYS_OF_TAIL:
         return math.nan
     worst = np.sort(returns)
     mass = TAIL * n
@@ -85,7 +85,7 @@ def dispersion(counts: NDArray[np.float64]) -> float:
 
 def clustering(entry_day: NDArray[np.int64], first_day: int, days: int) -> float:
     """Return the index of dispersion of entries a day; NaN below 30 trades."""
-    if len(entry_day) < LEAST_TRADES_OF_CLUSTERS:
+    if len(entry_day) < MIN_TRADES_OF_CLUSTERS:
         return math.nan
     return dispersion(np.bincount(entry_day - first_day, minlength=days).astype(np.float64))
 

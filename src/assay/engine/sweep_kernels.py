@@ -39,8 +39,8 @@ from assay.engine.kernels import (
     TRADES,
     WEIGHTED,
     WINS,
+    follow_order,
     mark_factor,
-    walk,
 )
 
 LANES = 16
@@ -105,7 +105,7 @@ def outcomes(
         for lane in range(LANES):
             record = kept[lane]
             if lane < used:
-                walk(
+                follow_order(
                     bar[k], side[k], levels[k], flat_by[k], exits[lane], costs, 0, len(closes),
                     opens, highs, lows, closes, tradable, record,
                 )  # fmt: skip

@@ -21,7 +21,7 @@ TREND_T = 1.5
 WILD_DAY = 0.04
 """Daily volatility above which a span without direction is volatile (fraction)."""
 
-LEAST_RETURNS = 20
+MIN_RETURNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def classify(returns: NDArray[np.float64]) -> Regime:
     """
     n = len(returns)
     volatility = float(returns.std(ddof=1)) if n > 1 else math.nan
-    if n < LEAST_RETURNS or not volatility > 0:
+    if n < MIN_RETURNS or not volatility > 0:
         return Regime(None, math.nan, volatility, n)
     t = float(returns.mean()) / (volatility / math.sqrt(n))
     if abs(t) >= TREND_T:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.engine.glossary import MEASURES
-from assay.training.breakers import MEANINGS
+from assay.training.circuit_breakers import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -277,7 +277,7 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
     document : mapping
         A V3 document, also one without evidence.
     figures : mapping, optional
-        `assay.training.figures` of the same training; without them the page shows what the document has, and says so.
+        `assay.documents.figures` of the same training; without them the page shows what the document has, and says so.
 
     Returns
     -------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bokeh.models import Plot
 
-MOST_LABELLED = 10
+MAX_LABELLED = 10
 """Columns up to which the cells carry their numbers."""
 
 
@@ -49,7 +49,7 @@ def planes(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "turn": 0.9 if max(map(len, across)) > 6 else "horizontal",
                 "cells": {
                     "x": across * len(down), "y": [name for name in down for _ in across], "score": scores,
-                    "told": told, "text": told if len(across) <= MOST_LABELLED else [""] * len(told),
+                    "told": told, "text": told if len(across) <= MAX_LABELLED else [""] * len(told),
                     "ink": ["#101418" if s is not None and s > light else "#ffffff" for s in scores],
                 },
                 "at": {"x": [across[drawn["at"][plane["x"]]]], "y": [down[drawn["at"].get(plane["y"], 0)]]},

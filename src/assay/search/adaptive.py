@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BATCH = 8
 """Points that gp and tpe ask for at once."""
 
-LEAST_START = 8
+MIN_START = 8
 START_PER_AXIS = 2
 """The first batch fills the space evenly: 2 points per axis, 8 at least."""
 
@@ -62,7 +62,7 @@ def propose(space: Space, method: str, history: History, seed: int) -> list[dict
     """
     axes = Axes.of(space)
     known = [tuple(p[axis.name] for axis in axes.all) for p in history.points]
-    start = int(min(max(LEAST_START, START_PER_AXIS * len(axes)), axes.reach))
+    start = int(min(max(MIN_START, START_PER_AXIS * len(axes)), axes.reach))
     if len(known) < start:
         batch = _even(axes, start, seed)[len(known) :]
     elif len(known) >= axes.reach:

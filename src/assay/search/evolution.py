@@ -25,7 +25,7 @@ FIRST_WIDTH = 0.25
 STALE = 3
 """Generations in a row without a new point after which the strategy starts anew elsewhere."""
 
-MOST_STARTS = 20
+MAX_STARTS = 20
 """Starts without a new point after which points are drawn."""
 
 
@@ -50,7 +50,7 @@ def propose(axes: Axes, known: list[Point], scores: NDArray[np.float64], start: 
         if missing:
             return missing
         fruitless = 0 if len(met) > before else fruitless + 1
-        if fruitless == MOST_STARTS:
+        if fruitless == MAX_STARTS:
             break
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0xD4A3, len(known)])))
     return axes.unknown([], set(known), 1, rng)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CANDIDATES = 1000
 """Random places at which the expected improvement is looked at, besides those near the best points."""
 
-MOST_LEARNED = 400
+MAX_LEARNED = 400
 """Points that the process learns from, as its cost grows with their cube: the best, and as many of the others."""
 
 NEAR = 5
@@ -36,7 +36,7 @@ SCALES = (0.3, 0.1, 0.03, 0.01)
 """Standard deviations of steps away from a best point; 40 steps each."""
 
 STEPS_PER_SCALE = 40
-MOST_STEPS = 25
+MAX_STEPS = 25
 """Steps of the fit of the kernel; more gain nothing."""
 
 # several threads in the linear algebra change the order of sums; the limit is one of the whole process
@@ -54,9 +54,9 @@ def promising(
     """
     places, ranked = axes.places(points), np.argsort(-scores, kind="stable")
     candidates = _candidates(axes, places[ranked[:NEAR]], set(points), rng)
-    if len(points) > MOST_LEARNED:
-        best, others = np.split(ranked, [MOST_LEARNED // 2])
-        learned = np.append(best, rng.choice(others, MOST_LEARNED // 2, replace=False))
+    if len(points) > MAX_LEARNED:
+        best, others = np.split(ranked, [MAX_LEARNED // 2])
+        learned = np.append(best, rng.choice(others, MAX_LEARNED // 2, replace=False))
         places, scores = places[learned], scores[learned]
     with _ONE_AT_A_TIME, threadpool_limits(1):
         process = _fitted(axes.features(places), standardised(scores))
@@ -108,7 +108,7 @@ def _fitted(x: NDArray[np.float64], y: NDArray[np.float64]) -> GaussianProcessRe
         away = (theta - middle) / width
         return 0.5 * float(away @ away) - value, away / width - slope
 
-    fit = minimize(loss, middle, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MOST_STEPS})
+    fit = minimize(loss, middle, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MAX_STEPS})
     return GaussianProcessRegressor(kernel.clone_with_theta(fit.x), optimizer=None).fit(x, y)
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REFUSED = -5.0
-LEAST_TRADES = 10
+MIN_TRADES = 10
 FULL_TRADES = 30
 PRIOR_TRADES = 100
 """Trades that weigh as much as what is believed before any trade is seen: that a trade has no edge.
@@ -19,7 +19,7 @@ With a normal prior of the mean of a trade, of variance s^2/100 where s^2 is the
 of the next trades is n/(n + 100) times the mean of those seen, and the expected Sharpe ratio of the next days the same
 share of the Sharpe ratio seen. Without it the best of many combinations is nearly always one with few trades.
 """
-_MOST = 1e6
+_MAX = 1e6
 
 ALIASES = {"net_profit": "net_profit_pct", "sharpe": "sharpe_ratio"}
 
@@ -37,17 +37,17 @@ def penalised(measure: NDArray[np.float64], trades: NDArray[np.float64]) -> NDAr
         b = w S + (1 - w)(-5) with w = min(1, (trades - 10)/20), and b trades/(trades + 100) where b is positive; -5
         below 10 trades and where S is NaN; always finite.
     """
-    weight = np.clip((trades - LEAST_TRADES) / (FULL_TRADES - LEAST_TRADES), 0.0, 1.0)
-    bounded = np.clip(np.where(np.isnan(measure), REFUSED, measure), -_MOST, _MOST)
+    weight = np.clip((trades - MIN_TRADES) / (FULL_TRADES - MIN_TRADES), 0.0, 1.0)
+    bounded = np.clip(np.where(np.isnan(measure), REFUSED, measure), -_MAX, _MAX)
     blended = weight * bounded + (1.0 - weight) * REFUSED
     expected = np.where(blended > 0.0, blended * (trades / (trades + PRIOR_TRADES)), blended)
-    score: NDArray[np.float64] = np.where((trades < LEAST_TRADES) | np.isnan(measure), REFUSED, expected)
+    score: NDArray[np.float64] = np.where((trades < MIN_TRADES) | np.isnan(measure), REFUSED, expected)
     return score
 
 
 def refused(measure: NDArray[np.float64], trades: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points cannot win: fewer than 10 trades, or an undefined measure."""
-    result: NDArray[np.bool_] = (trades < LEAST_TRADES) | np.isnan(measure)
+    result: NDArray[np.bool_] = (trades < MIN_TRADES) | np.isnan(measure)
     return result
 
 

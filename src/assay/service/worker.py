@@ -9,13 +9,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from assay.documents.figures import figures
 from assay.errors import AssayError, StoreError
 from assay.service.drilldown import drill_down
-from assay.service.units import Unit, document_of, run_unit, save_evidence
+from assay.service.tasks import TrainingTask, document_of, run_task, save_evidence
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
-from assay.training.figures import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ class Worker:
 
     def _work(self, task: Task) -> None:
         try:
-            evidence = run_unit(Unit(**task.spec), self.bars, self._progress())
+            evidence = run_task(TrainingTask(**task.spec), self.bars, self._progress())
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:

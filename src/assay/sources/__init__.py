@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assay.sources.exchanges import Exchange, Fetched, Finding, Page, Patience, open_exchange
+    from assay.sources.exchanges import Exchange, Fetched, Finding, Page, RetryPolicy, open_exchange
     from assay.sources.files import read_arrays, read_bars, read_rows, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
@@ -18,7 +18,7 @@ __all__ = [
     "Fetched",
     "Finding",
     "Page",
-    "Patience",
+    "RetryPolicy",
     "bars_from_frame",
     "frame_from_bars",
     "open_exchange",
@@ -36,7 +36,7 @@ _HOME = {
     "Fetched": "exchanges",
     "Finding": "exchanges",
     "Page": "exchanges",
-    "Patience": "exchanges",
+    "RetryPolicy": "exchanges",
     "bars_from_frame": "frames",
     "frame_from_bars": "frames",
     "open_exchange": "exchanges",

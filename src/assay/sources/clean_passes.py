@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class KeptPasses:
+class StoredPasses:
     """A folder with one file per clean pass, named by its key.
 
     Parameters

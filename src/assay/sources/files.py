@@ -20,7 +20,7 @@ from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Market, Timeframe, market_from_name
 from assay.market.bars import PRICES
 from assay.sources.columns import build_bars, field_of, match_columns, numbers, settle_market, stamps_ms
-from assay.sources.sifting import Rows, sift
+from assay.sources.row_cleaning import Rows, clean_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -92,7 +92,7 @@ def read_rows(
     """
     with _located(path):
         columns, time, settled = _read(Path(path), market, timeframe)
-        return sift(settled, time, numbers(columns, str(path), empty=True), now_ms)
+        return clean_rows(settled, time, numbers(columns, str(path), empty=True), now_ms)
 
 
 @contextmanager

@@ -290,7 +290,7 @@ def _base(spec: SimulatedMarket) -> _Base:
     surprise = np.minimum((t.tail - 2.0) / _generator(spec, 1).chisquare(t.tail, n), _LARGEST_SURPRISE)
     rhythm = _rhythm(spec, time)
     sigma = _LEVEL * spec.volatility_pct / 100.0
-    path, variance, deviation, size = simulated_kernels.walk(normal, surprise, rhythm, sigma, t.news, t.memory)
+    path, variance, deviation, size = simulated_kernels.random_walk(normal, surprise, rhythm, sigma, t.news, t.memory)
     log_volume = (
         t.volume_rhythm * np.log(rhythm)
         + t.volume_regime * np.log(deviation)

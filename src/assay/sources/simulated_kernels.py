@@ -12,7 +12,7 @@ LARGEST_NEWS = 100.0  # a squared move, in variances, enters GARCH at most so la
 
 
 @compiled
-def walk(normal, surprise, season, sigma, news, memory):
+def random_walk(normal, surprise, season, sigma, news, memory):
     """Log path within each bar (n, steps), its variance (n,), GARCH deviation (n,), realised |z| (n,).
 
     Given its variance v each sub-step is normal with mean -v/2, so that exp(step) has the mean 1: prices

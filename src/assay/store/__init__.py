@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assay.store.bars import BarStore, HeldMarket, Written
+    from assay.store.bars import BarStore, StoredMarket, Written
     from assay.store.database import Database
     from assay.store.imports import Alert, Import, Imported, Imports
     from assay.store.registry import Registered, Registry
@@ -15,12 +15,12 @@ __all__ = [
     "Alert",
     "BarStore",
     "Database",
-    "HeldMarket",
     "Import",
     "Imported",
     "Imports",
     "Registered",
     "Registry",
+    "StoredMarket",
     "Written",
 ]
 
@@ -28,7 +28,7 @@ _HOME = {
     "Alert": "imports",
     "BarStore": "bars",
     "Database": "database",
-    "HeldMarket": "bars",
+    "StoredMarket": "bars",
     "Import": "imports",
     "Imported": "imports",
     "Imports": "imports",

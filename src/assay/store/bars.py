@@ -26,10 +26,10 @@ Columns = dict[str, "NDArray[Any]"]
 COLUMNS = ("time", "open", "high", "low", "close", "volume")
 Span = tuple[int, int]
 
-MOST_CACHED = 32
+MAX_CACHED = 32
 """Reads that are kept; a year of 5-minute bars is 5 MB."""
 
-MOST_CONFLICTS = 1000
+MAX_CONFLICTS = 1000
 """Changed bars of one write that are told one by one; more are counted."""
 
 
@@ -49,7 +49,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldMarket:
+class StoredMarket:
     """A market with the bars that are held of it.
 
     Attributes
@@ -109,18 +109,18 @@ class BarStore:
 
     # markets
 
-    def markets(self) -> list[HeldMarket]:
+    def markets(self) -> list[StoredMarket]:
         """Every market, by exchange, symbol and timeframe."""
         m, b = schema.markets.c, schema.bars.c
 
-        def work(c: sa.Connection) -> list[HeldMarket]:
+        def work(c: sa.Connection) -> list[StoredMarket]:
             query = (
                 sa.select(schema.markets, sa.func.count(b.time), sa.func.min(b.time), sa.func.max(b.time))
                 .select_from(schema.markets.outerjoin(schema.bars))
                 .group_by(*schema.markets.c)
                 .order_by(m.exchange, m.symbol)
             )
-            found = [HeldMarket(r.id, _market(r), r[-3], r[-2], r[-1], r.revision) for r in c.execute(query)]
+            found = [StoredMarket(r.id, _market(r), r[-3], r[-2], r[-1], r.revision) for r in c.execute(query)]
             return sorted(found, key=lambda h: (h.market.exchange, h.market.symbol, h.market.timeframe.ms))
 
         return self.database.read(work)
@@ -312,7 +312,7 @@ class BarStore:
         bars = Bars.from_columns(_market(row), time, open_, high, low, close, volume)
         with self._lock:
             self._cache[int(row.id), start_ms, stop_ms] = (int(row.revision), bars)
-            while len(self._cache) > MOST_CACHED:
+            while len(self._cache) > MAX_CACHED:
                 self._cache.pop(next(iter(self._cache)))
         return bars
 
@@ -503,6 +503,6 @@ def _tell_conflicts(
             "market_id": number, "time": int(columns["time"][i]), "found_at": at_ms, "source": source,
             "held": values(held, int(at[i])), "offered": values(columns, int(i)),
         }
-        for i in changed[:MOST_CONFLICTS].tolist()
+        for i in changed[:MAX_CONFLICTS].tolist()
     ]  # fmt: skip
     c.execute(insert(c, schema.bar_conflicts).on_conflict_do_nothing(), rows)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEASE_MS = 60_000
 """How long a worker may be silent before its task is another's."""
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """A task that took its worker with it so often is given up: it would take the next one, too."""
 
 
@@ -159,7 +159,7 @@ class JobStore:
                 row = c.execute(query.limit(1).with_for_update(skip_locked=True)).first()
                 if row is None:
                     return None
-                if row.attempts < MOST_ATTEMPTS:
+                if row.attempts < MAX_ATTEMPTS:
                     break
                 rule = f"took its worker with it {row.attempts} times"
                 self._end(c, job, row.number, {"status": "failed", "error_message": rule, "completed_at": now_ms})

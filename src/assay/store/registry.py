@@ -13,12 +13,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 
+from assay.documents.schema import validate
 from assay.errors import FileFormatError, GateError, InputError, near_name
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
 from assay.store.fields import CONTRACT, FIELDS, OWN
-from assay.training.schema import validate
 from assay.validation.lifecycle import SIZE_FACTOR, STAGES
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Registry:
         data_filter_config : mapping, optional
             How bad bars were treated; what the document says of it where not given.
         figures : mapping, optional
-            What its charts draw (`assay.training.figures`); the first that are given stay.
+            What its charts draw (`assay.documents.figures`); the first that are given stay.
 
         Raises
         ------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
 
-MOST_DELAY = 6
+MAX_DELAY = 6
 EDGE_SHARE = 0.15
 _FIELDS = 12
 
@@ -78,7 +78,7 @@ def _rows(high, low, close, volume, absent, valid, tradable, unit, side, lookbac
         if not height > 0.0 or not depth >= least_depth:
             continue
         worst, t = near[b], -1
-        for j in range(b, min(b + MOST_DELAY, n - 1) + 1):
+        for j in range(b, min(b + MAX_DELAY, n - 1) + 1):
             if absent[j]:
                 continue
             if side * (near[j] - worst) < 0.0:
@@ -154,7 +154,7 @@ class FailedBreakdown(Strategy):
             grid=(0.8, 1.5), unit="multiple of the range's mean", doc="Volume of the recovery, at least.",
         ),
         Parameter(
-            name="recovery_speed", default=5, low=1, high=6, step=1, hard_low=0, hard_high=MOST_DELAY,
+            name="recovery_speed", default=5, low=1, high=6, step=1, hard_low=0, hard_high=MAX_DELAY,
             grid=(3, 5), unit="bars", doc="Bars from the break to the close back in the range, at most.",
         ),
         Parameter(
@@ -205,7 +205,7 @@ class FailedBreakdown(Strategy):
 
     def warmup(self, shape: Mapping[str, Value]) -> int:
         """The range, the break and the longest recovery."""
-        return int(shape["range_lookback_periods"]) + 1 + MOST_DELAY
+        return int(shape["range_lookback_periods"]) + 1 + MAX_DELAY
 
     def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
         """One row per break that recovers; of two that recover on one bar the earlier comes first."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RECLAIM_BARS = 3
 MAX_DELAY = 5
-LEAST_PIERCE = 0.0001  # the parameter's hard bound
+MIN_PIERCE = 0.0001  # the parameter's hard bound
 _FIELDS = 9
 
 
@@ -173,7 +173,7 @@ class LiquiditySweep(Strategy):
     name = "LIQUIDITY_SWEEP"
     parameters = Parameters(
         Parameter(
-            name="pierce_depth", default=0.002, low=0.001, high=0.005, hard_low=LEAST_PIERCE, hard_high=0.05,
+            name="pierce_depth", default=0.002, low=0.001, high=0.005, hard_low=MIN_PIERCE, hard_high=0.05,
             grid=(0.001, 0.002, 0.003, 0.005), unit="fraction of the level",
             doc="How far the sweep must trade beyond the level, at least.",
         ),
@@ -247,7 +247,7 @@ class LiquiditySweep(Strategy):
             bars.open, bars.high, bars.low, bars.close, bars.absent, bars.valid, unit, ratio, side,
             int(shape["key_level_lookback"]), float(shape["min_distance_from_level"]),
             (
-                float(shape.get("pierce_depth", LEAST_PIERCE)), float(shape.get("volume_spike_threshold", -np.inf)),
+                float(shape.get("pierce_depth", MIN_PIERCE)), float(shape.get("volume_spike_threshold", -np.inf)),
                 float(shape.get("min_level_touches", 0.0)), float(shape.get("reversal_candle_size", 0.0)),
             ),
         )  # fmt: skip

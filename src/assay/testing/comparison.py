@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 ROUNDING = 1e-9
 """Relative difference of two features that is rounding: of 100 - RSI, say."""
 
-MOST_UNLIKE = 0.10
+MAX_UNLIKE = 0.10
 """Share of rows, and of the values of a column, in which tables that are nearly the same may differ."""
 
 _NEARLY = 0.25  # a fraction of the price, on bars within an eighth of their middle
 _NOTHING = 1e-12  # what is left of a difference of prices that are equal but for rounding
-_MOST_ROWS_OF_A_BAR = 10**6
+_MAX_ROWS_OF_A_BAR = 10**6
 
 
 def unlike(one: Setups, other: Setups, tolerance: float) -> str | None:
@@ -45,11 +45,11 @@ def nearly(one: Setups, other: Setups) -> bool:
     """Whether nearly all rows are in both tables, with nearly the same values in nearly all of them."""
     mine, theirs = _numbered(one), _numbered(other)
     common, i, j = np.intersect1d(mine, theirs, return_indices=True)
-    if len(common) < (1.0 - MOST_UNLIKE) * len(np.union1d(mine, theirs)):
+    if len(common) < (1.0 - MAX_UNLIKE) * len(np.union1d(mine, theirs)):
         return False
     expected = _columns(other.take(j))
     pairs = ((column, expected[name]) for name, column in _columns(one.take(i)).items())
-    return all(_apart(a, b, _NEARLY).mean() <= MOST_UNLIKE for a, b in pairs)
+    return all(_apart(a, b, _NEARLY).mean() <= MAX_UNLIKE for a, b in pairs)
 
 
 def _columns(rows: Setups) -> dict[str, NDArray[np.float64]]:
@@ -76,5 +76,5 @@ def _apart(a: NDArray[np.float64], b: NDArray[np.float64], tolerance: float) -> 
 def _numbered(rows: Setups) -> NDArray[np.int64]:
     """Return a key of each row: its bar, and which row of that bar it is."""
     first = np.searchsorted(rows.bar, rows.bar, "left")
-    keys: NDArray[np.int64] = rows.bar * _MOST_ROWS_OF_A_BAR + np.arange(len(rows)) - first
+    keys: NDArray[np.int64] = rows.bar * _MAX_ROWS_OF_A_BAR + np.arange(len(rows)) - first
     return keys

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Combinations
+from assay.evaluation.evaluator import ConstraintMask
 from assay.strategies import backtest
-from assay.strategies.evaluation import Senseless
 from assay.testing.case import tried
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assay.parameters import Parameter
     from assay.testing.case import Case, Values
 
-MOST_COMBINATIONS = 25_000
+MAX_COMBINATIONS = 25_000
 """Of a default grid, those that the constraint refuses not counted."""
 
 _DRAWS = 24
@@ -37,8 +37,8 @@ def documented(case: Case) -> str | None:
             return f"parameter {parameter.name!r} {found}"
     if (reason := strategy.constraint(strategy.parameters.defaults)) is not None:
         return f"refuses its own defaults: {reason}"
-    if (size := _grid_size(case)) > MOST_COMBINATIONS:
-        return f"has a default grid of {size:,} combinations, at most {MOST_COMBINATIONS:,} are allowed"
+    if (size := _grid_size(case)) > MAX_COMBINATIONS:
+        return f"has a default grid of {size:,} combinations, at most {MAX_COMBINATIONS:,} are allowed"
     return None
 
 
@@ -62,9 +62,9 @@ def _undocumented(parameter: Parameter) -> str | None:
 
 def _grid_size(case: Case) -> int:
     grid = Combinations(case.strategy.default_grid)
-    senseless = Senseless.of(case.strategy, grid)
-    free = math.prod(len(v) for name, v in grid.values.items() if name not in senseless.names)
-    return int(np.count_nonzero(~senseless.table)) * free
+    refused_by_constraint = ConstraintMask.of(case.strategy, grid)
+    free = math.prod(len(v) for name, v in grid.values.items() if name not in refused_by_constraint.names)
+    return int(np.count_nonzero(~refused_by_constraint.table)) * free
 
 
 def no_dead_parameter(case: Case) -> str | None:

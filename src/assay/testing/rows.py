@@ -10,20 +10,20 @@ import numpy as np
 from assay.engine import Span
 from assay.engine.replay import eligible
 from assay.engine.setups import LEVELS, Setups
+from assay.leaks import CHECKS, copied, inspect_strategy
 from assay.strategies import SIDES, backtest
 from assay.testing.comparison import ROUNDING, nearly, unlike
 from assay.testing.markets import cut, mirrored, on_a_grid, raised
 from assay.threads import ordered_map
-from assay.validation.leaks import CHECKS, copied, inspect_strategy
 
 if TYPE_CHECKING:
     from assay.market import Bars
     from assay.testing.case import Case, Values
 
-LEAST_SIGNALS = 20
+MIN_SIGNALS = 20
 """Signals of each side without which the other rules would say nothing."""
 
-_MOST_UNWARMED = 0.02  # an average that forgets slowly moves a row over a limit now and then
+_MAX_UNWARMED = 0.02  # an average that forgets slowly moves a row over a limit now and then
 _WARMUP_BARS = 150
 _PRICES = ("stop_base", "anchor", "target_limit", "invalid_price")
 
@@ -33,9 +33,9 @@ def fires(case: Case) -> str | None:
     for side in ("long", "short") if case.sides == "both" else (case.sides,):
         runs = (backtest(case.strategy, case.bars, values, sides=side) for values in case.points)
         most = max((run.signals for run in runs), default=0)
-        if most < LEAST_SIGNALS:
+        if most < MIN_SIGNALS:
             return (
-                f"gives {most} {side} signals on {case.bars!r} at its loosest, and the rules need {LEAST_SIGNALS}: "
+                f"gives {most} {side} signals on {case.bars!r} at its loosest, and the rules need {MIN_SIGNALS}: "
                 "pass `bars` on which it trades, or `sides` where it is meant to trade one side"
             )
     return None
@@ -121,7 +121,7 @@ def warmup_is_enough(case: Case) -> str | None:
                 alone = case.strategy.setups(cut(case.bars, t - warmup, t + 1), side, shape)
                 if _known(alone.take(alone.bar == warmup)) < _known(rows.take(rows.bar == t)):
                     lost.append(t)
-            if len(lost) > _MOST_UNWARMED * len(moments):
+            if len(lost) > _MAX_UNWARMED * len(moments):
                 return (
                     f"has too short a warm-up: with its {warmup} bars at {shape} before a signal, "
                     f"{len(lost)} of {len(moments)} lose rows or features, the first at bar {lost[0]}"

@@ -10,10 +10,10 @@ from assay.engine import OBJECTIVES, TABLE, Combinations, Money, Signals, Span, 
 from assay.engine.bracket import VECTOR
 from assay.engine.funnel import NOT_BOTH, SENT
 from assay.engine.setups import LEVELS
+from assay.evaluation.evaluator import ConstraintMask, Evaluator
+from assay.evaluation.funnel import signal_funnel
 from assay.strategies import backtest, first_signal_bar
-from assay.strategies.evaluation import Senseless, Trial
-from assay.strategies.funnel import signal_funnel
-from assay.testing.declared import MOST_COMBINATIONS
+from assay.testing.declared import MAX_COMBINATIONS
 from assay.testing.markets import DIRT, cut
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ def sweep_equals_replay(case: Case) -> str | None:
     """Combinations of the default grid have the same sums, to the last bit, in a sweep and replayed alone."""
     strategy, bars = case.strategy, case.bars
     grid, rng = Combinations(strategy.default_grid), np.random.default_rng(0)
-    if len(grid) > MOST_COMBINATIONS:
+    if len(grid) > MAX_COMBINATIONS:
         index = [rng.integers(len(v), size=_SAMPLED) for v in grid.values.values()]
         grid = Combinations(grid.values, np.stack(index, axis=1))
     money = Money().on(bars.market)
-    trial = Trial.over(strategy, grid.values, money=money, sides=case.sides)
-    span = trial.span(first_signal_bar(bars, 0, trial.warmup), len(bars))
-    swept, by_two = (_sums(trial, bars, span, grid, threads) for threads in (1, 2))
+    evaluator = Evaluator.over(strategy, grid.values, money=money, sides=case.sides)
+    span = evaluator.span(first_signal_bar(bars, 0, evaluator.warmup), len(bars))
+    swept, by_two = (_sums(evaluator, bars, span, grid, threads) for threads in (1, 2))
     if not np.array_equal(swept, by_two, equal_nan=True):
         return "is swept to other results by two threads than by one"
-    sensible = np.flatnonzero(~Senseless.of(strategy, grid).at(np.arange(len(grid))))
+    sensible = np.flatnonzero(~ConstraintMask.of(strategy, grid).at(np.arange(len(grid))))
     for position in rng.choice(sensible, min(_REPLAYED, len(sensible)), replace=False).tolist():
         values = grid.at(position)
         alone = backtest(strategy, bars, values, money=money, span=span, sides=case.sides).sums
@@ -48,9 +48,9 @@ def sweep_equals_replay(case: Case) -> str | None:
     return None
 
 
-def _sums(trial: Trial, bars: Bars, span: Span, grid: Combinations, threads: int) -> NDArray[np.float64]:
+def _sums(evaluator: Evaluator, bars: Bars, span: Span, grid: Combinations, threads: int) -> NDArray[np.float64]:
     sums = np.full((len(grid), kernels.SUM_FIELDS), np.nan)
-    for block in trial.blocks(bars, [span], grid, lambda block: block, threads=threads):
+    for block in evaluator.blocks(bars, [span], grid, lambda block: block, threads=threads):
         sums[block.position] = block.sums
     return sums
 

@@ -11,17 +11,17 @@ from assay.engine.risk import kelly_fraction
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from assay.evaluation.funnel import SignalFunnel
     from assay.market import Bars, QualityReport, Regime
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
-    from assay.strategies.funnel import SignalFunnel
     from assay.training.experiment import Experiment
     from assay.validation import (
         Fragility,
         Interval,
         Matrix,
-        Opinions,
         PermutationTest,
+        SharpeStatistics,
         Splits,
         Verdict,
         WalkForward,
@@ -139,7 +139,7 @@ class Evidence:
     matrix: Matrix | None
     permutation: PermutationTest
     second_opinion: PermutationTest
-    opinions: Opinions | None
+    opinions: SharpeStatistics | None
     intervals: dict[str, Interval]
     break_even: float
     probabilistic_sharpe: float

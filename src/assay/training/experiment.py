@@ -13,12 +13,12 @@ import numpy as np
 from assay._version import __version__
 from assay.engine import OBJECTIVES, Costs, Money, Sizing
 from assay.errors import InputError, InsufficientDataError, near_name
+from assay.evaluation.evaluator import MAX_CACHED_SHAPES, Evaluator
 from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
 from assay.strategies import SIDES, first_signal_bar
 from assay.strategies.base import code_digest
-from assay.strategies.evaluation import MOST_CACHED_SHAPES, Trial
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
@@ -169,19 +169,19 @@ class Experiment:
         repeats = self.in_depth and self.compared == self.search
         return repeats and self.procedure == "train" and self.plan.mode != "split"
 
-    def trial(self, bars: Bars) -> Trial:
+    def evaluator(self, bars: Bars) -> Evaluator:
         """Return what stays the same during the search, with the warm-up of the widest shape."""
         space = self.grid_space
         money = Money(self.money.costs.on(bars.market), self.money.sizing)
         shapes = Axes.of(space, self.strategy.shape_names).reach
-        return Trial.over(
+        return Evaluator.over(
             self.strategy,
             space.values,
             money=money,
             sides=self.sides,
             objective=self.objective,
             min_stop_costs=self.min_stop_costs,
-            keep_setups=self.search_method not in ADAPTIVE or shapes <= MOST_CACHED_SHAPES,
+            keep_setups=self.search_method not in ADAPTIVE or shapes <= MAX_CACHED_SHAPES,
         )
 
     @property

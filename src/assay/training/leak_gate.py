@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from assay._version import __version__
 from assay.compiled import result_digest
+from assay.leaks import INSPECTION_VERSION, inspect_strategy, refuse_leaks
 from assay.training.experiment import source_of
-from assay.validation.leaks import LAB_VERSION, inspect_strategy, refuse_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def _identity(experiment: Experiment) -> dict[str, Any]:
         "class": type(strategy).__qualname__,
         "source": strategy.source_digest,
         "code": [__version__, result_digest()],
-        "laboratory": LAB_VERSION,
+        "laboratory": INSPECTION_VERSION,
         "asked": {name: list(given) for name, given in values.items()} | ends,  # of modes each, of numbers the ends
         "sides": experiment.sides,
     }

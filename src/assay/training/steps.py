@@ -10,18 +10,18 @@ import numpy as np
 
 from assay.engine import measure
 from assay.errors import QualityError
+from assay.evaluation.funnel import signal_funnel
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
-from assay.strategies.funnel import signal_funnel
-from assay.training.breakers import limits_of
+from assay.training.circuit_breakers import limits_of
 from assay.training.evidence import kelly_of
 from assay.training.leak_gate import refuse_unless_clean
-from assay.training.opinions import opinions_of
+from assay.training.search_statistics import statistics_of_search
 from assay.validation import (
     Holdout,
     PermutationTest,
-    fixed_walk,
+    fixed_walk_forward,
     fragility,
     intervals_of_days,
     intervals_of_trades,
@@ -32,28 +32,28 @@ from assay.validation import (
     walk_forward,
     walk_forward_matrix,
 )
-from assay.validation.lifecycle import MOST_P
+from assay.validation.lifecycle import MAX_P
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
     from assay.engine import Span
+    from assay.evaluation.evaluator import Evaluator
+    from assay.evaluation.funnel import SignalFunnel
     from assay.market import Bars, QualityReport
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchPlan, SearchResult
-    from assay.strategies.evaluation import Trial
-    from assay.strategies.funnel import SignalFunnel
     from assay.training.experiment import Experiment
     from assay.training.leak_gate import CleanPasses
-    from assay.validation import Fragility, Interval, Matrix, Opinions, Splits, WalkForward, WhatIf
+    from assay.validation import Fragility, Interval, Matrix, SharpeStatistics, Splits, WalkForward, WhatIf
 
     Tell = Callable[[str, int, int, str], bool]
     """From (stage, done, total, note) to whether time has run out."""
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class TrainingRun:
     """What stays the same through one training, and its steps.
 
     Attributes
@@ -71,7 +71,7 @@ class Steps:
 
     experiment: Experiment
     bars: Bars
-    trial: Trial
+    evaluator: Evaluator
     quality: QualityReport
     splits: Splits
     holdout: Holdout
@@ -84,8 +84,8 @@ class Steps:
     ) -> Self:
         """Judge the bars and divide them."""
         refuse_futures(bars.market)
-        trial = experiment.trial(bars)
-        start, stop = experiment.bounds(bars, trial.warmup)
+        evaluator = experiment.evaluator(bars)
+        start, stop = experiment.bounds(bars, evaluator.warmup)
         quality = measure_quality(bars.head(stop), start)
         if not quality.passes and not experiment.allow_bad_data:
             raise QualityError(quality.valid_pct, REQUIRED_VALID_PCT, str(bars.market))
@@ -93,7 +93,7 @@ class Steps:
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
         refuse_unless_clean(experiment, holdout.before, passes)
-        return cls(experiment, bars, trial, quality, splits, holdout, threads, tell)
+        return cls(experiment, bars, evaluator, quality, splits, holdout, threads, tell)
 
     @property
     def before(self) -> Bars:
@@ -103,7 +103,7 @@ class Steps:
     @property
     def span(self) -> Span:
         """Signal bars of the search."""
-        return self.trial.span(self.splits.start, self.splits.search_stop)
+        return self.evaluator.span(self.splits.start, self.splits.search_stop)
 
     @property
     def year(self) -> int:
@@ -133,14 +133,14 @@ class Steps:
     def _searched(
         self, plan: SearchPlan, bars: Bars, threads: int = 1, notify: Callable[[int], None] | None = None
     ) -> SearchResult:
-        return run_search(plan, lambda c: self.trial.score(bars, self.span, c, threads=threads, on_done=notify))
+        return run_search(plan, lambda c: self.evaluator.score(bars, self.span, c, threads=threads, on_done=notify))
 
     def walk(self, found: SearchResult) -> WalkForward:
         """Search again in every window and stitch the test days."""
         if self.fixed:
-            return fixed_walk(self.trial, self.before, found.tried.at(0), self.splits)[0]
+            return fixed_walk_forward(self.evaluator, self.before, found.tried.at(0), self.splits)[0]
         return walk_forward(
-            self.trial, self.before, self.experiment.search, self.splits, threads=self.threads,
+            self.evaluator, self.before, self.experiment.search, self.splits, threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
             on_window=lambda done, total: self.tell("walk-forward", done, total, ""),
         )  # fmt: skip
@@ -151,7 +151,7 @@ class Steps:
             return None
         span = self.splits.start, self.splits.stop
         return walk_forward_matrix(
-            self.trial, self.before, self.experiment.search, self.experiment.plan, span,
+            self.evaluator, self.before, self.experiment.search, self.experiment.plan, span,
             holding_bars=longest_holding(self.experiment, self.bars), threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
             on_window=lambda done, total: self.tell("matrix", done, total, ""),
@@ -182,7 +182,7 @@ class Steps:
             )
 
         gate, second = test("mirror", "permutations"), none[1]
-        if self.experiment.in_depth and gate.p_value <= MOST_P and not gate.stopped_by_budget:
+        if self.experiment.in_depth and gate.p_value <= MAX_P and not gate.stopped_by_budget:
             second = test("scaled", "second opinion")
         return gate, second
 
@@ -190,48 +190,48 @@ class Steps:
         """Replay the stitched schedule under changes."""
         if found.best is None or self.fixed:
             return ()
-        return fragility(self.trial, self.before, walk, self.splits, self.experiment.grid_space)
+        return fragility(self.evaluator, self.before, walk, self.splits, self.experiment.grid_space)
 
     def neighbourhood(self, found: SearchResult) -> Neighbourhood | None:
         """Look around the winner."""
         if found.best is None or self.fixed:
             return None
         space = self.experiment.grid_space
-        return neighbourhood(found.best, space, lambda c: self.trial.score(self.before, self.span, c))
+        return neighbourhood(found.best, space, lambda c: self.evaluator.score(self.before, self.span, c))
 
-    def opinions(self, found: SearchResult, permutation: PermutationTest) -> Opinions | None:
+    def opinions(self, found: SearchResult, permutation: PermutationTest) -> SharpeStatistics | None:
         """Ask the statistics of the literature, from standard evidence on."""
         if self.fixed or not self.experiment.in_depth:
             return None
-        return opinions_of(self.experiment, self.trial, self.before, self.span, found, permutation)
+        return statistics_of_search(self.experiment, self.evaluator, self.before, self.span, found, permutation)
 
     def in_sample(self, parameters: dict[str, Value] | None) -> dict[str, float]:
         """Measures on the days that chose the parameters."""
         if parameters is None:
             return {}
-        return measure(self.trial.replay(self.before, parameters, self.span), self.before)
+        return measure(self.evaluator.replay(self.before, parameters, self.span), self.before)
 
     def funnel(self, parameters: Mapping[str, Value] | None) -> SignalFunnel:
         """Follow the moments of the pattern on the days that chose the parameters; the defaults without a winner."""
         e = self.experiment
         return signal_funnel(
-            e.strategy, self.before, parameters or e.strategy.parameters.defaults, money=self.trial.money,
+            e.strategy, self.before, parameters or e.strategy.parameters.defaults, money=self.evaluator.money,
             span=self.span, sides=e.sides, min_stop_costs=e.min_stop_costs, space=e.grid_space.values,
         )  # fmt: skip
 
     def limits(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
         """Replay the stitched run under the circuit breakers of its stage."""
-        return under_limits(self.trial, self.before, walk, self.splits, limits_of(stage))
+        return under_limits(self.evaluator, self.before, walk, self.splits, limits_of(stage))
 
     def sizings(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
         """Replay the stitched run with positions of other sizes; by Kelly only what is MATURE."""
-        return under_sizings(self.trial, self.before, walk, self.splits, kelly_of(walk.measures, stage))
+        return under_sizings(self.evaluator, self.before, walk, self.splits, kelly_of(walk.measures, stage))
 
     def sealed(self, parameters: dict[str, Value]) -> dict[str, float]:
         """Open the door, and measure the days behind it."""
         opened = self.holdout.open("all other gates of MATURE hold")
-        span = self.trial.span(self.splits.holdout_start, self.splits.stop)
-        return measure(self.trial.replay(opened, parameters, span), opened)
+        span = self.evaluator.span(self.splits.holdout_start, self.splits.stop)
+        return measure(self.evaluator.replay(opened, parameters, span), opened)
 
     def intervals(self, walk: WalkForward) -> dict[str, Interval]:
         """95 % intervals of the stitched measures."""
@@ -245,7 +245,7 @@ class Steps:
         if not len(t):
             return math.nan
         close = self.before.close[t.signal_bar]
-        return self.trial.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
+        return self.evaluator.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
 
 
 def longest_holding(experiment: Experiment, bars: Bars) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assay.market import measure_regime
 from assay.training.evidence import Evidence
-from assay.training.steps import Steps
+from assay.training.steps import TrainingRun
 from assay.validation import Facts, break_even, decide, deserves_holdout, probabilistic_sharpe_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def train(
     Raises
     ------
     LeakError
-        When a user's strategy knows what it cannot know (see `assay.validation.leaks`).
+        When a user's strategy knows what it cannot know (see `assay.leaks`).
     QualityError
         Below 70 % valid bars, unless the experiment allows it.
     InsufficientDataError
@@ -79,8 +79,8 @@ def train(
     def tell(stage: str, done: int, total: int, note: str) -> bool:
         return on_progress is not None and bool(on_progress(Progress(stage, done, total, note)))
 
-    steps = Steps.begin(experiment, bars, threads, tell, passes)
-    before, splits, trial = steps.before, steps.splits, steps.trial
+    steps = TrainingRun.begin(experiment, bars, threads, tell, passes)
+    before, splits, evaluator = steps.before, steps.splits, steps.evaluator
     found = steps.search()
     walk = steps.walk(found)
     matrix = steps.matrix(found)
@@ -89,7 +89,7 @@ def train(
     around = steps.neighbourhood(found)
     parameters = found.tried.at(0) if steps.fixed else found.best
     summary, m = walk.summary(steps.year), walk.measures
-    share, even = steps.round_trip_share(walk), break_even(trial, before, walk, splits)
+    share, even = steps.round_trip_share(walk), break_even(evaluator, before, walk, splits)
     funnel = steps.funnel(parameters)
     facts = Facts(
         has_candidate=found.best is not None,
@@ -106,7 +106,7 @@ def train(
         win_rate=m["win_rate"],
         stability=summary["stability_score"],
         round_trip_share=share,
-        round_trip=trial.money.costs.round_trip,
+        round_trip=evaluator.money.costs.round_trip,
         break_even=even,
         days=m["days"],
         permutations_run=permutation.done,
@@ -153,7 +153,7 @@ def train(
     )
 
 
-def _warnings(steps: Steps, found: SearchResult, around: Neighbourhood | None, share: float) -> tuple[str, ...]:
+def _warnings(steps: TrainingRun, found: SearchResult, around: Neighbourhood | None, share: float) -> tuple[str, ...]:
     lines = list(steps.splits.notes)
     if around is not None and around.median < 0.5 * found.score:
         lines.append(

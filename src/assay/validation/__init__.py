@@ -6,11 +6,17 @@ from assay.validation.fragility import Fragility, break_even, fragility
 from assay.validation.holdout import Holdout
 from assay.validation.lifecycle import Facts, Gate, Verdict, decide, deserves_holdout
 from assay.validation.matrix import Matrix, walk_forward_matrix
-from assay.validation.opinions import Opinion, Opinions, second_opinions
 from assay.validation.permutation import NULLS, PermutationTest, mirror, permutation_test, scaled
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of
+from assay.validation.sharpe_statistics import SharpeStatistic, SharpeStatistics, sharpe_statistics
 from assay.validation.splits import SplitPlan, Splits, Window, make_splits
-from assay.validation.walkforward import FixedParameters, WalkForward, fixed_parameters, fixed_walk, walk_forward
+from assay.validation.walkforward import (
+    FixedParameters,
+    WalkForward,
+    fixed_parameters,
+    fixed_walk_forward,
+    walk_forward,
+)
 from assay.validation.whatif import WhatIf, under_limits, under_sizings
 
 __all__ = [
@@ -23,9 +29,9 @@ __all__ = [
     "Holdout",
     "Interval",
     "Matrix",
-    "Opinion",
-    "Opinions",
     "PermutationTest",
+    "SharpeStatistic",
+    "SharpeStatistics",
     "SplitPlan",
     "Splits",
     "Verdict",
@@ -37,7 +43,7 @@ __all__ = [
     "decide",
     "deserves_holdout",
     "fixed_parameters",
-    "fixed_walk",
+    "fixed_walk_forward",
     "fragility",
     "intervals_of_days",
     "intervals_of_trades",
@@ -47,7 +53,7 @@ __all__ = [
     "probabilistic_sharpe",
     "probabilistic_sharpe_of",
     "scaled",
-    "second_opinions",
+    "sharpe_statistics",
     "under_limits",
     "under_sizings",
     "walk_forward",

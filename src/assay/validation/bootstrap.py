@@ -32,10 +32,10 @@ OF_TRADES = ("win_rate", "expectancy_pct", "profit_factor")
 RESAMPLES = 2000
 BLOCK_DAYS = 5
 CONFIDENCE = 0.95
-LEAST = 10
+MIN = 10
 """Fewer days or trades are not resampled."""
 
-MOST_UNDEFINED = 0.05
+MAX_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _intervals(
         value = float(from_sums(as_it_was[0], name, days_per_year)) if n else math.nan
         many = from_sums(resampled, name, days_per_year)
         known = many[np.isfinite(many)]
-        enough = n >= LEAST and math.isfinite(value) and len(known) >= (1.0 - MOST_UNDEFINED) * len(many)
+        enough = n >= MIN and math.isfinite(value) and len(known) >= (1.0 - MAX_UNDEFINED) * len(many)
         low, high = np.quantile(known, (tail, 1.0 - tail)) if enough else (math.nan, math.nan)
         result[name] = Interval(value, float(low), float(high))
     return result

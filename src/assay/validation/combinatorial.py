@@ -13,7 +13,7 @@ from assay.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_SPLITS = 1_000_000
+MAX_SPLITS = 1_000_000
 
 
 def combinatorial_splits(groups: int, tested: int) -> NDArray[np.int64]:
@@ -40,8 +40,8 @@ def combinatorial_splits(groups: int, tested: int) -> NDArray[np.int64]:
     if not 0 < tested < groups:
         raise InputError("tested", f"must be from 1 to {groups - 1}, below the number of groups", tested)
     count = math.comb(groups, tested)
-    if count > MOST_SPLITS:
-        raise InputError("groups", f"must give at most {MOST_SPLITS:,} splits ({count:,} with {tested} tested)", groups)
+    if count > MAX_SPLITS:
+        raise InputError("groups", f"must give at most {MAX_SPLITS:,} splits ({count:,} with {tested} tested)", groups)
     flat = itertools.chain.from_iterable(itertools.combinations(range(groups), tested))
     return np.fromiter(flat, np.int64, count * tested).reshape(count, tested)
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine import Run
+    from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
     from assay.parameters import Value
     from assay.search import Space
-    from assay.strategies.evaluation import Trial
     from assay.validation.splits import Splits
     from assay.validation.walkforward import WalkForward
 
@@ -78,45 +78,47 @@ def _without_best_days(run: Run) -> float:
     return 100.0 * math.expm1(float(logs.sum()) - best)
 
 
-def _median_neighbour(trial: Trial, bars: Bars, wf: WalkForward, splits: Splits, space: Space) -> float:
+def _median_neighbour(evaluator: Evaluator, bars: Bars, wf: WalkForward, splits: Splits, space: Space) -> float:
     """Median net profit over the schedules in which every window's winner moves one step along one axis."""
     profits = []
     if not space.searched:  # one combination, chosen beforehand: its neighbours are those of the default grid
-        grid = {name: list(values) for name, values in trial.strategy.default_grid.items()}
-        space = parse_space(grid, trial.strategy.parameters)
+        grid = {name: list(values) for name, values in evaluator.strategy.default_grid.items()}
+        space = parse_space(grid, evaluator.strategy.parameters)
     for name in space.searched:
         for direction in (-1, 1):
             chosen: list[dict[str, Value] | None] = []
             for w in wf.windows:
                 around = [] if w.parameters is None else steps_around(w.parameters, space)
-                moved = [v for n, d, v in around if (n, d) == (name, direction) and not trial.strategy.constraint(v)]
+                moved = [
+                    v for n, d, v in around if (n, d) == (name, direction) and not evaluator.strategy.constraint(v)
+                ]
                 chosen.append(moved[0] if moved else w.parameters)
             if chosen != [w.parameters for w in wf.windows]:
-                signals = schedule(trial, bars, splits.windows, list(chosen))
-                profits.append(_net(stitched(bars, signals, trial, splits), bars.market.days_per_year))
+                signals = schedule(evaluator, bars, splits.windows, list(chosen))
+                profits.append(_net(stitched(bars, signals, evaluator, splits), bars.market.days_per_year))
     return float(np.median(profits)) if profits else math.nan
 
 
-MOST_ROUND_TRIP = 0.05
+MAX_ROUND_TRIP = 0.05
 """Costs beyond which a break-even is not looked for, as a fraction of the price."""
 
 
-def break_even(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits) -> float:
+def break_even(evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits) -> float:
     """Return the round-trip cost at which the stitched schedule neither earns nor loses, as a fraction of the price.
 
-    0 where it loses even without costs, `MOST_ROUND_TRIP` where it earns even then, NaN without trades. All of the
+    0 where it loses even without costs, `MAX_ROUND_TRIP` where it earns even then, NaN without trades. All of the
     cost is taken as a fee: the fills stay those of an ideal market.
     """
     if not len(walk.run.trades):
         return math.nan
-    year, floor = bars.market.days_per_year, trial.money.costs.round_trip
+    year, floor = bars.market.days_per_year, evaluator.money.costs.round_trip
 
     def net(round_trip: float) -> float:
         costs = Costs(fee=round_trip / 2.0, slippage=0.0)
-        money = replace(trial.money, costs=costs, stop_floor_costs=floor)
-        return _net(stitched(bars, walk.signals, trial, splits, money=money), year)
+        money = replace(evaluator.money, costs=costs, stop_floor_costs=floor)
+        return _net(stitched(bars, walk.signals, evaluator, splits, money=money), year)
 
-    low, high = 0.0, MOST_ROUND_TRIP
+    low, high = 0.0, MAX_ROUND_TRIP
     if not net(low) > 0:
         return low
     if net(high) > 0:
@@ -127,20 +129,22 @@ def break_even(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits) -> f
     return low
 
 
-def fragility(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, space: Space) -> tuple[Fragility, ...]:
+def fragility(
+    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits, space: Space
+) -> tuple[Fragility, ...]:
     """Replay the stitched schedule under changes; nothing is searched again."""
     year = bars.market.days_per_year
 
     def with_costs(factor: float) -> float:
-        costs = trial.money.costs
-        money = replace(trial.money, costs=costs.times(factor), stop_floor_costs=costs.round_trip)
-        return _net(stitched(bars, walk.signals, trial, splits, money=money), year)
+        costs = evaluator.money.costs
+        money = replace(evaluator.money, costs=costs.times(factor), stop_floor_costs=costs.round_trip)
+        return _net(stitched(bars, walk.signals, evaluator, splits, money=money), year)
 
-    late = _net(stitched(bars, walk.signals, trial, splits, entry_delay=1), year)
+    late = _net(stitched(bars, walk.signals, evaluator, splits, entry_delay=1), year)
     return (
         Fragility("costs x 1.5", with_costs(1.5), gate=True),
         Fragility("entry one bar late", late, gate=True),
-        Fragility("median neighbour", _median_neighbour(trial, bars, walk, splits, space), gate=True),
+        Fragility("median neighbour", _median_neighbour(evaluator, bars, walk, splits, space), gate=True),
         Fragility("ambiguous trades dropped", _compounded(walk.run, ~walk.run.trades.ambiguous), gate=True),
         Fragility(f"best {LUCKY_DAYS} days removed", _without_best_days(walk.run), gate=True),
         Fragility("costs x 2", with_costs(2.0), gate=False),

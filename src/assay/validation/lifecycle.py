@@ -10,14 +10,14 @@ STAGES = ("PAPER", "DISCOVERY", "VALIDATION", "MATURE", "DECAY")
 MAX_ALLOCATION_PCT = {"PAPER": 0.0, "DISCOVERY": 2.0, "VALIDATION": 5.0, "MATURE": 10.0, "DECAY": 3.0}
 SIZE_FACTOR = {"PAPER": 0.0, "DISCOVERY": 0.25, "VALIDATION": 0.5, "MATURE": 1.0, "DECAY": 0.0}
 
-LEAST_SHARPE = 0.5
+MIN_SHARPE = 0.5
 MATURE_SHARPE = 1.5
-MOST_P = 0.05
+MAX_P = 0.05
 MATURE_P = 0.025
-LEAST_FILL_RATE = 0.7
+MIN_FILL_RATE = 0.7
 DISCOVERY_TRADES = 30
 MATURE_TRADES = 100
-MOST_ADVERSE = 0.3
+MAX_ADVERSE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _p_step(f: Facts) -> str:
 
 
 def _paper_gates(f: Facts) -> list[Gate]:
-    p_ok = f.p_value <= MOST_P and not f.stopped_by_budget
+    p_ok = f.p_value <= MAX_P and not f.stopped_by_budget
     return [
         Gate("bars accepted without override", float(not f.data_override), 1.0, not f.data_override, "DISCOVERY",
              "Train on bars that pass the quality gate."),
@@ -182,16 +182,16 @@ def _paper_gates(f: Facts) -> list[Gate]:
              "DISCOVERY", _candidate_step(f)),
         Gate("out-of-sample net profit above 0 %", f.net_profit_pct, 0.0, f.net_profit_pct > 0, "DISCOVERY",
              _profit_step(f)),
-        Gate(f"out-of-sample Sharpe of at least {LEAST_SHARPE}", f.sharpe, LEAST_SHARPE, f.sharpe >= LEAST_SHARPE,
+        Gate(f"out-of-sample Sharpe of at least {MIN_SHARPE}", f.sharpe, MIN_SHARPE, f.sharpe >= MIN_SHARPE,
              "DISCOVERY", _history_step(f)),
-        Gate(f"fill rate of at least {LEAST_FILL_RATE}", f.fill_rate, LEAST_FILL_RATE,
-             f.fill_rate >= LEAST_FILL_RATE, "DISCOVERY", "Choose a market that trades in every bar."),
-        Gate(f"permutation p of at most {MOST_P}", f.p_value, MOST_P, p_ok, "DISCOVERY", _p_step(f), at_most=True),
+        Gate(f"fill rate of at least {MIN_FILL_RATE}", f.fill_rate, MIN_FILL_RATE,
+             f.fill_rate >= MIN_FILL_RATE, "DISCOVERY", "Choose a market that trades in every bar."),
+        Gate(f"permutation p of at most {MAX_P}", f.p_value, MAX_P, p_ok, "DISCOVERY", _p_step(f), at_most=True),
     ]  # fmt: skip
 
 
 def _mature_gates(f: Facts) -> list[Gate]:
-    adverse_known = f.adverse_selection < MOST_ADVERSE
+    adverse_known = f.adverse_selection < MAX_ADVERSE
     fragile = f.fragility_known and not f.fragile
     return [
         Gate(f"more than {MATURE_TRADES} out-of-sample trades", f.trades, MATURE_TRADES, f.trades > MATURE_TRADES,
@@ -202,7 +202,7 @@ def _mature_gates(f: Facts) -> list[Gate]:
              f.p_value <= MATURE_P and not f.stopped_by_budget, "MATURE", _p_step(f), at_most=True),
         Gate("profit survives " + (", ".join(f.fragile) if f.fragile else "small changes"),
              float(fragile), 1.0, fragile, "MATURE", "See the fragility table."),
-        Gate(f"adverse selection below {MOST_ADVERSE}", f.adverse_selection, MOST_ADVERSE, adverse_known,
+        Gate(f"adverse selection below {MAX_ADVERSE}", f.adverse_selection, MAX_ADVERSE, adverse_known,
              "MATURE", "Fills move against the position at once: wait a bar or use another venue.", at_most=True),
     ]  # fmt: skip
 

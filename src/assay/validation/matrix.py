@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.engine import from_sums
 from assay.errors import InsufficientDataError
-from assay.validation.splits import LEAST_WINDOWS, make_splits
+from assay.validation.splits import MIN_WINDOWS, make_splits
 from assay.validation.walkforward import schedule, searched, stitched
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
     from assay.search import SearchPlan
-    from assay.strategies.evaluation import Trial
     from assay.validation.splits import SplitPlan, Splits
 
 TRAIN_DAYS = (30.0, 60.0, 90.0, 120.0)
@@ -62,7 +62,7 @@ class Matrix:
 
 
 def walk_forward_matrix(
-    trial: Trial,
+    evaluator: Evaluator,
     bars: Bars,
     search: SearchPlan,
     plan: SplitPlan,
@@ -105,7 +105,7 @@ def walk_forward_matrix(
     distinct = {(w.train_start, w.train_stop): w for splits in cells.values() for w in splits.windows}
     winners = {}
     windows = tuple(distinct[key] for key in sorted(distinct))
-    for window, _, found in searched(trial, bars, search, windows, threads=threads, bounded=bounded):
+    for window, _, found in searched(evaluator, bars, search, windows, threads=threads, bounded=bounded):
         winners[window.train_start, window.train_stop] = found.best
         if on_window is not None:
             on_window(len(winners), len(windows))
@@ -113,7 +113,7 @@ def walk_forward_matrix(
     sharpe, profit, counts = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
     for cell, splits in cells.items():
         chosen = [winners[w.train_start, w.train_stop] for w in splits.windows]
-        run = stitched(bars, schedule(trial, bars, splits.windows, list(chosen)), trial, splits)
+        run = stitched(bars, schedule(evaluator, bars, splits.windows, list(chosen)), evaluator, splits)
         sharpe[cell] = from_sums(run.sums, "sharpe_ratio", bars.market.days_per_year)
         profit[cell] = from_sums(run.sums, "net_profit_pct", bars.market.days_per_year)
         counts[cell] = len(splits.windows)
@@ -127,4 +127,4 @@ def _as_asked(plan: SplitPlan, span: tuple[int, int], per_day: float, holding_ba
     except InsufficientDataError:
         return None
     scaled = (splits.train_days, splits.test_days) != (plan.train_days, plan.test_days)
-    return None if scaled or len(splits.windows) < LEAST_WINDOWS else splits
+    return None if scaled or len(splits.windows) < MIN_WINDOWS else splits

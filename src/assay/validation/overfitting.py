@@ -22,7 +22,7 @@ NULL_DRAWS = 200
 NULL_SPLITS = 500
 """A null matrix is judged by so many splits, evenly spaced: they differ far less than the matrices do."""
 
-LEAST_BLOCK_ROWS = 2
+MIN_BLOCK_ROWS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def probability_of_overfitting(
     if not np.isfinite(returns).all():
         raise InputError("returns", "must be finite", "NaN or infinity")
     rows, columns = returns.shape
-    if columns < 2 or rows < LEAST_BLOCK_ROWS * blocks:
+    if columns < 2 or rows < MIN_BLOCK_ROWS * blocks:
         return Overfitting(math.nan, np.zeros(0), math.nan, math.nan, blocks)
     splits = combinatorial_splits(blocks, blocks // 2)
     cscv = _Cscv(np.ascontiguousarray(returns, np.float64), blocks, by_mean=measure == "mean")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from assay.market import Bars
 
-MOST_EXCEEDANCES = 10
+MAX_EXCEEDANCES = 10
 """Sequential stopping: after so many null searches as good as the real one, luck is shown."""
 
 TRAILING_BARS = 20
@@ -264,10 +264,10 @@ def permutation_test(
         measures.append(0.0 if math.isnan(measure) else measure)
         exceedances += value >= statistic
         out_of_time = bool(on_done is not None and on_done(len(maxima), exceedances))
-        if exceedances >= MOST_EXCEEDANCES or out_of_time:
+        if exceedances >= MAX_EXCEEDANCES or out_of_time:
             break
     done = len(maxima)
-    early = exceedances >= MOST_EXCEEDANCES and done < permutations
+    early = exceedances >= MAX_EXCEEDANCES and done < permutations
     return PermutationTest(
         p_value=(1 + exceedances) / (1 + done),
         asked=permutations,

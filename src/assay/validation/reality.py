@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BLOCK_DAYS = 5
 REPETITIONS = 2000
 SIZE = 0.05
-LEAST_PERIODS = 10
+MIN_PERIODS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def superior_ability(
     """
     if not np.isfinite(returns).all():
         raise InputError("returns", "must be finite", "NaN or infinity")
-    if len(returns) < LEAST_PERIODS or not returns.shape[1]:
+    if len(returns) < MIN_PERIODS or not returns.shape[1]:
         return SuperiorAbility(math.nan, math.nan, math.nan, ())
     from arch.bootstrap import SPA  # noqa: PLC0415  (a second of import that only this needs)
 

@@ -12,8 +12,8 @@ Mode = Literal["anchored", "rolling", "split"]
 MODES = ("anchored", "rolling", "split")
 
 HOLDOUT_SHARE = 0.2
-LEAST_WINDOWS = 3
-LEAST_TEST_DAYS = 5.0
+MIN_WINDOWS = 3
+MIN_TEST_DAYS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class SplitPlan:
         for name in ("train_days", "test_days"):
             if not getattr(self, name) > 0:
                 raise InputError(name, "must be positive", getattr(self, name))
-        if not self.test_days >= LEAST_TEST_DAYS:
-            raise InputError("test_days", f"must be at least {LEAST_TEST_DAYS:g}", self.test_days)
+        if not self.test_days >= MIN_TEST_DAYS:
+            raise InputError("test_days", f"must be at least {MIN_TEST_DAYS:g}", self.test_days)
         if not self.gap_days >= 0:
             raise InputError("gap_days", "must not be negative", self.gap_days)
         if not 0.1 <= self.train_ratio <= 0.9:
@@ -130,22 +130,22 @@ def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, hol
         )
     else:
         windows = _windows(plan.mode, start, search_stop, bars_per_day, gap, train_days, test_days)
-        if len(windows) < LEAST_WINDOWS:
+        if len(windows) < MIN_WINDOWS:
             gap = max(gap, math.ceil(bars_per_day))
             test_days = (days - gap / bars_per_day) / 5.0
             train_days = 2.0 * test_days
             notes.append(
-                f"{days:.0f} days are too short for {LEAST_WINDOWS} windows of "
+                f"{days:.0f} days are too short for {MIN_WINDOWS} windows of "
                 f"{plan.train_days:g} + {plan.test_days:g} days: windows scaled to train {max(train_days, 0):.1f}, "
                 f"test {max(test_days, 0):.1f} days"
             )
-            if test_days >= LEAST_TEST_DAYS:
+            if test_days >= MIN_TEST_DAYS:
                 windows = _windows(plan.mode, start, search_stop, bars_per_day, gap, train_days, test_days)
-    if test_days < LEAST_TEST_DAYS or not windows:
+    if test_days < MIN_TEST_DAYS or not windows:
         raise InsufficientDataError(
             "history",
-            f"windows of at least {LEAST_TEST_DAYS:g} test days need about "
-            f"{(LEAST_TEST_DAYS * 5 + gap / bars_per_day) / (1 - plan.holdout) + 1:.0f} days",
+            f"windows of at least {MIN_TEST_DAYS:g} test days need about "
+            f"{(MIN_TEST_DAYS * 5 + gap / bars_per_day) / (1 - plan.holdout) + 1:.0f} days",
             f"{(stop - start) / bars_per_day:.1f} days",
             "Use a longer history",
         )

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from assay.engine import Combinations, Money, Run, Span
+    from assay.evaluation.evaluator import Evaluator, Scores
     from assay.market import Bars
     from assay.parameters import Value
     from assay.search import SearchPlan, SearchResult
-    from assay.strategies.evaluation import Scores, Trial
     from assay.validation.splits import Splits, Window
 
 
-MOST_SCORES = 10_000_000
+MAX_SCORES = 10_000_000
 """Scores of all windows that are held in memory at once."""
 
 
@@ -109,38 +109,44 @@ def stability(mean_sharpe: float, std_sharpe: float, std_win_rate: float, profit
 
 
 def schedule(
-    trial: Trial, bars: Bars, windows: tuple[Window, ...], chosen: list[Mapping[str, Value] | None]
+    evaluator: Evaluator, bars: Bars, windows: tuple[Window, ...], chosen: list[Mapping[str, Value] | None]
 ) -> Signals:
     """Signals of every test window under its own parameters; a window without any trades nothing."""
     parts = []
     for window, values in zip(windows, chosen, strict=True):
-        span = trial.span(window.test_start, window.test_stop if values is not None else window.test_start)
-        parts.append(trial.signals(bars, values or trial.strategy.parameters.defaults, span))
+        span = evaluator.span(window.test_start, window.test_stop if values is not None else window.test_start)
+        parts.append(evaluator.signals(bars, values or evaluator.strategy.parameters.defaults, span))
     return Signals.schedule(parts)
 
 
-def stitched(bars: Bars, signals: Signals, trial: Trial, splits: Splits, **options: Any) -> Run:  # noqa: ANN401
+def stitched(bars: Bars, signals: Signals, evaluator: Evaluator, splits: Splits, **options: Any) -> Run:  # noqa: ANN401
     """Replay a schedule over all test days; `money` and `entry_delay` may be given."""
-    money: Money = options.pop("money", trial.money)
-    span = trial.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
+    money: Money = options.pop("money", evaluator.money)
+    span = evaluator.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
     return replay(bars, signals, money, span, **options)
 
 
 def _scored_together(
-    trial: Trial, bars: Bars, search: SearchPlan, spans: list[Span], threads: int
+    evaluator: Evaluator, bars: Bars, search: SearchPlan, spans: list[Span], threads: int
 ) -> dict[Span, Scores]:
     """Score the points of a search in many windows at once, where they are known beforehand and not too many.
 
     Windows are ranges of rows of one table: setups and outcomes are made once for all of them.
     """
     points = search.ahead
-    if points is None or not spans or len(points) * len(spans) > MOST_SCORES:
+    if points is None or not spans or len(points) * len(spans) > MAX_SCORES:
         return {}
-    return dict(zip(spans, trial.scores(bars, spans, points, threads=threads), strict=True))
+    return dict(zip(spans, evaluator.scores(bars, spans, points, threads=threads), strict=True))
 
 
 def searched(
-    trial: Trial, bars: Bars, search: SearchPlan, windows: Sequence[Window], *, threads: int = 1, bounded: bool = True
+    evaluator: Evaluator,
+    bars: Bars,
+    search: SearchPlan,
+    windows: Sequence[Window],
+    *,
+    threads: int = 1,
+    bounded: bool = True,
 ) -> Iterator[tuple[Window, Bars, SearchResult]]:
     """Search every train window; yield it with the bars that its search saw and what it found.
 
@@ -149,13 +155,13 @@ def searched(
     bounded : bool
         As `walk_forward` takes it.
     """
-    step = max(1, MOST_SCORES // search.size)
+    step = max(1, MAX_SCORES // search.size)
     for batch in (windows[i : i + step] for i in range(0, len(windows), step)):
         # a time exit waits for the next tradable bar: where the gap ends in a hole that would be a test bar
         apart = [bounded and bool(bars.tradable[w.test_start - 1]) for w in batch]
-        spans = [trial.span(w.train_start, w.train_stop) for w in batch]
+        spans = [evaluator.span(w.train_start, w.train_stop) for w in batch]
         known = _scored_together(
-            trial, bars, search, [s for s, whole in zip(spans, apart, strict=True) if whole], threads
+            evaluator, bars, search, [s for s, whole in zip(spans, apart, strict=True) if whole], threads
         )
         for window, span, whole in zip(batch, spans, apart, strict=True):
             seen = bars if whole else bars.head(window.test_start)
@@ -164,13 +170,13 @@ def searched(
             def evaluate(
                 c: Combinations, seen: Bars = seen, span: Span = span, scores: Scores | None = scores
             ) -> Scores:
-                return scores or trial.score(seen, span, c, threads=threads)
+                return scores or evaluator.score(seen, span, c, threads=threads)
 
             yield window, seen, run_search(search, evaluate)
 
 
 def walk_forward(
-    trial: Trial,
+    evaluator: Evaluator,
     bars: Bars,
     search: SearchPlan,
     splits: Splits,
@@ -193,17 +199,21 @@ def walk_forward(
         each search sees only the bars before its test.
     """
     results = []
-    for window, seen, found in searched(trial, bars, search, splits.windows, threads=threads, bounded=bounded):
+    for window, seen, found in searched(evaluator, bars, search, splits.windows, threads=threads, bounded=bounded):
         train: dict[str, float] = {}
         test: dict[str, float] = {}
         if found.best is not None:
-            train = measure(trial.replay(seen, found.best, trial.span(window.train_start, window.train_stop)), seen)
-            test = measure(trial.replay(bars, found.best, trial.span(window.test_start, window.test_stop)), bars)
+            train = measure(
+                evaluator.replay(seen, found.best, evaluator.span(window.train_start, window.train_stop)), seen
+            )
+            test = measure(
+                evaluator.replay(bars, found.best, evaluator.span(window.test_start, window.test_stop)), bars
+            )
         results.append(WindowResult(window, found.best, found.score, train, test))
         if on_window is not None:
             on_window(len(results), len(splits.windows))
-    signals = schedule(trial, bars, splits.windows, [r.parameters for r in results])
-    run = stitched(bars, signals, trial, splits)
+    signals = schedule(evaluator, bars, splits.windows, [r.parameters for r in results])
+    run = stitched(bars, signals, evaluator, splits)
     return WalkForward(tuple(results), signals, run, measure(run, bars))
 
 
@@ -234,28 +244,28 @@ class FixedParameters:
 
 
 def fixed_parameters(
-    trial: Trial, bars: Bars, values: Mapping[str, Value], windows: tuple[Window, ...]
+    evaluator: Evaluator, bars: Bars, values: Mapping[str, Value], windows: tuple[Window, ...]
 ) -> FixedParameters:
     """Replay one set of parameters in every train and test window, and flag what looks overfitted."""
     pairs = []
     for w in windows:
-        train = measure(trial.replay(bars, values, trial.span(w.train_start, w.train_stop)), bars)
-        test = measure(trial.replay(bars, values, trial.span(w.test_start, w.test_stop)), bars)
+        train = measure(evaluator.replay(bars, values, evaluator.span(w.train_start, w.train_stop)), bars)
+        test = measure(evaluator.replay(bars, values, evaluator.span(w.test_start, w.test_stop)), bars)
         pairs.append((train, test))
     return FixedParameters(tuple(pairs), overfitting_flags(pairs))
 
 
-def fixed_walk(
-    trial: Trial, bars: Bars, values: Mapping[str, Value], splits: Splits
+def fixed_walk_forward(
+    evaluator: Evaluator, bars: Bars, values: Mapping[str, Value], splits: Splits
 ) -> tuple[WalkForward, FixedParameters]:
     """Replay one set of parameters in every window and over all test days in one run."""
-    fixed = fixed_parameters(trial, bars, values, splits.windows)
+    fixed = fixed_parameters(evaluator, bars, values, splits.windows)
     windows = tuple(
         WindowResult(w, dict(values), math.nan, train, test)
         for w, (train, test) in zip(splits.windows, fixed.windows, strict=True)
     )
-    signals = schedule(trial, bars, splits.windows, [values] * len(windows))
-    run = stitched(bars, signals, trial, splits)
+    signals = schedule(evaluator, bars, splits.windows, [values] * len(windows))
+    run = stitched(bars, signals, evaluator, splits)
     return WalkForward(windows, signals, run, measure(run, bars)), fixed
 
 

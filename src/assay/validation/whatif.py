@@ -13,8 +13,8 @@ from assay.validation.walkforward import stitched
 
 if TYPE_CHECKING:
     from assay.engine import Run
+    from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
-    from assay.strategies.evaluation import Trial
     from assay.validation.splits import Splits
     from assay.validation.walkforward import WalkForward
 
@@ -46,20 +46,24 @@ class WhatIf:
     capped: float
 
 
-def under_limits(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, limits: Limits) -> tuple[WhatIf, ...]:
+def under_limits(
+    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits, limits: Limits
+) -> tuple[WhatIf, ...]:
     """Replay the stitched schedule without limits, under each alone, and under all.
 
     A limit costs what its run earns less than the one without limits, and saves what that one falls deeper.
     """
     kinds = {AS_MEASURED: None, **{name: limits.alone(name) for name in Limits.names()}, ALL: limits}
-    cap = trial.money.sizing.leverage_cap
+    cap = evaluator.money.sizing.leverage_cap
     return tuple(
-        _described(name, stitched(bars, walk.signals, trial, splits, limits=kind), bars, cap)
+        _described(name, stitched(bars, walk.signals, evaluator, splits, limits=kind), bars, cap)
         for name, kind in kinds.items()
     )
 
 
-def under_sizings(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, kelly: float) -> tuple[WhatIf, ...]:
+def under_sizings(
+    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits, kelly: float
+) -> tuple[WhatIf, ...]:
     """Replay the stitched schedule with risk sizing, with the whole equity, and by Kelly.
 
     Parameters
@@ -70,7 +74,7 @@ def under_sizings(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, k
         what people dare. A mean loss is not the loss at the stop (costs, gaps, time exits), so the risk at the stop is
         the fraction over the mean loss in risks, at most all of the equity.
     """
-    own = trial.money.sizing
+    own = evaluator.money.sizing
     kinds = {
         f"risk {100 * own.risk_fraction:g} %": replace(own, method="risk"),
         "notional": replace(own, method="notional"),
@@ -79,7 +83,7 @@ def under_sizings(trial: Trial, bars: Bars, walk: WalkForward, splits: Splits, k
         for name, share in (("half Kelly", kelly / 2), ("Kelly", kelly)):
             risk = min(share / _mean_loss_in_risks(walk.run), 1.0)
             kinds[f"{name}, risk {100 * risk:.3g} %"] = replace(own, method="risk", risk_fraction=risk)
-    return tuple(_sized(name, sizing, trial, bars, walk, splits) for name, sizing in kinds.items())
+    return tuple(_sized(name, sizing, evaluator, bars, walk, splits) for name, sizing in kinds.items())
 
 
 def _mean_loss_in_risks(run: Run) -> float:
@@ -87,9 +91,9 @@ def _mean_loss_in_risks(run: Run) -> float:
     return -float(run.trades.r_multiple[run.trades.net_return <= 0].mean())
 
 
-def _sized(name: str, sizing: Sizing, trial: Trial, bars: Bars, walk: WalkForward, splits: Splits) -> WhatIf:
-    money = replace(trial.money, sizing=sizing)
-    return _described(name, stitched(bars, walk.signals, trial, splits, money=money), bars, sizing.leverage_cap)
+def _sized(name: str, sizing: Sizing, evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits) -> WhatIf:
+    money = replace(evaluator.money, sizing=sizing)
+    return _described(name, stitched(bars, walk.signals, evaluator, splits, money=money), bars, sizing.leverage_cap)
 
 
 def _described(name: str, run: Run, bars: Bars, cap: float) -> WhatIf:

@@ -74,7 +74,7 @@ def list_(
     rows = [
         (
             r.config_id, *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")), r.status,
-            "yes" if r.is_active else "", *(shown(r.row[n], unit_of(n)) for n in _SHORT),
+            "yes" if r.is_active else "", *(shown(r.row[n], task_of(n)) for n in _SHORT),
         )
         for r in found
     ]  # fmt: skip
@@ -105,7 +105,7 @@ def shown(value: object, unit: str) -> str:
     return f"{number(value)} {unit}".rstrip()
 
 
-def unit_of(name: str) -> str:
+def task_of(name: str) -> str:
     """Return the unit of a column, or of a measure under the name ``metrics.NAME``."""
     from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
     from assay.store.fields import FIELDS  # noqa: PLC0415
@@ -138,7 +138,7 @@ def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]
     """Return (field, value, unit, meaning) of every field, by section."""
     from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
     from assay.store.fields import FIELDS, GROUPS, OWN  # noqa: PLC0415
-    from assay.training.breakers import MEANINGS  # noqa: PLC0415
+    from assay.training.circuit_breakers import MEANINGS  # noqa: PLC0415
 
     document = found.document
     sections: dict[str, list[tuple[str, Any, str, str]]] = {}
@@ -191,7 +191,7 @@ def compare(output: Output, config_ids: Ids, database: options.DatabaseUrl = Non
         return
     left_out = ("id", "config_id", "created_at", "updated_at", "runtime_env")
     rows = [
-        (name, *(shown(v, unit_of(name)) for v in values))
+        (name, *(shown(v, task_of(name)) for v in values))
         for name, values in table.items()
         if name not in left_out and len({json.dumps(v, sort_keys=True) for v in values}) > 1
     ]
@@ -319,9 +319,9 @@ def verify(
 ) -> None:
     """Train a configuration again from what is stored; it must give the same bytes."""
     from assay.cli.training import StageProgress  # noqa: PLC0415  (commands import when they run)
+    from assay.documents import rebuild  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.store import Registry  # noqa: PLC0415
-    from assay.training import rebuild  # noqa: PLC0415
 
     cores = options.check_threads(threads)
     with options.open_database(database) as held:
@@ -355,9 +355,9 @@ def verify(
 
 def _bars(document: dict[str, Any], database: "Database", file: Path | None) -> "Bars":
     """Read the bars that a document was trained on, from a file or from the database."""
+    from assay.documents import rebuild  # noqa: PLC0415
     from assay.sources import read_bars  # noqa: PLC0415  (commands import when they run)
     from assay.store import BarStore  # noqa: PLC0415
-    from assay.training import rebuild  # noqa: PLC0415
 
     market = rebuild.market_from(document)
     if file is not None:

@@ -8,7 +8,7 @@ from assay.cli.output import Output
 
 if TYPE_CHECKING:
     from assay.engine.funnel import Stage
-    from assay.strategies.funnel import SignalFunnel
+    from assay.evaluation.funnel import SignalFunnel
 
 BAR_WIDTH = 24
 _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
@@ -33,9 +33,9 @@ def funnel(
     """Count what passes each condition, and what one step of each threshold would add."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Span  # noqa: PLC0415
+    from assay.evaluation.funnel import signal_funnel  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import first_signal_bar  # noqa: PLC0415
-    from assay.strategies.funnel import signal_funnel  # noqa: PLC0415
 
     chosen, sides = load_strategy(strategy), options.check_side(side)
     values = chosen.parameters.complete(options.parse_sets(sets, chosen.parameters))

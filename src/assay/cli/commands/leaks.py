@@ -11,8 +11,8 @@ from assay.cli.output import Output, iso_time
 from assay.errors import GateError, InputError
 
 if TYPE_CHECKING:
+    from assay.leaks import Answer, LeakReport, Planting
     from assay.market import Bars
-    from assay.validation.leaks import Answer, LeakReport, Planting
 
 Inspected = Annotated[
     str | None,
@@ -43,9 +43,9 @@ def leaks(
 ) -> None:
     """Look for what a strategy cannot know; on simulated bars where none are named."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
+    from assay.leaks import inspect_strategy  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import find_strategy  # noqa: PLC0415
-    from assay.validation.leaks import inspect_strategy  # noqa: PLC0415
 
     begun = time.monotonic()
     if self_test and strategy is not None:
@@ -116,7 +116,7 @@ def _verdict(report: "LeakReport") -> str:
 
 
 def _compared(answer: "Answer") -> str:
-    from assay.validation.leaks import NotRun  # noqa: PLC0415  (commands import when they run)
+    from assay.leaks import NotRun  # noqa: PLC0415  (commands import when they run)
 
     return answer.outcome.reason if isinstance(answer.outcome, NotRun) else answer.outcome.compared
 
@@ -146,7 +146,7 @@ def _described(answer: "Answer") -> dict[str, Any]:
 
 def _self_test(output: Output, bars: "Bars") -> None:
     """Print which check caught which planted leak; exit code 1 when one got away or the honest twin was accused."""
-    from assay.validation.leaks import self_test  # noqa: PLC0415  (commands import when they run)
+    from assay.leaks import self_test  # noqa: PLC0415  (commands import when they run)
 
     with output.working("planting leaks…"):
         plantings = list(self_test(bars))

@@ -54,7 +54,7 @@ def _held(config_id: str, database: str | None) -> tuple[dict[str, Any], dict[st
 
 def _of_file(path: Path) -> tuple[dict[str, Any], None]:
     """Read a V3 document; its figures are in the database, if anywhere."""
-    from assay.training.schema import validate  # noqa: PLC0415  (commands import when they run)
+    from assay.documents.schema import validate  # noqa: PLC0415  (commands import when they run)
 
     if not path.is_file():
         raise InputError(str(path), "there is no such file")

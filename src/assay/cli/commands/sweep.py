@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from assay.engine import Combinations, Span
     from assay.engine.sweep import Block
+    from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
     from assay.search import Space
-    from assay.strategies.evaluation import Trial
     from assay.training import Experiment
 
-LEAST_TRADES = 30
+MIN_TRADES = 30
 """Combinations with fewer trades cannot be the best."""
 
 ONE_THREAD_BELOW = 10_000
@@ -86,42 +86,44 @@ def sweep(
     """Backtest every combination of a grid."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Combinations  # noqa: PLC0415
+    from assay.evaluation.evaluator import Evaluator  # noqa: PLC0415
     from assay.search import parse_space, penalised  # noqa: PLC0415
     from assay.search.search import distribution  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
     from assay.strategies import first_signal_bar  # noqa: PLC0415
-    from assay.strategies.evaluation import Trial  # noqa: PLC0415
 
     options.check_table(out, "--out")
     chosen, sides, workers = load_strategy(strategy), options.check_side(side), options.check_threads(threads)
     values = options.grid_values(grid, chosen, options.parse_sets(sets, chosen.parameters))
     combinations = Combinations(values)
     bars, start, stop = options.read_span(file, timeframe, days, from_, to)
-    trial = Trial.over(chosen, values, money=options.make_money(bars.market, fee, slippage, sizing), sides=sides)
-    options.check_warmup(bars, start, stop, trial.warmup, chosen.name)
-    start = first_signal_bar(bars, start, trial.warmup)
+    evaluator = Evaluator.over(
+        chosen, values, money=options.make_money(bars.market, fee, slippage, sizing), sides=sides
+    )
+    options.check_warmup(bars, start, stop, evaluator.warmup, chosen.name)
+    start = first_signal_bar(bars, start, evaluator.warmup)
     compile_kernels(output, chosen, bars)
     workers = workers if len(combinations) >= ONE_THREAD_BELOW else 1
-    span = trial.span(start, stop)
+    span = evaluator.span(start, stop)
     document = {
         "strategy": chosen.name,
         "market": options.describe_market(bars.market),
-        "span": options.describe_span(bars, start, stop) | {"warmup_bars": trial.warmup},
+        "span": options.describe_span(bars, start, stop) | {"warmup_bars": evaluator.warmup},
         "side": sides,
-        "costs": options.describe_money(trial.money),
+        "costs": options.describe_money(evaluator.money),
         "grid": {"name": grid, "values": values},
         "threads": workers,
     }
     space = parse_space({name: list(v) for name, v in values.items()}, chosen.parameters)
     if stream:
         stream_sweep(
-            output, document, trial, bars, span, space, threads=workers, restart=restart, out=out, database=database
+            output, document, evaluator, bars, span, space, threads=workers, restart=restart, out=out, database=database
         )
         return
-    check_size(trial, bars, span, space, workers)
-    swept = run_sweep(output, trial, bars, span, combinations, workers)
+    check_size(evaluator, bars, span, space, workers)
+    swept = run_sweep(output, evaluator, bars, span, combinations, workers)
     scores = penalised(swept.measures["sharpe_ratio"], swept.measures["total_trades"])
-    experiment = experiment_of(trial, space, bars, span)
+    experiment = experiment_of(evaluator, space, bars, span)
     count_search(experiment, bars, span, len(scores), float(scores.max()), distribution(scores), database)
     if out is not None:
         from assay.sources import write_table  # noqa: PLC0415
@@ -131,16 +133,16 @@ def sweep(
     _show(output, document | summarise(swept) | {"files": {"out": out}})
 
 
-def experiment_of(trial: "Trial", space: "Space", bars: "Bars", span: "Span") -> "Experiment":
+def experiment_of(evaluator: "Evaluator", space: "Space", bars: "Bars", span: "Span") -> "Experiment":
     """Return a sweep as an experiment: its identity, in the ledger and of a stream's file."""
     from assay.training import Experiment  # noqa: PLC0415  (commands import when they run)
 
     return Experiment(
-        trial.strategy,
+        evaluator.strategy,
         space,
         method="grid",
-        sides=trial.sides,
-        money=trial.money,
+        sides=evaluator.sides,
+        money=evaluator.money,
         permutations=0,
         start_ms=int(bars.time[span.start]),
         stop_ms=int(bars.time[span.stop]) if span.stop < len(bars) else None,
@@ -157,18 +159,18 @@ def count_search(
     database: str | None,
 ) -> None:
     """Write a sweep into the ledger: who looks at the best of a grid has tried all of it."""
-    from assay.service.units import entry_of, record_search  # noqa: PLC0415  (commands import when they run)
+    from assay.service.tasks import entry_of, record_search  # noqa: PLC0415  (commands import when they run)
 
     record_search(entry_of(experiment, bars, (span.start, span.stop), combinations, best, counts), database)
 
 
-def check_size(trial: "Trial", bars: "Bars", span: "Span", space: "Space", threads: int) -> None:
+def check_size(evaluator: "Evaluator", bars: "Bars", span: "Span", space: "Space", threads: int) -> None:
     """Refuse a grid whose table no memory would hold, with what a stream of it would take."""
     from assay.cli.streaming import estimate  # noqa: PLC0415  (commands import when they run)
     from assay.search.space import MAX_GRID  # noqa: PLC0415
 
     if space.size > MAX_GRID:
-        expected = estimate(trial, bars, span, space, threads)
+        expected = estimate(evaluator, bars, span, space, threads)
         raise InputError(
             "--grid",
             f"must have at most {MAX_GRID:,} combinations without --stream",
@@ -180,7 +182,7 @@ def check_size(trial: "Trial", bars: "Bars", span: "Span", space: "Space", threa
 def stream_sweep(
     output: Output,
     document: dict[str, Any],
-    trial: "Trial",
+    evaluator: "Evaluator",
     bars: "Bars",
     span: "Span",
     space: "Space",
@@ -197,15 +199,15 @@ def stream_sweep(
     from assay.search.streaming import EDGES  # noqa: PLC0415
 
     combinations = Combinations(space.values)
-    expected = estimate(trial, bars, span, space, threads)
+    expected = estimate(evaluator, bars, span, space, threads)
     output.note(expected.sentence())
-    experiment = experiment_of(trial, space, bars, span)
+    experiment = experiment_of(evaluator, space, bars, span)
     file = state_file(experiment.digest(bars) + result_digest())
-    summary, seconds = run_stream(output, trial, bars, span, combinations, file, threads=threads, restart=restart)
+    summary, seconds = run_stream(output, evaluator, bars, span, combinations, file, threads=threads, restart=restart)
     best = float(summary.score[0]) if len(summary.score) else math.nan
     counts = {"counts": summary.histogram.tolist(), "edges": EDGES.tolist()}
     count_search(experiment, bars, span, summary.tried, best, counts, database)
-    rows = best_rows(trial, bars, span, combinations, summary)
+    rows = best_rows(evaluator, bars, span, combinations, summary)
     if out is not None:
         from assay.sources import write_table  # noqa: PLC0415
 
@@ -221,27 +223,27 @@ def stream_sweep(
 
 
 def run_sweep(
-    output: Output, trial: "Trial", bars: "Bars", span: "Span", combinations: "Combinations", threads: int
+    output: Output, evaluator: "Evaluator", bars: "Bars", span: "Span", combinations: "Combinations", threads: int
 ) -> Swept:
     """Run every combination, showing progress."""
     import numpy as np  # noqa: PLC0415  (commands import when they run)
 
     from assay.engine import TABLE, from_sums  # noqa: PLC0415
-    from assay.strategies.evaluation import Senseless  # noqa: PLC0415
+    from assay.evaluation.evaluator import ConstraintMask  # noqa: PLC0415
 
     measures = {name: np.full(len(combinations), np.nan) for name in TABLE}
     year = bars.market.days_per_year
-    senseless = Senseless.of(trial.strategy, combinations)
+    refused_by_constraint = ConstraintMask.of(evaluator.strategy, combinations)
     refused = 0
 
     def measured(block: "Block") -> "tuple[NDArray[np.int64], NDArray[np.bool_], dict[str, NDArray[np.float64]]]":
-        out = senseless.at(block.position)
+        out = refused_by_constraint.at(block.position)
         blank = {name: 0.0 if name == "total_trades" else np.nan for name in TABLE}
         return block.position, out, {n: np.where(out, blank[n], from_sums(block.sums, n, year)) for n in TABLE}
 
     begun = time.perf_counter()
     with output.progress("sweep", len(combinations)) as advance:
-        for position, out, found in trial.blocks(bars, [span], combinations, measured, threads=threads):
+        for position, out, found in evaluator.blocks(bars, [span], combinations, measured, threads=threads):
             for name, column in measures.items():
                 column[position] = found[name]
             refused += int(out.sum())
@@ -269,7 +271,7 @@ def summarise(swept: Swept) -> dict[str, Any]:
 
     measures, n = swept.measures, len(swept.combinations)
     sharpe = measures["sharpe_ratio"]
-    candidates = (measures["total_trades"] >= LEAST_TRADES) & ~np.isnan(sharpe)
+    candidates = (measures["total_trades"] >= MIN_TRADES) & ~np.isnan(sharpe)
     best = int(np.argmax(np.where(candidates, sharpe, -np.inf))) if candidates.any() else None
     return {
         "combinations": n,
@@ -278,7 +280,7 @@ def summarise(swept: Swept) -> dict[str, Any]:
         "backtests_per_second": n / swept.seconds,
         "simulated_trades": int(measures["total_trades"].sum()),
         "with_enough_trades": int(candidates.sum()),
-        "least_trades": LEAST_TRADES,
+        "least_trades": MIN_TRADES,
         "profitable_share": float(np.mean(measures["net_profit_pct"] > 0)),
         "best": None if best is None else _row(swept, best),
     }
@@ -299,9 +301,9 @@ def _show(output: Output, document: dict[str, Any]) -> None:
     shown = ("combinations", "refused", "seconds", "backtests_per_second", "simulated_trades", "threads")
     output.pairs("Sweep", {name: document[name] for name in (*shown, "with_enough_trades", "profitable_share")})
     if best is None:
-        output.text(f"No combination has at least {LEAST_TRADES} trades.")
+        output.text(f"No combination has at least {MIN_TRADES} trades.")
     else:
-        output.pairs(f"Best Sharpe ratio with at least {LEAST_TRADES} trades", best["parameters"] | best["metrics"])
+        output.pairs(f"Best Sharpe ratio with at least {MIN_TRADES} trades", best["parameters"] | best["metrics"])
         if (best["metrics"]["sharpe_ratio"] or 0) > 0:
             output.note(
                 f"The best of {document['combinations']:,} looks good on data without any edge, too: this is "

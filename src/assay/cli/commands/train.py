@@ -13,11 +13,11 @@ from assay.errors import AssayError, InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from assay.frames.collector import DataCollector
     from assay.market import Bars, Market
     from assay.store import BarStore, Database
     from assay.strategies import Strategy
     from assay.training import Experiment
-    from assay.workbench.collector import DataCollector
 
 LAST = "last"
 """What `--resume` without an id stands for."""
@@ -219,7 +219,7 @@ def fetch(
     import warnings  # noqa: PLC0415  (commands import when they run)
 
     from assay.errors import ExchangeError  # noqa: PLC0415
-    from assay.workbench.collector import DataWarning  # noqa: PLC0415
+    from assay.frames.collector import DataWarning  # noqa: PLC0415
 
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -281,8 +281,8 @@ def new_job(
 
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415
     from assay.cli.many import make_job  # noqa: PLC0415
+    from assay.frames.collector import DataCollector  # noqa: PLC0415
     from assay.store.database import now_ms  # noqa: PLC0415
-    from assay.workbench.collector import DataCollector  # noqa: PLC0415
 
     chosen = [(name, _load(name)) for name in strategies]
     collector = None if offline else DataCollector(database=database)

@@ -11,11 +11,11 @@ import numpy as np
 
 from assay.errors import ExchangeError, InputError, OfflineError, near_name
 from assay.market import Market, Timeframe
-from assay.sources.exchanges.habits import HABITS, Habits
 from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
 from assay.sources.exchanges.pages import Page, columns
-from assay.sources.exchanges.patience import Patience, insist
-from assay.sources.exchanges.walk import Walk, without_unsettled
+from assay.sources.exchanges.paginator import Paginator, without_unsettled
+from assay.sources.exchanges.paging_rules import PAGING_RULES, PagingRules
+from assay.sources.exchanges.retry import RetryPolicy, retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +37,7 @@ def open_exchange(
     urls: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
     pace_ms: float | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Exchange:
@@ -86,8 +86,8 @@ def open_exchange(
     if isinstance(listed, dict) and isinstance(listed.get("types"), list):
         client.options["fetchMarkets"] = {**listed, "types": ["spot"]}
     limit = (((client.features or {}).get("spot") or {}).get("fetchOHLCV") or {}).get("limit")
-    habits = HABITS.get(found) or Habits(limit or Habits().candles)
-    return Exchange(found, client, habits, patience or Patience(), clock, sleep)
+    habits = PAGING_RULES.get(found) or PagingRules(limit or PagingRules().candles)
+    return Exchange(found, client, habits, patience or RetryPolicy(), clock, sleep)
 
 
 def _with_urls(api: Any, urls: Mapping[str, str], exchange: str) -> Any:  # noqa: ANN401  (as each exchange has it)
@@ -116,8 +116,8 @@ class Exchange:
 
     name: str
     client: Any = field(repr=False)
-    habits: Habits
-    patience: Patience
+    habits: PagingRules
+    patience: RetryPolicy
     clock: Callable[[], float] = field(repr=False)
     sleep: Callable[[float], None] = field(repr=False)
 
@@ -159,7 +159,7 @@ class Exchange:
         if not self.client.markets:
             self._reach()
         if self.client.has["fetchTime"] is True:
-            said = self._insist(self.client.fetch_time)
+            said = self._retry(self.client.fetch_time)
             if said:
                 return int(said)
         return int(self.clock() * 1000)
@@ -199,9 +199,9 @@ class Exchange:
         if start_ms >= stop_ms:
             raise InputError("start_ms", f"must be before stop_ms {stop_ms}", start_ms)
         find_timeframe(market.timeframe, self.client.timeframes, self.name)
-        return self._walk(market, start_ms, stop_ms, on_progress)
+        return self._paginate(market, start_ms, stop_ms, on_progress)
 
-    def _walk(
+    def _paginate(
         self, market: Market, start_ms: int, stop_ms: int, on_progress: Callable[[int, int], None] | None
     ) -> Iterator[Page]:
         self._load_markets()
@@ -211,7 +211,7 @@ class Exchange:
         # The bar that is open now is not asked for.
         start, stop = -(-start_ms // step) * step, min(-(-stop_ms // step), now // step) * step
         settled = (now - SETTLING_MS) // step * step
-        walk = Walk(self, market)
+        walk = Paginator(self, market)
         cursor = start
         while cursor < stop:
             try:
@@ -230,7 +230,7 @@ class Exchange:
         if self.client.markets:
             return
         self._reach()
-        self._insist(self.client.load_markets)
+        self._retry(self.client.load_markets)
         if not any(market.get("spot") for market in self.client.markets.values()):
             raise ExchangeError(self.name, "lists no spot market", "Choose another exchange")
 
@@ -256,7 +256,7 @@ class Exchange:
             hint = "Check the network, or use bars that are stored already"
             raise OfflineError(self.name, f"cannot be reached at {address}: {failed[0]}", hint)
 
-    def _insist(self, call: Callable[[], T]) -> T:
+    def _retry(self, call: Callable[[], T]) -> T:
         def checked() -> T:
             import ccxt  # noqa: PLC0415  (already imported by `open_exchange`)
 
@@ -267,7 +267,7 @@ class Exchange:
                 raise ccxt.BadResponse(f"{self.name} no JSON")
             return answer
 
-        return insist(checked, self.name, self.patience, self.clock, self.sleep)
+        return retry(checked, self.name, self.patience, self.clock, self.sleep)
 
     def candles(self, market: Market, start: int, stop: int, timeframe_ms: int = 0) -> NDArray[np.float64]:
         """Return the raw candles of one request, float64 of shape (n, 6), whatever the exchange makes of the span."""
@@ -277,7 +277,7 @@ class Exchange:
         limit = None if self.habits.only_newest else (stop - start) // step
         params = {"until": stop - 1} if self.habits.takes_until else {}
         fetch = self.client.fetch_ohlcv
-        return self._insist(lambda: columns(fetch(market.symbol, name, start, limit, params)))
+        return self._retry(lambda: columns(fetch(market.symbol, name, start, limit, params)))
 
 
 def _cause(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import InputError
 from assay.market import Timeframe, canonical_symbol
 from assay.market.market import DAY_MS
-from assay.sources.exchanges.habits import ALIASES, WELL_KNOWN
+from assay.sources.exchanges.paging_rules import ALIASES, WELL_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

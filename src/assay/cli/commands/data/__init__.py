@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from assay.cli.commands.data.download import download
 from assay.cli.commands.data.files import export, import_
-from assay.cli.commands.data.held import delete, list_, quality
+from assay.cli.commands.data.inventory import delete, list_, quality
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_,

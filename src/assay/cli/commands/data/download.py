@@ -10,8 +10,8 @@ from assay.cli.output import Output, iso_time
 from assay.errors import AssayError, InputError, StoreError
 
 if TYPE_CHECKING:
-    from assay.workbench.collecting import Collected
-    from assay.workbench.collector import DataCollector
+    from assay.frames.collecting import Collected
+    from assay.frames.collector import DataCollector
 
 Exchange = Annotated[str, typer.Option("--exchange", metavar="NAME", help="binance, kraken, coinbase, bybit ...")]
 Symbols = Annotated[str, typer.Option("--symbol", metavar="A,B", help="One or more, such as BTC/USDT,ETH/USDT.")]
@@ -30,7 +30,7 @@ def download(
     database: options.DatabaseUrl = None,
 ) -> None:
     """Fetch what the database does not hold; interrupted, the same command goes on where it was."""
-    from assay.workbench.collector import DataCollector  # noqa: PLC0415  (commands import when they run)
+    from assay.frames.collector import DataCollector  # noqa: PLC0415  (commands import when they run)
 
     if days is not None and (not days > 0 or from_ is not None):
         rule = "must be positive" if from_ is None else "cannot be combined with --from"

@@ -13,7 +13,7 @@ from assay.errors import AssayError, InputError, StoreError
 
 if TYPE_CHECKING:
     from assay.market import Market
-    from assay.store import BarStore, HeldMarket, Imports
+    from assay.store import BarStore, Imports, StoredMarket
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars: .parquet, .csv or .csv.gz.")]
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="Written: .parquet, .csv or .csv.gz.")]
@@ -175,7 +175,7 @@ def _from_name(
     return exchange or named, symbol or said.symbol, timeframe or str(said.timeframe)
 
 
-def _one(markets: "list[HeldMarket]", timeframe: str | None) -> "Market":
+def _one(markets: "list[StoredMarket]", timeframe: str | None) -> "Market":
     """Return the one market that is meant, of any timeframe when one is asked for."""
     names = sorted({f"{m.market.exchange} {m.market.symbol}" for m in markets})
     if not names:

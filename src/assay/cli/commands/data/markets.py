@@ -12,7 +12,7 @@ from assay.errors import AssayError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assay.store import BarStore, HeldMarket
+    from assay.store import BarStore, StoredMarket
 
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Such as binance.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BASE/QUOTE", help="Such as BTC/USDT or BTCUSDT.")]
@@ -21,7 +21,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First 
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="End, excluded (ISO, UTC).")]
 
 
-def select(store: "BarStore", exchange: str | None, symbol: str | None, timeframe: str | None) -> "list[HeldMarket]":
+def select(store: "BarStore", exchange: str | None, symbol: str | None, timeframe: str | None) -> "list[StoredMarket]":
     """Return the markets that fit all that is given.
 
     Raises
@@ -50,7 +50,7 @@ def select(store: "BarStore", exchange: str | None, symbol: str | None, timefram
     return markets
 
 
-def _names(held: "HeldMarket") -> dict[str, str]:
+def _names(held: "StoredMarket") -> dict[str, str]:
     m = held.market
     return {"--exchange": m.exchange, "--symbol": m.symbol, "--timeframe": str(m.timeframe)}
 
@@ -64,7 +64,7 @@ def span_ms(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     return start, stop
 
 
-def describe_held(held: "HeldMarket") -> dict[str, Any]:
+def describe_stored(held: "StoredMarket") -> dict[str, Any]:
     """Return a market and the span that is held of it as plain values."""
     step = held.market.timeframe.ms
     return {

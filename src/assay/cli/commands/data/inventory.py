@@ -1,0 +1,191 @@
+"""`assay data list`, `quality` and `delete`: what the database holds, how good it is, and away with it."""
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli import options
+from assay.cli.commands.data import markets as which
+from assay.cli.commands.quality import verdict
+from assay.cli.output import Output, iso_time
+from assay.errors import InputError
+
+if TYPE_CHECKING:
+    from assay.store import BarStore, Import, Imports, StoredMarket
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is removed.")]
+
+_NOT_BEFORE_AND_AFTER = ("valid", "passes", "required_valid_pct", "recorded", "zero_volume", "flat", "impossible")
+
+
+def list_(
+    output: Output,
+    exchange: which.Exchange = None,
+    symbol: which.Symbol = None,
+    timeframe: which.Timeframe = None,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """List the markets in the database: bars, span, holes that were never fetched, valid bars, size."""
+    from assay.store import BarStore, Imports  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as opened:
+        store = BarStore(opened)
+        sizes = store.size_bytes()
+        imports = Imports(store)
+        held = which.select(store, exchange, symbol, timeframe)
+        rows = [_row(imports, h, sizes.get(h.id, 0)) for h in held]
+        name = opened.name
+    if output.json:
+        output.document({"database": name, "markets": rows})
+        return
+    if not rows:
+        output.text(f"{name} holds no markets; `assay data import FILE` stores the bars of a file")
+        return
+    columns = ("exchange", "symbol", "timeframe", "bars", "from", "to", "holes", "valid %", "MB")
+    table = [
+        (
+            *(r[c] for c in columns[:4]), r["from"], r["to"], len(r["holes"]),
+            None if r["valid_pct"] is None else round(r["valid_pct"], 1), round(r["size_bytes"] / 1e6, 1),
+        )
+        for r in rows
+    ]  # fmt: skip
+    output.table(name, columns, table)
+
+
+def _row(imports: "Imports", held: "StoredMarket", size: int) -> dict[str, Any]:
+    return {
+        **which.describe_stored(held),
+        "holes": _holes(imports.store, held),
+        "valid_pct": _valid_pct(imports, held),
+        "size_bytes": size,
+    }
+
+
+def _holes(store: "BarStore", held: "StoredMarket") -> list[dict[str, str]]:
+    """Return spans between the first and the last bar that were never fetched."""
+    spans = store.coverage(held.market)
+    return [{"from": iso_time(before[1]), "to": iso_time(after[0])} for before, after in itertools.pairwise(spans)]
+
+
+def _valid_pct(imports: "Imports", held: "StoredMarket") -> float | None:
+    """Return the share of valid bars: the recorded one where nothing has changed since."""
+    if not held.bars:
+        return None
+    last = imports.last(held.market)
+    if last is not None and last.quality.get("revision") == held.revision:
+        return last.valid_pct
+    from assay.market import measure_quality  # noqa: PLC0415  (commands import when they run)
+
+    return measure_quality(imports.store.read(held.market)).valid_pct
+
+
+def quality(
+    output: Output,
+    exchange: which.Exchange = None,
+    symbol: which.Symbol = None,
+    timeframe: which.Timeframe = None,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """Say what is wrong with the bars of each market, before and after masking, and what training says to it."""
+    from assay.store import BarStore, Imports  # noqa: PLC0415  (commands import when they run)
+
+    with options.open_database(database) as opened:
+        store = BarStore(opened)
+        held = [h for h in which.select(store, exchange, symbol, timeframe) if h.bars]
+        reports = []
+        with output.progress("quality", len(held)) as advance:
+            for market in held:
+                reports.append(_report(Imports(store), market))
+                advance(1)
+        name = opened.name
+    if output.json:
+        output.document({"database": name, "markets": reports})
+        return
+    if not reports:
+        output.text(f"{name} holds no markets; `assay data import FILE` stores the bars of a file")
+    for report in reports:
+        _say_quality(output, report)
+
+
+def _report(imports: "Imports", held: "StoredMarket") -> dict[str, Any]:
+    from assay.market import data_filter  # noqa: PLC0415  (commands import when they run)
+
+    history = imports.history(held.market)
+    return {
+        **which.describe_stored(held),
+        **data_filter(imports.store.read(held.market)),
+        "holes": _holes(imports.store, held),
+        "changed_bars": imports.conflicts(held.market),
+        "found_in_sources": _found(history),
+        "imports": [
+            {
+                "at": iso_time(i.at_ms), "source": i.source, "bars": i.bars, "inserted": i.inserted,
+                "changed": i.changed, "valid_pct": i.valid_pct, "alert": i.quality.get("alert"),
+            }
+            for i in history
+        ],
+    }  # fmt: skip
+
+
+def _found(history: "list[Import]") -> dict[str, int]:
+    """Add up the rows of all sources that could not be used."""
+    found: dict[str, int] = {}
+    seen = set()
+    for done in history:
+        counts = done.quality.get("found", {})
+        key = (done.source, json.dumps(counts, sort_keys=True))
+        if key not in seen:  # the same file again is the same dirt
+            seen.add(key)
+            for kind, n in counts.items():
+                found[kind] = found.get(kind, 0) + n
+    return found
+
+
+def _say_quality(output: Output, report: dict[str, Any]) -> None:
+    title = f"{report['symbol']} {report['timeframe']} on {report['exchange']}, {report['from']} to {report['to']}"
+    before, after = report["before"], report["after"]
+    names = ("bars", "zero_volume", "flat", "impossible")
+    rows = [(name, before[name], after.get(name, 0)) for name in names]
+    output.table(title, ("recorded bars", "before masking", "may signal"), rows)
+    others = {k: v for k, v in report["report"].items() if k not in _NOT_BEFORE_AND_AFTER}
+    others |= {"tradable": after["tradable"], "changed_bars": report["changed_bars"], "holes": len(report["holes"])}
+    others |= {f"{kind} rows of sources": n for kind, n in report["found_in_sources"].items() if n}
+    output.pairs("", others)
+    alerts = [i for i in report["imports"] if i["alert"]]
+    for i in alerts:
+        fall = f"{i['alert']['before_pct']:.1f} % to {i['alert']['after_pct']:.1f} %"
+        output.text(f"  ALERT {i['at']}, {i['source']}: valid bars fell from {fall}")
+    output.text(f"  {verdict(report['report'])}\n")
+
+
+def delete(
+    output: Output,
+    exchange: which.Exchange = None,
+    symbol: which.Symbol = None,
+    timeframe: which.Timeframe = None,
+    from_: which.From = None,
+    to: which.To = None,
+    yes: Yes = False,
+    database: options.DatabaseUrl = None,
+) -> None:
+    """Remove the bars of markets, or of a span of them, and say what was removed."""
+    from assay.store import BarStore  # noqa: PLC0415  (commands import when they run)
+
+    if exchange is None and symbol is None and timeframe is None:
+        raise InputError("data delete", "needs --exchange, --symbol or --timeframe: which markets to remove")
+    span = which.span_ms(from_, to)
+    with options.open_database(database) as opened:
+        store = BarStore(opened)
+        chosen = which.select(store, exchange, symbol, timeframe)
+        if not yes:
+            names = ", ".join(f"{h.market} ({h.bars:,} bars)" for h in chosen)
+            raise InputError("--yes", f"must be given to remove bars of {names}")
+        removed = [{**which.describe_stored(h), "removed": store.delete(h.market, *span)} for h in chosen]
+    if output.json:
+        output.document({"database": opened.name, "markets": removed})
+        return
+    for r in removed:
+        whole = "" if span != (None, None) else ", the whole market"
+        output.text(f"{r['symbol']} {r['timeframe']} on {r['exchange']}: {r['removed']:,} bars were removed{whole}")

@@ -1,0 +1,132 @@
+"""Figures of a training: what its charts draw and its document does not hold, as plain JSON values."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.documents.configuration import plain
+from assay.engine.tables import trade_columns
+from assay.validation import Holdout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from assay.engine import Run
+    from assay.market import Bars
+    from assay.parameters import Value
+    from assay.training.evidence import Evidence
+    from assay.validation import Ambiguity
+
+VERSION = 1
+DAY_MS = 86_400_000
+
+
+def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, Any]:
+    """Return what a chart of a training draws; the same evidence gives the same bytes as JSON.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    inside : Ambiguity, optional
+        What finer bars say of the ambiguous trades, where a store holds some: the evidence does not depend on it.
+
+    Returns
+    -------
+    dict
+        ``version``; ``stitched``, the out-of-sample run by day; ``windows``, its test windows as (start, stop) in
+        milliseconds UTC; ``holdout`` with ``span``, and ``run`` by day, None while it is sealed; ``trades`` as columns
+        (see `trade_columns`); ``map``, scores around the winner of a grid, None for other searches; ``ambiguity``, what
+        finer bars say, None where nobody looked.
+
+        A run by day has ``start_ms``, and per day its ``equity`` at the end from 1 before the first, ``drawdown_pct``
+        at day ends, and ``market``: one unit of the market, bought at the close before the first bar and held
+        without costs.
+    """
+    e, s = evidence, evidence.splits
+    before = e.bars.head(s.holdout_start)
+    return {
+        "version": VERSION,
+        "stitched": _by_day(e.walk.run, before, s.windows[0].test_start),
+        "windows": [_span(e.bars, w.test_start, w.test_stop) for w in s.windows],
+        "holdout": {
+            "span": _span(e.bars, s.holdout_start, s.stop) if s.holdout_start < s.stop else None,
+            "run": _opened(e) if e.holdout else None,
+        },
+        "trades": {name: plain(c) for name, c in trade_columns(before, e.walk.run, e.walk.window_of_trade).items()},
+        "map": _map(e) if e.experiment.search_method == "grid" else None,
+        "ambiguity": None if inside is None else plain(inside.as_dict()),
+    }
+
+
+def _span(bars: Bars, start: int, stop: int) -> list[int]:
+    return [int(bars.time[start]), int(bars.time[stop - 1]) + bars.market.timeframe.ms]
+
+
+def _by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
+    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen."""
+    days = run.first_day + np.arange(len(run.equity))
+    last = np.searchsorted(bars.day, days, side="right") - 1
+    peak = np.maximum.accumulate(np.maximum(run.equity, 1.0))
+    return {
+        "start_ms": run.first_day * DAY_MS,
+        "equity": plain(run.equity),
+        "drawdown_pct": plain(100.0 * (run.equity / peak - 1.0)),
+        "market": plain(bars.mark[last] / bars.mark[start - 1]),
+    }
+
+
+def _opened(e: Evidence) -> dict[str, Any]:
+    """Replay the winner behind the door that the training has opened; a sealed one stays sealed."""
+    s, evaluator = e.splits, e.experiment.evaluator(e.bars)
+    bars = Holdout(e.bars.head(s.stop), s.holdout_start).open("drawn after the training opened it")
+    run = evaluator.replay(bars, e.parameters, evaluator.span(s.holdout_start, s.stop))
+    return _by_day(run, bars, s.holdout_start)
+
+
+def _order(values: Sequence[Value]) -> list[int]:
+    """Return the positions of an axis in rising order; texts and switches stay as they are."""
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    return sorted(range(len(values)), key=lambda i: values[i]) if numbers else list(range(len(values)))
+
+
+def _map(e: Evidence) -> dict[str, Any]:
+    """Return the score over each pair of searched axes, the other parameters at the winner's values.
+
+    Returns
+    -------
+    dict
+        ``axes``: name and values; ``at``: position of the winner on each, or of the best point where there is no
+        ``candidate``; ``planes``: x, y and scores, a row for each value of y. One axis alone is a plane without y.
+    """
+    found = e.search
+    axes = found.tried.values
+    scores = found.scores.reshape([len(v) for v in axes.values()])
+    point = found.best or found.tried.at(int(np.argmax(found.scores)))
+    at = [axis.index(point[name]) for name, axis in axes.items()]
+    searched = [i for i, axis in enumerate(axes.values()) if len(axis) > 1]
+    names, orders = list(axes), {i: _order(list(axes.values())[i]) for i in searched}
+
+    def plane(x: int, y: int | None) -> dict[str, Any]:
+        cut: list[Any] = list(at)
+        cut[x] = slice(None)
+        if y is not None:
+            cut[y] = slice(None)
+        grid: NDArray[np.float64] = np.atleast_2d(scores[tuple(cut)])
+        if y is not None:  # the earlier axis comes first in the cut
+            grid = (grid.T if x < y else grid)[orders[y]]
+        return {"x": names[x], "y": None if y is None else names[y], "scores": plain(grid[:, orders[x]])}
+
+    pairs: list[tuple[int, int | None]] = [*combinations(searched, 2)]
+    if len(searched) == 1:
+        pairs = [(searched[0], None)]
+    return {
+        "axes": [{"name": names[i], "values": plain([list(axes[names[i]])[k] for k in orders[i]])} for i in searched],
+        "at": {names[i]: orders[i].index(at[i]) for i in searched},
+        "candidate": found.best is not None,
+        "planes": [plane(x, y) for x, y in pairs],
+    }

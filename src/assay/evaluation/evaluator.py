@@ -1,0 +1,294 @@
+"""Score many combinations of one strategy on one stretch of bars."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from assay.engine import Combinations, Money, Rule, Signals, Span, from_sums, kernels, replay, sweep
+from assay.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from assay.engine import Bracket, Run, Setups
+    from assay.engine.sweep import Block
+    from assay.market import Bars
+    from assay.parameters import Value
+
+    Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+T = TypeVar("T")
+
+MAX_CACHED_SHAPES = 24
+"""Setups of this many shapes are kept for the next window; a continuous shape would fill the memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConstraintMask:
+    """Which combinations a strategy's constraint refuses.
+
+    The constraint is asked once per combination of the parameters that it reads, however large the grid is.
+
+    Attributes
+    ----------
+    combinations : Combinations
+    names : tuple of str
+        The parameters that the constraint reads.
+    table : bool, shape (values of each of them)
+    """
+
+    combinations: Combinations
+    names: tuple[str, ...]
+    table: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, strategy: Strategy, combinations: Combinations) -> ConstraintMask:
+        """Find what the constraint reads, and its answers."""
+        values = combinations.values
+        if type(strategy).constraint is Strategy.constraint:
+            return cls(combinations, (), np.zeros((), dtype=np.bool_))
+        names: tuple[str, ...] = ()
+        while True:
+            shape = tuple(len(values[name]) for name in names)
+            table = np.zeros(shape, dtype=np.bool_)
+            read: set[str] = set()
+            for index in np.ndindex(shape):
+                chosen = dict(zip(names, index, strict=True))
+                point = _Read({name: v[chosen.get(name, 0)] for name, v in values.items()}, read)
+                table[index] = strategy.constraint(point) is not None
+            if read & set(values) <= set(names):
+                return cls(combinations, names, table)
+            names = tuple(name for name in values if name in read or name in names)
+
+    def at(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some combinations are refused, shape (n,)."""
+        if not self.names:
+            return np.broadcast_to(self.table, len(position))
+        order = list(self.combinations.values)
+        if self.combinations.points is not None:
+            index = tuple(self.combinations.points[position, order.index(name)] for name in self.names)
+        else:
+            every = np.unravel_index(position, [len(v) for v in self.combinations.values.values()])
+            index = tuple(every[order.index(name)] for name in self.names)
+        return np.asarray(self.table[index])
+
+
+class _Read(dict[str, "Value"]):
+    """Values that remember which of them were read."""
+
+    def __init__(self, values: Mapping[str, Value], read: set[str]) -> None:
+        super().__init__(values)
+        self._read = read
+
+    def __getitem__(self, name: str) -> Value:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  (as a dict's)
+        self._read.add(name)
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self._read.update(self.keys())
+        return super().__iter__()
+
+    def items(self) -> Any:  # noqa: ANN401  (as a dict's)
+        self._read.update(self.keys())
+        return super().items()
+
+    def values(self) -> Any:  # noqa: ANN401  (as a dict's)
+        self._read.update(self.keys())
+        return super().values()
+
+
+def common_warmup(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -> int:
+    """Return the largest warm-up over the shapes of a grid: every combination starts on the same bar."""
+    first = {name: v[0] for name, v in values.items()}
+    shapes = product(*(values[name] for name in strategy.shape_names))
+    return max(strategy.warmup({**first, **dict(zip(strategy.shape_names, s, strict=True))}) for s in shapes)
+
+
+def loosest_thresholds(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -> dict[str, float]:
+    """Return the loosest value of each threshold that a row has to pass: rows that fail it need not be made.
+
+    The conditions of a vote need not be met one by one, and an `equals` has no loosest value.
+    """
+    found: dict[str, float] = {}
+    directions: dict[str, set[str]] = {}
+    for rule in strategy.rules:
+        if isinstance(rule, Rule) and isinstance(rule.limit, str):
+            directions.setdefault(rule.limit, set()).add(rule.comparison)
+    for name, comparisons in directions.items():
+        if comparisons == {"at_least"}:
+            found[name] = min(float(v) for v in values[name])
+        elif comparisons == {"at_most"}:
+            found[name] = max(float(v) for v in values[name])
+    return found
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """A strategy with all that stays the same during a search.
+
+    Attributes
+    ----------
+    strategy : Strategy
+    money : Money
+    sides : str
+        "both", "long" or "short".
+    objective : str
+        One of `assay.engine.OBJECTIVES`.
+    warmup : int
+        The largest over the space: every candidate starts on the same bar.
+    min_stop_costs : float
+        Stops stay at least this many round trips of cost away; 0 = off.
+    space : mapping of str to tuple
+        All values that the search may ask for, where they are known: setups then leave out the rows that would
+        pass none of them. A value beyond it is answered all the same, from setups of its own.
+    keep_setups : bool
+        Whether the setups of few shapes are kept for the next search on these bars. A search that asks for a few
+        new values of a continuous shape at a time must not.
+    """
+
+    strategy: Strategy
+    money: Money = field(default_factory=Money)
+    sides: str = "both"
+    objective: str = "sharpe_ratio"
+    warmup: int = 0
+    min_stop_costs: float = 0.0
+    space: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    keep_setups: bool = True
+
+    @classmethod
+    def over(cls, strategy: Strategy, space: Mapping[str, tuple[Value, ...]], **terms: Any) -> Evaluator:  # noqa: ANN401
+        """Return a trial for a search over these values: with their common warm-up."""
+        return cls(strategy, warmup=common_warmup(strategy, space), space=space, **terms)
+
+    @property
+    def bracket(self) -> Bracket:
+        """The strategy's bracket with the general options filled in."""
+        bracket = self.strategy.bracket
+        return dataclasses.replace(bracket, min_stop_costs=self.min_stop_costs) if self.min_stop_costs else bracket
+
+    def _loosest(self, values: Mapping[str, tuple[Value, ...]]) -> dict[str, float]:
+        """Loosest thresholds of the whole space and of the values asked for now; none where no space is known."""
+        if not self.space:
+            return {}
+        both = {name: (*self.space[name], *asked) for name, asked in values.items()}
+        return loosest_thresholds(self.strategy, both)
+
+    def setups(
+        self, bars: Bars, values: Mapping[str, Value], loosest: Mapping[str, float], *, keep: bool = True
+    ) -> Setups:
+        """Setups under a shape, shared between windows of the same bars."""
+        shape = {n: values[n] for n in self.strategy.shape_names}
+        if not keep:
+            return self.strategy.all_setups(bars, shape, self.sides, loosest)
+        key = ("setups", self.strategy, self.sides, *sorted(shape.items()), *sorted(loosest.items()))
+        return bars.derived(key, lambda: self.strategy.all_setups(bars, shape, self.sides, loosest))
+
+    def span(self, start: int, stop: int) -> Span:
+        """Return a span of signal bars with the common warm-up."""
+        return Span(start, stop, self.warmup)
+
+    def score(
+        self,
+        bars: Bars,
+        span: Span,
+        combinations: Combinations,
+        *,
+        threads: int = 1,
+        on_done: Callable[[int], None] | None = None,
+    ) -> Scores:
+        """Return (objective, trades) of every combination, shape (n,) each; objective NaN where senseless."""
+        return self.scores(bars, [span], combinations, threads=threads, on_done=on_done)[0]
+
+    def scores(
+        self,
+        bars: Bars,
+        spans: Sequence[Span],
+        combinations: Combinations,
+        *,
+        threads: int = 1,
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[Scores]:
+        """Score every combination in several spans at once: setups and outcomes are shared between them."""
+        found = [(np.full(len(combinations), np.nan), np.zeros(len(combinations))) for _ in spans]
+        scored = self.scored(bars, spans, combinations, lambda *block: block, threads=threads)
+        for span, position, measure, trades in scored:
+            found[span][0][position], found[span][1][position] = measure, trades
+            if on_done is not None:
+                on_done(len(position))
+        return found
+
+    def scored(
+        self,
+        bars: Bars,
+        spans: Sequence[Span],
+        combinations: Combinations,
+        then: Callable[[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], T],
+        *,
+        threads: int = 1,
+        skip: int = 0,
+    ) -> Iterator[T]:
+        """Yield what `then` makes of each block, on the threads: (span, position, objective, trades).
+
+        A profit factor is counted from 1: it is good from there on, as other objectives are from 0 on. Where a
+        combination is senseless the objective is NaN, and it has no trades.
+        """
+        year = bars.market.days_per_year
+        refused_by_constraint = ConstraintMask.of(self.strategy, combinations)
+
+        def score(block: Block) -> T:
+            measure = from_sums(block.sums, self.objective, year)
+            if self.objective == "profit_factor":
+                measure = measure - 1.0
+            out = refused_by_constraint.at(block.position)
+            trades = np.where(out, 0.0, block.sums[:, kernels.TRADES])
+            return then(block.span, block.position, np.where(out, np.nan, measure), trades)
+
+        return self.blocks(bars, spans, combinations, score, threads=threads, skip=skip)
+
+    def blocks(
+        self,
+        bars: Bars,
+        spans: Sequence[Span],
+        combinations: Combinations,
+        then: Callable[[Block], T],
+        *,
+        threads: int = 1,
+        skip: int = 0,
+    ) -> Iterator[T]:
+        """Yield what `then` makes of the sweep's blocks (see `assay.engine.sweep`)."""
+        shapes = math.prod(len(combinations.values[name]) for name in self.strategy.shape_names)
+        keep = self.keep_setups and shapes <= MAX_CACHED_SHAPES
+        loosest = self._loosest(combinations.values)
+        return sweep(
+            bars,
+            lambda shape: self.setups(bars, shape, loosest, keep=keep),
+            self.strategy.rules,
+            self.bracket,
+            combinations,
+            spans,
+            self.money,
+            then,
+            threads=threads,
+            skip=skip,
+        )
+
+    def signals(self, bars: Bars, values: Mapping[str, Value], span: Span) -> Signals:
+        """Signals of one set of parameters in a span."""
+        setups = self.setups(bars, values, self._loosest({name: (value,) for name, value in values.items()}))
+        return Signals.select(bars, setups, self.strategy.rules, self.bracket, values, span)
+
+    def replay(self, bars: Bars, values: Mapping[str, Value], span: Span) -> Run:
+        """Replay one set of parameters in a span."""
+        return replay(bars, self.signals(bars, values, span), self.money, span)

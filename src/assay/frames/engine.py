@@ -1,0 +1,160 @@
+"""`BacktestEngine`: replay one set of parameters and look at every trade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from assay.engine import Costs, Money, Sizing
+from assay.errors import StrategyError
+from assay.frames.inputs import StrategyLike, as_bars, as_parameters, as_strategy
+from assay.frames.results import Result, equity_series, metrics_of, trades_frame
+from assay.search import parse_space
+from assay.strategies import backtest
+from assay.training import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from assay.engine import Run
+    from assay.parameters import Value
+    from assay.search import Space
+    from assay.strategies import Strategy
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestResult(Result):
+    """What one backtest did; ``result["metrics"]`` and ``result.metrics`` are the same.
+
+    Attributes
+    ----------
+    trades : DataFrame
+        One row per trade: signal_time, entry_time, exit_time (opens of those bars, UTC), direction (LONG or
+        SHORT), entry_price and exit_price (slippage inside), stop_loss, take_profit (NaN = none), size (share
+        of the equity), pnl_pct (percent of the notional, net of costs), gross_pnl_pct, r_multiple, bars_held,
+        reason, ambiguous.
+    equity_curve : Series
+        Account currency at the end of each day from 10,000, indexed by the day (UTC).
+    metrics : dict
+        Every measure; NaN where undefined. ``*_pct`` is percent points, every other rate a fraction,
+        ``max_drawdown`` not above 0.
+    parameters : dict
+        All parameters, defaults included.
+    run : Run
+        The engine's own record.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("trades", "equity_curve", "metrics", "parameters")
+
+    trades: pd.DataFrame = field(repr=False)
+    equity_curve: pd.Series[float] = field(repr=False)
+    metrics: dict[str, float]
+    parameters: dict[str, Value]
+    run: Run = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BacktestEngine:
+    """Backtests of one strategy, or of the one named in each call.
+
+    Attributes
+    ----------
+    strategy_type : str, Strategy class, Strategy or None
+        A registered name (the suffix _V3 and case do not matter), a class or an instance.
+    costs : Costs
+        What optimizers and the validator charge, and `run_backtest` where nothing else is given: a fee of
+        .001 and slippage of .0005 a side.
+    sizing : Sizing
+    sides : {"both", "long", "short"}
+    min_stop_costs : float
+        Stops stay at least this many round trips of cost away; 0 = off.
+    """
+
+    strategy_type: StrategyLike | None = None
+    costs: Costs = field(default_factory=Costs, kw_only=True)
+    sizing: Sizing = field(default_factory=Sizing, kw_only=True)
+    sides: str = field(default="both", kw_only=True)
+    min_stop_costs: float = field(default=0.0, kw_only=True)
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> BacktestEngine:
+        """Return an engine on the terms of a V3 document: its strategy, side, costs, sizing and stop floor."""
+        terms = document["execution"]
+        return cls(
+            document["strategy"],
+            costs=Costs(**terms["costs"]),
+            sizing=Sizing(**terms["sizing"]),
+            sides=terms["side"],
+            min_stop_costs=terms["min_stop_costs"],
+        )
+
+    def __post_init__(self) -> None:
+        if self.strategy_type is not None:
+            as_strategy(self.strategy_type)
+
+    def strategy(self, strategy_class: object = None) -> Strategy:
+        """Return the strategy of a call, or the engine's own."""
+        chosen = self.strategy_type if strategy_class is None else strategy_class
+        if chosen is None:
+            raise StrategyError(
+                "strategy_class", "must be given here or to BacktestEngine", hint='Try "LIQUIDITY_SWEEP"'
+            )
+        return as_strategy(chosen)
+
+    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:  # noqa: ANN401
+        """Return a search or a single point on the engine's terms, without a test for luck."""
+        money = Money(self.costs, self.sizing)
+        terms: dict[str, Any] = {"money": money, "sides": self.sides, "min_stop_costs": self.min_stop_costs}
+        return Experiment(strategy, space, permutations=0, **terms, **options)
+
+    def run_backtest(
+        self,
+        data: Any,  # noqa: ANN401  (any kind of frame)
+        parameters: Mapping[str, Any],
+        exchange_fees: float | None = None,
+        slippage: float | None = None,
+        strategy_class: StrategyLike | None = None,
+    ) -> BacktestResult:
+        """Replay one set of parameters over a history.
+
+        Parameters
+        ----------
+        data : DataFrame or Bars
+            The market is read from ``attrs["market"]`` of a frame, or inferred from its stamps.
+        parameters : mapping
+            Those not given stay at their defaults; a result of an optimizer will do. A V3 document brings its own
+            side, costs, sizing and stop floor.
+        exchange_fees, slippage : float, optional
+            Fractions per side; those of `costs` (.001 and .0005) where not given.
+        strategy_class : str, Strategy class or Strategy, optional
+            Overrides the engine's.
+
+        Raises
+        ------
+        ParameterError
+            For unknown names and values outside their bounds.
+        InsufficientDataError
+            When the history is shorter than the strategy's warm-up.
+        """
+        if isinstance(parameters, Mapping) and parameters.get("execution"):
+            terms = BacktestEngine.of_document(parameters)
+            return terms.run_backtest(data, parameters["parameters"], exchange_fees, slippage, strategy_class)
+        strategy = self.strategy(strategy_class)
+        values = strategy.parameters.complete(as_parameters(parameters))
+        charged = {"fee": exchange_fees, "slippage": slippage}
+        costs = replace(self.costs, **{k: v for k, v in charged.items() if v is not None})
+        bars = as_bars(data)
+        experiment = replace(self, costs=costs).experiment(strategy, parse_space(values, strategy.parameters))
+        evaluator = experiment.evaluator(bars)
+        span = evaluator.span(*experiment.bounds(bars, evaluator.warmup))
+        run = backtest(
+            strategy,
+            bars,
+            values,
+            money=evaluator.money,
+            span=span,
+            sides=self.sides,
+            min_stop_costs=self.min_stop_costs,
+        )
+        return BacktestResult(trades_frame(run, bars), equity_series(run), metrics_of(run, bars), values, run)

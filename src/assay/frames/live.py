@@ -1,0 +1,225 @@
+"""`load_configuration`: the active configuration of a market, always the newest that is sound."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from assay.documents.schema import validate
+from assay.errors import AssayError, InputError
+from assay.store import Database
+from assay.store.location import database_url
+from assay.store.registry import TABLE, conditions_of_market
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RELOAD_S = 5.0
+"""How often the registry is asked whether the active configuration is still the same."""
+
+FAULT_REST = 10.0
+"""After a fault the next question waits for this many times as long as the failed one took: a trader is not held up."""
+
+Mark = tuple[Any, ...]
+"""What tells one state of the source from the next: cheap to ask for."""
+
+
+class _Inactive(Exception):  # noqa: N818  (not an error: somebody switched it off)
+    """No configuration is active."""
+
+
+class LiveConfiguration(Mapping[str, Any]):
+    """A V3 document that follows the registry: ``live["parameters"]``, ``live["circuit_breakers"]``.
+
+    Each access may find a newer document. Whoever decides something by several fields takes ``live.document`` once.
+    A fault (the database is away, a row is damaged) never raises: the last good document stays, and `fault` says why.
+
+    Attributes
+    ----------
+    active : bool
+        False when the configuration was deactivated: the document stays, but no new position may be opened by it.
+    fault : str or None
+        Why the document could not be renewed.
+    stale_since : datetime or None
+        Since when (UTC).
+    """
+
+    def __init__(
+        self,
+        mark: Callable[[], Mark],
+        read: Callable[[], dict[str, Any]],
+        reload_s: float,
+    ) -> None:
+        self._ask, self._read, self._reload_s = mark, read, reload_s
+        self._lock = threading.Lock()
+        self._mark = mark()
+        self._document = validate(read())
+        self._next = time.monotonic() + reload_s
+        self.active = True
+        self.fault: str | None = None
+        self.stale_since: datetime | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole document of this moment."""
+        if time.monotonic() >= self._next:
+            self.refresh()
+        return self._document
+
+    @property
+    def config_id(self) -> str:
+        """Which configuration it is."""
+        return str(self.document["configId"])
+
+    def refresh(self) -> bool:
+        """Look for a newer document now; return whether one was taken. Never raises."""
+        if not self._lock.acquire(blocking=False):
+            return False  # another thread is looking
+        begun = time.monotonic()
+        try:
+            changed = self._renew()
+            self._next = time.monotonic() + self._reload_s
+        except Exception as error:  # noqa: BLE001  (whatever it is, the last good document is better than none)
+            if self.stale_since is None:
+                self.stale_since = datetime.now(UTC)
+            self.fault = str(error) or type(error).__name__
+            self.active = self.active and not isinstance(error, _Inactive)
+            now = time.monotonic()
+            rest = 0.0 if isinstance(error, _Inactive) else FAULT_REST * (now - begun)
+            self._next = now + max(self._reload_s, rest)
+            return False
+        else:
+            return changed
+        finally:
+            self._lock.release()
+
+    def _renew(self) -> bool:
+        mark = self._ask()
+        changed = mark != self._mark
+        if changed:
+            self._document = validate(self._read())
+            self._mark = mark
+        self.active, self.fault, self.stale_since = True, None, None
+        return changed
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (any JSON value)
+        return self.document[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.document)
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+    def __repr__(self) -> str:
+        state = "" if self.fault is None else f", stale: {self.fault}"
+        return f"LiveConfiguration({self._document['configId']}{state})"
+
+
+def load_configuration(
+    strategy: str | Path,
+    pair: str | None = None,
+    exchange: str | None = None,
+    timeframe: str | None = None,
+    *,
+    database: Database | Path | str | None = None,
+    reload_s: float = RELOAD_S,
+) -> LiveConfiguration:
+    """Return the active configuration of a market, which renews itself.
+
+    Parameters
+    ----------
+    strategy : str or path
+        A strategy's name, or an exported document (``.json``), whose file is then followed.
+    pair : str
+        In any of its usual forms; not for a file.
+    exchange, timeframe : str, optional
+        Needed where several are active.
+    database : Database, path or URL, optional
+        ASSAY_DATABASE_URL, else the file in the home folder, where not given.
+    reload_s : float
+        Seconds between two looks, which happen when the configuration is used; 0 = every time.
+
+    Raises
+    ------
+    InputError
+        When no configuration of the market is active, or several are.
+    FileFormatError
+        When it is no V3 document.
+    StoreError
+        When the database cannot be read. Once a document is there nothing raises any more.
+    """
+    if not reload_s >= 0:
+        raise InputError("reload_s", "must not be negative", reload_s)
+    if isinstance(strategy, Path) or strategy.lower().endswith(".json"):
+        path = Path(strategy)
+        return LiveConfiguration(lambda: _file_mark(path), lambda: _file(path), reload_s)
+    if pair is None:
+        raise InputError("pair", "must be given with a strategy's name")
+    try:
+        return LiveConfiguration(*_row_source(strategy, pair, exchange, timeframe, database), reload_s)
+    except _Inactive as error:
+        hint = "See `assay configurations list`, then `assay configurations activate ID`"
+        raise InputError("configuration", str(error), hint=hint) from None
+
+
+def _file_mark(path: Path) -> Mark:
+    try:
+        told = path.stat()
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
+    return (told.st_mtime_ns, told.st_size, told.st_ino)
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(str(path), f"is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), "must hold one JSON object", type(content).__name__)
+    return content
+
+
+def _row_source(
+    strategy: str, pair: str, exchange: str | None, timeframe: str | None, given: Database | Path | str | None
+) -> tuple[Callable[[], Mark], Callable[[], dict[str, Any]]]:
+    database = given if isinstance(given, Database) else Database.open(database_url() if given is None else given)
+    pinned = [exchange, timeframe]
+
+    def ask() -> Mark:
+        c = TABLE.c
+        where = [*conditions_of_market(strategy, pair, *pinned), c.is_active, c.archived_at.is_(None)]
+        query = sa.select(c.config_id, c.updated_at, c.exchange, c.timeframe).where(*where).order_by(c.config_id)
+        _there(database)
+        found = database.read(lambda connection: connection.execute(query).all(), patience_s=0.0)
+        if not found:
+            raise _Inactive(f"no configuration of {strategy} on {pair} is active")
+        if len(found) > 1:
+            held = ", ".join(f"{row.exchange} {row.timeframe}" for row in found)
+            raise InputError("configuration", f"several are active ({held}): give exchange or timeframe")
+        pinned[:] = [found[0].exchange, found[0].timeframe]  # another market's activation changes nothing here
+        return tuple(found[0])
+
+    def read() -> dict[str, Any]:
+        where = [*conditions_of_market(strategy, pair, *pinned), TABLE.c.is_active]
+        query = sa.select(TABLE.c.config_json).where(*where)
+        document: dict[str, Any] = database.read(lambda c: c.execute(query).scalar_one(), patience_s=0.0)
+        return document
+
+    return ask, read
+
+
+def _there(database: Database) -> None:
+    """Refuse a file that is gone: SQLite would go on with the one it has open, or make an empty one."""
+    if database.is_sqlite and not Path(database.name).exists():
+        raise AssayError(f"{database.name}: the database is gone")

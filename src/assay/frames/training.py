@@ -1,0 +1,49 @@
+"""`train` for scripts and notebooks: all cores unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.frames.inputs import cores
+from assay.sources.clean_passes import StoredPasses
+from assay.training import train as train_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.market import Bars
+    from assay.training import Evidence, Experiment, Progress
+
+
+def train(
+    experiment: Experiment,
+    bars: Bars,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    *,
+    threads: int | None = None,
+) -> Evidence:
+    """Search, walk forward, test for luck, and decide.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    bars : Bars
+        The last part is sealed before anything looks at it.
+    on_progress : callable, optional
+        Called with `Progress`; returning True during the permutations stops them for want of time, which
+        blocks promotion.
+    threads : int, optional
+        As many as the machine has cores by default; has no influence on the result.
+
+    Raises
+    ------
+    LeakError
+        When a strategy of one's own knows what it cannot know; one that was found clean is not looked through again.
+    QualityError
+        Below 70 % valid bars, unless the experiment allows it.
+    InsufficientDataError
+        When the span cannot hold windows of at least 5 test days.
+    """
+    return train_on(
+        experiment, bars, on_progress, threads=cores() if threads is None else threads, passes=StoredPasses()
+    )

@@ -1,0 +1,184 @@
+"""`ConfigurationWriter`: keep what was found in the registry."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from assay.documents.configuration import configuration
+from assay.documents.figures import figures
+from assay.documents.unverified import unverified
+from assay.errors import InputError, StrategyError, near_name
+from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
+from assay.market import Timeframe, canonical_symbol
+from assay.store import Database, Registry
+from assay.store.location import database_url
+from assay.training.evidence import Evidence, Measured
+from assay.validation.lifecycle import STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from assay.strategies import Strategy
+
+REQUESTABLE = STAGES[:-1]
+"""DECAY is found by monitoring."""
+
+MAX_SECONDS = 5
+"""How far an id may lie ahead of its time."""
+
+
+class StageCappedWarning(UserWarning):
+    """A configuration was stored with a lower stage than was asked for: the evidence supports no more."""
+
+
+class ConfigurationWriter:
+    """Writes configurations into the registry.
+
+    Parameters
+    ----------
+    database : Database, path or URL, optional
+        ASSAY_DATABASE_URL, else the file in the home folder, where not given.
+    """
+
+    def __init__(self, database: Database | Path | str | None = None) -> None:
+        self._given = database
+
+    def _registry(self) -> Registry:
+        if not isinstance(self._given, Database):
+            self._given = Database.open(database_url() if self._given is None else self._given)
+        return Registry(self._given)
+
+    def save_configuration(
+        self,
+        strategy: StrategyLike,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, Any] | Evidence,
+        lifecycle_stage: str = "PAPER",
+        *,
+        exchange: str | None = None,
+        pair: str | None = None,
+        timeframe: str | None = None,
+    ) -> str:
+        """Store a configuration and return its id, ``STRATEGY_V3_YYYYMMDD_HHMMSS_xxxxxx``.
+
+        Parameters
+        ----------
+        strategy : str, Strategy class or Strategy
+        parameters : mapping
+            Parameters, or a result that holds some.
+        metrics : mapping or Evidence
+            Those of `WalkForwardValidator.validate` or of `train`'s `Evidence` know what they were measured on: the
+            market, the span, the windows. Plain numbers prove nothing and are stored as PAPER, unverified.
+        lifecycle_stage : str
+            What is asked for; the evidence caps it.
+        exchange, pair, timeframe : str, optional
+            The market of plain numbers.
+
+        Raises
+        ------
+        InputError
+            When the metrics were measured with another strategy, other parameters or on another market.
+
+        Warns
+        -----
+        StageCappedWarning
+            When the evidence supports a lower stage than is asked for.
+        """
+        stage = _stage(lifecycle_stage)
+        market = (
+            None if exchange is None else exchange.strip().lower(),
+            None if pair is None else canonical_symbol(pair),
+            None if timeframe is None else str(Timeframe.parse(timeframe)),
+        )
+        make: Callable[[datetime], dict[str, Any]]
+        drawn: dict[str, Any] | None = None
+        if isinstance(metrics, (Evidence, Measured)):
+            evidence = _proof(strategy, parameters, metrics, market)
+            make = partial(configuration, evidence, requested=stage)
+            drawn = figures(evidence)
+        elif isinstance(metrics, Mapping):
+            make = _unproven(strategy, parameters, metrics, stage, market)
+        else:
+            raise InputError("metrics", "must be a mapping of names to numbers", type(metrics).__name__)
+        document = self._save(make, drawn)
+        config_id, life = document["configId"], document["lifecycle"]
+        if life["current_stage"] != stage:
+            why = life["why_not_promoted"]
+            message = f"{config_id} is stored as {life['current_stage']}, not as {stage}: {why}"
+            warnings.warn(message, StageCappedWarning, stacklevel=2)
+        return str(config_id)
+
+    def _save(self, make: Callable[[datetime], dict[str, Any]], drawn: dict[str, Any] | None) -> dict[str, Any]:
+        """Store a document of this moment, or of the next second where the id is taken by another stage of it."""
+        registry, now = self._registry(), datetime.now(UTC)
+        for later in range(MAX_SECONDS):
+            document = make(now + timedelta(seconds=later))
+            try:
+                registry.save(document, at_ms=round(now.timestamp() * 1000), figures=drawn)
+            except InputError as error:
+                if error.field != "configId" or later == MAX_SECONDS - 1:
+                    raise
+            else:
+                break
+        return document
+
+
+def _stage(asked: str) -> str:
+    stage = str(asked).strip().upper()
+    if stage == "DECAY":
+        raise InputError("lifecycle_stage", "is found by monitoring, never asked for", asked)
+    if stage not in REQUESTABLE:
+        rule = f"must be one of {', '.join(REQUESTABLE)}"
+        raise InputError("lifecycle_stage", rule, asked, near_name(stage, REQUESTABLE))
+    return stage
+
+
+def _proof(
+    strategy: StrategyLike,
+    parameters: Mapping[str, Any],
+    metrics: Evidence | Measured,
+    market: tuple[str | None, str | None, str | None],
+) -> Evidence:
+    """Return what measures rest on, or refuse what was not measured."""
+    named = as_strategy(strategy).name
+    if named != metrics.experiment.strategy.name:
+        raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
+    evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence(cores())
+    given = evidence.experiment.strategy.parameters.complete(as_parameters(parameters))
+    if given != evidence.parameters:
+        nothing = evidence.search.best is None and evidence.experiment.procedure == "train"
+        hint = "No point of the search was positive: the evidence stands for the defaults" if nothing else ""
+        other = {n: v for n, v in given.items() if v != evidence.parameters[n]}
+        raise InputError("parameters", "are not those that were measured", other, hint)
+    held = evidence.bars.market
+    measured = (held.exchange, held.symbol, str(held.timeframe))
+    for name, value, known in zip(("exchange", "pair", "timeframe"), market, measured, strict=True):
+        if value is not None and value != known:
+            raise InputError(name, f"is not the one that was measured, {known}", value)
+    return evidence
+
+
+def _unproven(
+    strategy: StrategyLike,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    stage: str,
+    market: tuple[str | None, str | None, str | None],
+) -> Callable[[datetime], dict[str, Any]]:
+    values = as_parameters(parameters)
+    found: Strategy | None = None
+    try:
+        found = as_strategy(strategy)
+    except StrategyError:
+        if not isinstance(strategy, str):
+            raise
+    name = str(strategy).strip().upper().removesuffix("_V3") if found is None else found.name
+    if not name.replace("_", "").isalnum():
+        raise InputError("strategy", "must be a name of letters, digits and underscores", strategy)
+    complete = dict(values) if found is None else found.parameters.complete(values)
+    return lambda now: unverified(name, complete, metrics, now, market=market, requested=stage)

@@ -1,0 +1,44 @@
+"""Calendar: the same bars 28 years later say the same.
+
+What a strategy knows of certain days (a crash that is left out, a table of events, a model's predictions by date) was
+learned after them, and no shortened history can show it. Weekdays and leap days fall alike after 28 years (until 2100),
+so hours, weekdays, months and sessions stay what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from assay.leaks.compare import differences
+from assay.leaks.probe import RaisedError, first_of_each, fresh
+from assay.leaks.report import Finding, Looked
+from assay.market.market import DAY_MS
+
+if TYPE_CHECKING:
+    from assay.leaks.probe import Probe
+    from assay.market import Bars
+
+WHY = "depends on the date itself, not on the bars"
+NONE_LATER = "cannot be had for the same bars under later dates"
+CYCLE_DAYS = 28 * 365 + 7
+
+
+def calendar(subject: Probe) -> Looked:
+    """Date the bars 28 years later and compare all rows."""
+    findings: list[Finding] = []
+    rows = 0
+    for asked in subject.asked:
+        now = asked.of(subject.strategy, fresh(subject.bars))
+        try:
+            then = asked.of(subject.strategy, _later(subject.bars))
+        except RaisedError as error:
+            findings.append(Finding(what="an answer", why=f"{NONE_LATER} ({error.rule})", side=asked.side))
+            continue
+        findings += subject.told(differences(then, now), asked, WHY)
+        rows += len(now)
+    return Looked(f"{rows:,} rows under two dates", first_of_each(findings))
+
+
+def _later(bars: Bars) -> Bars:
+    return replace(bars, time=bars.time + CYCLE_DAYS * DAY_MS, session=bars.session + CYCLE_DAYS)

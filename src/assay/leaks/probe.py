@@ -1,0 +1,216 @@
+"""`Probe`: a strategy on the bars on which it is asked."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import traceback
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.engine import Costs, Money, Signals, Sizing, Span, replay
+from assay.errors import AssayError, StrategyError
+from assay.evaluation.evaluator import loosest_thresholds
+from assay.leaks.report import Finding
+from assay.strategies import SIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from assay.engine import Setups, Trades
+    from assay.leaks.compare import Difference
+    from assay.leaks.isolated_copy import Another
+    from assay.market import Bars
+    from assay.parameters import Value
+    from assay.strategies import Strategy
+
+FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
+"""Costs hide a leak: without them an honest trade earns nothing on bars without direction."""
+
+ENOUGH_ROWS = 50
+ENOUGH_BARS = 20_000
+_LONGEST_MESSAGE = 120
+_NAMES = {1: "long", -1: "short"}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to `Strategy.setups`: a side, a shape, and the thresholds that a search would tell.
+
+    Attributes
+    ----------
+    side : int
+    shape : mapping
+    loosest : mapping
+    """
+
+    side: int
+    shape: Mapping[str, Value]
+    loosest: Mapping[str, float]
+
+    def of(self, strategy: Strategy, bars: Bars) -> Setups:
+        """Ask a strategy.
+
+        Raises
+        ------
+        RaisedError
+            When it raises.
+        """
+        return ask(strategy, bars, self.shape, _NAMES[self.side], self.loosest)
+
+
+class RaisedError(StrategyError):
+    """A strategy raised when it was asked; the error is its cause."""
+
+
+def ask(
+    strategy: Strategy,
+    bars: Bars,
+    values: Mapping[str, Value],
+    sides: str,
+    loosest: Mapping[str, float] | None = None,
+) -> Setups:
+    """Return a strategy's rows, or say on which bars it raised, and where."""
+    try:
+        return strategy.all_setups(bars, values, sides, loosest)
+    except AssayError:
+        raise
+    except Exception as error:
+        told = textwrap.shorten(str(error).replace("\\n", " "), _LONGEST_MESSAGE, placeholder=" ...")
+        day = str(np.datetime64(int(bars.time[0]), "ms"))[:10] if len(bars) else "no day"
+        history = f"on a history of {len(bars):,} bars from {day} on"
+        where = f"{strategy.name} setups{_line(strategy, error)}"
+        raise RaisedError(where, f"raised {type(error).__name__}: {told} ({history})") from error
+
+
+def _line(strategy: Strategy, error: Exception) -> str:
+    """Return the last line of the strategy's own file that an error passed."""
+    file = getattr(sys.modules.get(type(strategy).__module__), "__file__", None)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    return f", line {lines[-1]}" if lines else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What the checks look at.
+
+    Attributes
+    ----------
+    strategy : Strategy
+    another : callable
+        Gives a copy that was asked nothing; made before the strategy was asked anything.
+    bars : Bars
+    space : mapping of str to tuple
+        Values of each parameter; both ends are asked.
+    sides : {"both", "long", "short"}
+    seed : int
+        Of everything that is chosen at random.
+    effort : float
+        Scales how often each question is asked; 1 takes a few seconds on 20,000 bars.
+    """
+
+    strategy: Strategy
+    another: Another
+    bars: Bars
+    space: Mapping[str, tuple[Value, ...]]
+    sides: str
+    seed: int
+    effort: float = 1.0
+
+    def with_enough_rows(self) -> Probe:
+        """Return the subject on its first 20,000 bars, or on more where the strategy has hardly a row there.
+
+        Rows are counted by a copy: purity has to meet the strategy as it was handed over.
+        """
+        n, state = ENOUGH_BARS, np.random.get_state()  # noqa: NPY002  (a strategy may draw from them)
+        try:
+            with self.another() as other:
+                while n < len(self.bars) and self._rows(other, n) < ENOUGH_ROWS:
+                    n *= 4
+        except Exception:  # noqa: BLE001, S110  (the checks will meet it too, and say which of them did)
+            pass
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+        return replace(self, bars=self.bars.head(n))
+
+    def _rows(self, strategy: Strategy, n: int) -> int:
+        return sum(len(asked.of(strategy, self.bars.head(n))) for asked in self.asked)
+
+    @cached_property
+    def asked(self) -> tuple[Question, ...]:
+        """Both ends of the shapes and every mode on every side, the ends as they are and as a search asks for them."""
+        loosest = loosest_thresholds(self.strategy, self.space)
+        first, last = ({n: self.space[n][end] for n in self.strategy.shape_names} for end in (0, -1))
+        modes = [n for n in first if not self.strategy.parameters[n].is_number]
+        between = [first | {n: value} for n in modes for value in self.space[n][1:-1]]
+        shapes = [(shape, told) for shape in (first, last) for told in ({}, loosest)]
+        questions: list[Question] = []
+        for side in SIDES[self.sides]:
+            for shape, told in (*shapes, *((shape, {}) for shape in between)):
+                one = Question(side, shape, told)
+                if one not in questions:
+                    questions.append(one)
+        return tuple(questions)
+
+    @cached_property
+    def points(self) -> tuple[dict[str, Value], ...]:
+        """Parameters under which trades are looked at: the defaults and both ends of the space, where sensible."""
+        ends = [{name: values[end] for name, values in self.space.items()} for end in (0, -1)]
+        points: list[dict[str, Value]] = []
+        for given in ({}, *ends):
+            point = self.strategy.parameters.complete(given)
+            if point not in points and self.strategy.constraint(point) is None:
+                points.append(point)
+        return tuple(points)
+
+    @cached_property
+    def row_count(self) -> int:
+        """Rows of all questions."""
+        return self._rows(self.strategy, len(self.bars))
+
+    @cached_property
+    def warmup(self) -> int:
+        """The longest warm-up of what is asked."""
+        shapes = [self.strategy.parameters.complete(asked.shape) for asked in self.asked]
+        return max(self.strategy.warmup(shape) for shape in (*shapes, *self.points))
+
+    def rng(self, salt: int) -> np.random.Generator:
+        """Return the random numbers of one check."""
+        return np.random.default_rng(np.random.SeedSequence([self.seed, 0x1EA4, salt]))
+
+    def times(self, bar_budget: int, questions: int, least: int, most: int) -> int:
+        """Return how often each of so many questions is asked, so that all of a check reads about so many bars."""
+        asked = self.effort * bar_budget / (max(len(self.bars), 1) * questions)
+        return int(np.clip(asked, least, most))
+
+    def trades(self, bars: Bars, setups: Setups, values: Mapping[str, Value]) -> Trades:
+        """Replay setups without costs."""
+        span = Span(0, len(bars), self.warmup)
+        rules, bracket = self.strategy.rules, self.strategy.bracket
+        return replay(bars, Signals.select(bars, setups, rules, bracket, values, span), FREE, span).trades
+
+    def told(self, found: list[Difference], asked: Question, why: str, begin: int = 0) -> Iterator[Finding]:
+        """Turn differences, their bars counted from `begin`, into findings."""
+        for one in found:
+            yield Finding(
+                what=one.what,
+                why=why,
+                time_ms=int(self.bars.time[begin + one.bar]),
+                expected=one.expected,
+                found=one.found,
+                side=asked.side,
+                shape=dict(asked.shape),
+            )
+
+
+def first_of_each(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Return the first finding of each column: the same leak shows at every cut."""
+    return tuple({(f.what, f.why): f for f in reversed(findings)}.values())[::-1]
+
+
+def fresh(bars: Bars) -> Bars:
+    """Return the same bars without anything that was derived from them before."""
+    return replace(bars)

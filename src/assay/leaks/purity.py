@@ -1,0 +1,145 @@
+"""Purity: setups are a function of bars, side and parameters, and of nothing that happened before."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.leaks.compare import differences
+from assay.leaks.probe import RaisedError, first_of_each, fresh
+from assay.leaks.report import Finding, Looked
+from assay.threads import ordered_map
+from assay.validation.permutation import mirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.engine import Setups
+    from assay.leaks.probe import Probe
+    from assay.market import Bars
+    from assay.strategies import Strategy
+
+THREADS = 4
+CALLS = 8
+SEED = 0x1EA4
+PRICES, VOLUMES = 2.0, 3.0
+
+TWICE = "differs between two calls: two calls gave different rows"
+BETWEEN = "differs after a call with other bars"
+ORDER = "differs with the order of calls on the same bars"
+ANOTHER = "differs in another instance that saw other bars first"
+THREADED = "differs when other threads ask at the same time"
+WRITTEN = "are written to"
+GLOBAL_RANDOM = "are drawn from by a call"
+
+Rows = list[tuple[int, "Setups"]]
+"""Answers, each with the number of its question."""
+
+
+def purity(subject: Probe) -> Looked:
+    """Ask again, in another order, of another instance, from other threads; look for what a call leaves behind."""
+    state = np.random.get_state()  # noqa: NPY002  (whether it is used is the question)
+    np.random.seed(SEED)  # noqa: NPY002  (a known one: calls before these may have left the one that they leave)
+    marked = _random_state()
+    try:
+        first, again = _asked(subject)
+        drawn = _random_state() != marked
+    except RaisedError as error:
+        if isinstance(error.__cause__, ValueError) and _writes(subject):
+            return Looked("one call", (Finding(what="the bars", why=WRITTEN),))
+        raise
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    findings = [
+        finding
+        for why, answers in again.items()
+        for number, rows in answers
+        for finding in subject.told(differences(first[number], rows), subject.asked[number], why)
+    ]
+    if drawn:
+        findings.append(Finding(what="numpy's global random numbers", why=GLOBAL_RANDOM))
+    rows = sum(map(len, first.values()))
+    return Looked(f"{rows:,} rows, asked in {len(again)} more ways", first_of_each(findings))
+
+
+def _asked(subject: Probe) -> tuple[dict[int, Setups], dict[str, Rows]]:
+    other = _other(subject)
+    first = dict(_answers(subject, subject.strategy, subject.bars))
+    again = {why: ask(subject, other) for why, ask in _WAYS.items()}
+    with subject.another() as strategy:
+        again[ANOTHER] = _after_other_bars(replace(subject, strategy=strategy), other)
+    return first, again
+
+
+def _other(subject: Probe) -> Bars:
+    """Return bars that are other ones by whatever a strategy may measure: mirrored, another price, another volume."""
+    bars = mirror(subject.bars, subject.seed, 0)
+    open_, high, low, close = (PRICES * x for x in (bars.open, bars.high, bars.low, bars.close))
+    return bars.with_prices(open_, high, low, close, bars.volume * VOLUMES)
+
+
+def _writes(subject: Probe) -> bool:
+    """Whether a call changes bars that let it."""
+    for asked in subject.asked:
+        with subject.another() as strategy:
+            bars = fresh(subject.bars)
+            columns: dict[str, Any] = {n: x.copy() for n, x in vars(bars).items() if isinstance(x, np.ndarray)}
+            bars = replace(bars, **columns)
+            for column in columns.values():
+                column.flags.writeable = True
+            with contextlib.suppress(RaisedError):
+                asked.of(strategy, bars)
+            if any(column.tobytes() != getattr(subject.bars, name).tobytes() for name, column in columns.items()):
+                return True
+    return False
+
+
+def _answers(subject: Probe, strategy: Strategy, bars: Bars) -> Rows:
+    """Ask every question on bars of its own, so that nothing derived from them is shared."""
+    return [(i, asked.of(strategy, fresh(bars))) for i, asked in enumerate(subject.asked)]
+
+
+def _twice(subject: Probe, _: Bars) -> Rows:
+    """Ask every question again on the very bars that it was asked on."""
+    out: Rows = []
+    for i, asked in enumerate(subject.asked):
+        bars = fresh(subject.bars)
+        asked.of(subject.strategy, bars)
+        out.append((i, asked.of(subject.strategy, bars)))
+    return out
+
+
+def _after_other_bars(subject: Probe, other: Bars) -> Rows:
+    _answers(subject, subject.strategy, other)
+    return _answers(subject, subject.strategy, subject.bars)
+
+
+def _backwards(subject: Probe, _: Bars) -> Rows:
+    """Ask on shared bars from the last question to the first: what one derives must not serve another."""
+    shared = fresh(subject.bars)
+    questions = list(enumerate(subject.asked))
+    return [(i, asked.of(subject.strategy, shared)) for i, asked in reversed(questions)]
+
+
+def _among_threads(subject: Probe, other: Bars) -> Rows:
+    bars = fresh(subject.bars)
+    questions = [(i, asked) for i, asked in enumerate(subject.asked) for _ in range(CALLS)]
+    # threads in step set what they share in the order of the calls: the last of a step are now these bars, now others
+    calls = [(i, asked, bars if (k + k // THREADS) % 2 else other) for k, (i, asked) in enumerate(questions)]
+    answers = ordered_map(lambda call: call[1].of(subject.strategy, call[2]), calls, THREADS)
+    return [(i, rows) for (i, _, on), rows in zip(calls, answers, strict=True) if on is bars]
+
+
+_WAYS: dict[str, Callable[[Probe, Bars], Rows]] = {
+    TWICE: _twice,
+    BETWEEN: _after_other_bars,
+    ORDER: _backwards,
+    THREADED: _among_threads,
+}
+
+
+def _random_state() -> str:
+    return repr(np.random.get_state())  # noqa: NPY002  (whether it was used is the question)

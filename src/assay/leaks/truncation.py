@@ -1,0 +1,52 @@
+"""Truncation: a history cut short says of the bars that are left what the whole one says of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.leaks.compare import Slack, differences
+from assay.leaks.probe import first_of_each, fresh
+from assay.leaks.report import Finding, Looked
+
+if TYPE_CHECKING:
+    from assay.engine import Setups
+    from assay.leaks.probe import Probe, Question
+
+WHY = "depends on bars that were not over yet"
+BAR_BUDGET = 5_000_000
+MIN_CUTS, MAX_CUTS = 16, 64
+ROUNDING = Slack(relative=1e-9)
+"""Matrix products and FFTs round the last bits otherwise in arrays of another length; a lead changes more than that."""
+
+
+def truncation(subject: Probe) -> Looked:
+    """Shorten the history at many bars, for both ends of the shapes and every side, and compare all rows.
+
+    Most cuts come right after a signal bar: only the last bar of a history can show a lead of one bar.
+    """
+    findings: list[Finding] = []
+    count, rows = 0, 0
+    cuts = subject.times(BAR_BUDGET, len(subject.asked), MIN_CUTS, MAX_CUTS)
+    for number, asked in enumerate(subject.asked):
+        whole = asked.of(subject.strategy, fresh(subject.bars))
+        for cut in _cuts(subject, whole, cuts, number):
+            known = whole.take(whole.bar < cut)
+            findings += _leaks(subject, asked, known, cut)
+            count, rows = count + 1, rows + len(known)
+    return Looked(f"{count:,} cuts, {rows:,} rows", first_of_each(findings))
+
+
+def _cuts(subject: Probe, whole: Setups, cuts: int, number: int) -> list[int]:
+    rng, n = subject.rng(100 + number), len(subject.bars)
+    after_signals = rng.choice(whole.bar, 3 * cuts // 4) + 1 if len(whole) else np.zeros(0, np.int64)
+    anywhere = rng.integers(n // 2, n, cuts - len(after_signals))
+    chosen = np.unique(np.concatenate([after_signals, anywhere]))
+    return [int(cut) for cut in chosen[chosen < n]]
+
+
+def _leaks(subject: Probe, asked: Question, known: Setups, cut: int) -> list[Finding]:
+    # what is expected is what can be known: the rows of the shortened history
+    alone = asked.of(subject.strategy, subject.bars.head(cut))
+    return list(subject.told(differences(alone, known, ROUNDING), asked, WHY))

@@ -1,0 +1,142 @@
+"""Rows that can be bars told from rows that cannot, so that a dirty file is counted instead of refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.market.bars import PRICES, check_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from assay.market import Market
+
+MAX_LEFT_OUT = 0.5
+"""When more than this share of the rows cannot be bars, the file is not what it seems and is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was wrong with rows, counted.
+
+    Attributes
+    ----------
+    rows : int
+        Rows in all.
+    duplicate : int
+        Rows left out because the same bar stands in another row.
+    conflict : int
+        Rows left out because their stamp stands in another row with other values; the row with the most volume is
+        kept, which of two versions of a bar was seen later.
+    unordered : int
+        Rows that come before the row above them; they are put in order.
+    off_grid : int
+        Rows left out because they do not open on the timeframe's grid.
+    broken : int
+        Rows left out because a price or volume is empty, not finite, not positive, or high is below low.
+    unfinished : int
+        Rows left out because their bar is not over yet.
+    """
+
+    rows: int
+    duplicate: int = 0
+    conflict: int = 0
+    unordered: int = 0
+    off_grid: int = 0
+    broken: int = 0
+    unfinished: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to tell."""
+        return any(self.as_dict().values())
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name, without `rows`."""
+        names = ("duplicate", "conflict", "unordered", "off_grid", "broken", "unfinished")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Sound rows of a market, in order, and what was wrong with the others.
+
+    Attributes
+    ----------
+    market : Market
+    columns : dict of str to array, shape (n,) each
+        ``time`` (int64, milliseconds UTC), open, high, low, close and volume (float64, NaN without recorded volume).
+    findings : Findings
+    """
+
+    market: Market
+    columns: dict[str, NDArray[np.float64] | NDArray[np.int64]]
+    findings: Findings
+
+
+def clean_rows(
+    market: Market, time: NDArray[np.int64], columns: Mapping[str, NDArray[np.float64]], now_ms: int | None = None
+) -> Rows:
+    """Keep the rows that can be bars and count the others.
+
+    Parameters
+    ----------
+    market : Market
+    time : int64, shape (n,)
+        Milliseconds UTC, in any order.
+    columns : mapping of str to float64, shape (n,) each
+        open, high, low, close, and volume where it is known.
+    now_ms : int, optional
+        Bars that end after this moment are left out: their values are not final.
+
+    Raises
+    ------
+    BarsError
+        Naming the first bad row, when more than half of the rows cannot be bars.
+    """
+    step = market.timeframe.ms
+    has_volume = "volume" in columns
+    table = {name: columns[name] for name in PRICES}
+    table["volume"] = columns["volume"] if has_volume else np.zeros(len(time))
+    off_grid = time % step != 0
+    broken = ~off_grid & _broken(table)
+    unordered = int(np.count_nonzero(np.diff(time) < 0))
+    if np.count_nonzero(off_grid | broken) > MAX_LEFT_OUT * len(time):
+        order = np.argsort(time, kind="stable") if unordered else np.arange(len(time))
+        check_rows(time[order], {name: column[order] for name, column in table.items()}, step)
+    unfinished = (time + step > now_ms) & ~off_grid & ~broken if now_ms is not None else np.zeros(len(time), np.bool_)
+    rows = np.flatnonzero(~off_grid & ~broken & ~unfinished)
+    rows = rows[np.lexsort((rows, -table["volume"][rows], time[rows]))]
+    again = np.diff(time[rows], prepend=-1) == 0
+    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows)))) if len(rows) else rows
+    differs = np.zeros(len(rows), dtype=np.bool_)
+    for column in table.values():
+        differs |= column[rows] != column[rows[first]]
+    kept = rows[~again]
+    out: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {"time": time[kept]}
+    out |= {name: column[kept] for name, column in table.items()}
+    if not has_volume:
+        out["volume"] = np.full(len(kept), np.nan)
+    findings = Findings(
+        rows=len(time),
+        duplicate=int(np.count_nonzero(again & ~differs)),
+        conflict=int(np.count_nonzero(again & differs)),
+        unordered=unordered,
+        off_grid=int(np.count_nonzero(off_grid)),
+        broken=int(np.count_nonzero(broken)),
+        unfinished=int(np.count_nonzero(unfinished)),
+    )
+    return Rows(market, out, findings)
+
+
+def _broken(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Mark rows whose numbers `Bars` would refuse."""
+    usable = np.isfinite(table["volume"]) & (table["volume"] >= 0)
+    for name in PRICES:
+        usable &= np.isfinite(table[name]) & (table[name] > 0)
+    return ~(usable & (table["high"] >= table["low"]))
