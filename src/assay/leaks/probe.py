@@ -14,7 +14,7 @@ import numpy as np
 from assay.engine import Costs, Money, Signals, Sizing, Span, replay
 from assay.errors import AssayError, StrategyError
 from assay.evaluation.evaluator import loosest_thresholds
-from assay.leaks.report import Finding
+from assay.leaks.findings import Finding
 from assay.strategies import SIDES
 
 if TYPE_CHECKING:
