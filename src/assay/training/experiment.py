@@ -14,7 +14,7 @@ from assay._version import __version__
 from assay.engine import OBJECTIVES, Costs, Money, Sizing
 from assay.errors import InputError, InsufficientDataError, near_name
 from assay.evaluation.evaluator import MAX_CACHED_SHAPES, Evaluator
-from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
+from assay.search import SAMPLERS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
 from assay.strategies import SIDES, first_signal_bar
@@ -53,7 +53,8 @@ class Experiment:
     strategy : Strategy
     space : Space, optional
         The strategy's default grid when not given (what `auto` searches).
-    method : {"auto", "grid", "random", "tpe", "cmaes", "gp"}
+    method : str
+        "auto", which is a grid, or one of `SAMPLERS`.
     budget : int, optional
         Points that a search other than a grid tries at most: 500 at random, 200 by a method that learns, where not
         given.
@@ -100,7 +101,7 @@ class Experiment:
         checks = [
             ("objective", self.objective, OBJECTIVES),
             ("side", self.sides, tuple(SIDES)),
-            ("method", self.method, ("auto", *METHODS)),
+            ("method", self.method, ("auto", *SAMPLERS)),
             ("procedure", self.procedure, PROCEDURES),
         ]
         for name, value, allowed in checks:
@@ -181,7 +182,7 @@ class Experiment:
             sides=self.sides,
             objective=self.objective,
             min_stop_costs=self.min_stop_costs,
-            keep_setups=self.search_method not in ADAPTIVE or shapes <= MAX_CACHED_SHAPES,
+            keep_setups=not SAMPLERS[self.search_method].learns or shapes <= MAX_CACHED_SHAPES,
         )
 
     @property
