@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine.setups import LEVELS
+from assay.engine.layout import LEVELS
 from assay.indicators import volume_mean
 
 if TYPE_CHECKING:
