@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from documentation.__main__ import ROOT
 from documentation.candles import Box, Line, Note, Picture, Scale, Tag, round_step, spread, svg
 from documentation.examples import clearest, examples, outcome, picture, when
@@ -33,6 +28,7 @@ from strategies.markets import LIQUID, load, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from assay.market import Bars
     from assay.parameters import Value
