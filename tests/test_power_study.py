@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from studies import nulls, power
 from studies.edges import COSTS, NARROW, WIDE, planted
 from studies.power import IDEAS, Task, best_hundredth, blended, ground_of, kept, smoothed, with_prior

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from benchmarks.report import BEGIN, END
 from scipy.special import beta
 from scipy.stats import binom
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.report import BEGIN, END
 from studies import documents, honesty, honesty_figures, markets, rows
 from studies.documents import documents_rule, documents_stage
 from studies.rows import RowFile, made_by, seconds_left, work_off

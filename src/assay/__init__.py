@@ -154,9 +154,12 @@ _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)
     if name == "errors":
         return import_module("assay.errors")
-    if name not in _HOME:
+    home = _HOME.get(name)
+    if home is None and name.endswith("Strategy"):
+        home = "frames.strategies"  # that of a registered strategy, bar by bar
+    value = None if home is None else getattr(import_module(f"{__name__}.{home}"), name, None)
+    if value is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value  # the next use does not come here
     return value
 

@@ -14,7 +14,7 @@ import numpy as np
 from assay.engine import Costs, Money, Side, Signals, Sizing, Span, replay
 from assay.errors import AssayError, StrategyError
 from assay.evaluation.evaluator import loosest_thresholds
-from assay.leaks.report import Finding
+from assay.leaks.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

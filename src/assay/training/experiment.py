@@ -14,7 +14,7 @@ from assay._version import __version__
 from assay.engine import OBJECTIVES, Execution
 from assay.errors import InputError, InsufficientDataError, near_name
 from assay.evaluation import MAX_CACHED_SHAPES, Evaluator, first_signal_bar
-from assay.search import ADAPTIVE, METHODS, SearchPlan, Space, parse_space
+from assay.search import SAMPLERS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
 from assay.training.procedure import PROCEDURE_VERSION
@@ -60,7 +60,8 @@ class Experiment:
     strategy : Strategy
     space : Space, optional
         The strategy's default grid when not given (what `auto` searches).
-    method : {"auto", "grid", "random", "tpe", "cmaes", "gp"}
+    method : str
+        "auto", which is a grid, or one of `SAMPLERS`.
     budget : int, optional
         Points that a search other than a grid tries at most: 500 at random, 200 by a method that learns, where not
         given.
@@ -102,7 +103,7 @@ class Experiment:
             object.__setattr__(self, "space", parse_space(default, self.strategy.parameters))
         checks = [
             ("objective", self.objective, OBJECTIVES),
-            ("method", self.method, ("auto", *METHODS)),
+            ("method", self.method, ("auto", *SAMPLERS)),
             ("procedure", self.procedure, PROCEDURES),
         ]
         for name, value, allowed in checks:
@@ -179,7 +180,7 @@ class Experiment:
             space.values,
             execution=self.execution.on(bars.market),
             objective=self.objective,
-            keep_setups=self.search_method not in ADAPTIVE or shapes <= MAX_CACHED_SHAPES,
+            keep_setups=not SAMPLERS[self.search_method].learns or shapes <= MAX_CACHED_SHAPES,
         )
 
     @property
