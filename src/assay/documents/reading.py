@@ -107,6 +107,11 @@ class Document:
         """Limits over all configurations that trade together."""
         return parsed(PortfolioBreakers, self.raw["portfolio_circuit_breakers"], "portfolio_circuit_breakers")
 
+    @cached_property
+    def provenance(self) -> Provenance | UnverifiedProvenance:
+        """By what code it was stored, and where it comes from if that is known."""
+        return parsed(UnverifiedProvenance, self.raw["provenance"], "provenance")
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedDocument(Document):
