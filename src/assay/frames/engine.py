@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from assay.documents import TrainedDocument
 from assay.engine import Costs, Money, Sizing
 from assay.errors import StrategyError
 from assay.frames.inputs import StrategyLike, as_bars, as_parameters, as_strategy
@@ -80,13 +81,15 @@ class BacktestEngine:
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> BacktestEngine:
         """Return an engine on the terms of a V3 document: its strategy, side, costs, sizing and stop floor."""
-        terms = document["execution"]
+        given = TrainedDocument(document)
+        terms = given.execution
+        costs, sizing = terms.costs, terms.sizing
         return cls(
-            document["strategy"],
-            costs=Costs(**terms["costs"]),
-            sizing=Sizing(**terms["sizing"]),
-            sides=terms["side"],
-            min_stop_costs=terms["min_stop_costs"],
+            given.strategy,
+            costs=Costs(fee=costs.fee, slippage=costs.slippage, tick=costs.tick, commission=costs.commission),
+            sizing=Sizing(sizing.method, sizing.risk_fraction, sizing.leverage_cap),
+            sides=terms.side,
+            min_stop_costs=terms.min_stop_costs,
         )
 
     def __post_init__(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 StageName = Literal["PAPER", "DISCOVERY", "VALIDATION", "MATURE", "DECAY"]
 SideName = Literal["both", "long", "short"]
 RegimeName = Literal["bull", "bear", "sideways", "volatile"]
+
+Number = Annotated[float | int, WithJsonSchema({"type": "number"})]
+"""A number that stays as it was written: 0 is not 0.0 in a digest."""
 
 Setting = float | int | str | bool
 """The value of a parameter."""

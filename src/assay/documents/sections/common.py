@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from assay.documents.sections.base import RegimeName, Section, SideName, StageName
+from assay.documents.sections.base import Number, RegimeName, Section, SideName, StageName
 
 
 class Context(Section):
@@ -97,22 +97,22 @@ class Lifecycle(Section):
 class CircuitBreakers(Section):
     """Limits at which this configuration is paused, by stage; `*_pct` is percent points."""
 
-    max_daily_loss_pct: float
-    max_position_size_pct: float
-    max_drawdown_pct: float
+    max_daily_loss_pct: Number
+    max_position_size_pct: Number
+    max_drawdown_pct: Number
     max_consecutive_losses: int
     daily_trade_limit: int
     cooldown_after_loss_minutes: int
-    min_sharpe_ratio: float
+    min_sharpe_ratio: Number
 
 
 class PortfolioBreakers(Section):
     """Limits over all configurations that trade together; rates are fractions."""
 
-    max_daily_loss: float
-    max_correlation_spike: float
-    unusual_market_threshold: float = Field(description="Standard deviations of the usual volatility.")
-    latency_threshold_ms: float
-    max_adverse_selection: float
+    max_daily_loss: Number
+    max_correlation_spike: Number
+    unusual_market_threshold: Number = Field(description="Standard deviations of the usual volatility.")
+    latency_threshold_ms: Number
+    max_adverse_selection: Number
     consecutive_losses_limit: int
-    regime_break_threshold: float
+    regime_break_threshold: Number

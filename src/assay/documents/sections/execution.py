@@ -6,24 +6,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from assay.documents.sections.base import Section, SideName
+from assay.documents.sections.base import Number, Section, SideName
 
 
 class Costs(Section):
     """Costs per side."""
 
-    fee: float = Field(description="Fraction of the traded notional.")
-    slippage: float = Field(description="Fraction of the price, always adverse.")
-    tick: float = Field(description="Smallest price step in price units; 0 = unknown.")
-    commission: float = Field(description="Price points per side.")
+    fee: Number = Field(description="Fraction of the traded notional.")
+    slippage: Number = Field(description="Fraction of the price, always adverse.")
+    tick: Number = Field(description="Smallest price step in price units; 0 = unknown.")
+    commission: Number = Field(description="Price points per side.")
 
 
 class Sizing(Section):
     """How much of the equity a trade moves."""
 
     method: Literal["risk", "notional"]
-    risk_fraction: float
-    leverage_cap: float
+    risk_fraction: Number
+    leverage_cap: Number
 
 
 class Execution(Section):
@@ -32,7 +32,7 @@ class Execution(Section):
     side: SideName
     costs: Costs
     sizing: Sizing
-    min_stop_costs: float = Field(description="Stops stay at least this many round trips of cost away; 0 = off.")
+    min_stop_costs: Number = Field(description="Stops stay at least this many round trips of cost away; 0 = off.")
 
 
 class NoExecution(Section):
