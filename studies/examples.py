@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import REASONS
-from assay.engine.bracket import VECTOR
+from assay.engine import REASONS, Execution, Side, layout
 from assay.engine.rules import passing
-from assay.strategies import backtest
+from assay.evaluation import backtest
 from studies.anatomy import ANATOMIES, Anatomy, level, trade_alone
 from studies.candles import Box, Dot, Line, Mark, Note, Picture, Tag, price_text
 
@@ -104,7 +103,7 @@ class Example:
 def examples(strategy: Strategy, bars: Bars) -> Iterator[Example]:
     """Yield the long trades of the defaults that fit into a picture."""
     values = strategy.parameters.defaults
-    trades = backtest(strategy, bars, values, sides="long").trades
+    trades = backtest(strategy, bars, values, execution=Execution(Side.LONG)).trades
     rows = strategy.all_setups(bars, values, "long")
     rows = rows.take(passing(strategy.rules, rows.features, values, len(rows)))
     preferred = dict(zip(*(found.tolist() for found in np.unique(rows.bar, return_index=True)), strict=True))
@@ -128,7 +127,7 @@ def stops(example: Example, unit: float) -> tuple[float, ...]:
     if (bracket.trail, bracket.trail_in) != ("distance", "unit"):
         return (stop,) * (example.exit - example.entry + 1)
     vector = bracket.vector(values)
-    activation, distance = (vector[VECTOR.index(name)] * unit for name in ("trail_activation", "trail_distance"))
+    activation, distance = (vector[layout.EXITS.index(name)] * unit for name in ("trail_activation", "trail_distance"))
     start = float(example.bars.close[example.signal])
     bests = accumulate(example.bars.close[example.entry : example.exit].tolist(), max)
     moved = (best - distance if best - start >= activation else stop for best in bests)

@@ -14,9 +14,11 @@ from assay.engine import (
     Bracket,
     Combinations,
     Costs,
+    Execution,
     Money,
     Run,
     Setups,
+    Side,
     Signals,
     Sizing,
     Span,
@@ -25,13 +27,13 @@ from assay.engine import (
     at_most,
     equals,
     from_sums,
+    layout,
     replay,
     sweep,
 )
-from assay.engine import kernels as k
 from assay.engine.replay import eligible
+from assay.evaluation import backtest
 from assay.sources import read_bars
-from assay.strategies import SIDES, backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.testing.oracle import oracle_bars, oracle_costs, oracle_orders, simulate
 from engine.bridge import SUMS, random_bars, random_bracket, random_money, random_rows
@@ -115,7 +117,7 @@ class Task(NamedTuple):
         )
         positions = np.concatenate([b.position for b in blocks])
         assert sorted(positions.tolist()) == list(range(len(combinations)))
-        out = np.empty((len(combinations), k.SUM_FIELDS))
+        out = np.empty((len(combinations), layout.SUM_FIELDS))
         out[positions] = np.concatenate([b.sums for b in blocks])
         return out
 
@@ -186,7 +188,7 @@ def test_sweep_is_replay_is_oracle(block: int) -> None:
             answer = simulate(other, orders, oracle_costs(task.money), task.span.start, task.span.stop)
             for name, field in SUMS.items():
                 assert sums[position, field] == answer.sums[name], (seed, values, name)
-            assert sums[position, k.TRADES] == len(answer.trades)
+            assert sums[position, layout.SUM_TRADES] == len(answer.trades)
     assert trades > 500
     assert refused > 20
 
@@ -248,9 +250,9 @@ def test_a_sweep_without_any_row_has_empty_runs() -> None:
     task = random_task(3)
     empty = {shape: rows.take(np.zeros(0, dtype=np.int64)) for shape, rows in task.rows.items()}
     sums = task._replace(rows=empty).sums()
-    assert np.all(sums[:, k.TRADES] == 0)
-    assert np.all(sums[:, k.EQUITY] == 1)
-    assert np.all(sums[:, k.DAYS] >= 1)
+    assert np.all(sums[:, layout.SUM_TRADES] == 0)
+    assert np.all(sums[:, layout.SUM_EQUITY] == 1)
+    assert np.all(sums[:, layout.SUM_DAYS] >= 1)
 
 
 # LIQUIDITY_SWEEP against the loop over every bar
@@ -310,7 +312,7 @@ def random_grid(rng: np.random.Generator) -> dict[str, tuple[Value, ...]]:
 def check_against_the_loop(bars: Bars, seed: int) -> int:
     """Compare every combination of a random grid; return the number of trades."""
     rng = np.random.default_rng(seed)
-    grid, sides = random_grid(rng), list(SIDES)[seed % 3]
+    grid, sides = random_grid(rng), list(Side)[seed % 3]
     sizing = Sizing("risk" if rng.random() < 0.7 else "notional")
     money = Money(Costs(fee=float(rng.choice([0.0, 0.001]))), sizing)
     combinations = Combinations(grid)
@@ -320,7 +322,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
     def make_setups(shape: Mapping[str, Value]) -> Setups:
         return STRATEGY.all_setups(bars, STRATEGY.parameters.complete(shape), sides)
 
-    out = np.empty((len(combinations), k.SUM_FIELDS))
+    out = np.empty((len(combinations), layout.SUM_FIELDS))
     for block in sweep(
         bars, make_setups, STRATEGY.rules, STRATEGY.bracket, combinations, [span], money, itself, threads=1 + seed % 2
     ):
@@ -335,9 +337,9 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
         expected = dense(bars, shape, sides, combos, span, money)
         assert np.array_equal(table[mine], expected, equal_nan=True), (seed, shape)
     for i in rng.integers(0, len(every), 12).tolist():
-        run = backtest(STRATEGY, bars, every[i], money=money, span=span, sides=sides)
+        run = backtest(STRATEGY, bars, every[i], execution=Execution(sides, money.costs, money.sizing), span=span)
         assert np.array_equal(run.sums, out[i]), (seed, every[i])
-    return int(out[:, k.TRADES].sum())
+    return int(out[:, layout.SUM_TRADES].sum())
 
 
 def test_the_loop_measures_what_the_table_shows() -> None:

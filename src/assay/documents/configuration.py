@@ -17,7 +17,6 @@ from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assay.engine import Costs, Sizing
     from assay.market import QualityReport
     from assay.training.evidence import Evidence
     from assay.validation import Gate
@@ -79,34 +78,17 @@ def _context(e: Evidence) -> dict[str, Any]:
         "exchange": market.exchange,
         "pair": market.symbol,
         "timeframe": str(market.timeframe),
-        "side": e.experiment.sides,
+        "side": e.experiment.execution.sides.value,
         "from": iso(e.bars.time[e.splits.start]),
         "to": iso(e.bars.time[e.splits.stop - 1]),
         "regime": e.regime.name,
     }
 
 
-def _costs(costs: Costs) -> dict[str, Any]:
-    table = {"fee": costs.fee, "slippage": costs.slippage, "tick": costs.tick, "commission": costs.commission}
-    return {name: plain(value) for name, value in table.items()}
-
-
-def _sizing(sizing: Sizing) -> dict[str, Any]:
-    return {
-        "method": sizing.method,
-        "risk_fraction": plain(sizing.risk_fraction),
-        "leverage_cap": plain(sizing.leverage_cap),
-    }
-
-
 def _execution(e: Evidence) -> dict[str, Any]:
-    money = e.experiment.money
-    return {
-        "side": e.experiment.sides,
-        "costs": _costs(money.costs.on(e.bars.market)),
-        "sizing": _sizing(money.sizing),
-        "min_stop_costs": e.experiment.min_stop_costs,
-    }
+    """Return the terms of the trades, with the market's tick."""
+    terms = e.experiment.execution.on(e.bars.market).terms()
+    return plain({"side": terms.pop("sides"), **terms})  # type: ignore[no-any-return]
 
 
 def _quality(q: QualityReport) -> dict[str, Any]:

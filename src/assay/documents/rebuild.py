@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assay.documents.configuration import configuration
 from assay.documents.reading import Document, TrainedDocument
 from assay.errors import GateError
-from assay.market import Bars, Market, Timeframe
+from assay.market import Bars, Market
 from assay.training.experiment import Experiment
 from assay.training.procedure import PROCEDURE_VERSION
 from assay.training.train import train
@@ -90,8 +90,7 @@ def _trained(raw: Mapping[str, Any]) -> TrainedDocument:
 
 def market_from(document: Mapping[str, Any]) -> Market:
     """Return the market that a document was trained on."""
-    exchange, symbol, timeframe, kind, tick = _trained(document).provenance.experiment.market
-    return Market(exchange, symbol, Timeframe.parse(timeframe), kind, tick)
+    return Market.from_terms(_trained(document).provenance.experiment.market)
 
 
 def span_from(document: Mapping[str, Any]) -> DataSpan:
@@ -130,7 +129,7 @@ def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
     """
     trained = _trained(document)
     market, span, digest = market_from(document), trained.provenance.data, trained.provenance.data_digest
-    cut = _between(bars, bars.index_at(span.from_ms), bars.index_at(span.to_ms + 1))
+    cut = bars.between(bars.index_at(span.from_ms), bars.index_at(span.to_ms + 1))
     same = replace(cut, market=market) if cut.market.timeframe == market.timeframe else cut
     if same.digest == digest:
         return same
@@ -144,13 +143,6 @@ def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
         f"{trained.config_id} cannot be recomputed from {where}: {why}. The data digest is {same.digest[:12]}, it "
         f"was trained on {digest[:12]} ({market}, {_day(span.from_ms)} to {_day(span.to_ms)})"
     )
-
-
-def _between(bars: Bars, start: int, stop: int) -> Bars:
-    if start == 0:
-        return bars.head(stop)
-    columns = ("time", "open", "high", "low", "close", "volume", "absent", "valid", "tradable", "session")
-    return replace(bars, **{name: getattr(bars, name)[start:stop] for name in columns})
 
 
 def _day(ms: int) -> str:

@@ -58,7 +58,7 @@ def _holdout(e: Evidence) -> dict[str, Any]:
 
 def validation_section(e: Evidence) -> dict[str, Any]:
     """Return how the parameters were tested on days that did not choose them."""
-    s, per_day = e.splits, e.bars.market.timeframe.bars_per_day
+    s, per_day = e.splits, e.bars.market.bars_per_day
     fixed = e.experiment.procedure == "fixed"
     promised = any(w.parameters is not None for w in e.walk.windows)
     flags = (

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.engine import Signals, Span
-from assay.engine.setups import LEVELS
+from assay.engine.layout import LEVELS
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
-from assay.market.market import DAY_MS, MINUTE_MS
+from assay.market.calendar import DAY_MS, MINUTE_MS
 from assay.sources import simulated_kernels
 from assay.strategies.liquidity_sweep import LiquiditySweep
 

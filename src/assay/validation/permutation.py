@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.compiled import compiled
-from assay.market.market import HOUR_MS
+from assay.market.calendar import HOUR_MS
 from assay.threads import ordered_map
 
 if TYPE_CHECKING:

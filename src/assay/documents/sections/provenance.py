@@ -6,10 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from assay.documents.sections.base import Section, Setting, SideName
+from assay.documents.sections.base import Number, Section, Setting, SideName
 from assay.documents.sections.execution import Costs, Sizing
-
-MarketKind = Literal["spot", "perpetual", "future"]
 
 
 class DataSpan(Section):
@@ -65,8 +63,8 @@ class CanonicalExperiment(Section):
 
     code_version: str
     data_digest: str
-    market: tuple[str, str, str, MarketKind, float | None] = Field(
-        description="Exchange, symbol, timeframe, kind, tick."
+    market: tuple[str | Number | None, ...] = Field(
+        min_length=5, description="Exchange, symbol, timeframe, kind, tick, and what was added later."
     )
     strategy: str
     strategy_source: str | None = Field(description="Digest of the code of a user's own strategy.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.names import offered
 from assay.sources.exchanges.pages import Finding, Page, tidy
 
