@@ -91,6 +91,7 @@ def write_results(
     The document is written last: where it is, the others are complete. `inside` is what finer bars say of ambiguous
     trades.
     """
+    from assay.documents import Document  # noqa: PLC0415
     from assay.documents.configuration import configuration  # noqa: PLC0415
     from assay.documents.figures import figures  # noqa: PLC0415
     from assay.engine.tables import equity_columns, trade_columns  # noqa: PLC0415
@@ -98,7 +99,7 @@ def write_results(
     from assay.sources import write_table, write_text  # noqa: PLC0415
 
     document, drawn = configuration(evidence, datetime.now(UTC)), figures(evidence, inside)
-    name = document["configId"]
+    name = Document.of(document).config_id
     paths = {
         "trades": out / f"{name}-trades.csv",
         "equity": out / f"{name}-equity.csv",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from assay.documents import TrainedDocument
 from assay.engine import Costs, Execution, Side, Sizing
 from assay.errors import StrategyError
 from assay.evaluation import backtest
@@ -80,9 +81,15 @@ class BacktestEngine:
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> BacktestEngine:
         """Return an engine on the terms of a V3 document: its strategy, side, costs, sizing and stop floor."""
-        terms = Execution.from_terms({**document["execution"], "sides": document["execution"]["side"]})
-        given = {field.name: getattr(terms, field.name) for field in fields(terms)}
-        return cls(document["strategy"], **given)
+        given = TrainedDocument(document)
+        terms, costs, sizing = given.execution, given.execution.costs, given.execution.sizing
+        return cls(
+            given.strategy,
+            costs=Costs(fee=costs.fee, slippage=costs.slippage, tick=costs.tick, commission=costs.commission),
+            sizing=Sizing(sizing.method, sizing.risk_fraction, sizing.leverage_cap),
+            sides=terms.side,
+            min_stop_costs=terms.min_stop_costs,
+        )
 
     @property
     def execution(self) -> Execution:

@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from assay.documents import TrainedDocument
 from assay.documents.figures import figures
 from assay.errors import AssayError, StoreError
 from assay.service.drilldown import drill_down
@@ -145,15 +146,16 @@ class Worker:
 
 def summary(evidence: Evidence, document: dict[str, Any]) -> dict[str, Any]:
     """Return what a job's table shows of a task."""
-    metrics = document["metrics"]
+    found = TrainedDocument(document)
+    metrics = found.measures
     return {
-        "config_id": document["configId"],
+        "config_id": found.config_id,
         "stage": evidence.stage,
         "net_profit": metrics.get("net_profit"),
         "sharpe_ratio": metrics.get("sharpe_ratio"),
-        "in_sample_sharpe_ratio": document["validation"]["in_sample"].get("sharpe_ratio"),
+        "in_sample_sharpe_ratio": found.validation.in_sample.get("sharpe_ratio"),
         "total_trades": metrics.get("total_trades"),
         "p_value": metrics.get("p_value"),
-        "why_not_promoted": document["lifecycle"]["why_not_promoted"],
+        "why_not_promoted": found.lifecycle.why_not_promoted,
         "experiment_digest": evidence.experiment_digest,
     }

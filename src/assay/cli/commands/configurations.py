@@ -127,7 +127,7 @@ def show(output: Output, config_id: Id, database: options.DatabaseUrl = None) ->
         output.document({"row": readable(found), "explained": told, "configuration": found.document})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
-    if why := found.document["lifecycle"]["why_not_promoted"]:
+    if why := found.typed.lifecycle.why_not_promoted:
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
@@ -140,7 +140,7 @@ def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]
     from assay.store.fields import FIELDS, GROUPS, OWN  # noqa: PLC0415
     from assay.training.circuit_breakers import MEANINGS  # noqa: PLC0415
 
-    document = found.document
+    document = found.typed
     sections: dict[str, list[tuple[str, Any, str, str]]] = {}
     for title, fields in {**GROUPS, "kept beside": OWN}.items():
         sections[title] = [
@@ -149,17 +149,17 @@ def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]
             if f.name not in ("parameters_json", "circuit_breakers")
         ]
     columns = {f.source for f in FIELDS.values()}
-    sections["parameters"] = [(n, v, *_parameter(document["strategy"], n)) for n, v in document["parameters"].items()]
+    sections["parameters"] = [(n, v, *_parameter(document.strategy, n)) for n, v in document.parameters.items()]
     sections["more measures"] = [
         (f"metrics.{n}", v, MEASURES[n].unit if n in MEASURES else "", MEASURES[n].meaning if n in MEASURES else "")
-        for n, v in document["metrics"].items()
+        for n, v in document.measures.items()
         if f"metrics.{n}" not in columns
     ]
     sections["circuit breakers of this configuration"] = [
-        (n, v, *MEANINGS[n]) for n, v in document["circuit_breakers"].items()
+        (n, v, *MEANINGS[n]) for n, v in document.circuit_breakers.by_key().items()
     ]
     sections["circuit breakers of the portfolio"] = [
-        (n, v, *MEANINGS[n]) for n, v in document["portfolio_circuit_breakers"].items()
+        (n, v, *MEANINGS[n]) for n, v in document.portfolio_circuit_breakers.by_key().items()
     ]
     return sections
 
@@ -325,32 +325,40 @@ def verify(
 
     cores = options.check_threads(threads)
     with options.open_database(database) as held:
-        document = Registry(held).get(config_id).document
+        stored = Registry(held).get(config_id)
+        document, name = stored.document, stored.typed.config_id
         bars = _bars(document, held, file)
     progress = StageProgress(output)
     try:
-        chosen = load_strategy(strategy or document["strategy"])
+        chosen = load_strategy(strategy or stored.typed.strategy)
         found = rebuild.verify(document, chosen, bars, progress, threads=cores)
     finally:
         progress.close()
     differences = [{"field": d.field, "stored": d.stored, "recomputed": d.recomputed} for d in found.differences]
+    code = f" It was computed by other code ({_code_of(stored)})." if found.other_code else ""
     if output.json:
-        output.document({"configuration": document["configId"], "equal": found.equal, "differences": differences})
+        output.document(
+            {"configuration": name, "equal": found.equal, "other_code": found.other_code, "differences": differences}
+        )
     elif found.equal:
-        output.text(f"{document['configId']}: equal. The same bars and the same experiment give the same document.")
+        output.text(f"{name}: equal.{code} The same bars and the same experiment give the same document.")
     else:
         rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
-        output.table(f"{document['configId']}: NOT equal", ("field", "stored", "recomputed"), rows)
+        output.table(f"{name}: NOT equal", ("field", "stored", "recomputed"), rows)
     if not found.equal:
-        fields = [d.field for d in found.differences]
-        code = " It was computed by other code." if "provenance.engine_hash" in fields else ""
         raise (
             typer.Exit(GateError.exit_code)
             if output.json
             else GateError(
-                f"{document['configId']} is not what its experiment gives today; the first field is {fields[0]}.{code}"
+                f"{name} is not what its experiment gives today; the first field is {differences[0]['field']}.{code}"
             )
         )
+
+
+def _code_of(found: "Registered") -> str:
+    """Name the code that computed a document."""
+    provenance = found.typed.provenance
+    return f"engine_hash {provenance.engine_hash}, version {provenance.code_version}"
 
 
 def _bars(document: dict[str, Any], database: "Database", file: Path | None) -> "Bars":
@@ -362,5 +370,5 @@ def _bars(document: dict[str, Any], database: "Database", file: Path | None) -> 
     market = rebuild.market_from(document)
     if file is not None:
         return rebuild.bars_for(document, read_bars(file, timeframe=str(market.timeframe)), str(file))
-    held = BarStore(database).read_resampled(market, document["provenance"]["data"]["from_ms"])
+    held = BarStore(database).read_resampled(market, rebuild.span_from(document).from_ms)
     return rebuild.bars_for(document, held, database.name)

@@ -63,6 +63,7 @@ def demo(output: Output, days: DemoDays = 365, threads: options.Threads = None, 
 
 def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path, database: "Database") -> dict[str, Any]:
     from assay.cli.training import keep, run_training, write_results  # noqa: PLC0415
+    from assay.documents import TrainedDocument  # noqa: PLC0415
     from assay.errors import QualityError  # noqa: PLC0415
     from assay.strategies import find_strategy  # noqa: PLC0415
     from assay.training import Experiment  # noqa: PLC0415
@@ -75,15 +76,16 @@ def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path, 
         return result | {"stage": "REFUSED", "reason": str(refusal), "seconds": time.monotonic() - begun}
     document, figures, paths = write_results(folder, evidence)
     keep(database, evidence, document, figures)
+    found = TrainedDocument(document)
     return result | {
-        "stage": document["lifecycle"]["current_stage"],
-        "reason": document["lifecycle"]["why_not_promoted"],
-        "combinations": document["evidence"]["search"]["combinations"],
-        "in_sample_sharpe": document["validation"]["in_sample"].get("sharpe_ratio"),
-        "out_of_sample_sharpe": document["metrics"]["sharpe_ratio"],
-        "net_profit_pct": document["metrics"]["net_profit_pct"],
-        "total_trades": document["metrics"]["total_trades"],
-        "p_value": document["metrics"]["p_value"],
+        "stage": found.lifecycle.current_stage,
+        "reason": found.lifecycle.why_not_promoted,
+        "combinations": found.evidence.search.combinations,
+        "in_sample_sharpe": found.validation.in_sample.get("sharpe_ratio"),
+        "out_of_sample_sharpe": found.metrics.sharpe_ratio,
+        "net_profit_pct": found.metrics.net_profit_pct,
+        "total_trades": found.metrics.total_trades,
+        "p_value": found.metrics.p_value,
         "files": {k: str(v) for k, v in paths.items()},
         "seconds": time.monotonic() - begun,
     }

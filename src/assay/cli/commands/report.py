@@ -24,22 +24,24 @@ def report(
     output: Output, what: What, out: Out = None, open_: Open = False, database: options.DatabaseUrl = None
 ) -> None:
     """Write a configuration as one HTML page with charts, which opens offline."""
-    from assay.reports import html  # noqa: PLC0415  (commands import when they run)
+    from assay.documents import Document  # noqa: PLC0415  (commands import when they run)
+    from assay.reports import html  # noqa: PLC0415
     from assay.sources import write_text  # noqa: PLC0415
 
     if out is not None and out.suffix.lower() != ".html":
         raise InputError("--out", "must end in .html", str(out))
     document, figures = _of_file(Path(what)) if what.endswith(".json") else _held(what, database)
-    path = out or Path(f"{document['configId']}.html")
+    config_id = Document.of(document).config_id
+    path = out or Path(f"{config_id}.html")
     if not path.parent.is_dir():
         raise InputError("--out", "must lie in a folder that exists", str(path))
     write_text(path, html(document, figures))
     if output.json:
-        output.document({"configuration": document["configId"], "report": path, "figures": figures is not None})
+        output.document({"configuration": config_id, "report": path, "figures": figures is not None})
     else:
         output.text(str(path))
     if figures is None:
-        output.note(f"{document['configId']}: {WITHOUT}")
+        output.note(f"{config_id}: {WITHOUT}")
     if open_ and not webbrowser.open(path.resolve().as_uri()):
         output.note("There is no browser to show it in.")
 

@@ -400,12 +400,13 @@ def _space(strategy: "Strategy", path: Path | None, sets: list[str] | None) -> A
 
 def show(output: Output, document: dict[str, Any]) -> None:
     """Print the verdict: what was promised in sample, what came of it, and what stood in the way."""
-    context, life = document["context"], document["lifecycle"]
-    metrics, sample = document["metrics"], document["validation"]["in_sample"]
-    search, luck = document["evidence"]["search"], document["evidence"]["permutation"]
+    from assay.documents import TrainedDocument  # noqa: PLC0415  (commands import when they run)
+
+    d = TrainedDocument(document)
+    context, life, validation, p = d.context, d.lifecycle, d.validation, d.evidence.permutation
     output.text(
-        f"{document['strategy']} on {context['pair']} {context['timeframe']} ({context['exchange']}), "
-        f"{context['from'][:10]} to {context['to'][:10]}"
+        f"{d.strategy} on {context.pair} {context.timeframe} ({context.exchange}), "
+        f"{context.from_[:10]} to {context.to[:10]}"
     )
     names = {
         "sharpe_ratio": "Sharpe ratio",
@@ -415,24 +416,22 @@ def show(output: Output, document: dict[str, Any]) -> None:
         "max_drawdown_pct": "max drawdown %",
         "total_trades": "trades",
     }
-    rows = [(label, sample.get(name), metrics.get(name)) for name, label in names.items()]
+    rows = [(label, validation.in_sample.get(name), d.measures.get(name)) for name, label in names.items()]
     output.table("", ("", "in sample", "out of sample"), rows)
-    windows = document["validation"]["window_count"]
-    output.text(f"{search['combinations']:,} combinations, {windows} windows.")
-    if matrix := document["validation"]["matrix"]:
-        profits = [p for row in matrix["net_profit_pct"] for p in row if p is not None]
-        kept = sum(p > 0 for p in profits)
+    output.text(f"{d.evidence.search.combinations:,} combinations, {validation.window_count} windows.")
+    if validation.matrix is not None:
+        profits = [profit for row in validation.matrix.net_profit_pct for profit in row if profit is not None]
+        kept = sum(profit > 0 for profit in profits)
         output.text(f"{kept} of {len(profits)} pairs of train and test lengths end with a net profit (shown, no gate).")
-    if luck["done"]:
-        early = " (stopped early)" if luck["stopped_early"] else ""
+    if p.done:
+        early = " (stopped early)" if p.stopped_early else ""
         output.text(
-            f"{luck['as_good_or_better']} of {luck['done']} searches on bars without direction found as much{early}: "
-            f"p = {luck['p_value']:.3f}"
+            f"{p.exceedances} of {p.done} searches on bars without direction found as much{early}: p = {p.p_value:.3f}"
         )
     else:
         output.text("No permutation was run: p is unknown.")
-    output.text(f"Verdict: {life['current_stage']}")
-    if life["why_not_promoted"]:
-        output.text(f"Why not promoted: {life['why_not_promoted']}")
-    for warning in document["evidence"]["warnings"]:
+    output.text(f"Verdict: {life.current_stage}")
+    if life.why_not_promoted:
+        output.text(f"Why not promoted: {life.why_not_promoted}")
+    for warning in d.evidence.warnings:
         output.note(f"note: {warning}")
