@@ -106,8 +106,8 @@ def write_results(
         "report": out / f"{name}.html",
         "configuration": out / f"{name}.json",
     }
-    run = evidence.walk.run
-    write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.walk.window_of_trade))
+    run = evidence.walk_forward.run
+    write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.walk_forward.window_of_trade))
     write_table(paths["equity"], equity_columns(run))
     write_text(paths["report"], html(document, drawn))
     write_text(paths["configuration"], json.dumps(document, indent=2, allow_nan=False) + "\n")

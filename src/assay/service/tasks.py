@@ -115,7 +115,9 @@ def trial_entry(evidence: Evidence) -> TrialEntry:
     """Return what the ledger keeps of a training's search."""
     e = evidence
     span = e.splits.start, e.splits.stop
-    return entry_of(e.experiment, e.bars, span, e.search.combinations, e.search.score, e.search.distribution())
+    return entry_of(
+        e.experiment, e.bars, span, e.search.result.combinations, e.search.result.score, e.search.result.distribution()
+    )
 
 
 def entry_of(
@@ -167,14 +169,14 @@ def opening_of(evidence: Evidence) -> HoldoutOpening | None:
     if not e.holdout_openings:
         return None
     return HoldoutOpening(
-        experiment_digest=e.experiment_digest,
+        experiment_digest=e.provenance.experiment_digest,
         exchange=bars.market.exchange,
         symbol=bars.market.symbol,
         timeframe=str(bars.market.timeframe),
         start_ms=int(bars.time[e.splits.holdout_start]),
         stop_ms=int(bars.time[e.splits.stop - 1]) + bars.market.timeframe.ms,
         reason="all other gates of MATURE hold",
-        sharpe_ratio=_known(e.holdout.get("sharpe_ratio", math.nan)),
+        sharpe_ratio=_known(e.holdout_measures.get("sharpe_ratio", math.nan)),
     )
 
 
@@ -201,7 +203,7 @@ def save_evidence(
     TrialEntry
         What the ledger has of it.
     """
-    filtered = data_filter(evidence.bars, evidence.quality, override=evidence.experiment.allow_bad_data)
+    filtered = data_filter(evidence.bars, evidence.provenance.quality, override=evidence.experiment.allow_bad_data)
     columns = {"data_filter_config": filtered}
     insert_configuration(c, document, at_ms=created_ms, job_id=job_id, columns=columns, figures=figures)
     entry = trial_entry(evidence)
