@@ -39,7 +39,7 @@ SEARCHED_AGAIN = "out of sample: every window was searched on the days before it
 Measures = dict[str, float | int | None]
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401  (any tree of values)
+def plain(value: Any) -> Any:
     """Return a tree of values as JSON knows them: NaN and infinities become None, arrays lists."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}

@@ -92,7 +92,7 @@ class _Read(dict[str, "Value"]):
         self._read.add(name)
         return super().__getitem__(name)
 
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  (as a dict's)
+    def get(self, name: str, default: Any = None) -> Any:
         self._read.add(name)
         return super().get(name, default)
 
@@ -100,11 +100,11 @@ class _Read(dict[str, "Value"]):
         self._read.update(self.keys())
         return super().__iter__()
 
-    def items(self) -> Any:  # noqa: ANN401  (as a dict's)
+    def items(self) -> Any:
         self._read.update(self.keys())
         return super().items()
 
-    def values(self) -> Any:  # noqa: ANN401  (as a dict's)
+    def values(self) -> Any:
         self._read.update(self.keys())
         return super().values()
 
@@ -168,7 +168,7 @@ class Evaluator:
     keep_setups: bool = True
 
     @classmethod
-    def over(cls, strategy: Strategy, space: Mapping[str, tuple[Value, ...]], **terms: Any) -> Evaluator:  # noqa: ANN401
+    def over(cls, strategy: Strategy, space: Mapping[str, tuple[Value, ...]], **terms: Any) -> Evaluator:
         """Return a trial for a search over these values: with their common warm-up."""
         return cls(strategy, warmup=common_warmup(strategy, space), space=space, **terms)
 

@@ -102,7 +102,7 @@ class BacktestEngine:
             )
         return as_strategy(chosen)
 
-    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:  # noqa: ANN401
+    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:
         """Return a search or a single point on the engine's terms, without a test for luck."""
         money = Money(self.costs, self.sizing)
         terms: dict[str, Any] = {"money": money, "sides": self.sides, "min_stop_costs": self.min_stop_costs}
@@ -110,7 +110,7 @@ class BacktestEngine:
 
     def run_backtest(
         self,
-        data: Any,  # noqa: ANN401  (any kind of frame)
+        data: Any,
         parameters: Mapping[str, Any],
         exchange_fees: float | None = None,
         slippage: float | None = None,

@@ -10,12 +10,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.engine.glossary import MEASURES
+from assay.lazy import lazy
 from assay.training.circuit_breakers import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bokeh.models import Plot
+
+    from assay.reports import charts, embedding, score_map
+else:  # Bokeh, for what is drawn
+    charts, score_map = lazy("assay.reports.charts"), lazy("assay.reports.score_map")
+    embedding = lazy("assay.reports.embedding")
 
 UNKNOWN = "unknown"
 
@@ -50,7 +56,7 @@ _FUNNEL_ENDS = ("pattern", "sent", "filled")
 # --- values as texts; what is not known says so
 
 
-def text(value: Any, form: str = "{:.4g}") -> str:  # noqa: ANN401  (a JSON value)
+def text(value: Any, form: str = "{:.4g}") -> str:
     """Return a value in a form, percent after a space; None is unknown."""
     if value is None:
         return UNKNOWN
@@ -68,7 +74,7 @@ def day(moment: str | None) -> str:
     return UNKNOWN if moment is None else moment[:10]
 
 
-def plainly(value: Any) -> str:  # noqa: ANN401  (a JSON value)
+def plainly(value: Any) -> str:
     """Return any value as a reader writes it."""
     if isinstance(value, bool) or value is None:
         return yes_no(value)
@@ -156,7 +162,7 @@ def _trades(figures: Figures | None) -> dict[str, Any] | None:
     return {"heads": list(_TRADES.values()), "rows": list(zip(*columns, strict=True))}
 
 
-def _cell(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401  (a JSON value)
+def _cell(name: str, value: Any) -> tuple[str, Any]:
     if name.endswith("_time"):
         return value[:16].replace("T", " "), ""
     if isinstance(value, bool):
@@ -210,8 +216,6 @@ def _start_ms(moment: str) -> int:
 
 def _charts(document: Document, figures: Figures | None) -> tuple[dict[str, Plot], list[dict[str, Any]]]:
     """Return every chart that can be drawn, by the name of its place, and the planes of the score map."""
-    from assay.reports import charts, score_map  # noqa: PLC0415  (Bokeh, for what is drawn only)
-
     drawn: dict[str, Plot] = {}
     planes: list[dict[str, Any]] = []
     evidence, rows = document["evidence"], document["validation"].get("windows", [])
@@ -242,7 +246,7 @@ def _charts(document: Document, figures: Figures | None) -> tuple[dict[str, Plot
     return drawn, planes
 
 
-def _embeddable(value: Any) -> Markup:  # noqa: ANN401  (any JSON value)
+def _embeddable(value: Any) -> Markup:
     """Return JSON that no name inside it can end the script of."""
     content = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
@@ -284,13 +288,11 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
     str
         The same bytes for the same arguments. Every number is the document's or the figures' own.
     """
-    from assay.reports.embedding import embedded, script  # noqa: PLC0415  (Bokeh, for what is drawn only)
-
     d, f = dict(document), None if figures is None else dict(figures)
     d["evidence"] = dict.fromkeys(_OPTIONAL) | d["evidence"]
     if f is not None and f.get("ambiguity"):  # finer bars were looked into: it says more than the document
         d["evidence"]["ambiguity"] = f["ambiguity"]
-    charts, planes = _charts(d, f)
+    drawn, planes = _charts(d, f)
     environment = _environment()
 
     def raw(name: str) -> Markup:
@@ -307,10 +309,10 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         matrix=_matrix(d),
         trades=_trades(f),
         limits={name: f"{value:g} {MEANINGS[name][0]}" for name, value in d["circuit_breakers"].items()},
-        charts=charts,
+        charts=drawn,
         planes=planes,
         style=raw("report.css"),
         behaviour=raw("report.js"),
-        bokeh=Markup(script()) if charts else None,  # noqa: S704  (a library's own code)
-        content=_embeddable({"charts": embedded(charts), "planes": planes}),
+        bokeh=Markup(embedding.script()) if drawn else None,  # noqa: S704  (a library's own code)
+        content=_embeddable({"charts": embedding.embedded(drawn), "planes": planes}),
     )

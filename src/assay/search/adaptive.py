@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import qmc
 
+from assay.lazy import lazy
 from assay.search.axes import Axes
 
 if TYPE_CHECKING:
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.parameters import Value
+    from assay.search import evolution, gaussian_process, parzen
     from assay.search.axes import Point
     from assay.search.space import Space
 
     Learner = Callable[[Axes, list[Point], NDArray[np.float64], int, np.random.Generator], list[Point]]
     """From points and their scores to the points, at most n, that promise most; some may be known."""
+else:  # each is heavy, and rarely used
+    evolution = lazy("assay.search.evolution")
+    gaussian_process = lazy("assay.search.gaussian_process")
+    parzen = lazy("assay.search.parzen")
 
 BATCH = 8
 """Points that gp and tpe ask for at once."""
@@ -68,9 +74,7 @@ def propose(space: Space, method: str, history: History, seed: int) -> list[dict
     elif len(known) >= axes.reach:
         batch = []
     elif method == "cmaes":
-        from assay.search.evolution import propose as next_generation  # noqa: PLC0415  (heavy, and rarely used)
-
-        batch = next_generation(axes, known, history.scores, start, seed)
+        batch = evolution.propose(axes, known, history.scores, start, seed)
     else:
         batch = _in_batches(_learner(method), axes, known, history.scores, start, seed)
     still = {name: values[0] for name, values in space.values.items()}
@@ -86,11 +90,7 @@ def _even(axes: Axes, n: int, seed: int) -> list[Point]:
 
 
 def _learner(method: str) -> Learner:
-    if method == "gp":
-        from assay.search.gaussian_process import promising  # noqa: PLC0415  (heavy, and rarely used)
-    else:
-        from assay.search.parzen import promising  # noqa: PLC0415  (heavy, and rarely used)
-    return promising
+    return gaussian_process.promising if method == "gp" else parzen.promising
 
 
 def _in_batches(

@@ -82,11 +82,11 @@ class Strategy(ABC):
             rows that fail it may be left out, which saves their cost. Where a name is missing nothing is known.
         """
 
-    def warmup(self, shape: Mapping[str, Value]) -> int:  # noqa: ARG002  (strategies override it)
+    def warmup(self, shape: Mapping[str, Value]) -> int:
         """Bars of history that a signal needs; all candidates of a search start at the largest."""
         return 100
 
-    def constraint(self, values: Mapping[str, Value]) -> str | None:  # noqa: ARG002
+    def constraint(self, values: Mapping[str, Value]) -> str | None:
         """Return why a combination of values makes no sense, or None."""
         return None
 

@@ -109,7 +109,7 @@ class LiveConfiguration(Mapping[str, Any]):
         self.active, self.fault, self.stale_since = True, None, None
         return changed
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (any JSON value)
+    def __getitem__(self, key: str) -> Any:
         return self.document[key]
 
     def __iter__(self) -> Iterator[str]:
