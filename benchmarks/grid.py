@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.engine import Combinations, Money, Rule, Setups, Span, kernels, sweep
+from assay.engine import Combinations, Money, Rule, Setups, Span, layout, sweep
 from assay.evaluation.evaluator import loosest_thresholds
 from assay.sources import read_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -56,14 +56,14 @@ class Swept:
     @property
     def trades(self) -> int:
         """Simulated trades of all combinations."""
-        return int(self.sums[:, kernels.TRADES].sum())
+        return int(self.sums[:, layout.SUM_TRADES].sum())
 
 
 def sweep_grid(strategy: Strategy, bars: Bars, grid: Grid, sides: str, threads: int, span: Span | None = None) -> Swept:
     """Sweep a whole grid, setups and indicators included."""
     fresh = dataclasses.replace(bars)  # nothing derived from an earlier run
     combinations, loosest = Combinations(grid), loosest_thresholds(strategy, grid)
-    sums = np.empty((len(combinations), kernels.SUM_FIELDS))
+    sums = np.empty((len(combinations), layout.SUM_FIELDS))
     spent: list[tuple[float, int]] = []
 
     def make(values: Mapping[str, Value]) -> Setups:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine.setups import LEVELS
+from assay.engine.layout import LEVELS
 from assay.indicators import atr, volume_mean
 from studies.candles import Box, Dot, Line, Mark, Note
 

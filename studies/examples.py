@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import REASONS
-from assay.engine.bracket import VECTOR
+from assay.engine import REASONS, layout
 from assay.engine.rules import passing
 from assay.strategies import backtest
 from studies.anatomy import ANATOMIES, Anatomy, level, trade_alone
@@ -128,7 +127,7 @@ def stops(example: Example, unit: float) -> tuple[float, ...]:
     if (bracket.trail, bracket.trail_in) != ("distance", "unit"):
         return (stop,) * (example.exit - example.entry + 1)
     vector = bracket.vector(values)
-    activation, distance = (vector[VECTOR.index(name)] * unit for name in ("trail_activation", "trail_distance"))
+    activation, distance = (vector[layout.EXITS.index(name)] * unit for name in ("trail_activation", "trail_distance"))
     start = float(example.bars.close[example.signal])
     bests = accumulate(example.bars.close[example.entry : example.exit].tolist(), max)
     moved = (best - distance if best - start >= activation else stop for best in bests)

@@ -96,8 +96,8 @@ def test_kernels_documents_and_clean_passes_use_the_one_digest(tmp_path: Path) -
     code = (
         "import json\n"
         "from assay.compiled import CACHE_DIRECTORY, result_digest\n"
-        "from assay.sources.clean_passes import KeptPasses\n"
-        "print(json.dumps([CACHE_DIRECTORY.name, KeptPasses().folder.name, result_digest()]))"
+        "from assay.sources.clean_passes import StoredPasses\n"
+        "print(json.dumps([CACHE_DIRECTORY.name, StoredPasses().folder.name, result_digest()]))"
     )
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     answer = subprocess.run(

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine import REASONS, Bracket, Costs, Limits, Money, Run, Setups, Signals, Sizing, Span, measure, replay
-from assay.engine import kernels as k
+from assay.engine import (
+    REASONS,
+    Bracket,
+    Costs,
+    Limits,
+    Money,
+    Run,
+    Setups,
+    Signals,
+    Sizing,
+    Span,
+    layout,
+    measure,
+    replay,
+)
 from assay.engine.replay import eligible
 from assay.market import Bars, Market, Timeframe
 from assay.testing.oracle import oracle_bars, oracle_costs, oracle_orders, simulate
@@ -265,14 +278,14 @@ EXACT_MEASURES = (
     "ambiguous_trades",
 )
 SUMS = {
-    "equity": k.EQUITY,
-    "gain": k.GAINS,
-    "loss": k.LOSSES,
-    "drawdown": k.DRAWDOWN,
-    "days": k.DAYS,
-    "s1": k.SUM_R,
-    "s2": k.SUM_R2,
-    "sdown": k.SUM_DOWN2,
+    "equity": layout.SUM_EQUITY,
+    "gain": layout.SUM_GAINS,
+    "loss": layout.SUM_LOSSES,
+    "drawdown": layout.SUM_DRAWDOWN,
+    "days": layout.SUM_DAYS,
+    "s1": layout.SUM_RETURNS,
+    "s2": layout.SUM_RETURNS_SQUARED,
+    "sdown": layout.SUM_LOSSES_SQUARED,
 }
 
 

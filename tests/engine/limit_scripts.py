@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from assay.engine import Bracket, Costs, Limits, Money, Setups, Signals, Sizing, Span, kernels
+from assay.engine import Bracket, Costs, Limits, Money, Setups, Signals, Sizing, Span, layout
 from assay.market import Market, Timeframe
 from engine.bridge import FAR, HOUR_MS, HOURLY, Case, bars_of, quiet
 
@@ -81,7 +81,7 @@ class Script:
 def held_back(case: Case, run: Run) -> dict[int, str]:
     """Return the limit that held back the order of each signal bar."""
     names = Limits.names()
-    fates = zip(case.signals.rows.bar.tolist(), (run.fates - kernels.HELD_BACK).tolist(), strict=True)
+    fates = zip(case.signals.rows.bar.tolist(), (run.fates - layout.FATE_HELD_BACK).tolist(), strict=True)
     return {bar: names[fate] for bar, fate in fates if 0 <= fate < len(names)}
 
 

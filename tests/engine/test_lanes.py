@@ -47,19 +47,28 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
-    Mutant("free one bar early", "record[EXIT_BAR] + exits[lane, 12]", "record[EXIT_BAR] + exits[lane, 12] - 1.0"),
-    Mutant("cooldown ignored", "record[EXIT_BAR] + exits[lane, 12]", "record[EXIT_BAR]"),
+    Mutant(
+        "free one bar early",
+        "record[OUTCOME_EXIT_BAR] + exits[lane, EXIT_COOLDOWN]",
+        "record[OUTCOME_EXIT_BAR] + exits[lane, EXIT_COOLDOWN] - 1.0",
+    ),
+    Mutant("cooldown ignored", "record[OUTCOME_EXIT_BAR] + exits[lane, EXIT_COOLDOWN]", "record[OUTCOME_EXIT_BAR]"),
     Mutant("busy on the bar that frees", "state[_NEXT * LANES + lane] <= t", "state[_NEXT * LANES + lane] < t"),
-    Mutant("trades after ruin", " and state[EQUITY * LANES + lane] > 0.0\n", "\n"),
+    Mutant("trades after ruin", " and state[SUM_EQUITY * LANES + lane] > 0.0\n", "\n"),
     Mutant("no day ends inside trades", "day_ends[k] = last - first", "day_ends[k] = 0"),
-    Mutant("day marks ignore the first leg", "if kept[lane, PARTIAL_BAR] <= end else np.nan", "if False else np.nan"),
+    Mutant(
+        "day marks ignore the first leg", "if record[OUTCOME_PARTIAL_BAR] <= end else np.nan", "if False else np.nan"
+    ),
     Mutant("marks of lanes that have left", "table[order, _LAST_DAY * LANES + lane] > day", "True"),
     Mutant("days closed while in a trade", "state[_LAST * LANES + lane] < first)", "True)"),
     Mutant("days never closed", "state[_LAST * LANES + lane] < first)", "False)"),
     Mutant("the last day is lost", "        _close_day(state, np.inf)\n", ""),
     Mutant("downside counts gains", "+= square if r < 0.0 else 0.0", "+= square"),
-    Mutant("drawdown ignores the path", "table[order, _MIN_MARK * LANES + lane]) / peak",
-           "table[order, _FACTOR * LANES + lane]) / peak"),
+    Mutant(
+        "drawdown ignores the path",
+        "table[order, _MIN_MARK * LANES + lane]) / peak",
+        "table[order, _FACTOR * LANES + lane]) / peak",
+    ),
     Mutant("no drawdown inside a trade", "max(drawdown, inner, fall)", "max(drawdown, fall)"),
     Mutant("peak ignores the path", "equity * table[order, _MAX_MARK", "equity * table[order, _FACTOR"),
     Mutant("a flat trade wins", "won = take and net > 0.0", "won = take and net >= 0.0"),
@@ -75,7 +84,7 @@ MUTANTS = (
     Mutant("days of the exit not counted", "max(state[_LAST * LANES + lane], last_span_day)", "last_span_day"),
     Mutant("orders of other levels shared", "same = same and (a == b", "same = same and (True"),
     Mutant("orders of other days shared", "same = flat_by[k] == flat_by[i]", "same = True"),
-)  # fmt: skip
+)
 
 
 def interpreted(source: str) -> ModuleType:

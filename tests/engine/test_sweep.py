@@ -25,10 +25,10 @@ from assay.engine import (
     at_most,
     equals,
     from_sums,
+    layout,
     replay,
     sweep,
 )
-from assay.engine import kernels as k
 from assay.engine.replay import eligible
 from assay.sources import read_bars
 from assay.strategies import SIDES, backtest
@@ -115,7 +115,7 @@ class Task(NamedTuple):
         )
         positions = np.concatenate([b.position for b in blocks])
         assert sorted(positions.tolist()) == list(range(len(combinations)))
-        out = np.empty((len(combinations), k.SUM_FIELDS))
+        out = np.empty((len(combinations), layout.SUM_FIELDS))
         out[positions] = np.concatenate([b.sums for b in blocks])
         return out
 
@@ -186,7 +186,7 @@ def test_sweep_is_replay_is_oracle(block: int) -> None:
             answer = simulate(other, orders, oracle_costs(task.money), task.span.start, task.span.stop)
             for name, field in SUMS.items():
                 assert sums[position, field] == answer.sums[name], (seed, values, name)
-            assert sums[position, k.TRADES] == len(answer.trades)
+            assert sums[position, layout.SUM_TRADES] == len(answer.trades)
     assert trades > 500
     assert refused > 20
 
@@ -248,9 +248,9 @@ def test_a_sweep_without_any_row_has_empty_runs() -> None:
     task = random_task(3)
     empty = {shape: rows.take(np.zeros(0, dtype=np.int64)) for shape, rows in task.rows.items()}
     sums = task._replace(rows=empty).sums()
-    assert np.all(sums[:, k.TRADES] == 0)
-    assert np.all(sums[:, k.EQUITY] == 1)
-    assert np.all(sums[:, k.DAYS] >= 1)
+    assert np.all(sums[:, layout.SUM_TRADES] == 0)
+    assert np.all(sums[:, layout.SUM_EQUITY] == 1)
+    assert np.all(sums[:, layout.SUM_DAYS] >= 1)
 
 
 # LIQUIDITY_SWEEP against the loop over every bar
@@ -320,7 +320,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
     def make_setups(shape: Mapping[str, Value]) -> Setups:
         return STRATEGY.all_setups(bars, STRATEGY.parameters.complete(shape), sides)
 
-    out = np.empty((len(combinations), k.SUM_FIELDS))
+    out = np.empty((len(combinations), layout.SUM_FIELDS))
     for block in sweep(
         bars, make_setups, STRATEGY.rules, STRATEGY.bracket, combinations, [span], money, itself, threads=1 + seed % 2
     ):
@@ -337,7 +337,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
     for i in rng.integers(0, len(every), 12).tolist():
         run = backtest(STRATEGY, bars, every[i], money=money, span=span, sides=sides)
         assert np.array_equal(run.sums, out[i]), (seed, every[i])
-    return int(out[:, k.TRADES].sum())
+    return int(out[:, layout.SUM_TRADES].sum())
 
 
 def test_the_loop_measures_what_the_table_shows() -> None:

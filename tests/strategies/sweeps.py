@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine import Combinations, Money, Span, kernels
+from assay.engine import Combinations, Money, Span, layout
 from assay.evaluation.evaluator import ConstraintMask, Evaluator
 from engine.bridge import SUMS
 
@@ -27,11 +27,11 @@ def sampled(
     grid = Combinations(strategy.default_grid)
     evaluator = Evaluator.over(strategy, grid.values, money=money)
     span = evaluator.span(evaluator.warmup, len(bars))
-    sums = np.full((len(grid), kernels.SUM_FIELDS), np.nan)
+    sums = np.full((len(grid), layout.SUM_FIELDS), np.nan)
     for block in evaluator.blocks(bars, [span], grid, lambda block: block, threads=2):
         sums[block.position] = block.sums
     refused = ConstraintMask.of(strategy, grid).at(np.arange(len(grid)))
-    trading = np.flatnonzero(~refused & (sums[:, kernels.TRADES] > 0))
+    trading = np.flatnonzero(~refused & (sums[:, layout.SUM_TRADES] > 0))
     for position in np.random.default_rng(0).choice(trading, count, replace=False).tolist():
         yield grid.at(position), span, sums[position]
 
@@ -39,5 +39,5 @@ def sampled(
 def same_sums(sums: NDArray[np.float64], answer: OracleResult) -> bool:
     """Whether every sum that the oracle keeps is the sweep's, to the last bit."""
     return all(float(sums[field]) == answer.sums[name] for name, field in SUMS.items()) and (
-        int(sums[kernels.TRADES]) == len(answer.trades)
+        int(sums[layout.SUM_TRADES]) == len(answer.trades)
     )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from assay.engine.layout import EXITS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -43,26 +45,6 @@ class Switch:
 
 Setting = str | Switch | float | None
 """The name of a parameter, a mode that a parameter chooses, a fixed number, or None for 'not used'."""
-
-VECTOR = (
-    "stop_multiple",
-    "target_multiple",
-    "target_in_unit",
-    "target_limited",
-    "min_target_r",
-    "partial_r",
-    "max_bars",
-    "trail_kind",
-    "trail_activation",
-    "trail_in_risk",
-    "trail_distance",
-    "trail_bars",
-    "cooldown",
-    "cap_a",
-    "cap_b",
-    "min_stop_costs",
-)
-"""Layout of one resolved exit combination, as the kernels read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +107,7 @@ class Bracket:
         return tuple(dict.fromkeys(n for n in names if isinstance(n, str)))
 
     def vector(self, values: Mapping[str, Value]) -> NDArray[np.float64]:
-        """Return one exit combination as float64 of shape (16,), laid out as `VECTOR`."""
+        """Return one exit combination as float64 of shape (16,), its fields are `EXITS`."""
 
         def number(setting: Setting, missing: float = math.nan) -> float:
             if isinstance(setting, Switch):
@@ -134,27 +116,26 @@ class Bracket:
                 return missing
             return float(values[setting]) if isinstance(setting, str) else float(setting)
 
-        return np.array(
-            [
-                number(self.stop),
-                number(self.target),
-                float(self.target_in == "unit"),
-                number(self.target_limited, 0.0),
-                number(self.min_target_r, 0.0),
-                number(self.partial),
-                number(self.max_bars, 0.0),
-                {None: 0.0, "distance": 1.0, "extreme": 2.0}[self.trail],
-                number(self.trail_activation),
-                float(self.trail_in == "risk"),
-                number(self.trail_distance),
-                number(self.trail_bars, 0.0),
-                number(self.cooldown, 0.0),
-                number(self.cap_a, -1.0),
-                number(self.cap_b, -1.0),
-                number(self.min_stop_costs, 0.0),
-            ]
-        )
+        resolved = {
+            "stop_multiple": number(self.stop),
+            "target_multiple": number(self.target),
+            "target_in_unit": float(self.target_in == "unit"),
+            "target_limited": number(self.target_limited, 0.0),
+            "min_target_r": number(self.min_target_r, 0.0),
+            "partial_r": number(self.partial),
+            "max_bars": number(self.max_bars, 0.0),
+            "trail_kind": {None: 0.0, "distance": 1.0, "extreme": 2.0}[self.trail],
+            "trail_activation": number(self.trail_activation),
+            "trail_in_risk": float(self.trail_in == "risk"),
+            "trail_distance": number(self.trail_distance),
+            "trail_bars": number(self.trail_bars, 0.0),
+            "cooldown": number(self.cooldown, 0.0),
+            "cap_a": number(self.cap_a, -1.0),
+            "cap_b": number(self.cap_b, -1.0),
+            "stop_costs": number(self.min_stop_costs, 0.0),
+        }
+        return np.array([resolved[name] for name in EXITS])
 
     def vectors(self, combinations: Iterable[Mapping[str, Value]]) -> NDArray[np.float64]:
         """Return several exit combinations, shape (n, 16)."""
-        return np.array([self.vector(c) for c in combinations], dtype=np.float64).reshape(-1, len(VECTOR))
+        return np.array([self.vector(c) for c in combinations], dtype=np.float64).reshape(-1, len(EXITS))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import kernels
+from assay.engine import layout
+from assay.engine.layout import REASONS
 from assay.engine.limits import Limits
 from assay.engine.rules import SIGNS, Rule, passing
-from assay.engine.trades import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 NOT_BOTH, SENT, FILLED = "not both sides at once", "sent", "filled"
 _LOSSES = (
-    ("stop and target make sense", (kernels.REFUSED,)),
-    ("a bar is left to fill on", (kernels.UNSENT,)),
-    (NOT_BOTH, (kernels.NOT_CHOSEN,)),
-    ("equity is left", (kernels.RUINED,)),
-    ("not in a position", (kernels.BUSY,)),
-    ("not cooling down", (kernels.COOLING,)),
-    ("group has fills left", (kernels.FULL,)),
-    (SENT, tuple(kernels.HELD_BACK + i for i in range(len(Limits.names())))),
-    (FILLED, (kernels.UNFILLED,)),
+    ("stop and target make sense", (layout.FATE_REFUSED,)),
+    ("a bar is left to fill on", (layout.FATE_UNSENT,)),
+    (NOT_BOTH, (layout.FATE_NOT_CHOSEN,)),
+    ("equity is left", (layout.FATE_RUINED,)),
+    ("not in a position", (layout.FATE_BUSY,)),
+    ("not cooling down", (layout.FATE_COOLING,)),
+    ("group has fills left", (layout.FATE_FULL,)),
+    (SENT, tuple(layout.FATE_HELD_BACK + i for i in range(len(Limits.names())))),
+    (FILLED, (layout.FATE_UNFILLED,)),
 )
 """What a moment needs after the rules, and the fates of those that lack it, in the order of asking."""
 
@@ -200,10 +200,10 @@ def _after(rows: Setups, fates: NDArray[np.int64]) -> list[Stage]:
     stages: list[Stage] = []
     moment = rows.bar * 2 + (rows.side < 0)
     _, place = np.unique(moment, return_inverse=True)
-    order = np.zeros(kernels.HELD_BACK + len(Limits.names()), dtype=np.int64)
+    order = np.zeros(layout.FATE_HELD_BACK + len(Limits.names()), dtype=np.int64)
     for rank, (_, lost) in enumerate(_LOSSES):
         order[list(lost)] = rank
-    order[kernels.FILLED] = len(_LOSSES)
+    order[layout.FATE_FILLED] = len(_LOSSES)
     best = np.full(int(place.max(initial=-1)) + 1, -1, dtype=np.int64)
     np.maximum.at(best, place, order[fates])
     short = np.zeros(len(best), dtype=np.bool_)

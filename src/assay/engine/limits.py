@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import kernels
+from assay.engine import layout
 from assay.engine.risk import MINUTE_MS
 from assay.errors import InputError
 
@@ -72,12 +72,14 @@ class Limits:
 
     def vector(self, market: Market) -> NDArray[np.float64]:
         """Return the kernel's form, shape (7,)."""
-        found = np.full(kernels.LIMIT_FIELDS, math.nan)
-        found[kernels.MAX_DAILY_LOSS] = self.max_daily_loss_pct / 100.0
-        found[kernels.MAX_DRAWDOWN] = self.max_drawdown_pct / 100.0
-        found[kernels.MAX_LOSSES] = self.max_consecutive_losses
-        found[kernels.MAX_DAILY_TRADES] = self.daily_trade_limit
-        found[kernels.PAUSE_AFTER_LOSS] = np.ceil(self.cooldown_after_loss_minutes * MINUTE_MS / market.timeframe.ms)
-        found[kernels.MIN_SHARPE] = self.min_sharpe_ratio
-        found[kernels.YEAR] = market.days_per_year
+        found = np.full(len(layout.LIMITS), math.nan)
+        found[layout.LIMIT_MAX_DAILY_LOSS] = self.max_daily_loss_pct / 100.0
+        found[layout.LIMIT_MAX_DRAWDOWN] = self.max_drawdown_pct / 100.0
+        found[layout.LIMIT_MAX_LOSSES] = self.max_consecutive_losses
+        found[layout.LIMIT_MAX_DAILY_TRADES] = self.daily_trade_limit
+        found[layout.LIMIT_PAUSE_AFTER_LOSS] = np.ceil(
+            self.cooldown_after_loss_minutes * MINUTE_MS / market.timeframe.ms
+        )
+        found[layout.LIMIT_MIN_SHARPE] = self.min_sharpe_ratio
+        found[layout.LIMIT_YEAR] = market.days_per_year
         return found

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import kernels as k
-from assay.engine import risk
+from assay.engine import layout, risk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +50,7 @@ def from_sums(sums: NDArray[np.float64], name: str, days_per_year: int) -> NDArr
     Parameters
     ----------
     sums : float64, shape (..., 11)
-        As the kernels write them.
+        The columns of `layout.SUMS`.
     name : str
         One of `TABLE` or `OBJECTIVES`, or annual_return_pct.
     days_per_year : int
@@ -74,37 +73,37 @@ def _rate(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _sharpe(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
-    days = s[..., k.DAYS]
-    mean = s[..., k.SUM_R] / days
-    variance = (s[..., k.SUM_R2] - s[..., k.SUM_R] * mean) / (days - 1)
+    days = s[..., layout.SUM_DAYS]
+    mean = s[..., layout.SUM_RETURNS] / days
+    variance = (s[..., layout.SUM_RETURNS_SQUARED] - s[..., layout.SUM_RETURNS] * mean) / (days - 1)
     return np.where((variance > 0) & (days > 1), mean / np.sqrt(variance) * math.sqrt(year), np.nan)
 
 
 def _sortino(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
-    days, down = s[..., k.DAYS], s[..., k.SUM_DOWN2]
-    return np.where(down > 0, s[..., k.SUM_R] / days / np.sqrt(down / days) * math.sqrt(year), np.nan)
+    days, down = s[..., layout.SUM_DAYS], s[..., layout.SUM_LOSSES_SQUARED]
+    return np.where(down > 0, s[..., layout.SUM_RETURNS] / days / np.sqrt(down / days) * math.sqrt(year), np.nan)
 
 
 def _growth(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = np.maximum(s[..., k.EQUITY], 0.0) ** (year / s[..., k.DAYS]) - 1.0
+    result: NDArray[np.float64] = np.maximum(s[..., layout.SUM_EQUITY], 0.0) ** (year / s[..., layout.SUM_DAYS]) - 1.0
     return result
 
 
 def _calmar(s: NDArray[np.float64], year: float) -> NDArray[np.float64]:
-    return np.where(s[..., k.DRAWDOWN] > 0, _growth(s, year) / s[..., k.DRAWDOWN], np.nan)
+    return np.where(s[..., layout.SUM_DRAWDOWN] > 0, _growth(s, year) / s[..., layout.SUM_DRAWDOWN], np.nan)
 
 
 _FORMULAS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]] = {
-    "total_trades": lambda s, _: s[..., k.TRADES],
-    "win_rate": lambda s, _: _rate(s[..., k.WINS], s[..., k.TRADES]),
-    "net_profit_pct": lambda s, _: 100.0 * (s[..., k.EQUITY] - 1.0),
-    "profit_factor": lambda s, _: _rate(s[..., k.GAINS], s[..., k.LOSSES]),
-    "max_drawdown_pct": lambda s, _: -100.0 * s[..., k.DRAWDOWN],
+    "total_trades": lambda s, _: s[..., layout.SUM_TRADES],
+    "win_rate": lambda s, _: _rate(s[..., layout.SUM_WINS], s[..., layout.SUM_TRADES]),
+    "net_profit_pct": lambda s, _: 100.0 * (s[..., layout.SUM_EQUITY] - 1.0),
+    "profit_factor": lambda s, _: _rate(s[..., layout.SUM_GAINS], s[..., layout.SUM_LOSSES]),
+    "max_drawdown_pct": lambda s, _: -100.0 * s[..., layout.SUM_DRAWDOWN],
     "sharpe_ratio": _sharpe,
     "sortino_ratio": _sortino,
     "calmar_ratio": _calmar,
     "annual_return_pct": lambda s, year: 100.0 * _growth(s, year),
-    "expectancy_pct": lambda s, _: 100.0 * _rate(s[..., k.SUM_NET], s[..., k.TRADES]),
+    "expectancy_pct": lambda s, _: 100.0 * _rate(s[..., layout.SUM_NET], s[..., layout.SUM_TRADES]),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from assay.engine import kernels
 from assay.engine.costs import Costs, Sizing
+from assay.engine.layout import OUTCOME_FIELDS, SUM_DAYS, SUM_FIELDS, Days, Groups, Orders, Prices, Records
 from assay.engine.limits import NO_LIMITS
 from assay.engine.rules import passing
 from assay.engine.setups import Setups
@@ -66,15 +67,30 @@ class Span:
     warmup: int = 0
 
 
-def calendar(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return (day of each bar, last bar of each day ordinal from the first, mark of each bar)."""
+def prices_of(bars: Bars) -> Prices:
+    """Return what kernels read of the bars' prices."""
+    return Prices(bars.open, bars.high, bars.low, bars.close, bars.tradable)
 
-    def build() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+
+def days_of(bars: Bars) -> Days:
+    """Return what kernels read of the bars' trading days."""
+
+    def build() -> Days:
         day = np.ascontiguousarray(bars.day, dtype=np.int64)
-        days = np.arange(day[0], day[-1] + 1)
-        return day, np.searchsorted(day, days, side="right") - 1, bars.mark
+        ordinals = np.arange(day[0], day[-1] + 1)
+        return Days(day, np.searchsorted(day, ordinals, side="right") - 1, bars.mark)
 
-    return bars.derived("calendar", build)
+    return bars.derived("days", build)
+
+
+def span_days(days: Days, span: Span) -> tuple[int, int]:
+    """Return the first and the last day of a span."""
+    return int(days.day[span.start]), int(days.day[max(span.stop - 1, span.start)])
+
+
+def orders_of(rows: Setups) -> Orders:
+    """Return rows as kernels read them."""
+    return Orders(rows.bar, rows.side, rows.levels, rows.flat_by)
 
 
 def eligible(bars: Bars, setups: Setups, span: Span) -> Setups:
@@ -85,8 +101,8 @@ def eligible(bars: Bars, setups: Setups, span: Span) -> Setups:
     return setups.take((t >= span.start) & (t < span.stop) & bars.valid[t] & (bars.age[t] >= span.warmup))
 
 
-def compact_groups(groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the ids of each limit group from 0; return (groups, number of ids per group)."""
+def compact_groups(groups: NDArray[np.int64]) -> Groups:
+    """Number the ids of each limit group from 0."""
     numbered = np.full(groups.shape, -1, dtype=np.int64)
     sizes = np.zeros(2, dtype=np.int64)
     for g in range(2):
@@ -94,7 +110,17 @@ def compact_groups(groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArra
         ids, inverse = np.unique(groups[used, g], return_inverse=True)
         numbered[used, g] = inverse
         sizes[g] = len(ids)
-    return numbered, sizes
+    return Groups(numbered, sizes)
+
+
+def new_records(n: int) -> Records:
+    """Return room for what a replay of n rows writes."""
+    return Records(
+        outcomes=np.empty((n + 1, OUTCOME_FIELDS)),
+        rows=np.empty(n + 1, dtype=np.int64),
+        sums=np.zeros(SUM_FIELDS),
+        fates=np.empty(n, dtype=np.int64),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,29 +203,32 @@ def replay(
         What a trader would pause at.
     """
     rows = signals.rows
-    groups, sizes = compact_groups(rows.groups)
-    day, day_end, marks = calendar(bars)
-    out = np.empty((len(rows) + 1, kernels.OUTCOME_FIELDS))
-    rows_out = np.empty(len(rows) + 1, dtype=np.int64)
-    fates = np.empty(len(rows), dtype=np.int64)
-    sums = np.zeros(kernels.SUM_FIELDS)
-    first_day, last_day = int(day[span.start]), int(day[max(span.stop - 1, span.start)])
-    vector = money.vector
+    days, costs = days_of(bars), money.vector
+    records = new_records(len(rows))
+    counted = span_days(days, span)
     found, sent, filled = kernels.replay(
-        rows.bar, rows.side, rows.levels, rows.flat_by, groups, sizes, signals.exit_of, signals.exits,
-        vector, entry_delay, exit_on_opposite,
-        bars.open, bars.high, bars.low, bars.close, bars.tradable, day, day_end, marks,
-        first_day, last_day, NO_LIMITS if limits is None else limits.vector(bars.market), out, rows_out, sums, fates,
-    )  # fmt: skip
-    taken = rows_out[:filled]
+        orders_of(rows),
+        compact_groups(rows.groups),
+        signals.exit_of,
+        signals.exits,
+        costs,
+        entry_delay,
+        exit_on_opposite,
+        prices_of(bars),
+        days,
+        counted,
+        NO_LIMITS if limits is None else limits.vector(bars.market),
+        records,
+    )
+    taken = records.rows[:filled]
     sides = rows.side[taken]
-    equity = kernels.daily_values(out, sides, filled, marks, day, day_end, vector, first_day, int(sums[kernels.DAYS]))
+    length = int(records.sums[SUM_DAYS])
     return Run(
-        trades=Trades.from_outcomes(rows.bar[taken], sides, out[:filled]),
-        equity=equity,
-        first_day=first_day,
-        sums=sums,
+        trades=Trades.from_outcomes(rows.bar[taken], sides, records.outcomes[:filled]),
+        equity=kernels.daily_values(records.outcomes, sides, filled, days, costs, counted[0], length),
+        first_day=counted[0],
+        sums=records.sums,
         signals=int(found),
         orders_sent=int(sent),
-        fates=fates,
+        fates=records.fates,
     )

@@ -7,24 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay.engine.layout import LEVELS
 from assay.errors import StrategyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
-
-LEVELS = (
-    "stop_base",
-    "stop_unit",
-    "stop_floor",
-    "anchor",
-    "target_unit",
-    "target_floor",
-    "target_limit",
-    "invalid_price",
-)
-"""Columns from which the bracket makes its prices; NaN where a strategy does not use one."""
 
 
 @dataclass(frozen=True, eq=False)

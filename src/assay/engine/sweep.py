@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
 from assay.engine import kernels, sweep_kernels
 from assay.engine.bitsets import loosest, unpacked, words_of_axis
 from assay.engine.combinations import Combinations, groups
+from assay.engine.layout import EXIT_CAP_A, EXIT_CAP_B, SUM_FIELDS, Groups, Orders
 from assay.engine.limits import NO_LIMITS
-from assay.engine.replay import Money, Span, calendar, compact_groups, eligible
+from assay.engine.replay import (
+    Money,
+    Span,
+    compact_groups,
+    days_of,
+    eligible,
+    new_records,
+    orders_of,
+    prices_of,
+    span_days,
+)
 from assay.engine.rules import axes
-from assay.engine.sweep_kernels import LANES
+from assay.engine.sweep_kernels import LANES, Marks, Table
 from assay.threads import Workers
 
 if TYPE_CHECKING:
@@ -79,39 +90,37 @@ class _Rows:
     rows: Setups
     words: NDArray[np.uint64]
     first_level: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    group_sizes: NDArray[np.int64]
+    groups: Groups
 
 
 @dataclass(frozen=True, eq=False)
 class _Orders:
-    """The distinct orders of several shape groups."""
+    """The distinct orders of several shape groups, and the order of each row, per group."""
 
-    bar: NDArray[np.int64]
-    side: NDArray[np.int8]
-    levels: NDArray[np.float64]
-    flat_by: NDArray[np.int64]
-    of_rows: tuple[NDArray[np.int64], ...]  # per group
+    distinct: Orders
+    of_rows: tuple[NDArray[np.int64], ...]
 
     def __len__(self) -> int:
-        return len(self.bar)
+        return len(self.distinct.bar)
 
     @classmethod
     def of(cls, parts: Sequence[Setups], bars: int) -> Self:
-        bar = np.concatenate([p.bar for p in parts])
-        side = np.concatenate([p.side for p in parts])
-        levels = np.concatenate([p.levels for p in parts])
-        flat_by = np.concatenate([p.flat_by for p in parts])
-        order, first = np.empty(len(bar), dtype=np.int64), np.empty(len(bar), dtype=np.int64)
-        count = sweep_kernels.distinct_orders(bar, side, levels, flat_by, bars, order, first)
+        rows = Orders._make(np.concatenate(column) for column in zip(*map(orders_of, parts), strict=True))
+        n = len(rows.bar)
+        order, first = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        count = sweep_kernels.distinct_orders(rows, bars, order, first)
         # in order of time, so that a run reads the table from front to back
-        by_time = np.argsort(bar[first[:count]], kind="stable")
+        by_time = np.argsort(rows.bar[first[:count]], kind="stable")
         rank = np.empty(count, dtype=np.int64)
         rank[by_time] = np.arange(count)
         heads = first[by_time]
         cuts = np.cumsum([len(p) for p in parts])[:-1]
         of_rows = tuple(np.split(rank[order], cuts))
-        return cls(bar[heads], side[heads], levels[heads], flat_by[heads], of_rows)
+        return cls(Orders._make(column[heads] for column in rows), of_rows)
+
+    def part(self, part: slice) -> Orders:
+        """Return a stretch of the distinct orders."""
+        return Orders._make(column[part] for column in self.distinct)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,17 +140,6 @@ class _Task:
     bars: Bars
     spans: Sequence[Span]
     money: Money
-
-    @property
-    def prices(self) -> tuple[NDArray[Any], ...]:
-        """Open, high, low, close and the mask of bars that can fill."""
-        b = self.bars
-        return b.open, b.high, b.low, b.close, b.tradable
-
-    def days(self, span: Span) -> tuple[int, int]:
-        """First and last day of a span."""
-        day = calendar(self.bars)[0]
-        return int(day[span.start]), int(day[max(span.stop - 1, span.start)])
 
     def jobs(self, parts: Sequence[_Rows]) -> list[_Job]:
         """Cut parts and spans into blocks."""
@@ -171,25 +169,27 @@ class _Lanes:
     def begin(self, workers: Workers) -> Callable[[_Job], Block]:
         """Follow every order to its exit and return what runs a block."""
         task, orders = self.task, self.orders
-        day, day_end, marks = calendar(task.bars)
+        days, prices, costs = days_of(task.bars), prices_of(task.bars), task.money.vector
         exits = self.parts[0].group.exits[np.minimum(np.arange(self.first, self.first + LANES), self.last - 1)]
-        n = len(orders)
-        table = np.empty((n, sweep_kernels.TABLE_FIELDS * LANES))
-        refused, filled = np.empty(n, dtype=np.uint64), np.empty(n, dtype=np.bool_)
+        used, n = self.last - self.first, len(orders)
+        table = Table(
+            outcomes=np.empty((n, sweep_kernels.TABLE_FIELDS * LANES)),
+            refused=np.empty(n, dtype=np.uint64),
+            filled=np.empty(n, dtype=np.bool_),
+        )
         day_ends = np.empty(n, dtype=np.int64)
 
         def follow(part: slice) -> NDArray[np.float64]:
-            marked: NDArray[np.float64] = sweep_kernels.outcomes(
-                orders.bar[part], orders.side[part], orders.levels[part], orders.flat_by[part], exits,
-                self.last - self.first, task.money.vector, *task.prices, day, day_end, marks, table[part],
-                refused[part], filled[part], day_ends[part],
-            )  # fmt: skip
-            return marked
+            piece = Table._make(column[part] for column in table)
+            factors: NDArray[np.float64] = sweep_kernels.outcomes(
+                orders.part(part), exits, used, costs, prices, days, piece, day_ends[part]
+            )
+            return factors
 
         cuts = np.linspace(0, n, PARTS + 1).astype(int).tolist()
-        trade_marks = np.concatenate(list(workers.map(follow, [slice(a, b) for a, b in pairwise(cuts)])))
-        mark_start = np.concatenate(([0], np.cumsum(day_ends)))
-        caps = np.ascontiguousarray(exits[:, 13:15].T)
+        factors = np.concatenate(list(workers.map(follow, [slice(a, b) for a, b in pairwise(cuts)])))
+        marks = Marks(np.concatenate(([0], np.cumsum(day_ends))), factors)
+        caps = np.ascontiguousarray(exits[:, [EXIT_CAP_A, EXIT_CAP_B]].T)
 
         def run(job: _Job) -> Block:
             part, span = self.parts[job.part], task.spans[job.span]
@@ -197,12 +197,20 @@ class _Lanes:
             rows = part.rows
             begin, end = np.searchsorted(rows.bar, [span.start, span.stop])
             results = int(piece.result[-1]) + 1 if len(piece.result) else 0
-            sums = np.empty((results, kernels.SUM_FIELDS))
+            sums = np.empty((results, SUM_FIELDS))
             sweep_kernels.sweep(
-                part.words, piece.entries + part.first_level, piece.slots, begin, end, table, refused, filled,
-                mark_start, trade_marks, rows.bar, rows.side, orders.of_rows[job.part], day[rows.bar + 1],
-                part.groups, part.group_sizes, caps, *task.days(span), sums,
-            )  # fmt: skip
+                part.words,
+                piece.entries + part.first_level,
+                piece.slots,
+                (begin, end),
+                table,
+                marks,
+                sweep_kernels.Rows(rows.bar, rows.side, orders.of_rows[job.part], days.day[rows.bar + 1]),
+                part.groups,
+                caps,
+                span_days(days, span),
+                sums,
+            )
             return Block(job.span, piece.position, sums if results == len(piece.result) else sums[piece.result])
 
         return run
@@ -223,28 +231,37 @@ class _OneByOne:
     def begin(self, workers: Workers) -> Callable[[_Job], Block]:
         """Return what runs a block."""
         task, part = self.task, self.part
-        day, day_end, marks = calendar(task.bars)
+        on_opposite = False
+        days, prices, costs = days_of(task.bars), prices_of(task.bars), task.money.vector
 
         def run(job: _Job) -> Block:
             rows, span = part.rows, task.spans[job.span]
             begin, end = np.searchsorted(rows.bar, [span.start, span.stop])
-            records = np.empty((end - begin + 1, kernels.OUTCOME_FIELDS))
-            numbers, fates = np.empty((2, end - begin + 1), dtype=np.int64)
+            records = new_records(end - begin)
             blocks = []
             for first in range(0, len(part.group.exits), LANES):
                 piece = part.group.piece(job.begin, job.stop, first, min(first + LANES, len(part.group.exits)))
-                sums = np.empty((int(piece.result.max(initial=-1)) + 1, kernels.SUM_FIELDS))
+                sums = np.empty((int(piece.result.max(initial=-1)) + 1, SUM_FIELDS))
                 for levels, slots in zip(piece.entries + part.first_level, piece.slots, strict=True):
                     passed = unpacked(np.bitwise_and.reduce(part.words[levels], axis=0), len(rows))
                     passed = passed[(passed >= begin) & (passed < end)]
                     few, one = rows.take(passed), np.zeros(len(passed), dtype=np.int64)
+                    limit_groups = Groups(part.groups.of_row[passed], part.groups.sizes)
                     for lane in np.flatnonzero(slots >= 0).tolist():
                         kernels.replay(
-                            few.bar, few.side, few.levels, few.flat_by, part.groups[passed], part.group_sizes, one,
-                            part.group.exits[first + lane : first + lane + 1], task.money.vector, 0, 0, *task.prices,
-                            day, day_end, marks, *task.days(span), NO_LIMITS,
-                            records, numbers, sums[slots[lane]], fates,
-                        )  # fmt: skip
+                            orders_of(few),
+                            limit_groups,
+                            one,
+                            part.group.exits[first + lane : first + lane + 1],
+                            costs,
+                            0,
+                            on_opposite,
+                            prices,
+                            days,
+                            span_days(days, span),
+                            NO_LIMITS,
+                            records._replace(sums=sums[slots[lane]]),
+                        )
                 blocks.append((piece.position, sums[piece.result]))
             position, sums = (np.concatenate(column) for column in zip(*blocks, strict=True))
             return Block(job.span, position, sums)
@@ -305,7 +322,7 @@ def sweep(
             for (_, members), levels in zip(axis_of_rules, group.levels, strict=True)
         ]
         first = np.cumsum([0, *(len(w) for w in words[:-1])])
-        return _Rows(group, rows, np.concatenate(words), first, *compact_groups(rows.groups))
+        return _Rows(group, rows, np.concatenate(words), first, compact_groups(rows.groups))
 
     found = groups(combinations, shape_names, axis_names, exit_names, bracket)
     # the groups of a grid have the same exit combinations, those of a list their own

@@ -1,7 +1,7 @@
 """The kernels of a grid: bitsets of thresholds, and all exit combinations of a row at once, as lanes.
 
 An entry combination is an AND of bitsets; the rows that remain are walked once for `LANES` exit combinations
-side by side. What happens to one order under one exit combination comes from `kernels.walk`, and the account
+side by side. What happens to one order under one exit combination comes from `kernels.follow_order`, and the account
 does the operations of `kernels.settle` in the same order, so that a lane has the bits of a replay.
 
 The inner loops run over a number of lanes that the compiler knows, without branches, on flat arrays: it turns
@@ -11,37 +11,43 @@ them into vector instructions. Fewer than 16 lanes it would unroll instead, at h
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
 
 from assay.compiled import compiled
-from assay.engine.kernels import (
-    DAYS,
-    DRAWDOWN,
-    ENTRY,
-    EQUITY,
-    EXIT_BAR,
-    FACTOR,
-    GAINS,
-    INNER_DD,
-    LEG1_NET,
-    LOSSES,
-    MAX_MARK,
-    MIN_MARK,
-    NET,
+from assay.engine.kernels import follow_order, mark_factor
+from assay.engine.layout import (
+    EXIT_COOLDOWN,
+    OUTCOME_ENTRY,
+    OUTCOME_EXIT_BAR,
+    OUTCOME_FACTOR,
     OUTCOME_FIELDS,
-    PARTIAL_BAR,
-    SIZE,
-    STATUS,
-    SUM_DOWN2,
+    OUTCOME_INNER_DRAWDOWN,
+    OUTCOME_LEG1_NET,
+    OUTCOME_MAX_MARK,
+    OUTCOME_MIN_MARK,
+    OUTCOME_NET,
+    OUTCOME_PARTIAL_BAR,
+    OUTCOME_SIZE,
+    OUTCOME_STATUS,
+    OUTCOME_WEIGHTED,
+    SUM_DAYS,
+    SUM_DRAWDOWN,
+    SUM_EQUITY,
+    SUM_FIELDS,
+    SUM_GAINS,
+    SUM_LOSSES,
+    SUM_LOSSES_SQUARED,
     SUM_NET,
-    SUM_R,
-    SUM_R2,
-    TRADES,
-    WEIGHTED,
-    WINS,
-    follow_order,
-    mark_factor,
+    SUM_RETURNS,
+    SUM_RETURNS_SQUARED,
+    SUM_TRADES,
+    SUM_WINS,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LANES = 16
 """Exit combinations side by side."""
@@ -52,102 +58,144 @@ _LAST_DAY = 1
 _FACTOR = 2
 _MIN_MARK = 3
 _MAX_MARK = 4
-_INNER_DD = 5
+_INNER_DRAWDOWN = 5
 _WEIGHTED = 6
 _NET = 7
 TABLE_FIELDS = 8
 
 # Fields of the account beyond the eleven sums, in the same layout.
-_PEAK = 11
-_BEFORE = 12  # value at the end of the last closed day
-_LAST = 13  # day of the last exit
-_NEXT = 14  # first bar on which a signal may act
-_TAKE = 15
-_ALLOW = 16
-_STATE_FIELDS = 17
+_PEAK = SUM_FIELDS
+_BEFORE = SUM_FIELDS + 1  # value at the end of the last closed day
+_LAST = SUM_FIELDS + 2  # day of the last exit
+_NEXT = SUM_FIELDS + 3  # first bar on which a signal may act
+_TAKE = SUM_FIELDS + 4
+_ALLOW = SUM_FIELDS + 5
+_STATE_FIELDS = SUM_FIELDS + 6
 
 _ONE = np.uint64(1)
 
 
+class Table(NamedTuple):
+    """What becomes of every order under `LANES` exit combinations.
+
+    Attributes
+    ----------
+    outcomes : float64, shape (orders, TABLE_FIELDS * LANES)
+    refused : uint64, shape (orders,)
+        A bit per lane whose bracket makes no order of it.
+    filled : bool, shape (orders,)
+        Whether the order finds a tradable bar, which no exit has a say in.
+    """
+
+    outcomes: NDArray[np.float64]
+    refused: NDArray[np.uint64]
+    filled: NDArray[np.bool_]
+
+
+class Marks(NamedTuple):
+    """Marks of open trades at day ends.
+
+    Attributes
+    ----------
+    start : int64, shape (orders + 1,)
+        Those of order k are start[k] <= m < start[k + 1].
+    factor : float64, shape (marks, LANES)
+        Over equity at the entry; 1 in lanes that have left.
+    """
+
+    start: NDArray[np.int64]
+    factor: NDArray[np.float64]
+
+
+class Rows(NamedTuple):
+    """The rows of one shape, shape (rows,) each: signal bar, side, index into the table, day of the bar after."""
+
+    bar: NDArray[np.int64]
+    side: NDArray[np.int8]
+    order: NDArray[np.int64]
+    entry_day: NDArray[np.int64]
+
+
 @compiled
-def outcomes(
-    bar, side, levels, flat_by, exits, used, costs, opens, highs, lows, closes, tradable, day, day_end, marks, out,
-    refused, filled, day_ends,
-):  # fmt: skip
+def outcomes(orders, exits, used, costs, prices, days, table, day_ends):
     """Outcome of every order under `LANES` exit combinations.
 
     Parameters
     ----------
-    bar, side, levels, flat_by : shape (orders,)
+    orders : Orders
     exits : float64, shape (LANES, 16)
         The first `used` are wanted; the other lanes repeat the last of them.
-    out : float64, shape (orders, TABLE_FIELDS * LANES)
-    refused : uint64, shape (orders,)
-        Receives a bit per lane whose bracket makes no order of it.
-    filled : bool, shape (orders,)
-        Receives whether the order finds a tradable bar, which no exit has a say in.
+    prices : Prices
+    days : Days
+    table : Table
+        Receives the outcomes.
     day_ends : int64, shape (orders,)
         Receives how many day ends pass before the last lane has left.
 
     Returns
     -------
     float64, shape (sum of day_ends, LANES)
-        Mark of the open trade at each of those day ends over equity at the entry; 1 in lanes that have left.
+        As in `Marks`.
     """
+    bar, side, levels, flat_by = orders
+    out, refused, filled = table
+    day = days.day
+    n = len(prices.close)
     kept = np.empty((LANES, OUTCOME_FIELDS))
     at_day_end = np.empty((64, LANES))
     written = 0
     for k in range(len(bar)):
         refused[k] = 0
         filled[k] = False
-        first = day[min(bar[k] + 1, len(closes) - 1)]
+        first = day[min(bar[k] + 1, n - 1)]
         last = first
         for lane in range(LANES):
             record = kept[lane]
             if lane < used:
-                follow_order(
-                    bar[k], side[k], levels[k], flat_by[k], exits[lane], costs, 0, len(closes),
-                    opens, highs, lows, closes, tradable, record,
-                )  # fmt: skip
+                follow_order(bar[k], side[k], levels[k], flat_by[k], exits[lane], costs, 0, n, prices, record)
             else:
                 record[:] = kept[used - 1]
-            if record[STATUS] < 0.0:
+            if record[OUTCOME_STATUS] < 0.0:
                 refused[k] |= _ONE << np.uint64(lane)
-            if record[STATUS] > 0.0:
+            if record[OUTCOME_STATUS] > 0.0:
                 filled[k] = True
-                final = day[int(record[EXIT_BAR])]
+                final = day[int(record[OUTCOME_EXIT_BAR])]
                 last = max(last, final)
-                out[k, _FREE * LANES + lane] = record[EXIT_BAR] + exits[lane, 12]
+                out[k, _FREE * LANES + lane] = record[OUTCOME_EXIT_BAR] + exits[lane, EXIT_COOLDOWN]
                 out[k, _LAST_DAY * LANES + lane] = final
-            out[k, _FACTOR * LANES + lane] = record[FACTOR]
-            out[k, _MIN_MARK * LANES + lane] = record[MIN_MARK]
-            out[k, _MAX_MARK * LANES + lane] = record[MAX_MARK]
-            out[k, _INNER_DD * LANES + lane] = record[INNER_DD]
-            out[k, _WEIGHTED * LANES + lane] = record[WEIGHTED]
-            out[k, _NET * LANES + lane] = record[NET]
+            out[k, _FACTOR * LANES + lane] = record[OUTCOME_FACTOR]
+            out[k, _MIN_MARK * LANES + lane] = record[OUTCOME_MIN_MARK]
+            out[k, _MAX_MARK * LANES + lane] = record[OUTCOME_MAX_MARK]
+            out[k, _INNER_DRAWDOWN * LANES + lane] = record[OUTCOME_INNER_DRAWDOWN]
+            out[k, _WEIGHTED * LANES + lane] = record[OUTCOME_WEIGHTED]
+            out[k, _NET * LANES + lane] = record[OUTCOME_NET]
         day_ends[k] = last - first
         for d in range(first, last):
             if written == len(at_day_end):
                 grown = np.empty((2 * written, LANES))
                 grown[:written] = at_day_end
                 at_day_end = grown
-            end = day_end[d - day[0]]
+            end = days.last_bar[d - day[0]]
             for lane in range(LANES):
                 mark = 1.0
-                if kept[lane, STATUS] > 0.0 and day[int(kept[lane, EXIT_BAR])] > d:
-                    leg1 = kept[lane, LEG1_NET] if kept[lane, PARTIAL_BAR] <= end else np.nan
-                    mark = mark_factor(marks[end], kept[lane, ENTRY], side[k], kept[lane, SIZE], leg1, costs)
+                record = kept[lane]
+                if record[OUTCOME_STATUS] > 0.0 and day[int(record[OUTCOME_EXIT_BAR])] > d:
+                    leg1 = record[OUTCOME_LEG1_NET] if record[OUTCOME_PARTIAL_BAR] <= end else np.nan
+                    entry, size = record[OUTCOME_ENTRY], record[OUTCOME_SIZE]
+                    mark = mark_factor(days.mark[end], entry, side[k], size, leg1, costs)
                 at_day_end[written, lane] = mark
             written += 1
     return at_day_end[:written].copy()
 
 
 @compiled
-def distinct_orders(bar, side, levels, flat_by, bars, order, first):
+def distinct_orders(orders, bars, order, first):
     """Number the orders: rows of one bar and side with the same levels and flat-by bar are one order.
 
-    Writes the order of each row and the first row of each order; returns how many orders there are.
+    Writes the order of each row and the first row of each order; returns how many orders there are. `bars` is how
+    many bars there are.
     """
+    bar, side, levels, flat_by = orders
     newest = np.full(2 * bars, -1, dtype=np.int64)  # per bar and side the order met last
     older = np.empty(len(bar), dtype=np.int64)
     count = 0
@@ -244,21 +292,23 @@ def accepted(words, entry, begin, end, rows):
 
 
 @compiled
-def resolve_lanes(rows, count, bar, side, order, refused, filled, picked, masks):
+def resolve_lanes(accepted_rows, count, rows, table, picked, masks):
     """Keep, per lane, the first row of each bar and side that the lane's bracket does not refuse.
 
     Long and short on one bar cancel, lane by lane; an order without a fill is no trade. Writes rows and the bits
     of their lanes, returns how many.
     """
+    bar, side, order, _ = rows
+    _, refused, filled = table
     every = (_ONE << np.uint64(LANES)) - _ONE
     kept = 0
     i = 0
     while i < count:
-        t = bar[rows[i]]
+        t = bar[accepted_rows[i]]
         begin = kept
         long_lanes, short_lanes = np.uint64(0), np.uint64(0)
-        while i < count and bar[rows[i]] == t:
-            row = rows[i]
+        while i < count and bar[accepted_rows[i]] == t:
+            row = accepted_rows[i]
             taken = long_lanes if side[row] > 0 else short_lanes
             mask = every & ~refused[order[row]] & ~taken
             if mask != 0:
@@ -291,7 +341,7 @@ def _allow(state, mask):
 @compiled
 def _take(state, t):
     for lane in range(LANES):
-        free = state[_NEXT * LANES + lane] <= t and state[EQUITY * LANES + lane] > 0.0
+        free = state[_NEXT * LANES + lane] <= t and state[SUM_EQUITY * LANES + lane] > 0.0
         state[_TAKE * LANES + lane] = state[_ALLOW * LANES + lane] if free else 0.0
 
 
@@ -316,9 +366,9 @@ def _end_day(state, lane, value, over):
     r = value / before - 1.0
     r = r if over and before > 0.0 else 0.0
     square = r * r
-    state[SUM_R * LANES + lane] += r
-    state[SUM_R2 * LANES + lane] += square
-    state[SUM_DOWN2 * LANES + lane] += square if r < 0.0 else 0.0
+    state[SUM_RETURNS * LANES + lane] += r
+    state[SUM_RETURNS_SQUARED * LANES + lane] += square
+    state[SUM_LOSSES_SQUARED * LANES + lane] += square if r < 0.0 else 0.0
     state[_BEFORE * LANES + lane] = value if over else before
 
 
@@ -326,7 +376,7 @@ def _end_day(state, lane, value, over):
 def _close_day(state, first):
     """End the last day that saw a change, where that day lies before `first`."""
     for lane in range(LANES):
-        _end_day(state, lane, state[EQUITY * LANES + lane], state[_LAST * LANES + lane] < first)
+        _end_day(state, lane, state[SUM_EQUITY * LANES + lane], state[_LAST * LANES + lane] < first)
 
 
 @compiled
@@ -334,7 +384,7 @@ def _pass_day(state, table, order, day, marks, m):
     """End a day inside the trade."""
     for lane in range(LANES):
         inside = state[_TAKE * LANES + lane] > 0.0 and table[order, _LAST_DAY * LANES + lane] > day
-        _end_day(state, lane, state[EQUITY * LANES + lane] * marks[m, lane], inside)
+        _end_day(state, lane, state[SUM_EQUITY * LANES + lane] * marks[m, lane], inside)
 
 
 @compiled
@@ -342,10 +392,10 @@ def _trade(state, table, order):
     """Book the trade in every lane that takes it."""
     for lane in range(LANES):
         take = state[_TAKE * LANES + lane] > 0.0
-        equity = state[EQUITY * LANES + lane]
+        equity = state[SUM_EQUITY * LANES + lane]
         peak = state[_PEAK * LANES + lane]
-        drawdown = state[DRAWDOWN * LANES + lane]
-        inner = table[order, _INNER_DD * LANES + lane]
+        drawdown = state[SUM_DRAWDOWN * LANES + lane]
+        inner = table[order, _INNER_DRAWDOWN * LANES + lane]
         fall = 1.0 - (equity * table[order, _MIN_MARK * LANES + lane]) / peak
         deepest = max(drawdown, inner, fall)
         high = max(peak, equity * table[order, _MAX_MARK * LANES + lane])
@@ -353,24 +403,21 @@ def _trade(state, table, order):
         net = table[order, _NET * LANES + lane]
         won = take and net > 0.0
         lost = take and not net > 0.0
-        state[DRAWDOWN * LANES + lane] = deepest if take else drawdown
+        state[SUM_DRAWDOWN * LANES + lane] = deepest if take else drawdown
         state[_PEAK * LANES + lane] = high if take else peak
-        state[EQUITY * LANES + lane] = equity * table[order, _FACTOR * LANES + lane] if take else equity
+        state[SUM_EQUITY * LANES + lane] = equity * table[order, _FACTOR * LANES + lane] if take else equity
         last, free = state[_LAST * LANES + lane], state[_NEXT * LANES + lane]
         state[_LAST * LANES + lane] = table[order, _LAST_DAY * LANES + lane] if take else last
         state[_NEXT * LANES + lane] = table[order, _FREE * LANES + lane] if take else free
-        state[TRADES * LANES + lane] += 1.0 if take else 0.0
-        state[WINS * LANES + lane] += 1.0 if won else 0.0
-        state[GAINS * LANES + lane] += weighted if won else 0.0
-        state[LOSSES * LANES + lane] -= weighted if lost else 0.0
+        state[SUM_TRADES * LANES + lane] += 1.0 if take else 0.0
+        state[SUM_WINS * LANES + lane] += 1.0 if won else 0.0
+        state[SUM_GAINS * LANES + lane] += weighted if won else 0.0
+        state[SUM_LOSSES * LANES + lane] -= weighted if lost else 0.0
         state[SUM_NET * LANES + lane] += net if take else 0.0
 
 
 @compiled
-def sweep(
-    words, entries, slots, begin, end, table, refused, filled, mark_start, marks, bar, side, order, entry_day, groups,
-    group_sizes, caps, first_day, last_span_day, out,
-):  # fmt: skip
+def sweep(words, entries, slots, rows_of_span, table, marks, rows, groups, caps, span_days, out):
     """Run entry combinations under `LANES` exit combinations each; one thread.
 
     Parameters
@@ -380,34 +427,38 @@ def sweep(
     entries : int64, shape (runs, axes)
         The bitsets to AND.
     slots : int64, shape (runs, LANES)
-        Row of `out` that receives each lane; -1 = not asked for.
-    begin, end : int
-        Rows of the span.
-    table, refused, filled, marks
-        From `outcomes`; the marks of order k begin at mark_start[k].
-    bar, side, order, entry_day : shape (rows,)
-        Signal bar, side, index into the table, and day of the bar after the signal.
-    groups : int64, shape (rows, 2)
-        Limit groups, numbered from 0; -1 = none.
+        Row of `out` that receives each lane; -1 = not wanted.
+    rows_of_span : (int, int)
+        First and stop of the rows in the span.
+    table : Table
+    marks : Marks
+    rows : Rows
+    groups : Groups
     caps : float64, shape (2, LANES)
         Most fills per group; below 0 = no limit.
+    span_days : (int, int)
+        First and last day that are counted.
     out : float64, shape (combinations, 11)
         The sums of each run.
     """
+    begin, end = rows_of_span
+    first_day, last_span_day = span_days
+    bar, _, order, entry_day = rows
+    outcome = table.outcomes
     most = max(end - begin, 1)
-    rows = np.empty(most, dtype=np.int64)
+    accepted_rows = np.empty(most, dtype=np.int64)
     picked = np.empty(most, dtype=np.int64)
     masks = np.empty(most, dtype=np.uint64)
     limited = np.any(caps >= 0.0)
-    fills = np.zeros((group_sizes[0] + group_sizes[1] + 1, LANES))
+    fills = np.zeros((groups.sizes[0] + groups.sizes[1] + 1, LANES))
     stamp = np.full(len(fills), -1, dtype=np.int64)
     state = np.empty(_STATE_FIELDS * LANES)
     for k in range(len(entries)):
-        count = accepted(words, entries[k], begin, end, rows)
-        kept = resolve_lanes(rows, count, bar, side, order, refused, filled, picked, masks)
+        count = accepted(words, entries[k], begin, end, accepted_rows)
+        kept = resolve_lanes(accepted_rows, count, rows, table, picked, masks)
         state[:] = 0.0
         for lane in range(LANES):
-            state[EQUITY * LANES + lane] = 1.0
+            state[SUM_EQUITY * LANES + lane] = 1.0
             state[_PEAK * LANES + lane] = 1.0
             state[_BEFORE * LANES + lane] = 1.0
             state[_LAST * LANES + lane] = first_day - 1
@@ -422,26 +473,26 @@ def sweep(
             _take(state, bar[row])
             if limited:
                 for g in range(2):
-                    if groups[row, g] >= 0:
-                        slot = groups[row, g] + g * group_sizes[0]
+                    if groups.of_row[row, g] >= 0:
+                        slot = groups.of_row[row, g] + g * groups.sizes[0]
                         if stamp[slot] != k:
                             stamp[slot] = k
                             fills[slot] = 0.0
                         _limit(state, fills[slot], caps[g])
                 for g in range(2):
-                    if groups[row, g] >= 0:
-                        _count(state, fills[groups[row, g] + g * group_sizes[0]])
+                    if groups.of_row[row, g] >= 0:
+                        _count(state, fills[groups.of_row[row, g] + g * groups.sizes[0]])
             if entry_day[row] != today:
                 today = entry_day[row]
                 _close_day(state, today)
-            for m in range(mark_start[o], mark_start[o + 1]):
-                _pass_day(state, table, o, today + (m - mark_start[o]), marks, m)
-            _trade(state, table, o)
+            for m in range(marks.start[o], marks.start[o + 1]):
+                _pass_day(state, outcome, o, today + (m - marks.start[o]), marks.factor, m)
+            _trade(state, outcome, o)
         _close_day(state, np.inf)
         for lane in range(LANES):
             x = slots[k, lane]
             if x < 0:
                 continue
-            for f in range(DAYS):
+            for f in range(SUM_DAYS):
                 out[x, f] = state[f * LANES + lane]
-            out[x, DAYS] = max(state[_LAST * LANES + lane], last_span_day) - first_day + 1
+            out[x, SUM_DAYS] = max(state[_LAST * LANES + lane], last_span_day) - first_day + 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine.trades import REASONS
+from assay.engine.layout import REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,24 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import kernels as k
+from assay.engine import layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-REASONS = (
-    "STOP_LOSS",
-    "TAKE_PROFIT",
-    "PARTIAL",
-    "TRAILING_STOP",
-    "BREAK_EVEN",
-    "MAX_HOLDING",
-    "SESSION_END",
-    "INVALIDATION",
-    "OPPOSITE_SIGNAL",
-    "END_OF_DATA",
-)
-"""Why a trade ended; PARTIAL names a first leg only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +41,7 @@ class Trades:
         Net points over |close - stop| at the signal.
     bars_held : int64
     reason : int64
-        Index into `REASONS`.
+        Index into `layout.REASONS`.
     ambiguous, flat_bar_absent : bool
     """
 
@@ -90,27 +76,27 @@ class Trades:
         """Read the kernel's records, shape (n, 27)."""
         return cls(
             signal_bar=signal_bar,
-            entry_bar=out[:, k.ENTRY_BAR].astype(np.int64),
-            exit_bar=out[:, k.EXIT_BAR].astype(np.int64),
+            entry_bar=out[:, layout.OUTCOME_ENTRY_BAR].astype(np.int64),
+            exit_bar=out[:, layout.OUTCOME_EXIT_BAR].astype(np.int64),
             side=side,
-            entry_raw=out[:, k.ENTRY_RAW],
-            entry_price=out[:, k.ENTRY],
-            exit_raw=out[:, k.EXIT_RAW],
-            exit_price=out[:, k.EXIT],
-            partial_raw=out[:, k.PARTIAL_RAW],
-            partial_bar=out[:, k.PARTIAL_BAR],
-            stop=out[:, k.STOP],
-            target=out[:, k.TARGET],
-            first_target=out[:, k.FIRST],
-            size=out[:, k.SIZE],
-            net_return=out[:, k.NET],
-            gross_return=out[:, k.GROSS],
-            optimistic_return=out[:, k.OPTIMISTIC_NET],
-            r_multiple=out[:, k.R_MULTIPLE],
-            bars_held=out[:, k.HELD].astype(np.int64),
-            reason=out[:, k.REASON].astype(np.int64),
-            ambiguous=out[:, k.AMBIGUOUS] > 0,
-            flat_bar_absent=out[:, k.FLAT_ABSENT] > 0,
+            entry_raw=out[:, layout.OUTCOME_ENTRY_RAW],
+            entry_price=out[:, layout.OUTCOME_ENTRY],
+            exit_raw=out[:, layout.OUTCOME_EXIT_RAW],
+            exit_price=out[:, layout.OUTCOME_EXIT],
+            partial_raw=out[:, layout.OUTCOME_PARTIAL_RAW],
+            partial_bar=out[:, layout.OUTCOME_PARTIAL_BAR],
+            stop=out[:, layout.OUTCOME_STOP],
+            target=out[:, layout.OUTCOME_TARGET],
+            first_target=out[:, layout.OUTCOME_FIRST_TARGET],
+            size=out[:, layout.OUTCOME_SIZE],
+            net_return=out[:, layout.OUTCOME_NET],
+            gross_return=out[:, layout.OUTCOME_GROSS],
+            optimistic_return=out[:, layout.OUTCOME_OPTIMISTIC_NET],
+            r_multiple=out[:, layout.OUTCOME_R_MULTIPLE],
+            bars_held=out[:, layout.OUTCOME_BARS_HELD].astype(np.int64),
+            reason=out[:, layout.OUTCOME_REASON].astype(np.int64),
+            ambiguous=out[:, layout.OUTCOME_AMBIGUOUS] > 0,
+            flat_bar_absent=out[:, layout.OUTCOME_FLAT_BAR_ABSENT] > 0,
         )
 
 
@@ -130,7 +116,7 @@ class Run:
     signals, orders_sent : int
         Signals after cancelling; orders that reached the market.
     fates : int64, shape (rows,)
-        What became of each row that passed the rules: the codes of `kernels`.
+        What became of each row that passed the rules: a code of `FATES`.
     """
 
     trades: Trades

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from assay.engine import Combinations, Money, Rule, Signals, Span, from_sums, kernels, replay, sweep
+from assay.engine import Combinations, Money, Rule, Signals, Span, from_sums, layout, replay, sweep
 from assay.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Evaluator:
             if self.objective == "profit_factor":
                 measure = measure - 1.0
             out = refused_by_constraint.at(block.position)
-            trades = np.where(out, 0.0, block.sums[:, kernels.TRADES])
+            trades = np.where(out, 0.0, block.sums[:, layout.SUM_TRADES])
             return then(block.span, block.position, np.where(out, np.nan, measure), trades)
 
         return self.blocks(bars, spans, combinations, score, threads=threads, skip=skip)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine.setups import LEVELS
+from assay.engine.layout import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

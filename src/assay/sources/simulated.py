@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.engine import Signals, Span
-from assay.engine.setups import LEVELS
+from assay.engine.layout import LEVELS
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
 from assay.market.market import DAY_MS, MINUTE_MS

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine.setups import LEVELS
+from assay.engine.layout import LEVELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.engine import REASONS, kernels
+from assay.engine import REASONS, layout
 from assay.strategies import backtest
 from assay.strategies.base import settled
 from assay.testing.oracle import oracle_bars, oracle_costs, simulate
@@ -31,9 +31,9 @@ _OF_A_TRADE = (
     "ambiguous",
 )
 _OF_A_RUN = {
-    "final equity": ("equity", kernels.EQUITY),
-    "largest drawdown": ("drawdown", kernels.DRAWDOWN),
-    "sum of daily returns": ("s1", kernels.SUM_R),
+    "final equity": ("equity", layout.SUM_EQUITY),
+    "largest drawdown": ("drawdown", layout.SUM_DRAWDOWN),
+    "sum of daily returns": ("s1", layout.SUM_RETURNS),
 }
 
 

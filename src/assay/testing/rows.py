@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Span
+from assay.engine.layout import LEVELS
 from assay.engine.replay import eligible
-from assay.engine.setups import LEVELS, Setups
 from assay.leaks import CHECKS, copied, inspect_strategy
 from assay.strategies import SIDES, backtest
 from assay.testing.comparison import ROUNDING, nearly, unlike
@@ -17,6 +17,7 @@ from assay.testing.markets import cut, mirrored, on_a_grid, raised
 from assay.threads import ordered_map
 
 if TYPE_CHECKING:
+    from assay.engine.setups import Setups
     from assay.market import Bars
     from assay.testing.case import Case, Values
 

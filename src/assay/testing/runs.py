@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import OBJECTIVES, TABLE, Combinations, Money, Signals, Span, from_sums, kernels
-from assay.engine.bracket import VECTOR
+from assay.engine import OBJECTIVES, TABLE, Combinations, Money, Signals, Span, from_sums, layout
 from assay.engine.funnel import NOT_BOTH, SENT
-from assay.engine.setups import LEVELS
+from assay.engine.layout import EXITS, LEVELS
 from assay.evaluation.evaluator import ConstraintMask, Evaluator
 from assay.evaluation.funnel import signal_funnel
 from assay.strategies import backtest, first_signal_bar
@@ -49,7 +48,7 @@ def sweep_equals_replay(case: Case) -> str | None:
 
 
 def _sums(evaluator: Evaluator, bars: Bars, span: Span, grid: Combinations, threads: int) -> NDArray[np.float64]:
-    sums = np.full((len(grid), kernels.SUM_FIELDS), np.nan)
+    sums = np.full((len(grid), layout.SUM_FIELDS), np.nan)
     for block in evaluator.blocks(bars, [span], grid, lambda block: block, threads=threads):
         sums[block.position] = block.sums
     return sums
@@ -119,7 +118,7 @@ def _harm(case: Case, bars: Bars, values: Values) -> str | None:
 
 def _needed(case: Case, values: Values) -> list[str]:
     """Return the levels without which the bracket has no stop or no target."""
-    b = dict(zip(VECTOR, case.strategy.bracket.vector(values).tolist(), strict=True))
+    b = dict(zip(EXITS, case.strategy.bracket.vector(values).tolist(), strict=True))
     needed = {
         "stop_unit": b["stop_multiple"] != 0 or case.strategy.bracket.trail == "distance",
         "target_unit": b["target_in_unit"] > 0 and np.isfinite(b["target_multiple"]),

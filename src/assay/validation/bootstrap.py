@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import kernels as k
+from assay.engine import layout
 from assay.engine.measures import from_sums
 from assay.errors import InputError
 from assay.validation.resampling_kernels import sums_of_days, sums_of_trades
@@ -142,7 +142,7 @@ def intervals_of_trades(
 
 
 def _sums(rows: int) -> NDArray[np.float64]:
-    return np.zeros((rows, k.SUM_FIELDS))
+    return np.zeros((rows, layout.SUM_FIELDS))
 
 
 def _check(returns: NDArray[np.float64], resamples: int, confidence: float) -> None:

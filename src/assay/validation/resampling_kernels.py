@@ -6,14 +6,22 @@ from __future__ import annotations
 import numpy as np
 
 from assay.compiled import compiled
-from assay.engine import kernels as k
+from assay.engine.layout import (
+    SUM_DAYS,
+    SUM_DRAWDOWN,
+    SUM_EQUITY,
+    SUM_GAINS,
+    SUM_LOSSES,
+    SUM_LOSSES_SQUARED,
+    SUM_NET,
+    SUM_RETURNS,
+    SUM_RETURNS_SQUARED,
+    SUM_TRADES,
+    SUM_WINS,
+)
 
 FLAT = 1e-12
 """A variance below this share of the second moment is rounding: the column does not vary."""
-
-_DAYS, _EQUITY, _DRAWDOWN = k.DAYS, k.EQUITY, k.DRAWDOWN
-_SUM_R, _SUM_R2, _SUM_DOWN2 = k.SUM_R, k.SUM_R2, k.SUM_DOWN2
-_TRADES, _WINS, _GAINS, _LOSSES, _SUM_NET = k.TRADES, k.WINS, k.GAINS, k.LOSSES, k.SUM_NET
 
 
 @compiled
@@ -96,8 +104,8 @@ def sums_of_days(returns, starts, renewed, out):
             equity *= 1.0 + r
             peak = max(peak, equity)
             drawdown = max(drawdown, 1.0 - equity / peak)
-        out[i, _DAYS], out[i, _EQUITY], out[i, _DRAWDOWN] = n, equity, drawdown
-        out[i, _SUM_R], out[i, _SUM_R2], out[i, _SUM_DOWN2] = s1, s2, down
+        out[i, SUM_DAYS], out[i, SUM_EQUITY], out[i, SUM_DRAWDOWN] = n, equity, drawdown
+        out[i, SUM_RETURNS], out[i, SUM_RETURNS_SQUARED], out[i, SUM_LOSSES_SQUARED] = s1, s2, down
 
 
 @compiled
@@ -112,5 +120,5 @@ def sums_of_trades(net, weighted, picks, out):
                 gains += weighted[j]
             else:
                 losses -= weighted[j]
-        out[i, _TRADES], out[i, _WINS] = len(picks[i]), wins
-        out[i, _GAINS], out[i, _LOSSES], out[i, _SUM_NET] = gains, losses, total
+        out[i, SUM_TRADES], out[i, SUM_WINS] = len(picks[i]), wins
+        out[i, SUM_GAINS], out[i, SUM_LOSSES], out[i, SUM_NET] = gains, losses, total

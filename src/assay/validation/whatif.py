@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Limits, Sizing, measure
-from assay.engine.kernels import HELD_BACK
+from assay.engine.layout import FATE_HELD_BACK
 from assay.validation.walkforward import stitched
 
 if TYPE_CHECKING:
@@ -104,6 +104,6 @@ def _described(name: str, run: Run, bars: Bars, cap: float) -> WhatIf:
         sharpe_ratio=m["sharpe_ratio"],
         max_drawdown_pct=m["max_drawdown_pct"],
         trades=len(run.trades),
-        held_back=int(np.count_nonzero(run.fates >= HELD_BACK)),
+        held_back=int(np.count_nonzero(run.fates >= FATE_HELD_BACK)),
         capped=float(np.mean(size >= cap)) if len(size) else float("nan"),
     )
