@@ -13,6 +13,7 @@ ROOMS = [
     "_version",
     "errors",
     "parameters",
+    "lazy",
     "threads",
     "_result_code",
     "_kernel_cache",

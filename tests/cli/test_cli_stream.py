@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.cli import streaming
+from assay.service import streaming
 from assay.compiled import CACHE_DIRECTORY
 from assay.sources import read_arrays
 
