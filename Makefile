@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test golden bench study honesty markets pages clean install install-dev install-bench
+.PHONY: help run check test golden bench study honesty markets docs pages clean install install-dev install-bench
 
 help:
 	@echo "make run      install Assay and train on three simulated markets"
@@ -18,7 +18,7 @@ help:
 	@echo "make study    10^9 combinations, killed jobs, permutations, ideas for more power (hours; goes on where it was)"
 	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
 	@echo "make markets  train on ten recorded markets, three timeframes, two levels of costs (goes on)"
-	@echo "make pages    the pages of the strategies: tables, signal rates, pictures (docs/strategies)"
+	@echo "make docs     write all that docs/ takes from the code and the recorded bars: tables, schema, strategies' pages"
 	@echo "make clean    remove what was installed and built"
 
 $(BIN)/python:
@@ -65,8 +65,10 @@ honesty: install-dev
 markets: install-dev
 	@"$(BIN)/python" -m studies.markets --markdown docs/markets.md
 
-pages: install-dev
-	@"$(BIN)/python" -m studies.strategy_pages
+docs: install-dev
+	@"$(BIN)/python" -m documentation
+
+pages: docs
 
 clean:
 	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

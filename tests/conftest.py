@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -12,6 +12,10 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from assay.leaks import LeakReport
+    from assay.market import Bars
+    from assay.strategies import Strategy
 
 # A shared machine makes single examples slow; what takes long is seen in the total.
 settings.register_profile("assay", deadline=None, print_blob=True)
@@ -33,6 +37,34 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return data
+
+
+@pytest.fixture(scope="session", autouse=True)
+def remembered_passes() -> Iterator[None]:
+    """Look the toy strategy of whole trainings through for leaks once per question, as the command line does.
+
+    A pass stands for code and for what was asked of it, not for bars (`assay.training.leak_gate`). The command line
+    remembers those of strategies in files; the toy has none of its own, and would be looked through in each of
+    hundreds of trainings. Every other strategy, also one derived from it, still is.
+    """
+    from assay.leaks import inspect_strategy  # noqa: PLC0415  (seconds of imports that not every test needs)
+    from assay.training import leak_gate  # noqa: PLC0415
+    from validation.toys import Spike  # noqa: PLC0415
+
+    clean: dict[str, LeakReport] = {}
+
+    def inspect(strategy: Strategy, bars: Bars, space: Any, sides: str, *, seed: int) -> LeakReport:
+        question = repr((dict(space), sides))
+        if type(strategy) is Spike and question in clean:
+            return clean[question]
+        report = inspect_strategy(strategy, bars, space, sides, seed=seed)
+        if type(strategy) is Spike and report.is_clean and report.is_complete:
+            clean[question] = report
+        return report
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leak_gate, "inspect_strategy", inspect)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

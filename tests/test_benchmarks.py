@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks import grid, peers, run
 from benchmarks.clock import slope
 from benchmarks.report import BEGIN, END, Table, document, placed, text

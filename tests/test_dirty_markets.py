@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from benchmarks.report import marks
+from documentation import dirty_markets
 
 from assay import Experiment, find_strategy, read_bars, train
 from assay.errors import QualityError
@@ -17,36 +18,22 @@ from assay.market import data_filter
 from assay.sources import read_rows
 from assay.store import BarStore, Database, Imports
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = spec_from_file_location("dirty_markets", ROOT / "scripts" / "dirty_markets.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def table(script: ModuleType) -> dict[str, list[str]]:
+def table() -> dict[str, list[str]]:
     """Rows of the documentation by file."""
+    begin, end = marks("dirty markets")
     page = (ROOT / "docs" / "data.md").read_text()
-    lines = page.split(script.BEGIN)[1].split(script.END)[0].strip().splitlines()
+    lines = page.split(begin)[1].split(end)[0].strip().splitlines()
     rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[2:]]
-    return dict(zip(script.FILES, rows, strict=True))
+    return dict(zip(dirty_markets.FILES, rows, strict=True))
 
 
-def test_the_table_of_the_documentation_is_that_of_the_script(
-    script: ModuleType, table: dict[str, list[str]], shared_data: Path
-) -> None:
+def test_the_table_of_the_documentation_is_that_of_the_bars(table: dict[str, list[str]], shared_data: Path) -> None:
     for name, cells in table.items():
-        assert [c.strip() for c in script.row(shared_data / f"{name}.parquet")][: len(cells)] == cells, name
+        assert [c.strip() for c in dirty_markets.row(shared_data / f"{name}.parquet")][: len(cells)] == cells, name
 
 
 def test_it_agrees_with_what_was_counted_when_the_bars_were_collected(

@@ -1,44 +1,91 @@
-"""A room imports only rooms above it; the pure rooms know no clock, file, environment or logger."""
+"""Who may import whom, and no circles; the pure rooms know no clock, file, environment or logger."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "src" / "assay"
+from import_graph import PACKAGE, ImportGraph, circles, imports_of
 
-ROOMS = [
-    "_version",
-    "errors",
-    "parameters",
-    "lazy",
-    "threads",
-    "_result_code",
-    "_kernel_cache",
-    "compiled",
-    "market",
-    "indicators",
-    "engine",
-    "strategies",
-    "evaluation",
-    "search",
-    "validation",
-    "leaks",
-    "training",
-    "documents",
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GRAPH = ImportGraph(PACKAGE)
+EDGES = GRAPH.edges(with_types=True)
+NAMES = {path: name for name, path in GRAPH.modules.items()}
+
+MAY_IMPORT = {
+    # the foundation: small, and everybody's
+    "_version": "",
+    "errors": "",
+    "parameters": "errors",
+    "lazy": "",
+    "threads": "",
+    "_result_code": "",
+    "_kernel_cache": "_result_code",
+    "compiled": "_kernel_cache _result_code",
+    # what a market did, and what follows from it
+    "market": "errors",
+    "indicators": "compiled errors market",
+    "engine": "compiled errors market parameters threads",
+    "learning": "_version compiled engine errors indicators market parameters threads",
+    "strategies": "compiled engine errors indicators learning market parameters",
+    "evaluation": "compiled engine errors indicators market parameters strategies threads",
+    "search": "compiled engine errors lazy parameters threads",
+    "validation": "compiled engine errors evaluation lazy market parameters search threads",
+    "leaks": "engine errors evaluation indicators market parameters strategies threads validation",
+    "training": (
+        "_version compiled engine errors evaluation leaks market parameters search strategies threads validation"
+    ),
+    "documents": (
+        "_version compiled engine errors evaluation learning market parameters search strategies training validation"
+    ),
+    "monitoring": "engine errors evaluation market parameters strategies threads validation documents",
     # pure above, effects below
-    "sources",
-    "reports",
-    "store",
-    "service",
-    "frames",
-    "cli",
-    "testing",
-    "__main__",
-    "__init__",
-]
+    "sources": "compiled engine errors indicators lazy learning market parameters strategies",
+    "reports": "documents engine errors evaluation lazy market monitoring parameters search training validation",
+    "store": "_version documents engine errors lazy market parameters validation",
+    "service": (
+        "_version compiled documents engine errors evaluation leaks lazy learning market monitoring parameters search"
+        " sources store strategies threads training validation"
+    ),
+    "frames": (
+        "_version documents engine errors evaluation indicators leaks lazy learning market monitoring parameters search"
+        " service sources store strategies threads training validation"
+    ),
+    "api": (
+        "_version documents engine errors evaluation market monitoring parameters reports search service sources store"
+        " strategies training validation"
+    ),
+    "studio": "_version api documents engine errors market monitoring parameters reports service strategies validation",
+    "cli": (
+        "__init__ _version api compiled documents engine errors evaluation frames leaks lazy learning market monitoring"
+        " parameters reports search service sources store strategies studio threads training validation"
+    ),
+    "testing": (
+        "compiled engine errors evaluation indicators leaks learning market parameters sources strategies threads"
+        " validation"
+    ),
+    "__main__": "cli",
+}
+"""Whom each room may import, for types too; a room imports itself. The rooms' order is that of house and page.
+
+Walls that the order alone does not hold: a report shows documents and knows no database; a service stands on sources,
+store and training and knows neither frames nor the command line; the library's classes and the command line are two
+ways into the service, and only the command line may use the other's collector; a search knows no market.
+"""
+ANY_ROOM = "__init__"
+"""The package itself offers names of every room, when they are first used."""
+
+COMING = {"learning", "monitoring", "api", "studio"}
+"""Rooms that have a place and no module yet."""
+
+CIRCLES = [["assay.training.evidence", "assay.training.steps", "assay.training.train"]]
+"""Circles that still exist, to be mended: the list may only get shorter."""
+
+ROOMS = [*MAY_IMPORT, ANY_ROOM]
 PURE = ROOMS[: ROOMS.index("sources")]
 EXCEPTIONS = {
     "_result_code": "reads the sources whose digest stands for them",
@@ -48,7 +95,11 @@ IMPURE_MODULES = {
     "os", "time", "datetime", "random", "logging", "pathlib", "tempfile", "subprocess", "socket", "io",
     "shutil", "pandas", "pyarrow", "rich", "typer", "multiprocessing", "secrets", "uuid",
 }  # fmt: skip
-ALLOWED_IN = {"datetime": {"documents/configuration.py", "documents/rebuild.py", "documents/unverified.py"}}
+ALLOWED_IN = {
+    "datetime": {
+        "documents/configuration.py", "documents/plain.py", "documents/rebuild.py", "documents/unverified.py",
+    }
+}  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input"}
 
 
@@ -66,27 +117,57 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found += [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-            if node.module == "assay":
-                found += [f"assay.{a.name}" for a in node.names]
-    return found
+    found = imports_of(path)
+    return [i.name for i in found] + [f"assay.{i.member}" for i in found if i.name == "assay"]
+
+
+def room_of_module(name: str) -> str:
+    """The room of a dotted name of the package."""
+    return ("assay.__init__" if name == "assay" else name).split(".")[1]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_the_table_names_only_rooms_above(room: str) -> None:
+    above = set(ROOMS[: ROOMS.index(room)]) | ({"__init__"} if room == "cli" else set())
+    assert set(MAY_IMPORT[room].split()) <= above
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
+def test_a_room_imports_what_the_table_allows(path: Path) -> None:
     room = room_of(path)
     assert room in ROOMS, f"{room} has no place in the table"
-    for name in imports(path):
-        if not name.startswith("assay.") or room == "__init__":
-            continue
-        other = name.split(".")[1]
-        if other in ROOMS:
-            assert ROOMS.index(other) <= ROOMS.index(room), f"{name_of(path)} imports {name} from below"
+    if room == ANY_ROOM:
+        return
+    allowed = {room, *MAY_IMPORT[room].split()}
+    for other in EDGES[NAMES[path]]:
+        assert room_of_module(other) in allowed, f"{name_of(path)} imports {other}"
+
+
+@pytest.mark.parametrize("with_types", [False, True], ids=["when run", "with types"])
+def test_no_modules_import_one_another(with_types: bool) -> None:
+    found = circles(GRAPH.edges(with_types=with_types))
+    assert found == CIRCLES, "a circle was closed" if len(found) > len(CIRCLES) else "mended: shorten the list"
+
+
+def test_circles_are_found(tmp_path: Path) -> None:
+    """Through others, through an import in a function, and only through types where those are asked for."""
+    files = {
+        "__init__": "",
+        "a": "from made import b\n",
+        "b": "def later():\n    import made.c\n",
+        "c": "from made.a import x\n",
+        "d": "import typing\nif typing.TYPE_CHECKING:\n    from made.e import x\nelse:\n    import made.a\n",
+        "e": "from made.d import x\nfrom made.a import x\n",
+    }
+    (tmp_path / "made").mkdir()
+    for name, text in files.items():
+        (tmp_path / "made" / f"{name}.py").write_text(text)
+    graph = ImportGraph(tmp_path / "made")
+    run, typed = graph.edges(with_types=False), graph.edges(with_types=True)
+    assert run["made.d"] == {"made.a"}
+    assert typed["made.d"] == {"made.a", "made.e"}
+    assert circles(run) == [["made.a", "made.b", "made.c"]]
+    assert circles(typed) == [["made.a", "made.b", "made.c"], ["made.d", "made.e"]]
 
 
 @pytest.mark.parametrize("path", [p for p in modules() if room_of(p) in PURE], ids=name_of)
@@ -111,6 +192,5 @@ def test_search_has_never_heard_of_markets() -> None:
         assert not [n for n in imports(path) if n.startswith("assay.market")], path.name
 
 
-def test_the_import_graph_has_no_unknown_room() -> None:
-    present = {room_of(p) for p in modules()}
-    assert present <= set(ROOMS)
+def test_every_room_of_the_table_exists_or_is_announced() -> None:
+    assert {room_of(p) for p in modules()} == set(ROOMS) - COMING

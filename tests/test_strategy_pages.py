@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from studies.anatomy import clusters, swept
-from studies.candles import Box, Line, Note, Picture, Scale, Tag, round_step, spread, svg
-from studies.examples import clearest, examples, outcome, picture, when
-from studies.strategy_pages import DOCS, filled, new_page, pages
-from studies.strategy_rates import rate
-from studies.strategy_tables import grid_sizes, page_name, parameter_table, rule_list
+from documentation.__main__ import ROOT
+from documentation.candles import Box, Line, Note, Picture, Scale, Tag, round_step, spread, svg
+from documentation.examples import clearest, examples, outcome, picture, when
+from documentation.strategies.liquidity_sweep import clusters, swept
+from documentation.strategy_pages import filled, new_page, pages
+from documentation.strategy_rates import rate
+from documentation.strategy_tables import grid_sizes, page_name, parameter_table, rule_list
 
 from assay.engine import Bracket, Setups, at_least
 from assay.errors import StrategyError
@@ -32,10 +28,12 @@ from strategies.markets import LIQUID, load, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from assay.market import Bars
     from assay.parameters import Value
 
+DOCS = ROOT / "docs" / "strategies"
 ALL = [pytest.param(kind(), id=name) for name, kind in STRATEGIES.items()]
 PICTURES = sorted(DOCS.glob("*.svg"))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -70,7 +68,7 @@ def test_no_page_is_stale() -> None:
     made = pages(DOCS, [kind() for kind in STRATEGIES.values()])
     assert set(made) == set(DOCS.glob("*.md"))
     for path, text in made.items():
-        assert path.read_text() == text, f"{path.name} is stale: run `make pages`"
+        assert path.read_text() == text, f"{path.name} is stale: run `make docs`"
 
 
 def test_a_new_strategy_gets_a_page_and_a_row(tmp_path: Path) -> None:

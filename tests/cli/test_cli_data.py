@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from assay import read_bars
-from assay.service import collector as collector_module
 from assay.market import Timeframe, resample
+from assay.service import collector as collector_module
 from assay.sources import exchanges, write_bars
 from assay.sources.exchanges import Finding
 from assay.store import BarStore, Database, Imports

@@ -57,7 +57,9 @@ def test_every_command_takes_the_shared_options_and_explains_all_its_options(ass
     assert all(len(words) > 2 for words in options)
 
 
-@pytest.mark.parametrize(("path", "line"), [*COMMANDS.values(), *(e for _, table in GROUPS.values() for e in table.values())])
+@pytest.mark.parametrize(
+    ("path", "line"), [*COMMANDS.values(), *(e for _, table in GROUPS.values() for e in table.values())]
+)
 def test_the_line_of_the_help_is_that_of_the_command(path: str, line: str) -> None:
     assert (Entry(path, line).function().__doc__ or "").splitlines()[0] == line
 

@@ -206,7 +206,7 @@ def test_a_killed_save_leaves_nothing(registry: Registry, database_url: str) -> 
         ({"lifecycle__current_stage": "GREAT"}, "current_stage"),
         ({"evidence__verified": False}, "without evidence is PAPER"),
         ({"circuit_breakers__more": 1}, "circuit_breakers"),
-        ({"validation__x": float("nan")}, "plain JSON"),
+        ({"metrics__x": float("nan")}, "plain JSON"),
     ],
 )
 def test_what_is_wrong_is_refused_on_write(registry: Registry, change: dict[str, Any], match: str) -> None:

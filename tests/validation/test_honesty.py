@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import binom
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from studies.honesty_figures import by_cell, goals, reached
 from studies.rows import RowFile, made_by, work_off
 from studies.simulated import LUCK_GATE, Task, Terms, judged, luck, trained

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assay.market import Bars
 from assay.validation import mirror
-from assay.validation.permutation import _mirror
+from assay.validation.resampling_kernels import mirror_paths
 from validation.toys import HOURLY, first_stamps, market, with_hole
 
 PRICES = ("open", "high", "low", "close")
@@ -17,7 +17,7 @@ PRICES = ("open", "high", "low", "close")
 
 def flipped(bars: Bars, flip: list[bool]) -> dict[str, list[float]]:
     out = np.empty((4, len(bars)))
-    _mirror(bars.open, bars.high, bars.low, bars.close, bars.absent, np.array(flip), out)
+    mirror_paths(bars.open, bars.high, bars.low, bars.close, bars.absent, np.array(flip), out)
     return {name: out[i].tolist() for i, name in enumerate(PRICES)}
 
 

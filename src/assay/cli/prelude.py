@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli import options
 from assay.engine import Span
+from assay.evaluation import first_signal_bar
 from assay.service.describe import describe_market, describe_money, describe_span
 from assay.service.kernels import compile_kernels
 from assay.service.spans import check_warmup, read_finished
 from assay.sources.user_strategy import load_strategy
-from assay.strategies import first_signal_bar
 
 if TYPE_CHECKING:
-    from assay.engine import Money
+    from assay.engine import Execution
     from assay.market import Bars
     from assay.parameters import Value
     from assay.service.reporter import Reporter
-    from assay.service.request import ExecutionTerms
     from assay.strategies import Strategy
 
 
@@ -32,17 +31,15 @@ class Prepared:
     bars : Bars
     start, stop : int
         The signal bars that the options ask for, start <= t < stop.
-    terms : ExecutionTerms
-    money : Money
-        Costs, with the market's tick, and sizing.
+    execution : Execution
+        With the market's tick.
     """
 
     strategy: Strategy
     bars: Bars
     start: int
     stop: int
-    terms: ExecutionTerms
-    money: Money
+    execution: Execution
 
     def span(self, warmup: int) -> Span:
         """Return the signal bars that a warm-up leaves; refuse a span in which no bar has enough history."""
@@ -65,17 +62,6 @@ class PreparedPoint(Prepared):
     values: dict[str, Value]
     signal_bars: Span
 
-    @property
-    def terms_of_run(self) -> dict[str, Any]:
-        """Costs, signal bars and sides, as a replay takes them."""
-        terms = self.terms
-        return {
-            "money": self.money,
-            "span": self.signal_bars,
-            "sides": terms.side,
-            "min_stop_costs": terms.min_stop_costs,
-        }
-
     def document(self) -> dict[str, Any]:
         """Return what was run, as plain values."""
         return {
@@ -83,8 +69,8 @@ class PreparedPoint(Prepared):
             "parameters": self.values,
             "market": describe_market(self.bars.market),
             "span": describe_span(self.bars, self.signal_bars.start, self.signal_bars.stop),
-            "side": self.terms.side,
-            "costs": describe_money(self.money) | {"min_stop_costs": self.terms.min_stop_costs},
+            "side": self.execution.sides.value,
+            "costs": describe_money(self.execution.money) | {"min_stop_costs": self.execution.min_stop_costs},
         }
 
 
@@ -92,7 +78,7 @@ def prepare(given: options.FileOptions, strategy: Strategy, min_stop_costs: floa
     """Read the bars, and settle span and terms, as the options say."""
     terms = given.execution(min_stop_costs)
     bars = read_finished(given.file, given.timeframe)
-    return Prepared(strategy, bars, *given.span.on(bars), terms, terms.money(bars.market))
+    return Prepared(strategy, bars, *given.span.on(bars), terms.on(bars.market))
 
 
 def prepare_point(reporter: Reporter, given: options.PointOptions) -> PreparedPoint:

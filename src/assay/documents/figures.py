@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.documents.configuration import plain
+from assay.documents.plain import plain
 from assay.engine.tables import trade_columns
 from assay.validation import Holdout
 

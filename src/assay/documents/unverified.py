@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from assay._version import __version__
 from assay.compiled import result_digest
 from assay.documents.configuration import configuration_id, lifecycle, measures
-from assay.documents.schema import VERSION, Metrics, sealed
+from assay.documents.schema import VERSION, sealed
+from assay.documents.sections.common import REQUIRED_MEASURES
 from assay.errors import InputError
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
 
@@ -46,7 +47,7 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, fraction in _PERCENT_OF.items():
         if name not in values and fraction in values:
             values[name] = 100.0 * values[fraction]
-    wanted = dict.fromkeys(Metrics.model_fields, math.nan)
+    wanted = dict.fromkeys(REQUIRED_MEASURES, math.nan)
     return dict(measures(wanted | values))
 
 

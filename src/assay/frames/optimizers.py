@@ -15,7 +15,7 @@ from assay.frames.inputs import StrategyLike, as_bars, cores, one_of
 from assay.frames.progress import progress_bar
 from assay.frames.results import Result, metrics_of
 from assay.lazy import lazy
-from assay.search import ADAPTIVE, BUDGETS, parse_space, run_search
+from assay.search import BUDGETS, SAMPLERS, parse_space, run_search
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, KeysView, ValuesView
@@ -254,8 +254,8 @@ class BayesianOptimizer(ParameterOptimizer):
     ----------
     n_iterations : int
         How many points, where the call does not say; all of them where the space has no more.
-    method : {"gp", "tpe", "cmaes"}
-        A Gaussian process, Optuna's tree-structured Parzen estimator, or CMA-ES.
+    method : str
+        One that learns: "gp" (a Gaussian process), "tpe" (Optuna's tree-structured Parzen estimator) or "cmaes".
     """
 
     title: ClassVar[str] = "Bayesian Search"
@@ -264,9 +264,10 @@ class BayesianOptimizer(ParameterOptimizer):
     method: str = "gp"
 
     def __post_init__(self) -> None:
-        if self.method not in ADAPTIVE:
-            rule = f"must be one of {', '.join(ADAPTIVE)}"
-            raise InputError("method", rule, self.method, near_name(str(self.method), ADAPTIVE))
+        known = [name for name, sampler in SAMPLERS.items() if sampler.learns]
+        if self.method not in known:
+            rule = f"must be one of {', '.join(known)}"
+            raise InputError("method", rule, self.method, near_name(str(self.method), known))
 
     def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:
         """Return the method and how many points it tries."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,16 +14,16 @@ from assay.errors import InputError
 from assay.frames.inputs import as_bars, is_history
 from assay.lazy import lazy
 from assay.market import Bars
-from assay.strategies import Strategy
-from assay.strategies.capitulation_reversal import CapitulationReversal
-from assay.strategies.failed_breakdown import FailedBreakdown
-from assay.strategies.liquidity_sweep import LiquiditySweep
-from assay.strategies.supply_shock import SupplyShock
+from assay.strategies import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from assay.sources import columns as row_columns
+    from assay.strategies.capitulation_reversal import CapitulationReversal
+    from assay.strategies.failed_breakdown import FailedBreakdown
+    from assay.strategies.liquidity_sweep import LiquiditySweep
+    from assay.strategies.supply_shock import SupplyShock
 else:
     row_columns = lazy("assay.sources.columns")  # pyarrow, for frames only
 
@@ -144,17 +144,37 @@ class BarByBar(Strategy):
         return position_size(entry_price, stop_loss, account_balance, risk_percent)
 
 
-class LiquiditySweepStrategy(BarByBar, LiquiditySweep):
-    """LIQUIDITY_SWEEP, bar by bar too."""
+def bar_by_bar(kind: type[Strategy]) -> type[BarByBar]:
+    """Return a strategy that can be asked bar by bar too, named as its class with "Strategy" at the end."""
+    about = {"__doc__": f"{kind.name}, bar by bar too.", "__module__": __name__}
+    return cast("type[BarByBar]", type(twin_name(kind), (BarByBar, kind), about))
 
 
-class CapitulationReversalStrategy(BarByBar, CapitulationReversal):
-    """CAPITULATION_REVERSAL, bar by bar too."""
+def twin_name(kind: type[Strategy]) -> str:
+    """Return the public name of a registered strategy that is asked bar by bar."""
+    return f"{kind.__name__}Strategy"
 
 
-class FailedBreakdownStrategy(BarByBar, FailedBreakdown):
-    """FAILED_BREAKDOWN, bar by bar too."""
+if TYPE_CHECKING:
+    # a type checker follows no registry: it is told the classes from which users derive their own
+    class LiquiditySweepStrategy(BarByBar, LiquiditySweep):
+        """LIQUIDITY_SWEEP, bar by bar too."""
+
+    class CapitulationReversalStrategy(BarByBar, CapitulationReversal):
+        """CAPITULATION_REVERSAL, bar by bar too."""
+
+    class FailedBreakdownStrategy(BarByBar, FailedBreakdown):
+        """FAILED_BREAKDOWN, bar by bar too."""
+
+    class SupplyShockStrategy(BarByBar, SupplyShock):
+        """SUPPLY_SHOCK, bar by bar too."""
 
 
-class SupplyShockStrategy(BarByBar, SupplyShock):
-    """SUPPLY_SHOCK, bar by bar too."""
+def __getattr__(name: str) -> type[BarByBar]:
+    """Make the class of a registered strategy when it is first asked for."""
+    for kind in STRATEGIES.values():
+        if twin_name(kind) == name:
+            made = bar_by_bar(kind)
+            globals()[name] = made  # the next use does not come here
+            return made
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from assay.documents import Document
 from assay.documents.configuration import configuration
 from assay.documents.figures import figures
 from assay.documents.unverified import unverified
@@ -105,13 +106,12 @@ class ConfigurationWriter:
             make = _unproven(strategy, parameters, metrics, stage, market)
         else:
             raise InputError("metrics", "must be a mapping of names to numbers", type(metrics).__name__)
-        document = self._save(make, drawn)
-        config_id, life = document["configId"], document["lifecycle"]
-        if life["current_stage"] != stage:
-            why = life["why_not_promoted"]
-            message = f"{config_id} is stored as {life['current_stage']}, not as {stage}: {why}"
+        document = Document.of(self._save(make, drawn))
+        life = document.lifecycle
+        if life.current_stage != stage:
+            message = f"{document.config_id} is stored as {life.current_stage}, not as {stage}: {life.why_not_promoted}"
             warnings.warn(message, StageCappedWarning, stacklevel=2)
-        return str(config_id)
+        return document.config_id
 
     def _save(self, make: Callable[[datetime], dict[str, Any]], drawn: dict[str, Any] | None) -> dict[str, Any]:
         """Store a document of this moment, or of the next second where the id is taken by another stage of it."""

@@ -1,4 +1,5 @@
 """Swing points: highs and lows that stand out from the bars around them, known only when those have closed."""
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Wilder's averages: true range, ATR and RSI (J. W. Wilder, New Concepts in Technical Trading Systems, 1978)."""
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

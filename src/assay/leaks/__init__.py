@@ -1,8 +1,9 @@
 """The leak laboratory: whether a strategy knows what it cannot know."""
 
+from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.inspect import CHECKS, INSPECTION_VERSION, inspect_strategy, refuse_leaks
 from assay.leaks.isolated_copy import copied
-from assay.leaks.report import Answer, Check, Finding, LeakReport, Looked, NotRun
+from assay.leaks.report import Answer, Check, LeakReport
 from assay.leaks.self_test import Planting, self_test
 
 __all__ = [

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assay.leaks.compare import differences
+from assay.leaks.findings import Finding, Looked
 from assay.leaks.probe import RaisedError, first_of_each, fresh
-from assay.leaks.report import Finding, Looked
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 
 if TYPE_CHECKING:
     from assay.leaks.probe import Probe

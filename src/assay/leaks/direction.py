@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.probe import ask
-from assay.leaks.report import Finding, Looked, NotRun
 from assay.validation.permutation import mirror
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from assay.errors import InputError, LeakError
 from assay.leaks.calendar import calendar
 from assay.leaks.direction import direction
+from assay.leaks.findings import Looked, NotRun
 from assay.leaks.history import WARMUPS, history
 from assay.leaks.isolated_copy import isolated_copies
 from assay.leaks.poison import poison
 from assay.leaks.probe import Probe
 from assay.leaks.purity import purity
-from assay.leaks.report import Answer, Check, LeakReport, Looked, NotRun
+from assay.leaks.report import Answer, Check, LeakReport
 from assay.leaks.truncation import truncation
 
 if TYPE_CHECKING:

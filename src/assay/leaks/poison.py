@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Trades
+from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.probe import ask, first_of_each
-from assay.leaks.report import Finding, Looked, NotRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.leaks.compare import differences
+from assay.leaks.findings import Finding, Looked
 from assay.leaks.probe import RaisedError, first_of_each, fresh
-from assay.leaks.report import Finding, Looked
 from assay.threads import ordered_map
 from assay.validation.permutation import mirror
 

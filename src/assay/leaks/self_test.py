@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.errors import InsufficientDataError
+from assay.leaks.findings import NotRun
 from assay.leaks.inspect import inspect_strategy
 from assay.leaks.planted import PLANTED, Planted
-from assay.leaks.report import NotRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

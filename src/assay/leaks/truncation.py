@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.leaks.compare import Slack, differences
+from assay.leaks.findings import Finding, Looked
 from assay.leaks.probe import first_of_each, fresh
-from assay.leaks.report import Finding, Looked
 
 if TYPE_CHECKING:
     from assay.engine import Setups

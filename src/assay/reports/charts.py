@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bokeh.models import Plot
     from bokeh.plotting import figure
 
+    from assay.documents.sections.validation import Window
+
 DAY_MS = 86_400_000
 
 Points = dict[str, list[Any]]
@@ -84,15 +86,15 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
 # --- windows
 
 
-def windows(rows: Sequence[Mapping[str, Any]], starts_ms: Sequence[int]) -> Plot:
+def windows(rows: Sequence[Window], starts_ms: Sequence[int]) -> Plot:
     """Return the Sharpe ratio of every window: of the days that chose the parameters, and of those that followed."""
-    train = [row["train"].get("sharpe_ratio") for row in rows]
-    test = [row["test"].get("sharpe_ratio") for row in rows]
+    train = [row.train.get("sharpe_ratio") for row in rows]
+    test = [row.test.get("sharpe_ratio") for row in rows]
     plot = empty_plot(360, x_axis_type="datetime")
-    points = {
+    points: Points = {
         "time": list(starts_ms), "train": train, "test": test,
-        "profit": [row["test"].get("net_profit_pct") for row in rows],
-        "trades": [row["test"].get("total_trades") for row in rows],
+        "profit": [row.test.get("net_profit_pct") for row in rows],
+        "trades": [row.test.get("total_trades") for row in rows],
     }  # fmt: skip
     source = source_of(points)
     plot.segment("time", "train", "time", "test", source=source, color=GREY, alpha=0.6)
@@ -137,10 +139,9 @@ def _bars(plot: figure, counts: Sequence[int], edges: Sequence[float], colors: S
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[(what, "@left{0.00} to @right{0.00}"), ("count", "@count")]))
 
 
-def luck(permutation: Mapping[str, Any]) -> Plot:
+def luck(maxima: Sequence[float], real: float) -> Plot:
     """Return the best score of every search on bars without direction, and that of the real one."""
-    real = permutation["statistic"]
-    counts, edges = histogram(permutation["maxima"], real)
+    counts, edges = histogram(maxima, real)
     plot = empty_plot(220, y_range=DataRange1d(start=0))
     beyond = [ORANGE if left >= real else GREY for left in edges[:-1]]
     _bars(plot, counts, edges, beyond, "best score")

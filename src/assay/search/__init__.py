@@ -1,9 +1,9 @@
 """Spaces, samplers and what a search keeps. Nothing here has heard of markets."""
 
+from assay.search.methods import ADAPTIVE, BUDGETS, METHODS, SAMPLERS, Sampler, find_sampler
 from assay.search.objective import best, penalised, refused
-from assay.search.samplers import ADAPTIVE, METHODS, grid, random
+from assay.search.samplers import grid, random
 from assay.search.search import (
-    BUDGETS,
     Neighbourhood,
     SearchPlan,
     SearchResult,
@@ -17,12 +17,15 @@ __all__ = [
     "ADAPTIVE",
     "BUDGETS",
     "METHODS",
+    "SAMPLERS",
     "Neighbourhood",
     "Range",
+    "Sampler",
     "SearchPlan",
     "SearchResult",
     "Space",
     "best",
+    "find_sampler",
     "grid",
     "neighbourhood",
     "parse_space",

@@ -13,28 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import qmc
 
-from assay.lazy import lazy
 from assay.search.axes import Axes
+from assay.search.methods import find_sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from assay.parameters import Value
-    from assay.search import evolution, gaussian_process, parzen
     from assay.search.axes import Point
     from assay.search.space import Space
-
-    Learner = Callable[[Axes, list[Point], NDArray[np.float64], int, np.random.Generator], list[Point]]
-    """From points and their scores to the points, at most n, that promise most; some may be known."""
-else:  # each is heavy, and rarely used
-    evolution = lazy("assay.search.evolution")
-    gaussian_process = lazy("assay.search.gaussian_process")
-    parzen = lazy("assay.search.parzen")
-
-BATCH = 8
-"""Points that gp and tpe ask for at once."""
 
 MIN_START = 8
 START_PER_AXIS = 2
@@ -62,10 +49,17 @@ def propose(space: Space, method: str, history: History, seed: int) -> list[dict
 
     Parameters
     ----------
-    method : {"gp", "tpe", "cmaes"}
+    method : str
+        One of `ADAPTIVE`.
     history : History
         Everything that was asked for before, or any beginning of it.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown method.
     """
+    choose = find_sampler(method).propose
     axes = Axes.of(space)
     known = [tuple(p[axis.name] for axis in axes.all) for p in history.points]
     start = int(min(max(MIN_START, START_PER_AXIS * len(axes)), axes.reach))
@@ -73,10 +67,8 @@ def propose(space: Space, method: str, history: History, seed: int) -> list[dict
         batch = _even(axes, start, seed)[len(known) :]
     elif len(known) >= axes.reach:
         batch = []
-    elif method == "cmaes":
-        batch = evolution.propose(axes, known, history.scores, start, seed)
     else:
-        batch = _in_batches(_learner(method), axes, known, history.scores, start, seed)
+        batch = choose(axes, known, history.scores, start, seed)
     still = {name: values[0] for name, values in space.values.items()}
     return [still | dict(zip((axis.name for axis in axes.all), point, strict=True)) for point in batch]
 
@@ -87,18 +79,3 @@ def _even(axes: Axes, n: int, seed: int) -> list[Point]:
     # twice as many as needed: on few levels some coincide
     sequence = qmc.Sobol(len(axes), rng=rng).random_base2((2 * n - 1).bit_length())
     return axes.unknown(axes.points(axes.spread(sequence)), set(), n, rng)
-
-
-def _learner(method: str) -> Learner:
-    return gaussian_process.promising if method == "gp" else parzen.promising
-
-
-def _in_batches(
-    learn: Learner, axes: Axes, known: list[Point], scores: NDArray[np.float64], start: int, seed: int
-) -> list[Point]:
-    """Return what is left of the current batch, which follows from the history before it."""
-    begin = len(known) - (len(known) - start) % BATCH
-    n = int(min(BATCH, axes.reach - begin))
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0xBA7C, begin])))
-    wished = learn(axes, known[:begin], scores[:begin], n, rng)
-    return axes.unknown(wished, set(known[:begin]), n, rng)[len(known) - begin :]

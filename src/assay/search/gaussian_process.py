@@ -18,6 +18,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
+from assay.search.batches import in_batches
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -41,6 +43,17 @@ MAX_STEPS = 25
 
 # several threads in the linear algebra change the order of sums; the limit is one of the whole process
 _ONE_AT_A_TIME = Lock()
+
+
+def propose(axes: Axes, known: list[Point], scores: NDArray[np.float64], start: int, seed: int) -> list[Point]:
+    """Return what is left of the current batch of points of a search.
+
+    Parameters
+    ----------
+    known, scores : shape (n,)
+        The history; its first `start` points filled the space.
+    """
+    return in_batches(promising, axes, known, scores, start, seed)
 
 
 def promising(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from assay.search.batches import in_batches
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
     from assay.search.axes import Axes, Axis, Point
 
 _QUIET = Lock()
+
+
+def propose(axes: Axes, known: list[Point], scores: NDArray[np.float64], start: int, seed: int) -> list[Point]:
+    """Return what is left of the current batch of points of a search.
+
+    Parameters
+    ----------
+    known, scores : shape (n,)
+        The history; its first `start` points filled the space.
+    """
+    return in_batches(promising, axes, known, scores, start, seed)
 
 
 def promising(

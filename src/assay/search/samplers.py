@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search.space import Space
 
-ADAPTIVE = ("tpe", "cmaes", "gp")
-"""Methods that choose points by the scores of those before (`assay.search.adaptive`)."""
-
-METHODS = ("grid", "random", *ADAPTIVE)
-
 
 def grid(space: Space) -> Combinations:
     """Every combination of the space."""

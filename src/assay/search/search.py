@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Combinations
-from assay.errors import ParameterError, near_name
+from assay.errors import ParameterError
 from assay.lazy import lazy
 from assay.search.axes import Axes
+from assay.search.methods import find_sampler
 from assay.search.objective import best, penalised, refused
-from assay.search.samplers import ADAPTIVE, METHODS, grid, random
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,6 @@ else:
 
 HISTOGRAM_BINS = 40
 
-BUDGETS = {"random": 500, **dict.fromkeys(ADAPTIVE, 200)}
-"""Points that a method tries where it is not told how many; a grid tries all of its own."""
-
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -41,9 +38,10 @@ class SearchPlan:
     Attributes
     ----------
     space : Space
-    method : {"grid", "random", "tpe", "cmaes", "gp"}
+    method : str
+        One of `SAMPLERS`.
     budget : int or None
-        How many points at most; `BUDGETS` where not given, and always None for a grid.
+        How many points at most; that of the sampler where not given, and always None for a grid.
     seed : int
         A grid does not depend on it.
 
@@ -59,20 +57,18 @@ class SearchPlan:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            rule = f"must be one of {', '.join(METHODS)}"
-            raise ParameterError("method", rule, self.method, near_name(self.method, METHODS))
-        budget = None if self.method == "grid" else self.budget
+        usual = find_sampler(self.method).budget
+        budget = None if usual is None else self.budget
         if budget is not None and budget < 1:
             raise ParameterError("budget", "must be at least 1", budget)
-        object.__setattr__(self, "budget", BUDGETS.get(self.method) if budget is None else budget)
+        object.__setattr__(self, "budget", usual if budget is None else budget)
 
     @property
     def size(self) -> int:
         """How many points the search tries."""
         if self.budget is None:
             return self.space.size
-        return int(min(self.budget, Axes.of(self.space).reach)) if self.method in ADAPTIVE else self.budget
+        return int(min(self.budget, Axes.of(self.space).reach)) if find_sampler(self.method).learns else self.budget
 
     @property
     def ahead(self) -> Combinations | None:
@@ -80,11 +76,10 @@ class SearchPlan:
 
         A method that learns tries every point where there are no more than its budget.
         """
-        if self.budget is None:
-            return grid(self.space)
-        if self.method == "random":
-            return random(self.space, self.budget, self.seed)
-        if Axes.of(self.space).reach <= self.budget:
+        sampler = find_sampler(self.method)
+        if sampler.points is not None:
+            return sampler.points(self.space, self.size, self.seed)
+        if self.budget is None or Axes.of(self.space).reach <= self.budget:
             return Combinations({name: tuple(dict.fromkeys(values)) for name, values in self.space.values.items()})
         return None
 

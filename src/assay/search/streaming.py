@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from assay.compiled import compiled
 from assay.search.objective import penalised, refused
+from assay.search.streaming_kernels import absorb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,37 +24,6 @@ KEPT = 1000
 _DECADES = np.logspace(-2, 6, 65)
 EDGES = np.concatenate((-_DECADES[::-1], [0.0], _DECADES))
 """Edges of the histogram's bins: the same for every search and objective, finer near 0; both ends are open."""
-
-
-@compiled
-def _absorb(position, score, out, strides, sizes, starts, cells, count, total, best, pairs, edges, histogram):
-    """Add a block's points to the marginals, the maps of pairs and the histogram."""
-    axes = len(sizes)
-    index = np.zeros(axes, dtype=np.int64)
-    for i in range(len(position)):
-        if out[i]:
-            continue
-        s = score[i]
-        low, high = 0, len(edges)
-        while low < high:
-            middle = (low + high) // 2
-            if edges[middle] <= s:
-                low = middle + 1
-            else:
-                high = middle
-        histogram[low] += 1
-        for a in range(axes):
-            index[a] = (position[i] // strides[a]) % sizes[a]
-            j = starts[a] + index[a]
-            count[j] += 1
-            total[j] += s
-            best[j] = max(best[j], s)
-        k = 0
-        for a in range(axes):
-            for b in range(a + 1, axes):
-                cell = cells[k] + index[a] * sizes[b] + index[b]
-                pairs[cell] = max(pairs[cell], s)
-                k += 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +115,7 @@ class Summary:
         """Summarise one block of points."""
         score, out = penalised(measure, trades), refused(measure, trades)
         new = cls.empty(layout)
-        _absorb(
+        absorb(
             position, score, out, layout.strides, layout.sizes, layout.starts, layout.cells,
             new.count, new.total, new.best, new.pairs, EDGES, new.histogram,
         )  # fmt: skip

@@ -16,7 +16,8 @@ import numpy as np
 from assay.errors import ExchangeError, InputError, InsufficientDataError, OfflineError
 from assay.lazy import lazy
 from assay.market import Market, Timeframe, canonical_symbol
-from assay.market.market import DAY_MS, kind_of
+from assay.market.calendar import DAY_MS
+from assay.market.market import kind_of
 from assay.service.collecting import Plan, Source, collect
 from assay.service.reporter import Silent
 from assay.sources.exchanges.paging_rules import ALIASES

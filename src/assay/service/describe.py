@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.service.times import iso_time
 
 if TYPE_CHECKING:

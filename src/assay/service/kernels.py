@@ -9,7 +9,7 @@ import numpy as np
 from assay.compiled import kernels_are_complete, kernels_are_warm
 from assay.engine import Combinations, Vote, at_least
 from assay.engine.bitsets import words_of_axis
-from assay.evaluation.evaluator import Evaluator
+from assay.evaluation import Evaluator
 from assay.validation import intervals_of_days, mirror, sharpe_statistics
 
 if TYPE_CHECKING:

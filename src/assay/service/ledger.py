@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from assay.service.database import open_database
 from assay.store.database import now_ms
 from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry
-from assay.training.experiment import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +47,7 @@ def entry_of(
         start_ms=int(bars.time[span[0]]),
         stop_ms=int(bars.time[span[1] - 1]) + market.timeframe.ms,
         strategy=experiment.strategy.name,
-        strategy_source=source_of(experiment.strategy),
+        strategy_source=experiment.strategy.identity(),
         method=experiment.search_method,
         objective=experiment.objective,
         combinations=combinations,

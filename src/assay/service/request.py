@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from assay.engine import OBJECTIVES, Costs, Money, Sizing
+from assay.engine import OBJECTIVES, Costs, Execution, Side, Sizing
 from assay.errors import InputError, near_name
-from assay.search import METHODS, parse_space
+from assay.search import SAMPLERS, parse_space
 from assay.search.objective import ALIASES
 from assay.service.spans import SpanTerms
-from assay.strategies import SIDES
 from assay.training import PERMUTATIONS, Experiment
 from assay.validation import SplitPlan
 
@@ -59,7 +58,7 @@ class SearchTerms:
             given = getattr(self, name)
             if not (isinstance(given, Mapping) or (name == "space" and given is None)):
                 raise InputError(name, "must be a mapping of parameters to values", given)
-        _one_of("method", self.method, ("auto", *METHODS))
+        _one_of("method", self.method, ("auto", *SAMPLERS))
         if self.objective not in tuple(ALIASES):
             _one_of("objective", self.objective, tuple(OBJECTIVES))
         _whole("samples", self.samples, least=1, optional=True)
@@ -134,7 +133,7 @@ class ExecutionTerms:
     min_stop_costs: float = 0.0
 
     def __post_init__(self) -> None:
-        _one_of("side", self.side, tuple(SIDES))
+        _one_of("side", self.side, tuple(side.value for side in Side))
         for name in ("fee", "slippage", "min_stop_costs"):
             _number(name, getattr(self, name))
         if not self.min_stop_costs >= 0:
@@ -142,10 +141,10 @@ class ExecutionTerms:
         Costs(fee=self.fee, slippage=self.slippage)
         Sizing(self.sizing)  # type: ignore[arg-type]
 
-    def money(self, market: Market) -> Money:
-        """Return costs, with the market's tick, and sizing."""
-        costs = Costs(fee=self.fee, slippage=self.slippage).on(market)
-        return Money(costs, Sizing(self.sizing))  # type: ignore[arg-type]
+    def on(self, market: Market) -> Execution:
+        """Return the terms with what the market says of its prices: the tick, where it is known."""
+        costs, sizing = Costs(fee=self.fee, slippage=self.slippage), Sizing(self.sizing)  # type: ignore[arg-type]
+        return Execution(Side.parse(self.side), costs, sizing, self.min_stop_costs).on(market)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,15 +197,13 @@ class TrainingRequest:
             method=self.search.method,
             budget=self.search.samples,
             objective=self.search.objective,
-            sides=self.execution.side,
+            execution=self.execution.on(bars.market),
             plan=self.proof.plan(),
-            money=self.execution.money(bars.market),
             permutations=self.proof.repeats,
             seed=self.search.seed,
             start_ms=int(bars.time[start]) if start else None,
             stop_ms=int(bars.time[stop]) if stop < len(bars) else None,
             allow_bad_data=self.allow_bad_data,
-            min_stop_costs=self.execution.min_stop_costs,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assay.errors import InputError, InsufficientDataError
 from assay.market import refuse_futures
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.service.times import iso_time, parse_moment
 from assay.sources import read_bars
 

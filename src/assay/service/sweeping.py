@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.engine import TABLE, Combinations, from_sums
-from assay.evaluation.evaluator import ConstraintMask
+from assay.evaluation import ConstraintMask
 from assay.search import penalised
 from assay.search.search import distribution
 from assay.service.ledger import entry_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from assay.engine import Span
     from assay.engine.sweep import Block
-    from assay.evaluation.evaluator import Evaluator
+    from assay.evaluation import Evaluator
     from assay.market import Bars
     from assay.search import Space
     from assay.service.reporter import Reporter
@@ -85,8 +85,7 @@ class Sweep:
             self.evaluator.strategy,
             self.space,
             method="grid",
-            sides=self.evaluator.sides,
-            money=self.evaluator.money,
+            execution=self.evaluator.execution,
             permutations=0,
             start_ms=int(bars.time[span.start]),
             stop_ms=int(bars.time[span.stop]) if span.stop < len(bars) else None,

@@ -1,37 +1,29 @@
 """Train, look inside ambiguous bars, make the document, and store it: the one use case behind every way to train.
 
 `train_and_store` does all of it in one call. Who needs an order of his own takes the steps: `run_training` and
-`describe_training` compute, `save_trained` writes inside a transaction, `write_results` writes files.
+`describe_training` compute, `save_trained` writes inside a transaction.
 """
 
 from __future__ import annotations
 
 import getpass
-import json
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assay.documents.configuration import configuration
 from assay.documents.figures import figures
-from assay.engine.tables import equity_columns, trade_columns
-from assay.errors import InputError
 from assay.market import data_filter
-from assay.reports import html
 from assay.service.drilldown import drill_down
 from assay.service.kernels import compile_kernels
 from assay.service.ledger import opening_of, trial_entry
 from assay.service.reporter import StageProgress
 from assay.service.run import run_training
-from assay.sources import write_table, write_text
 from assay.store.database import now_ms
 from assay.store.ledger import append_opening, append_trial, counted
 from assay.store.registry import insert_configuration
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import sqlalchemy as sa
 
     from assay.market import Bars
@@ -135,33 +127,3 @@ def train_and_store(
         evidence = run_training(experiment, bars, progress, threads=threads)
     trained = describe_training(evidence, datetime.now(UTC), finer)
     return trained, store_trained(database, trained)
-
-
-def check_folder(path: Path, name: str) -> None:
-    """Make the folder of results, or refuse it before any work is done for it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise InputError(name, f"must be a folder that can be written to ({error.strerror})", str(path)) from None
-
-
-def write_results(folder: Path, trained: Trained) -> dict[str, Path]:
-    """Write the V3 document, the report, trades and equity; return the path of each.
-
-    The document is written last: where it is, the others are complete.
-    """
-    evidence, name = trained.evidence, trained.document["configId"]
-    paths = {
-        "trades": folder / f"{name}-trades.csv",
-        "equity": folder / f"{name}-equity.csv",
-        "report": folder / f"{name}.html",
-        "configuration": folder / f"{name}.json",
-    }
-    run = evidence.walk.run
-    write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.walk.window_of_trade))
-    write_table(paths["equity"], equity_columns(run))
-    write_text(paths["report"], html(trained.document, trained.figures))
-    write_text(paths["configuration"], json.dumps(trained.document, indent=2, allow_nan=False) + "\n")
-    return paths

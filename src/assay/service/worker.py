@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from assay.documents import TrainedDocument
 from assay.errors import AssayError, StoreError
 from assay.service.tasks import TrainingTask, run_task
 from assay.service.training import describe_training, save_trained
@@ -141,17 +142,17 @@ class Worker:
 
 def summary(trained: Trained) -> dict[str, Any]:
     """Return what a job's table shows of a task."""
-    evidence, document, inside = trained.evidence, trained.document, trained.ambiguity
-    metrics = document["metrics"]
+    evidence, found, inside = trained.evidence, TrainedDocument(trained.document), trained.ambiguity
+    metrics = found.measures
     return {
-        "config_id": document["configId"],
+        "config_id": found.config_id,
         "stage": evidence.stage,
         "net_profit": metrics.get("net_profit"),
         "sharpe_ratio": metrics.get("sharpe_ratio"),
-        "in_sample_sharpe_ratio": document["validation"]["in_sample"].get("sharpe_ratio"),
+        "in_sample_sharpe_ratio": found.validation.in_sample.get("sharpe_ratio"),
         "total_trades": metrics.get("total_trades"),
         "p_value": metrics.get("p_value"),
-        "why_not_promoted": document["lifecycle"]["why_not_promoted"],
+        "why_not_promoted": found.lifecycle.why_not_promoted,
         "experiment_digest": evidence.experiment_digest,
         "ambiguity": None if inside is None else inside.as_dict(),
     }

@@ -14,9 +14,10 @@ import numpy as np
 
 from assay.engine import Signals, Span
 from assay.engine.layout import LEVELS
+from assay.engine.rules import Rule
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
-from assay.market.market import DAY_MS, MINUTE_MS
+from assay.market.calendar import DAY_MS, MINUTE_MS
 from assay.sources import simulated_kernels
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
@@ -336,7 +337,9 @@ def true_signals(spec: SimulatedMarket, bars: Bars) -> Setups:
     """
     strategy, values = LiquiditySweep(), spec.truth
     span = Span(0, len(bars), strategy.warmup(values))
-    setups = strategy.all_setups(bars, values, "both")
+    # rows that no rule would pass need not be made: planting asks hundreds of times
+    floors = [r for r in strategy.rules if isinstance(r, Rule) and r.comparison == "at_least"]
+    setups = strategy.all_setups(bars, values, "both", {str(r.limit): r.number(values) for r in floors})
     rows = Signals.select(bars, setups, strategy.rules, strategy.bracket, values, span).rows
     _, first = np.unique(np.stack([rows.bar, rows.side]), axis=1, return_index=True)
     rows = rows.take(np.sort(first))

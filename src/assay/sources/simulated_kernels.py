@@ -1,4 +1,5 @@
 """The compiled part of simulated markets: paths inside bars, slow noise, prices. They take arrays, also their noise."""
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -15,12 +15,32 @@ from assay.errors import StoreError
 from assay.store.schema import metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import sqlalchemy as sa
     from alembic.script.revision import Revision
 
-    from assay.store.database import Database
+T = TypeVar("T")
 
 _LOCK = 0x617373617  # an advisory lock of PostgreSQL: two processes that find an old schema migrate it once
+
+
+class Transactions(Protocol):
+    """What a migration needs of a database: transactions, and what it is called. `Database` is one."""
+
+    @property
+    def name(self) -> str:
+        """What to call the database in a message."""
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file."""
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Return what `work` reads, in one transaction."""
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Return what `work` returns after its changes are committed, all or none."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +68,7 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def status(database: Database) -> SchemaStatus:
+def status(database: Transactions) -> SchemaStatus:
     """Return where a database stands; nothing is changed.
 
     Raises
@@ -71,7 +91,7 @@ def status(database: Database) -> SchemaStatus:
     return SchemaStatus(revision, newest, tuple(reversed(pending)))
 
 
-def upgrade(database: Database, revision: str = "head") -> SchemaStatus:
+def upgrade(database: Transactions, revision: str = "head") -> SchemaStatus:
     """Create or migrate the tables; all of it happens or nothing.
 
     Parameters

@@ -3,6 +3,7 @@
 A vote of five signs of panic is taken at the lowest bar of a short window; the bars after it must confirm. Shorts
 mirror it at a buying climax.
 """
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

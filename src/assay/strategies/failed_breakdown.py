@@ -3,6 +3,7 @@
 A quiet range with several visits to both edges is left downwards, without volume behind it, and the price comes back
 into it within a few bars on volume: who sold the break is trapped.
 """
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

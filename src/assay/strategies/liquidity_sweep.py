@@ -3,6 +3,7 @@
 Stops rest below obvious lows. A bar that trades through such a level (the sweep) and is reclaimed within
 three bars shows that the orders there were taken by a buyer. Shorts mirror it at swing highs.
 """
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 What a shock of supply leaves in bars: displacement beyond the recent range, closed near its end, and held. Shorts
 mirror it, where they are allowed.
 """
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.compiled import compiled
-from assay.market.market import HOUR_MS
+from assay.market.calendar import HOUR_MS
 from assay.threads import ordered_map
+from assay.validation.resampling_kernels import mirror_paths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,33 +23,6 @@ MAX_EXCEEDANCES = 10
 
 TRAILING_BARS = 20
 """Bars whose mean range and volume are the yardstick of a `scaled` permutation."""
-
-
-@compiled
-def _mirror(open_, high, low, close, absent, flip, out):
-    n = len(close)
-    last_close = close[0]
-    last = close[0]
-    for i in range(n):
-        if absent[i]:
-            for c in range(4):
-                out[c, i] = last
-            last_close = close[i]
-            continue
-        o = open_[i]
-        # the gap from the close before is kept; the bar's own moves are mirrored about its open
-        start = o if i == 0 else last * (o / last_close)
-        if flip[i] and max(high[i], close[i]) < 2.0 * o:
-            out[1, i] = start * (2.0 - low[i] / o)
-            out[2, i] = start * (2.0 - high[i] / o)
-            out[3, i] = start * (2.0 - close[i] / o)
-        else:
-            out[1, i] = start * (high[i] / o)
-            out[2, i] = start * (low[i] / o)
-            out[3, i] = start * (close[i] / o)
-        out[0, i] = start
-        last = out[3, i]
-        last_close = close[i]
 
 
 def mirror(bars: Bars, seed: int, index: int) -> Bars:
@@ -68,7 +41,7 @@ def mirror(bars: Bars, seed: int, index: int) -> Bars:
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0x317, index])))
     flip = rng.integers(0, 2, len(bars), dtype=np.int8).astype(np.bool_)
     out = np.empty((4, len(bars)))
-    _mirror(bars.open, bars.high, bars.low, bars.close, bars.absent, flip, out)
+    mirror_paths(bars.open, bars.high, bars.low, bars.close, bars.absent, flip, out)
     high = np.maximum(out[1], np.maximum(out[0], out[3]))
     low = np.minimum(out[2], np.minimum(out[0], out[3]))
     return bars.with_prices(out[0], high, low, out[3])

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay import strategies
+from assay import evaluation
 from assay.cli.commands.quality import note_quality
 from assay.cli.options import PointOptions, check_table
 from assay.cli.output import Output
@@ -56,7 +56,9 @@ def backtest(output: Output, given: BacktestOptions) -> None:
     check_table(given.trades, "--trades")
     check_table(given.equity, "--equity")
     point = prepare_point(output, given)
-    run = strategies.backtest(point.strategy, point.bars, point.values, **point.terms_of_run)
+    run = evaluation.backtest(
+        point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars
+    )
     _write(point.bars, run, given.trades, given.equity)
     note_quality(output, point.bars)
     document = point.document() | {

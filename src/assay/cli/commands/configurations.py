@@ -147,7 +147,7 @@ def show(output: Output, given: OneOptions) -> None:
         output.document({"row": readable(found), "explained": told, "configuration": found.document})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
-    if why := found.document["lifecycle"]["why_not_promoted"]:
+    if why := found.typed.lifecycle.why_not_promoted:
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
@@ -156,7 +156,7 @@ def show(output: Output, given: OneOptions) -> None:
 
 def explained(found: Registered) -> dict[str, list[tuple[str, Any, str, str]]]:
     """Return (field, value, unit, meaning) of every field, by section."""
-    document = found.document
+    document = found.typed
     sections: dict[str, list[tuple[str, Any, str, str]]] = {}
     for title, fields in {**GROUPS, "kept beside": OWN}.items():
         sections[title] = [
@@ -165,17 +165,17 @@ def explained(found: Registered) -> dict[str, list[tuple[str, Any, str, str]]]:
             if f.name not in ("parameters_json", "circuit_breakers")
         ]
     columns = {f.source for f in FIELDS.values()}
-    sections["parameters"] = [(n, v, *_parameter(document["strategy"], n)) for n, v in document["parameters"].items()]
+    sections["parameters"] = [(n, v, *_parameter(document.strategy, n)) for n, v in document.parameters.items()]
     sections["more measures"] = [
         (f"metrics.{n}", v, MEASURES[n].unit if n in MEASURES else "", MEASURES[n].meaning if n in MEASURES else "")
-        for n, v in document["metrics"].items()
+        for n, v in document.measures.items()
         if f"metrics.{n}" not in columns
     ]
     sections["circuit breakers of this configuration"] = [
-        (n, v, *MEANINGS[n]) for n, v in document["circuit_breakers"].items()
+        (n, v, *MEANINGS[n]) for n, v in document.circuit_breakers.by_key().items()
     ]
     sections["circuit breakers of the portfolio"] = [
-        (n, v, *MEANINGS[n]) for n, v in document["portfolio_circuit_breakers"].items()
+        (n, v, *MEANINGS[n]) for n, v in document.portfolio_circuit_breakers.by_key().items()
     ]
     return sections
 
@@ -337,29 +337,37 @@ def verify(output: Output, given: VerifyOptions) -> None:
     """Train a configuration again from what is stored; it must give the same bytes."""
     cores = options.check_threads(given.threads)
     with open_database(given.database) as held:
-        document = Registry(held).get(given.config_id).document
+        stored = Registry(held).get(given.config_id)
+        document, name = stored.document, stored.typed.config_id
         bars = _bars(document, held, given.file)
     with StageProgress(output) as progress:
-        chosen = load_strategy(given.strategy or document["strategy"])
+        chosen = load_strategy(given.strategy or stored.typed.strategy)
         found = rebuild.verify(document, chosen, bars, progress, threads=cores)
     differences = [{"field": d.field, "stored": d.stored, "recomputed": d.recomputed} for d in found.differences]
+    code = f" It was computed by other code ({_code_of(stored)})." if found.other_code else ""
     if output.json:
-        output.document({"configuration": document["configId"], "equal": found.equal, "differences": differences})
+        output.document(
+            {"configuration": name, "equal": found.equal, "other_code": found.other_code, "differences": differences}
+        )
     elif found.equal:
-        output.text(f"{document['configId']}: equal. The same bars and the same experiment give the same document.")
+        output.text(f"{name}: equal.{code} The same bars and the same experiment give the same document.")
     else:
         rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
-        output.table(f"{document['configId']}: NOT equal", ("field", "stored", "recomputed"), rows)
+        output.table(f"{name}: NOT equal", ("field", "stored", "recomputed"), rows)
     if not found.equal:
-        fields = [d.field for d in found.differences]
-        code = " It was computed by other code." if "provenance.engine_hash" in fields else ""
         raise (
             typer.Exit(GateError.exit_code)
             if output.json
             else GateError(
-                f"{document['configId']} is not what its experiment gives today; the first field is {fields[0]}.{code}"
+                f"{name} is not what its experiment gives today; the first field is {differences[0]['field']}.{code}"
             )
         )
+
+
+def _code_of(found: Registered) -> str:
+    """Name the code that computed a document."""
+    provenance = found.typed.provenance
+    return f"engine_hash {provenance.engine_hash}, version {provenance.code_version}"
 
 
 def _bars(document: dict[str, Any], database: Database, file: Path | None) -> Bars:
@@ -367,5 +375,5 @@ def _bars(document: dict[str, Any], database: Database, file: Path | None) -> Ba
     market = rebuild.market_from(document)
     if file is not None:
         return rebuild.bars_for(document, read_bars(file, timeframe=str(market.timeframe)), str(file))
-    held = BarStore(database).read_resampled(market, document["provenance"]["data"]["from_ms"])
+    held = BarStore(database).read_resampled(market, rebuild.span_from(document).from_ms)
     return rebuild.bars_for(document, held, database.name)

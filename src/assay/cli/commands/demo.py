@@ -13,11 +13,13 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output
+from assay.cli.results import check_folder, write_results
+from assay.documents import TrainedDocument
 from assay.errors import QualityError
 from assay.market import Bars
 from assay.service.database import open_database
 from assay.service.kernels import compile_kernels
-from assay.service.training import check_folder, train_and_store, write_results
+from assay.service.training import train_and_store
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import Database
 from assay.store.location import home
@@ -77,16 +79,16 @@ def _train(output: Output, name: str, bars: Bars, threads: int, folder: Path, da
         trained, _ = train_and_store(experiment, bars, database, output, threads=threads, prefix=f"{name}: ")
     except QualityError as refusal:
         return result | {"stage": "REFUSED", "reason": str(refusal), "seconds": time.monotonic() - begun}
-    paths, document = write_results(folder, trained), trained.document
+    paths, found = write_results(folder, trained), TrainedDocument(trained.document)
     return result | {
-        "stage": document["lifecycle"]["current_stage"],
-        "reason": document["lifecycle"]["why_not_promoted"],
-        "combinations": document["evidence"]["search"]["combinations"],
-        "in_sample_sharpe": document["validation"]["in_sample"].get("sharpe_ratio"),
-        "out_of_sample_sharpe": document["metrics"]["sharpe_ratio"],
-        "net_profit_pct": document["metrics"]["net_profit_pct"],
-        "total_trades": document["metrics"]["total_trades"],
-        "p_value": document["metrics"]["p_value"],
+        "stage": found.lifecycle.current_stage,
+        "reason": found.lifecycle.why_not_promoted,
+        "combinations": found.evidence.search.combinations,
+        "in_sample_sharpe": found.validation.in_sample.get("sharpe_ratio"),
+        "out_of_sample_sharpe": found.metrics.sharpe_ratio,
+        "net_profit_pct": found.metrics.net_profit_pct,
+        "total_trades": found.metrics.total_trades,
+        "p_value": found.metrics.p_value,
         "files": {k: str(v) for k, v in paths.items()},
         "seconds": time.monotonic() - begun,
     }

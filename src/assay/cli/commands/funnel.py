@@ -7,7 +7,7 @@ from assay.cli.options import PointOptions
 from assay.cli.output import Output
 from assay.cli.prelude import prepare_point
 from assay.engine.funnel import Stage
-from assay.evaluation.funnel import SignalFunnel, signal_funnel
+from assay.evaluation import SignalFunnel, signal_funnel
 
 BAR_WIDTH = 24
 _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
@@ -17,7 +17,7 @@ _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
 def funnel(output: Output, given: PointOptions) -> None:
     """Count what passes each condition, and what one step of each threshold would add."""
     point = prepare_point(output, given)
-    found = signal_funnel(point.strategy, point.bars, point.values, **point.terms_of_run)
+    found = signal_funnel(point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars)
     note_quality(output, point.bars)
     document = point.document() | {"funnel": found.as_dict()}
     if output.json:

@@ -10,6 +10,7 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output
+from assay.documents import Document
 from assay.documents.schema import validate
 from assay.errors import FileFormatError, InputError
 from assay.reports import html
@@ -43,16 +44,17 @@ def report(output: Output, given: ReportOptions) -> None:
     document, figures = (
         _of_file(Path(given.what)) if given.what.endswith(".json") else _held(given.what, given.database)
     )
-    path = given.out or Path(f"{document['configId']}.html")
+    config_id = Document.of(document).config_id
+    path = given.out or Path(f"{config_id}.html")
     if not path.parent.is_dir():
         raise InputError("--out", "must lie in a folder that exists", str(path))
     write_text(path, html(document, figures))
     if output.json:
-        output.document({"configuration": document["configId"], "report": path, "figures": figures is not None})
+        output.document({"configuration": config_id, "report": path, "figures": figures is not None})
     else:
         output.text(str(path))
     if figures is None:
-        output.note(f"{document['configId']}: {WITHOUT}")
+        output.note(f"{config_id}: {WITHOUT}")
     if given.open_ and not webbrowser.open(path.resolve().as_uri()):
         output.note("There is no browser to show it in.")
 

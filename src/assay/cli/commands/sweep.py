@@ -11,7 +11,7 @@ from assay.cli import options
 from assay.cli.commands.quality import note_quality
 from assay.cli.output import Output, text_bar
 from assay.cli.prelude import prepare
-from assay.evaluation.evaluator import Evaluator
+from assay.evaluation import Evaluator
 from assay.search import parse_space
 from assay.search.streaming import EDGES
 from assay.service import streaming
@@ -59,7 +59,7 @@ def sweep(output: Output, given: SweepOptions) -> None:
     space = parse_space({name: list(v) for name, v in values.items()}, strategy.parameters)
     prepared = prepare(given, strategy)
     bars = prepared.bars
-    evaluator = Evaluator.over(strategy, values, money=prepared.money, sides=prepared.terms.side)
+    evaluator = Evaluator.over(strategy, values, execution=prepared.execution)
     planned = Sweep(evaluator, bars, prepared.span(evaluator.warmup), space)
     compile_kernels(output, strategy, bars)
     workers = workers if space.size >= ONE_THREAD_BELOW else 1
@@ -67,7 +67,7 @@ def sweep(output: Output, given: SweepOptions) -> None:
         "strategy": strategy.name,
         "market": describe_market(bars.market),
         "span": describe_span(bars, planned.span.start, planned.span.stop) | {"warmup_bars": evaluator.warmup},
-        "side": evaluator.sides,
+        "side": evaluator.execution.sides.value,
         "costs": describe_money(evaluator.money),
         "grid": {"name": given.grid, "values": values},
         "threads": workers,

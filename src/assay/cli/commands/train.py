@@ -11,16 +11,18 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output
+from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
+from assay.documents import TrainedDocument
 from assay.errors import InputError
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
 from assay.service.jobs import Left, job_document, make_job, run_job
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
 from assay.service.spans import read_finished
-from assay.service.training import Trained, check_folder, train_and_store, write_results
+from assay.service.training import Trained, train_and_store
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database
 from assay.store.jobs import JobStore
@@ -278,12 +280,11 @@ def show_inside(output: Output, ambiguity: dict[str, Any] | None, prefix: str = 
 
 def show(output: Output, document: dict[str, Any]) -> None:
     """Print the verdict: what was promised in sample, what came of it, and what stood in the way."""
-    context, life = document["context"], document["lifecycle"]
-    metrics, sample = document["metrics"], document["validation"]["in_sample"]
-    search, luck = document["evidence"]["search"], document["evidence"]["permutation"]
+    d = TrainedDocument(document)
+    context, life, validation, p = d.context, d.lifecycle, d.validation, d.evidence.permutation
     output.text(
-        f"{document['strategy']} on {context['pair']} {context['timeframe']} ({context['exchange']}), "
-        f"{context['from'][:10]} to {context['to'][:10]}"
+        f"{d.strategy} on {context.pair} {context.timeframe} ({context.exchange}), "
+        f"{context.from_[:10]} to {context.to[:10]}"
     )
     names = {
         "sharpe_ratio": "Sharpe ratio",
@@ -293,24 +294,22 @@ def show(output: Output, document: dict[str, Any]) -> None:
         "max_drawdown_pct": "max drawdown %",
         "total_trades": "trades",
     }
-    rows = [(label, sample.get(name), metrics.get(name)) for name, label in names.items()]
+    rows = [(label, validation.in_sample.get(name), d.measures.get(name)) for name, label in names.items()]
     output.table("", ("", "in sample", "out of sample"), rows)
-    windows = document["validation"]["window_count"]
-    output.text(f"{search['combinations']:,} combinations, {windows} windows.")
-    if matrix := document["validation"]["matrix"]:
-        profits = [p for row in matrix["net_profit_pct"] for p in row if p is not None]
-        kept = sum(p > 0 for p in profits)
+    output.text(f"{d.evidence.search.combinations:,} combinations, {validation.window_count} windows.")
+    if validation.matrix is not None:
+        profits = [profit for row in validation.matrix.net_profit_pct for profit in row if profit is not None]
+        kept = sum(profit > 0 for profit in profits)
         output.text(f"{kept} of {len(profits)} pairs of train and test lengths end with a net profit (shown, no gate).")
-    if luck["done"]:
-        early = " (stopped early)" if luck["stopped_early"] else ""
+    if p.done:
+        early = " (stopped early)" if p.stopped_early else ""
         output.text(
-            f"{luck['as_good_or_better']} of {luck['done']} searches on bars without direction found as much{early}: "
-            f"p = {luck['p_value']:.3f}"
+            f"{p.exceedances} of {p.done} searches on bars without direction found as much{early}: p = {p.p_value:.3f}"
         )
     else:
         output.text("No permutation was run: p is unknown.")
-    output.text(f"Verdict: {life['current_stage']}")
-    if life["why_not_promoted"]:
-        output.text(f"Why not promoted: {life['why_not_promoted']}")
-    for warning in document["evidence"]["warnings"]:
+    output.text(f"Verdict: {life.current_stage}")
+    if life.why_not_promoted:
+        output.text(f"Why not promoted: {life.why_not_promoted}")
+    for warning in d.evidence.warnings:
         output.note(f"note: {warning}")

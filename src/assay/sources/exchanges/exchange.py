@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from assay.errors import ExchangeError, InputError, OfflineError, near_name
 from assay.lazy import lazy
 from assay.market import Market, Timeframe
+from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
 from assay.sources.exchanges.pages import Page, columns
 from assay.sources.exchanges.paginator import Paginator, without_unsettled
@@ -214,11 +216,12 @@ class Exchange:
         # The bar that is open now is not asked for.
         start, stop = -(-start_ms // step) * step, min(-(-stop_ms // step), now // step) * step
         settled = (now - SETTLING_MS) // step * step
-        walk = Paginator(self, market)
+        has_days = DAY_MS in offered(self.client.timeframes)
+        paginator = Paginator(partial(self.candles, market), self.habits, step, has_days=has_days)
         cursor = start
         while cursor < stop:
             try:
-                page = walk.page(cursor, stop)
+                page = paginator.page(cursor, stop)
             except ExchangeError as error:
                 raise _resumable(error, cursor, cursor > start) from error
             last = page.stop_ms >= stop

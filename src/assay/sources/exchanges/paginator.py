@@ -8,27 +8,43 @@ longer answer has been seen, or when the exchange was asked again for just that 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from assay.market.market import DAY_MS
-from assay.sources.exchanges.names import offered
+from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.pages import Finding, Page, tidy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.market import Market
-    from assay.sources.exchanges.exchange import Exchange
+    from assay.sources.exchanges.paging_rules import PagingRules
+
+
+class Fetch(Protocol):
+    """One request for the candles of [start, stop), milliseconds UTC, each of so many milliseconds."""
+
+    def __call__(self, start: int, stop: int, timeframe_ms: int) -> NDArray[np.float64]:
+        """Return the raw candles of the answer, float64 of shape (n, 6)."""
 
 
 class Paginator:
-    """One way through a span of time; remembers what the exchange has shown of itself."""
+    """One way through a span of time; remembers what the exchange has shown of itself.
 
-    def __init__(self, exchange: Exchange, market: Market) -> None:
-        self.exchange, self.habits, self.market = exchange, exchange.habits, market
-        self.step = market.timeframe.ms
+    Parameters
+    ----------
+    fetch : callable
+        Asks the exchange.
+    rules : PagingRules
+        How the exchange pages.
+    timeframe_ms : int
+    has_days : bool
+        Whether the exchange offers daily candles.
+    """
+
+    def __init__(self, fetch: Fetch, rules: PagingRules, timeframe_ms: int, *, has_days: bool) -> None:
+        self.fetch, self.rules, self.step = fetch, rules, timeframe_ms
+        self.has_days = has_days
         self.most = 0
         """Candles of the longest answer so far: a shorter one was not cut off by the exchange's limit."""
         self.begun = False
@@ -36,9 +52,9 @@ class Paginator:
 
     def page(self, cursor: int, stop: int) -> Page:
         """Ask for what follows `cursor` and return what that answered."""
-        end = stop if self.habits.only_newest else min(stop, cursor + self.habits.candles * self.step)
+        end = stop if self.rules.only_newest else min(stop, cursor + self.rules.candles * self.step)
         candles, cut = self._ask(cursor, end)
-        if not self.habits.only_newest:
+        if not self.rules.only_newest:
             candles, cut = self._fill_head(candles, cursor, end, cut=cut)
         served = min(self._served_from(candles, cursor), stop)
         findings = [Finding("not_served", cursor, served, (served - cursor) // self.step)] if served > cursor else []
@@ -48,13 +64,13 @@ class Paginator:
             if cut:
                 # The exchange may hold more in this span than fits into its answer.
                 end = min(end, int(inside.max()) // self.step * self.step + self.step)
-        elif self.habits.bounded:
+        elif self.rules.bounded:
             end = self._next_day_with_candles(end, stop)
         return tidy(candles, self.step, served, max(served, end), findings)
 
     def _ask(self, start: int, stop: int) -> tuple[NDArray[np.float64], bool]:
         """Return the candles of one answer, and whether it may have been cut off."""
-        candles = self.exchange.candles(self.market, start, stop)
+        candles = self.fetch(start, stop, self.step)
         self.most = max(self.most, len(candles))
         return candles, len(candles) > 0 and len(candles) >= min(self.most, (stop - start) // self.step)
 
@@ -75,21 +91,21 @@ class Paginator:
     def _served_from(self, candles: NDArray[np.float64], cursor: int) -> int:
         """Return the stamp from which the exchange serves at all."""
         later = candles[candles[:, 0] >= cursor, 0]
-        if self.habits.bounded or self.begun or not len(later):
+        if self.rules.bounded or self.begun or not len(later):
             return cursor
         # Fewer than all that it ever serves: it had no more. One may be missing, the candle that is open.
-        if self.habits.only_newest and len(candles) < self.habits.candles - 1:
+        if self.rules.only_newest and len(candles) < self.rules.candles - 1:
             return cursor
         return int(later.min()) // self.step * self.step
 
     def _next_day_with_candles(self, cursor: int, stop: int) -> int:
         """Return where the bars go on after an empty answer: years before a listing are crossed by daily candles."""
-        if self.step >= DAY_MS or DAY_MS not in offered(self.exchange.client.timeframes):
+        if self.step >= DAY_MS or not self.has_days:
             return cursor
         while stop - cursor > DAY_MS:
             day = cursor // DAY_MS * DAY_MS
-            last = min(-(-stop // DAY_MS) * DAY_MS, day + self.habits.candles * DAY_MS)
-            days = _inside(self.exchange.candles(self.market, day, last, DAY_MS), day, last)
+            last = min(-(-stop // DAY_MS) * DAY_MS, day + self.rules.candles * DAY_MS)
+            days = _inside(self.fetch(day, last, DAY_MS), day, last)
             if len(days):
                 return min(stop, max(cursor, int(days.min())))
             cursor = min(stop, last)

@@ -9,25 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from benchmarks.report import Row, Table, markdown
 
-from assay.engine import REASONS, Costs, Span
+from assay.engine import REASONS, Costs, Execution, Side, Span
 from assay.engine.replay import eligible
 from assay.engine.rules import passing
+from assay.evaluation import backtest
 from assay.market import measure_quality
-from assay.strategies import backtest
+from documentation.anatomy import signals_designed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from assay.market import Bars
     from assay.strategies import Strategy
-
-DESIGNED = {
-    "LIQUIDITY_SWEEP": (4, 35),
-    "CAPITULATION_REVERSAL": (8, 90),
-    "FAILED_BREAKDOWN": (20, 85),
-    "SUPPLY_SHOCK": (1, 50),
-}
-"""Signals per 10,000 bars and side that the rules were designed for, on liquid 5-minute crypto markets."""
 
 LIQUID_PCT = 95.0
 """Valid bars from which a market counts as liquid here."""
@@ -72,9 +65,10 @@ def rate_table(strategy: Strategy, markets: Iterable[Bars]) -> str:
     rates = [rate(strategy, bars) for bars in markets if bars.market.kind != "future"]
     rates.sort(key=lambda r: (-round(r.valid_pct, 1), r.market))
     table = markdown(Table("Signals per 10,000 bars at the defaults, 5-minute bars", [r.row for r in rates]))
-    if strategy.name not in DESIGNED:
+    designed = signals_designed(strategy)
+    if designed is None:
         return f"{table}\n"
-    low, high = DESIGNED[strategy.name]
+    low, high = designed
     found = [round(x) for r in rates if r.valid_pct >= LIQUID_PCT for x in (r.long, r.short)]
     inside = sum(low <= x <= high for x in found)
     said = (
@@ -89,7 +83,7 @@ def ends(strategy: Strategy, markets: Iterable[Bars]) -> str:
     reasons: Counter[str] = Counter()
     risks, names = [], []
     for bars in markets:
-        trades = backtest(strategy, bars, strategy.parameters.defaults, sides="long").trades
+        trades = backtest(strategy, bars, strategy.parameters.defaults, execution=Execution(Side.LONG)).trades
         reasons.update(REASONS[r] for r in trades.reason)
         close = bars.close[trades.signal_bar]
         risks.append(100.0 * np.abs(close - trades.stop) / close)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import REASONS, layout
+from assay.engine import REASONS, Execution, Side, layout
 from assay.engine.rules import passing
-from assay.strategies import backtest
-from studies.anatomy import ANATOMIES, Anatomy, level, trade_alone
-from studies.candles import Box, Dot, Line, Mark, Note, Picture, Tag, price_text
+from assay.evaluation import backtest
+from documentation.anatomy import Anatomy, anatomy_of, level
+from documentation.candles import Box, Dot, Line, Mark, Note, Picture, Tag, price_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -103,18 +103,18 @@ class Example:
 def examples(strategy: Strategy, bars: Bars) -> Iterator[Example]:
     """Yield the long trades of the defaults that fit into a picture."""
     values = strategy.parameters.defaults
-    trades = backtest(strategy, bars, values, sides="long").trades
+    trades = backtest(strategy, bars, values, execution=Execution(Side.LONG)).trades
     rows = strategy.all_setups(bars, values, "long")
     rows = rows.take(passing(strategy.rules, rows.features, values, len(rows)))
     preferred = dict(zip(*(found.tolist() for found in np.unique(rows.bar, return_index=True)), strict=True))
-    anatomy_of = ANATOMIES.get(strategy.name, trade_alone)
+    anatomy = anatomy_of(strategy)
     for i in range(len(trades)):
         held = int(trades.bars_held[i])
         if trades.ambiguous[i] or not MIN_HELD <= held <= MAX_HELD:
             continue
         t = int(trades.signal_bar[i])
         row = preferred[t]
-        found = Example(strategy, bars, trades, i, anatomy_of(bars, t, rows, row, values), ())
+        found = Example(strategy, bars, trades, i, anatomy(bars, t, rows, row, values), ())
         first, last = found.window
         if last - first < MAX_BARS and not bars.absent[first : last + 1].any():
             yield replace(found, trail=stops(found, level(rows, row, "stop_unit")))

@@ -1,39 +1,30 @@
 """The pages of the strategies: tables of the registry, signal rates on recorded bars, pictures of real trades.
 
-    python -m studies.strategy_pages [--data DIR] [--docs docs/strategies]
-
 Tables always; rates and pictures where the folder of recorded bars is there. Prose stands outside the marks and is not
 touched. A strategy without a page gets one, with its tables and its docstring, to be written on.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from inspect import getdoc, getmodule
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import marks, placed, say
 
 from assay.errors import StrategyError
 from assay.sources import read_bars
-from assay.strategies import STRATEGIES
-from studies.candles import svg
-from studies.examples import clearest, outcome, picture, when
-from studies.strategy_rates import ends, rate_table
-from studies.strategy_tables import index_table, page_name, parameter_table, rule_list
+from documentation.candles import svg
+from documentation.examples import clearest, outcome, picture, when
+from documentation.strategy_rates import ends, rate_table
+from documentation.strategy_tables import index_table, page_name, parameter_table, rule_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from assay.market import Bars
     from assay.strategies import Strategy
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared"))
-DOCS = ROOT / "docs" / "strategies"
 PICTURED = ("BTC", "ETH", "SOL", "XRP")
 """Coins whose trades are looked through for a clear picture."""
 
@@ -102,26 +93,19 @@ def pages(
     return made
 
 
-def main(given: list[str] | None = None) -> int:
-    """Write all pages and pictures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=SHARED / "data", help="folder of EXCHANGE_SYMBOL_5m.parquet")
-    parser.add_argument("--docs", type=Path, default=DOCS)
-    options = parser.parse_args(given)
-    strategies = [kind() for kind in STRATEGIES.values()]
-    markets = {path.name: read_bars(path) for path in sorted(options.data.glob("*_5m.parquet"))}
+def blocks_of_bars(docs: Path, data: Path, strategies: list[Strategy]) -> dict[str, dict[str, str]]:
+    """Return the blocks that need recorded bars, by the strategy's name; write the pictures that they show.
+
+    Nothing where the folder lacks the markets whose trades are drawn.
+    """
+    markets = {path.name: read_bars(path) for path in sorted(data.glob("*_5m.parquet"))}
     clear = [bars for name, bars in markets.items() if name in {f"BINANCE_{c}USDT_5m.parquet" for c in PICTURED}]
-    more: dict[str, dict[str, str]] = {}
-    for strategy in strategies if clear else []:
+    if not clear:
+        say(f"no bars of {', '.join(PICTURED)} in {data.name}: rates and pictures stay as they are")
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for strategy in strategies:
         say(f"{strategy.name}: {len(markets)} markets")
         rates = f"{rate_table(strategy, markets.values())}\n{ends(strategy, clear)}"
-        more[strategy.name] = {"rates": rates, "pictures": draw(strategy, clear, options.docs)}
-    if not clear:
-        say(f"no bars of {', '.join(PICTURED)} in {options.data.name}: rates and pictures stay as they are")
-    for path, text in pages(options.docs, strategies, more).items():
-        path.write_text(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        found[strategy.name] = {"rates": rates, "pictures": draw(strategy, clear, docs)}
+    return found

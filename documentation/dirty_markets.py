@@ -1,16 +1,15 @@
-"""Write the table of dirty markets in docs/data.md from the recorded bars: `python scripts/dirty_markets.py FOLDER`."""
+"""The table of dirty markets in docs/data.md: what the recorded bars show, and what becomes of them."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.errors import InputError
 from assay.market import Bars, Timeframe, measure_quality, resample
 from assay.sources import read_bars
 
-PAGE = Path(__file__).parents[1] / "docs" / "data.md"
-BEGIN, END = "<!-- dirty markets: begin -->", "<!-- dirty markets: end -->"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILES = (
     "BINANCE_BTCUSDT_5m",
@@ -70,15 +69,3 @@ def table(folder: Path) -> str:
     ]  # fmt: skip
     lines = [head, ["---", *["--:"] * 8, "---", "---"], *(row(folder / f"{name}.parquet") for name in FILES)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def main() -> None:
-    """Replace the table between its marks."""
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(Path(sys.argv[1]))}\n\n{END}{after}")
-
-
-if __name__ == "__main__":
-    main()
