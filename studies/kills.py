@@ -199,7 +199,7 @@ def exchange() -> Iterator[str]:
         yield hub.add(fakes.Binance(fakes.series(fakes.OPEN_NOW - 40 * fakes.DAY, fakes.OPEN_NOW))).base
 
 
-def study(work: Work, kind: str, place: str, address: str, kills: int, done: dict[str, Any], keep: Any) -> Row:  # noqa: ANN401
+def study(work: Work, kind: str, place: str, address: str, kills: int, done: dict[str, Any], keep: Any) -> Row:
     """Kill one kind of work on one kind of database."""
     key = f"{work.name} {kind}"
     state: dict[str, Any] = done.setdefault(key, {"runs": []})

@@ -62,8 +62,8 @@ def test_the_schema_file_is_that_of_the_code() -> None:
 
 
 def test_the_space_of_the_docs_is_read(tmp_path: Path) -> None:
-    from assay.cli.options import read_space  # noqa: PLC0415
     from assay.search import parse_space  # noqa: PLC0415
+    from assay.service.spaces import read_space  # noqa: PLC0415
     from assay.strategies import find_strategy  # noqa: PLC0415
 
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "configuration.md").read_text(), flags=re.DOTALL)

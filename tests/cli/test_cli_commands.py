@@ -225,7 +225,7 @@ def test_bad_bars_are_said_beside_a_result(assay: Assay, tmp_path: Path) -> None
 def test_cold_kernels_are_compiled_before_the_work(
     assay: Assay, market_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.compiled.kernels_are_warm", lambda: False)
+    monkeypatch.setattr("assay.service.kernels.kernels_are_warm", lambda: False)
     ran = assay("backtest", "--file", market_file)
     assert ran.err.startswith("compiling kernels (once)…\n")
     assert "compiling" not in assay("backtest", "--file", market_file, "--quiet").err

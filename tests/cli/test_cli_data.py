@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from assay import read_bars
-from assay.frames import collector as collector_module
 from assay.market import Timeframe, resample
+from assay.service import collector as collector_module
 from assay.sources import exchanges, write_bars
 from assay.sources.exchanges import Finding
 from assay.store import BarStore, Database, Imports
@@ -44,7 +44,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeExchange:
     """What every exchange is."""
     found = FakeExchange(page_bars=100)
     monkeypatch.setattr(exchanges, "open_exchange", lambda _: found)
-    defaults: Any = collector_module.DataCollector.__init__.__kwdefaults__
+    defaults: Any = collector_module.BarCollector.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "clock", lambda: NOW / 1000)
     return found
 

@@ -50,6 +50,7 @@ def described(command: Any) -> dict[str, dict[str, Any]]:
 
 def commands(command: Any, name: str = "assay") -> dict[str, Any]:
     """A command and all below it, by their full names."""
+    command = command.load() if hasattr(command, "load") else command  # one that is imported when it is used
     found = {name: command}
     for word, inner in getattr(command, "commands", {}).items():
         found |= commands(inner, f"{name} {word}")

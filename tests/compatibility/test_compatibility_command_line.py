@@ -7,7 +7,6 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer
 
 from assay.cli.main import main, make_app
 from compatibility.conftest import HERE
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from compatibility.conftest import Assay
 
 RECORDED = json.loads((HERE / "command_line.json").read_text())
-TODAY = commands(typer.main.get_command(make_app()))
+TODAY = commands(make_app())
 ADDED = frozenset({"assay self-check"})
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
 

@@ -136,10 +136,10 @@ class Scripted(Strategy):
     bracket = Bracket(stop=1.0, max_bars=2, cooldown=1, cap_a=1)
     rows: ClassVar[list[tuple[int, int, float, float, float, float, int]]] = []
 
-    def warmup(self, shape: Mapping[str, Value]) -> int:  # noqa: ARG002
+    def warmup(self, shape: Mapping[str, Value]) -> int:
         return 0
 
-    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:  # noqa: ARG002
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
         chosen = [row for row in self.rows if row[1] == side]
         bar, sides, a, b, c, unit, group = (list(column) for column in zip(*chosen, strict=True))
         features = {"a": a, "b": b, "c": c}

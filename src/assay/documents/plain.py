@@ -13,7 +13,7 @@ COUNTS = ("total_trades", "sample_size", "drawdown_duration", "ambiguous_trades"
 """Measures that are whole numbers."""
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401  (any tree of values)
+def plain(value: Any) -> Any:
     """Return a tree of values as JSON knows them: NaN and infinities become None, arrays lists."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}

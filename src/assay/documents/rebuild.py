@@ -149,7 +149,7 @@ def _day(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}"
 
 
-def differences(stored: Any, recomputed: Any, path: str = "") -> list[Difference]:  # noqa: ANN401  (any tree)
+def differences(stored: Any, recomputed: Any, path: str = "") -> list[Difference]:
     """Return the fields in which two trees of plain values differ, a number's kind included."""
     if isinstance(stored, dict) and isinstance(recomputed, dict):
         names = list(dict.fromkeys((*stored, *recomputed)))

@@ -59,7 +59,7 @@ class TrainedConfiguration(Configuration):
 
     @model_validator(mode="before")
     @classmethod
-    def _a_market_is_named(cls, document: Any) -> Any:  # noqa: ANN401  (before it is validated)
+    def _a_market_is_named(cls, document: Any) -> Any:
         context = _part(document, "context")
         if any(name in context and context[name] is None for name in ("exchange", "pair", "timeframe")):
             raise ValueError("a market must be named where there is evidence")
@@ -76,7 +76,7 @@ class UnverifiedConfiguration(Configuration):
 
     @model_validator(mode="before")
     @classmethod
-    def _nothing_proven_is_paper(cls, document: Any) -> Any:  # noqa: ANN401  (before it is validated)
+    def _nothing_proven_is_paper(cls, document: Any) -> Any:
         if _part(document, "lifecycle").get("current_stage") in set(get_args(StageName)) - {"PAPER"}:
             raise ValueError("a configuration without evidence is PAPER")
         return document

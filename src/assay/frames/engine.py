@@ -109,13 +109,13 @@ class BacktestEngine:
             )
         return as_strategy(chosen)
 
-    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:  # noqa: ANN401
+    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:
         """Return a search or a single point on the engine's terms, without a test for luck."""
         return Experiment(strategy, space, permutations=0, execution=self.execution, **options)
 
     def run_backtest(
         self,
-        data: Any,  # noqa: ANN401  (any kind of frame)
+        data: Any,
         parameters: Mapping[str, Any],
         exchange_fees: float | None = None,
         slippage: float | None = None,

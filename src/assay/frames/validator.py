@@ -159,8 +159,8 @@ class WalkForwardValidator:
 
     def validate(
         self,
-        config: Any = None,  # noqa: ANN401  (see Parameters)
-        data: Any = None,  # noqa: ANN401  (any kind of frame)
+        config: Any = None,
+        data: Any = None,
         strategy_class: StrategyLike | BacktestEngine | None = None,
         parameters: Mapping[str, Any] | None = None,
         backtest_engine: BacktestEngine | None = None,

@@ -42,7 +42,7 @@ def _curve(run: Mapping[str, Any], level: float = 1.0, market: float = 1.0) -> P
     }
 
 
-def _shade(plot: figure, spans: Sequence[Sequence[int]], alpha: Sequence[float], color: str = BLUE) -> Any:  # noqa: ANN401
+def _shade(plot: figure, spans: Sequence[Sequence[int]], alpha: Sequence[float], color: str = BLUE) -> Any:
     source = source_of({"from": [a for a, _ in spans], "to": [b for _, b in spans], "alpha": list(alpha)})
     return plot.vstrip("from", "to", source=source, fill_color=color, fill_alpha="alpha", line_color=None)
 

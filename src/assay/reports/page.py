@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from assay.documents import Document, TrainedDocument
 from assay.engine.glossary import MEASURES
+from assay.lazy import lazy
 from assay.training.circuit_breakers import MEANINGS
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from assay.documents.sections.common import CircuitBreakers, Gate
     from assay.documents.sections.evidence import AmbiguityInterval, Ends, Funnel
     from assay.documents.sections.validation import Matrix
+    from assay.reports import charts, embedding, score_map
+else:  # Bokeh, for what is drawn
+    charts, score_map = lazy("assay.reports.charts"), lazy("assay.reports.score_map")
+    embedding = lazy("assay.reports.embedding")
 
 UNKNOWN = "unknown"
 
@@ -53,7 +58,7 @@ _PROVENANCE = ("experiment_digest", "data_digest", "engine_hash", "code_version"
 # --- values as texts; what is not known says so
 
 
-def text(value: Any, form: str = "{:.4g}") -> str:  # noqa: ANN401  (a JSON value)
+def text(value: Any, form: str = "{:.4g}") -> str:
     """Return a value in a form, percent after a space; None is unknown."""
     if value is None:
         return UNKNOWN
@@ -71,7 +76,7 @@ def day(moment: str | None) -> str:
     return UNKNOWN if moment is None else moment[:10]
 
 
-def plainly(value: Any) -> str:  # noqa: ANN401  (a JSON value)
+def plainly(value: Any) -> str:
     """Return any value as a reader writes it."""
     if isinstance(value, bool) or value is None:
         return yes_no(value)
@@ -162,7 +167,7 @@ def _trades(figures: Figures | None) -> dict[str, Any] | None:
     return {"heads": list(_TRADES.values()), "rows": list(zip(*columns, strict=True))}
 
 
-def _cell(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401  (a JSON value)
+def _cell(name: str, value: Any) -> tuple[str, Any]:
     if name.endswith("_time"):
         return value[:16].replace("T", " "), ""
     if isinstance(value, bool):
@@ -212,8 +217,6 @@ def _start_ms(moment: str) -> int:
 
 def _charts_of_document(document: TrainedDocument) -> dict[str, Plot]:
     """Return the charts that need no figures, by the name of their place."""
-    from assay.reports import charts  # noqa: PLC0415  (Bokeh, for what is drawn only)
-
     drawn: dict[str, Plot] = {}
     evidence, rows = document.evidence, document.validation.windows
     if rows:
@@ -231,8 +234,6 @@ def _charts_of_document(document: TrainedDocument) -> dict[str, Plot]:
 
 def _charts_of_figures(figures: Figures) -> tuple[dict[str, Plot], list[dict[str, Any]]]:
     """Return the charts of figures, by the name of their place, and the planes of the score map."""
-    from assay.reports import charts, score_map  # noqa: PLC0415  (Bokeh, for what is drawn only)
-
     drawn: dict[str, Plot] = {}
     planes: list[dict[str, Any]] = []
     drawn["equity"], drawn["drawdown"] = charts.equity(figures)
@@ -267,7 +268,7 @@ def _ambiguity(document: TrainedDocument, figures: Figures | None) -> AmbiguityI
     return inside or document.evidence.ambiguity
 
 
-def _embeddable(value: Any) -> Markup:  # noqa: ANN401  (any JSON value)
+def _embeddable(value: Any) -> Markup:
     """Return JSON that no name inside it can end the script of."""
     content = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
@@ -309,13 +310,11 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
     str
         The same bytes for the same arguments. Every number is the document's or the figures' own.
     """
-    from assay.reports.embedding import embedded, script  # noqa: PLC0415  (Bokeh, for what is drawn only)
-
     d, f = Document.of(document), None if figures is None else dict(figures)
     trained = d if isinstance(d, TrainedDocument) else None
-    charts = {} if trained is None else _charts_of_document(trained)
-    drawn, planes = ({}, []) if f is None else _charts_of_figures(f)
-    charts |= drawn
+    drawn = {} if trained is None else _charts_of_document(trained)
+    more, planes = ({}, []) if f is None else _charts_of_figures(f)
+    drawn |= more
     environment = _environment()
 
     def raw(name: str) -> Markup:
@@ -336,10 +335,10 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         matrix=None if trained is None or trained.validation.matrix is None else _matrix(trained.validation.matrix),
         trades=_trades(f),
         limits=_limits(d.circuit_breakers),
-        charts=charts,
+        charts=drawn,
         planes=planes,
         style=raw("report.css"),
         behaviour=raw("report.js"),
-        bokeh=Markup(script()) if charts else None,  # noqa: S704  (a library's own code)
-        content=_embeddable({"charts": embedded(charts), "planes": planes}),
+        bokeh=Markup(embedding.script()) if drawn else None,  # noqa: S704  (a library's own code)
+        content=_embeddable({"charts": embedding.embedded(drawn), "planes": planes}),
     )

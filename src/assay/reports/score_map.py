@@ -20,7 +20,7 @@ MAX_LABELLED = 10
 """Columns up to which the cells carry their numbers."""
 
 
-def _label(value: Any) -> str:  # noqa: ANN401  (a parameter's value)
+def _label(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 

@@ -338,7 +338,7 @@ def present(bars: Bars) -> Columns:
     return columns
 
 
-def _market(row: Any) -> Market:  # noqa: ANN401  (a row of markets)
+def _market(row: Any) -> Market:
     return Market(row.exchange, row.symbol, Timeframe.parse(row.timeframe), row.kind, row.tick_size)
 
 

@@ -34,7 +34,7 @@ class Field:
     source: str = ""
     unknown: str = ""
 
-    def read(self, document: Mapping[str, Any]) -> Any:  # noqa: ANN401  (any JSON value)
+    def read(self, document: Mapping[str, Any]) -> Any:
         """Return the field's value in a document; None where it has none."""
         value: Any = document if self.source else None
         for part in self.source.split(".") if self.source else ():

@@ -219,7 +219,7 @@ def _alert(market: Market, before: Import | None, after_pct: float, new_pct: flo
     return Alert(market, before.valid_pct, after_pct, new_pct)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+def _plain(value: Any) -> Any:
     """Return JSON values: PostgreSQL refuses NaN."""
     if isinstance(value, dict):
         return {name: _plain(v) for name, v in value.items()}

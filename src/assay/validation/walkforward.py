@@ -119,7 +119,7 @@ def schedule(
     return Signals.schedule(parts)
 
 
-def stitched(bars: Bars, signals: Signals, evaluator: Evaluator, splits: BarSplits, **options: Any) -> Run:  # noqa: ANN401
+def stitched(bars: Bars, signals: Signals, evaluator: Evaluator, splits: BarSplits, **options: Any) -> Run:
     """Replay a schedule over all test days; `money` and `entry_delay` may be given."""
     money: Money = options.pop("money", evaluator.money)
     span = evaluator.span(splits.windows[0].test_start, splits.windows[-1].test_stop)

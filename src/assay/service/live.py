@@ -114,7 +114,7 @@ class LiveConfiguration(Mapping[str, Any]):
         self.active, self.fault, self.stale_since = True, None, None
         return changed
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (any JSON value)
+    def __getitem__(self, key: str) -> Any:
         return self.typed.raw[key]
 
     def __iter__(self) -> Iterator[str]:
