@@ -44,10 +44,20 @@ TILES = (
 
 _UNITS = {"%": " %", "R": " R", "bars": " bars", "days": " days", "bps": " bps", "quote currency": ""}
 _TRADES = {
-    "entry_time": "entry", "exit_time": "exit", "side": "side", "entry": "entry price", "stop": "stop",
-    "target": "target", "exit": "exit price", "size": "size", "return": "net return", "R": "R", "reason": "reason",
-    "ambiguous": "ambiguous", "window": "window",
-}  # fmt: skip
+    "entry_time": "entry",
+    "exit_time": "exit",
+    "side": "side",
+    "entry": "entry price",
+    "stop": "stop",
+    "target": "target",
+    "exit": "exit price",
+    "size": "size",
+    "return": "net return",
+    "R": "R",
+    "reason": "reason",
+    "ambiguous": "ambiguous",
+    "window": "window",
+}
 _FORMS = {"size": "{:.4f}", "return": "{:+.3%}", "R": "{:+.2f}"}
 
 

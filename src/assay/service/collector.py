@@ -16,7 +16,7 @@ import numpy as np
 from assay.errors import ExchangeError, InputError, InsufficientDataError, OfflineError
 from assay.lazy import lazy
 from assay.market import Market, Timeframe, canonical_symbol
-from assay.market.calendar import DAY_MS
+from assay.market.calendar import days_to_ms, ms_to_days
 from assay.market.market import kind_of
 from assay.service.collecting import Plan, Source, collect
 from assay.service.reporter import Silent
@@ -242,7 +242,7 @@ class BarCollector:
             raise InputError("lookback_days", "must be positive", lookback_days)
         now = int(self._clock() * 1000) // timeframe.ms * timeframe.ms
         stop = now if until is None else min(now, _moment("until", until))
-        start = stop - round(days * DAY_MS) if since is None else _moment("since", since)
+        start = stop - days_to_ms(days) if since is None else _moment("since", since)
         if start >= stop:
             raise InputError("since", f"must lie before until, which is {_text(stop)}", _text(start))
         return Window(start, stop, since is None)
@@ -284,7 +284,7 @@ class BarCollector:
         gaps = f", {never:,} bars of it were never fetched" if never else ""
         reason = str(trouble) if isinstance(trouble, InputError) else f"{trouble.exchange} {trouble.reason}"
         self._reporter.warn(
-            f"{market}: only stored bars are used, {(end - first) / DAY_MS:g} days up to the newest of them, "
+            f"{market}: only stored bars are used, {ms_to_days(end - first):g} days up to the newest of them, "
             f"{_text(int(bars.time[-1]))}{gaps}, because {reason}"
         )
         return bars

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.market.calendar import DAY_MS
+from assay.market.calendar import ms_to_days
 from assay.service.times import iso_time
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def describe_span(bars: Bars, start: int, stop: int) -> dict[str, Any]:
     """Return which bars may signal as plain values."""
     step = bars.market.timeframe.ms
     first, last = int(bars.time[start]), int(bars.time[stop - 1]) + step
-    return {"from": iso_time(first), "to": iso_time(last), "bars": stop - start, "days": (last - first) / DAY_MS}
+    return {"from": iso_time(first), "to": iso_time(last), "bars": stop - start, "days": ms_to_days(last - first)}
 
 
 def describe_money(money: Money) -> dict[str, Any]:

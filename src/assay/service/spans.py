@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assay.errors import InputError, InsufficientDataError
 from assay.market import refuse_futures
-from assay.market.calendar import DAY_MS
+from assay.market.calendar import days_to_ms, ms_to_days
 from assay.service.times import iso_time, parse_moment
 from assay.sources import read_bars
 
@@ -76,19 +76,20 @@ class SpanTerms:
         InputError
             When the span is upside down or reaches beyond the data, saying what is stored.
         """
-        first, end = time_span(bars)
-        have = f"The file holds {iso_time(first)} to {iso_time(end)}, {(end - first) / DAY_MS:g} days"
+        first, end = bars.span_ms
+        have = f"The file holds {iso_time(first)} to {iso_time(end)}, {ms_to_days(end - first):g} days"
         days, (in_days, from_, to) = self.days, self.names
-        if days is not None and not days <= (end - first) / DAY_MS:
+        if days is not None and not days <= ms_to_days(end - first):
             raise InputError(in_days, "must be positive and at most what is held", days, have)
         begin = first if self.start_ms is None else self.start_ms
         stop = end if self.stop_ms is None else self.stop_ms
-        self._check_range(begin, stop, (first, end), have)
+        self._check_range(begin, stop, bars, have)
         if days is not None and self.start is not None:
-            stop = begin + round(days * DAY_MS)
+            stop = begin + days_to_ms(days)
         elif days is not None:
-            begin = stop - round(days * DAY_MS)
-        if not (first // DAY_MS * DAY_MS <= begin and stop <= -(-end // DAY_MS) * DAY_MS):
+            begin = stop - days_to_ms(days)
+        midnight, next_midnight = bars.market.calendar.whole_days(first, end)
+        if not (midnight <= begin and stop <= next_midnight):
             raise InputError(in_days, "reaches beyond what is held", days, have)
         span = bars.index_at(begin), bars.index_at(stop)
         if span[0] >= span[1]:
@@ -96,12 +97,13 @@ class SpanTerms:
             raise InputError(f"{from_} and {to}", "must enclose at least one bar", given, have)
         return span
 
-    def _check_range(self, begin: int, stop: int, edges: tuple[int, int], have: str) -> None:
+    def _check_range(self, begin: int, stop: int, bars: Bars, have: str) -> None:
         """Refuse a range that is upside down or outside the data (whole days at its edges are allowed)."""
-        (_, from_, to), (first, end) = self.names, edges
-        if self.start is not None and not first // DAY_MS * DAY_MS <= begin < end:
+        (_, from_, to), (first, end) = self.names, bars.span_ms
+        midnight, next_midnight = bars.market.calendar.whole_days(first, end)
+        if self.start is not None and not midnight <= begin < end:
             raise InputError(from_, "must lie within the data", self.start, have)
-        if self.stop is not None and not first < stop <= -(-end // DAY_MS) * DAY_MS:
+        if self.stop is not None and not first < stop <= next_midnight:
             raise InputError(to, "must lie within the data", self.stop, have)
 
     def wanted(self, now_ms: int) -> tuple[int | None, int | None]:
@@ -110,19 +112,14 @@ class SpanTerms:
         if self.start is not None:
             return self.start_ms, stop
         if self.days is not None:
-            return (now_ms if stop is None else stop) - round(self.days * DAY_MS), stop
+            return (now_ms if stop is None else stop) - days_to_ms(self.days), stop
         return None, stop
-
-
-def time_span(bars: Bars) -> tuple[int, int]:
-    """Return the moments at which the first bar opens and the last one closes."""
-    return int(bars.time[0]), int(bars.time[-1]) + bars.market.timeframe.ms
 
 
 def finished(bars: Bars) -> Bars:
     """Cut a last bar that is not over yet: its prices are not final."""
     now_ms = datetime.now(UTC).timestamp() * 1000
-    return bars.head(len(bars) - 1) if time_span(bars)[1] > now_ms and len(bars) > 1 else bars
+    return bars.head(len(bars) - 1) if bars.span_ms[1] > now_ms and len(bars) > 1 else bars
 
 
 def read_finished(file: Path, timeframe: str | None) -> Bars:

@@ -152,10 +152,14 @@ class TrainingRun:
         if self.fixed:
             return fixed_walk_forward(self.evaluator, self.before, found.tried.at(0), self.splits)[0]
         return walk_forward(
-            self.evaluator, self.before, self.experiment.search, self.splits, threads=self.threads,
+            self.evaluator,
+            self.before,
+            self.experiment.search,
+            self.splits,
+            threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
             on_window=lambda done, total: self.report("walk-forward", done, total, ""),
-        )  # fmt: skip
+        )
 
     def matrix(self, found: SearchResult) -> Matrix | None:
         """Walk forward under other window lengths, where the experiment asks for it."""
@@ -163,11 +167,16 @@ class TrainingRun:
             return None
         span = self.splits.start, self.splits.stop
         return walk_forward_matrix(
-            self.evaluator, self.before, self.experiment.search, self.experiment.plan, span,
-            holding_bars=longest_holding(self.experiment, self.bars), threads=self.threads,
+            self.evaluator,
+            self.before,
+            self.experiment.search,
+            self.experiment.plan,
+            span,
+            holding_bars=longest_holding(self.experiment, self.bars),
+            threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
             on_window=lambda done, total: self.report("matrix", done, total, ""),
-        )  # fmt: skip
+        )
 
     def permutation_tests(self, found: SearchResult) -> tuple[PermutationTest, PermutationTest]:
         """Repeat the search on mirrored bars; where that finds less, on scaled bars too."""
@@ -227,9 +236,13 @@ class TrainingRun:
         """Follow the moments of the pattern on the days that chose the parameters; the defaults without a winner."""
         e = self.experiment
         return signal_funnel(
-            e.strategy, self.before, parameters or e.strategy.parameters.defaults, execution=e.execution,
-            span=self.span, space=e.grid_space.values,
-        )  # fmt: skip
+            e.strategy,
+            self.before,
+            parameters or e.strategy.parameters.defaults,
+            execution=e.execution,
+            span=self.span,
+            space=e.grid_space.values,
+        )
 
     def limits(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
         """Replay the stitched run under the circuit breakers of its stage."""

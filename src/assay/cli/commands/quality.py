@@ -10,7 +10,6 @@ from assay.cli import options
 from assay.cli.output import Output, iso_time
 from assay.market import Bars, measure_quality
 from assay.service.describe import describe_market
-from assay.service.spans import time_span
 from assay.sources import read_bars
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars: .parquet, .csv or .csv.gz.")]
@@ -40,7 +39,7 @@ def quality(output: Output, given: QualityOptions) -> None:
 
 def describe(file: Path, bars: Bars) -> dict[str, Any]:
     """Return the quality report of a file as plain values."""
-    first, end = time_span(bars)
+    first, end = bars.span_ms
     return {
         "file": str(file),
         **describe_market(bars.market),

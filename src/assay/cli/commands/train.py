@@ -15,7 +15,7 @@ from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
 from assay.documents import TrainedDocument
 from assay.errors import InputError
-from assay.market.calendar import DAY_MS
+from assay.market.calendar import ms_to_days
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
 from assay.service.jobs import Left, job_document, make_job, run_job
@@ -193,7 +193,7 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
             f"of so many shows {ledger['expected_maximum']:.1f} standard errors without any edge."
         )
     time_ms, splits = evidence.bars.time, evidence.splits
-    days = (int(time_ms[splits.stop - 1]) - int(time_ms[splits.start])) / DAY_MS
+    days = ms_to_days(int(time_ms[splits.stop - 1]) - int(time_ms[splits.start]))
     output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
     for path in paths.values():
         output.text(f"  {path}")

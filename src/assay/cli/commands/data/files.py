@@ -14,7 +14,6 @@ from assay.market import Market, Timeframe, canonical_symbol, market_from_name, 
 from assay.market.market import kind_of
 from assay.service.database import open_database
 from assay.service.describe import describe_market
-from assay.service.spans import time_span
 from assay.sources import read_rows, write_bars
 from assay.store import BarStore, Imports, StoredMarket
 from assay.store.database import now_ms
@@ -149,12 +148,15 @@ def export(output: Output, given: ExportOptions) -> None:
             market = replace(market, timeframe=Timeframe.parse(timeframe))
         bars = store.read_resampled(market, *span)
     write_bars(given.file, bars)
-    first, end = time_span(bars)
+    first, end = bars.span_ms
     recorded = int((~bars.absent).sum())
     document = {
-        "file": str(given.file), **describe_market(market), "from": iso_time(first), "to": iso_time(end),
+        "file": str(given.file),
+        **describe_market(market),
+        "from": iso_time(first),
+        "to": iso_time(end),
         "bars": recorded,
-    }  # fmt: skip
+    }
     if output.json:
         output.document(document)
     else:
