@@ -3,20 +3,20 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError
 from assay.market import Market, canonical_symbol
 from assay.market import Timeframe as BarLength
 from assay.market.market import kind_of
 from assay.parameters import Parameter, Parameters, Value
 from assay.search import parse_space
-from assay.service.request import ExecutionTerms
 from assay.service.spaces import read_space
 from assay.service.spans import SpanTerms
 from assay.strategies import Strategy, liquidity_sweep
@@ -77,15 +77,20 @@ class StrategyOptions:
         names = ("--days", "--from", "--to")
         return SpanTerms(days=self.days, start=self.from_, stop=self.to, names=names)
 
-    def execution(self, min_stop_costs: float = 0.0) -> ExecutionTerms:
+    def execution(self) -> ExecutionTerms:
         """Return the terms on which orders are filled."""
-        return ExecutionTerms(
-            side=check_side(self.side),
-            fee=self.fee,
-            slippage=self.slippage,
-            sizing=self.sizing,
-            min_stop_costs=min_stop_costs,
-        )
+        return ExecutionTerms(side=check_side(self.side), fee=self.fee, slippage=self.slippage, sizing=self.sizing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopOptions(StrategyOptions):
+    """The same, with stops held away from the price."""
+
+    min_stop_costs: MinStopCosts = 0.0
+
+    def execution(self) -> ExecutionTerms:
+        """Return the terms on which orders are filled."""
+        return replace(super().execution(), min_stop_costs=self.min_stop_costs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +101,8 @@ class FileOptions(StrategyOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointOptions(FileOptions):
+class PointOptions(FileOptions, StopOptions):
     """The same, with one set of parameters."""
-
-    min_stop_costs: MinStopCosts = 0.0
 
 
 def _value(text: str, parameter: Parameter) -> Value:

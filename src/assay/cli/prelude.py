@@ -70,13 +70,13 @@ class PreparedPoint(Prepared):
             "market": describe_market(self.bars.market),
             "span": describe_span(self.bars, self.signal_bars.start, self.signal_bars.stop),
             "side": self.execution.sides.value,
-            "costs": describe_money(self.execution.money) | {"min_stop_costs": self.execution.min_stop_costs},
+            "costs": describe_money(self.execution.money) | self.execution.stop_terms(),
         }
 
 
-def prepare(given: options.FileOptions, strategy: Strategy, min_stop_costs: float = 0.0) -> Prepared:
+def prepare(given: options.FileOptions, strategy: Strategy) -> Prepared:
     """Read the bars, and settle span and terms, as the options say."""
-    terms = given.execution(min_stop_costs)
+    terms = given.execution()
     bars = read_finished(given.file, given.timeframe)
     return Prepared(strategy, bars, *given.span.on(bars), terms.on(bars.market))
 
@@ -85,7 +85,7 @@ def prepare_point(reporter: Reporter, given: options.PointOptions) -> PreparedPo
     """Return what the options name with one set of parameters, kernels compiled."""
     strategy = load_strategy(given.strategy)
     values = strategy.parameters.complete(options.parse_sets(given.sets, strategy.parameters))
-    prepared = prepare(given, strategy, given.min_stop_costs)
+    prepared = prepare(given, strategy)
     span = prepared.span(strategy.warmup(values))
     compile_kernels(reporter, strategy, prepared.bars)
     return PreparedPoint(**vars(prepared), values=values, signal_bars=span)

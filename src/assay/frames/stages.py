@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError
 from assay.validation import Facts, decide
-from assay.validation.lifecycle import MEASURE_OF
+from assay.validation.facts import MEASURE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

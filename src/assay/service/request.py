@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from assay.engine import OBJECTIVES, Costs, Execution, Side, Sizing
+from assay.engine import OBJECTIVES
+from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError, near_name
 from assay.search import SAMPLERS, parse_space
 from assay.search.objective import ALIASES
@@ -22,7 +23,7 @@ from assay.training import PERMUTATIONS, Experiment
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
-    from assay.market import Bars, Market
+    from assay.market import Bars
     from assay.search import Space
     from assay.strategies import Strategy
 
@@ -108,43 +109,6 @@ class ProofTerms:
     def plan(self) -> SplitPlan:
         """Return the windows; InputError where there are none such."""
         return SplitPlan(self.validation, self.train_days, self.test_days, self.gap_days)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExecutionTerms:
-    """On which terms orders are filled.
-
-    Attributes
-    ----------
-    side : str
-        both, long or short.
-    fee, slippage : float
-        Fractions of the notional and of the price, per side.
-    sizing : str
-        risk or notional.
-    min_stop_costs : float
-        Stops stay this many round trips of cost away; 0 = off.
-    """
-
-    side: str = "both"
-    fee: float = 0.001
-    slippage: float = 0.0005
-    sizing: str = "risk"
-    min_stop_costs: float = 0.0
-
-    def __post_init__(self) -> None:
-        _one_of("side", self.side, tuple(side.value for side in Side))
-        for name in ("fee", "slippage", "min_stop_costs"):
-            _number(name, getattr(self, name))
-        if not self.min_stop_costs >= 0:
-            raise InputError("min_stop_costs", "must not be negative", self.min_stop_costs)
-        Costs(fee=self.fee, slippage=self.slippage)
-        Sizing(self.sizing)  # type: ignore[arg-type]
-
-    def on(self, market: Market) -> Execution:
-        """Return the terms with what the market says of its prices: the tick, where it is known."""
-        costs, sizing = Costs(fee=self.fee, slippage=self.slippage), Sizing(self.sizing)  # type: ignore[arg-type]
-        return Execution(Side.parse(self.side), costs, sizing, self.min_stop_costs).on(market)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from assay.validation.ambiguity import Ambiguity, ambiguity
 from assay.validation.bootstrap import Interval, intervals_of_days, intervals_of_trades
+from assay.validation.facts import Facts
 from assay.validation.fragility import Fragility, break_even, fragility
 from assay.validation.holdout import Holdout, OpenedHoldout
-from assay.validation.lifecycle import GATES, Answer, Facts, Gate, Stage, Verdict, decide, deserves_holdout
+from assay.validation.lifecycle import GATES, Answer, Gate, Stage, Verdict, decide, deserves_holdout
 from assay.validation.matrix import Matrix, walk_forward_matrix
 from assay.validation.permutation import NULLS, PermutationTest, mirror, permutation_test, scaled
 from assay.validation.sharpe import probabilistic_sharpe, probabilistic_sharpe_of

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.validation.lifecycle import Facts
+    from assay.validation.facts import Facts
 
 MAX_ROUND_TRIP_SHARE = 0.25
 """Share of the median stop distance from which the costs of a round trip are named."""

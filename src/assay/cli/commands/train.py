@@ -90,7 +90,7 @@ Resume = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(options.StrategyOptions):
+class TrainOptions(options.StopOptions):
     """Options of `assay train`."""
 
     file: options.OptionalFile = None
@@ -106,7 +106,6 @@ class TrainOptions(options.StrategyOptions):
     train_days: TrainDays = 60.0
     test_days: TestDays = 30.0
     gap_days: GapDays = 0.0
-    min_stop_costs: options.MinStopCosts = 0.0
     seed: Seed = 42
     threads: options.Threads = None
     allow_bad_data: AllowBadData = False
@@ -137,7 +136,7 @@ class TrainOptions(options.StrategyOptions):
                     test_days=self.test_days,
                     gap_days=self.gap_days,
                 ),
-                execution=self.execution(self.min_stop_costs),
+                execution=self.execution(),
                 span=self.span,
                 allow_bad_data=self.allow_bad_data,
             )

@@ -26,13 +26,18 @@ class Sizing(Section):
     leverage_cap: Number
 
 
-class Execution(Section):
-    """Side, costs, sizing and stop floor: they belong to the configuration as the parameters do."""
+class Terms(Section):
+    """Costs, sizing and stop floor."""
 
-    side: SideName
     costs: Costs
     sizing: Sizing
     min_stop_costs: Number = Field(description="Stops stay at least this many round trips of cost away; 0 = off.")
+
+
+class Execution(Terms):
+    """Side, costs, sizing and stop floor: they belong to the configuration as the parameters do."""
+
+    side: SideName
 
 
 class NoExecution(Section):

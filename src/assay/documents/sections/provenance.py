@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from assay.documents.sections.base import Number, Section, Setting, SideName
-from assay.documents.sections.execution import Costs, Sizing
+from assay.documents.sections.execution import Terms
 
 
 class DataSpan(Section):
@@ -58,7 +58,7 @@ class Plan(Section):
     holdout: float
 
 
-class CanonicalExperiment(Section):
+class CanonicalExperiment(Terms):
     """Everything the result depends on; `Experiment.from_canonical` makes the experiment of its keys again."""
 
     code_version: str
@@ -74,14 +74,11 @@ class CanonicalExperiment(Section):
     objective: str
     sides: SideName
     plan: Plan
-    costs: Costs
-    sizing: Sizing
     permutations: int
     seed: int
     start_ms: int | None
     stop_ms: int | None
     allow_bad_data: bool
-    min_stop_costs: float
     procedure: Literal["train", "fixed"]
     procedure_version: int = Field(1, description="Which procedure trained it; absent is the first.")
 
