@@ -82,7 +82,7 @@ ANY_ROOM = "__init__"
 COMING = {"learning", "monitoring", "api", "studio"}
 """Rooms that have a place and no module yet."""
 
-CIRCLES = [["assay.training.evidence", "assay.training.steps", "assay.training.train"]]
+CIRCLES: list[list[str]] = []
 """Circles that still exist, to be mended: the list may only get shorter."""
 
 ROOMS = [*MAY_IMPORT, ANY_ROOM]

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binom
 from studies.honesty_figures import by_cell, goals, reached
 from studies.rows import RowFile, made_by, work_off
-from studies.simulated import LUCK_GATE, Task, Terms, judged, luck, trained
+from studies.simulated import PERMUTATION_GATE, Task, Terms, judged, permutation_of, trained
 
 from assay.training import train
 from assay.validation import PermutationTest
@@ -73,8 +73,8 @@ def test_skipped_permutations_change_no_stage() -> None:
         bars, experiment = task.bars(), task.experiment()
         short, whole = trained(experiment, bars), train(experiment, bars)
         assert short.stage == whole.stage
-        assert whole.permutation.done
-        skipped.add(not short.permutation.done)
+        assert whole.tests.permutation.done
+        skipped.add(not short.tests.permutation.done)
         stages.add(short.stage)
     assert skipped == {True, False}
     assert len(stages) > 1
@@ -82,13 +82,13 @@ def test_skipped_permutations_change_no_stage() -> None:
 
 def test_what_skips_the_permutations_is_named_as_the_gate_is() -> None:
     task = replace(WALKS[0], terms=replace(SHORT, permutations=0))
-    assert LUCK_GATE in [g.name for g in train(task.experiment(), task.bars()).verdict.failed]
+    assert PERMUTATION_GATE in [g.name for g in train(task.experiment(), task.bars()).verdict.failed]
 
 
 def test_the_test_of_a_market_without_a_candidate_is_that_of_a_training() -> None:
     task = WALKS[3]
     whole = train(task.experiment(), task.bars())
-    again = luck(replace(whole, permutation=PermutationTest.not_run()))
-    assert luck(whole) is whole.permutation
-    assert again.p_value == whole.permutation.p_value
-    np.testing.assert_array_equal(again.maxima, whole.permutation.maxima)
+    again = permutation_of(replace(whole, tests=replace(whole.tests, permutation=PermutationTest.not_run())))
+    assert permutation_of(whole) is whole.tests.permutation
+    assert again.p_value == whole.tests.permutation.p_value
+    np.testing.assert_array_equal(again.maxima, whole.tests.permutation.maxima)

@@ -12,14 +12,14 @@ from assay.documents.schema import VERSION, json_schema, sealed, validate
 from assay.documents.validation_section import SEARCHED_AGAIN, validation_section
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
-from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES
+from assay.validation.lifecycle import Stage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from assay.market import QualityReport
     from assay.training.evidence import Evidence
-    from assay.validation import Gate
+    from assay.validation import Answer
 
 __all__ = [
     "SEARCHED_AGAIN",
@@ -42,7 +42,7 @@ def configuration_id(strategy: str, created: datetime, experiment_digest: str) -
 
 def capped(requested: str, supported: str) -> str:
     """Return the lower of the stage that is asked for and the one that the evidence supports."""
-    return min(requested, supported, key=STAGES.index)
+    return Stage(requested).capped_by(Stage(supported)).value
 
 
 def lifecycle(
@@ -52,15 +52,15 @@ def lifecycle(
     return {
         "current_stage": stage,
         "requested_stage": requested,
-        "max_allocation_pct": MAX_ALLOCATION_PCT[stage],
-        "size_factor": SIZE_FACTOR[stage],
+        "max_allocation_pct": Stage(stage).max_allocation_pct,
+        "size_factor": Stage(stage).size_factor,
         "confidence_score": confidence,
         "why_not_promoted": why_not_promoted,
         "gates": gates,
     }
 
 
-def _gate(gate: Gate) -> dict[str, Any]:
+def _gate(gate: Answer) -> dict[str, Any]:
     return {
         "name": gate.name,
         "value": plain(gate.value),
@@ -81,7 +81,7 @@ def _context(e: Evidence) -> dict[str, Any]:
         "side": e.experiment.execution.sides.value,
         "from": iso(e.bars.time[e.splits.start]),
         "to": iso(e.bars.time[e.splits.stop - 1]),
-        "regime": e.regime.name,
+        "regime": e.search.regime.name,
     }
 
 
@@ -114,13 +114,13 @@ def _quality(q: QualityReport) -> dict[str, Any]:
 
 def _provenance(e: Evidence) -> dict[str, Any]:
     return {
-        "data_digest": e.data_digest,
+        "data_digest": e.provenance.data_digest,
         "data": {"from_ms": int(e.bars.time[0]), "to_ms": int(e.bars.time[-1]), "bars": len(e.bars)},
-        "quality": _quality(e.quality),
-        "data_override": e.experiment.allow_bad_data and not e.quality.passes,
-        "experiment_digest": e.experiment_digest,
+        "quality": _quality(e.provenance.quality),
+        "data_override": e.experiment.allow_bad_data and not e.provenance.quality.passes,
+        "experiment_digest": e.provenance.experiment_digest,
         "experiment": plain(e.experiment.canonical(e.bars)),
-        "trials": e.trials,
+        "trials": e.provenance.trials,
         "code_version": __version__,
         "engine_hash": result_digest(),
         "seed": e.experiment.seed,
@@ -139,12 +139,12 @@ def configuration(evidence: Evidence, created: datetime, *, requested: str | Non
         A stage that the user asks for: a lower one than the verdict's is granted, a higher one is not.
     """
     e, verdict = evidence, evidence.verdict
-    stage = verdict.stage if requested is None else capped(requested, verdict.stage)
+    stage = verdict.stage.value if requested is None else capped(requested, verdict.stage)
     why = verdict.why_not_promoted if stage == verdict.stage else f"{stage} was asked for"
     gates = [_gate(g) for g in (*verdict.passed, *verdict.failed)]
     return sealed(
         {
-            "configId": configuration_id(e.experiment.strategy.name, created, e.experiment_digest),
+            "configId": configuration_id(e.experiment.strategy.name, created, e.provenance.experiment_digest),
             "version": VERSION,
             "strategy": e.experiment.strategy.name,
             "createdAt": f"{created:%Y-%m-%dT%H:%M:%SZ}",

@@ -34,10 +34,10 @@ def _search(e: Evidence) -> dict[str, Any]:
     return {
         "method": e.experiment.search_method,
         "objective": e.experiment.objective,
-        "combinations": e.search.combinations,
-        "best_score": plain(e.search.score),
-        "candidate_found": e.search.best is not None,
-        "distribution": plain(e.search.distribution()),
+        "combinations": e.search.result.combinations,
+        "best_score": plain(e.search.result.score),
+        "candidate_found": e.search.result.best is not None,
+        "distribution": plain(e.search.result.distribution()),
     }
 
 
@@ -132,7 +132,7 @@ def _circuit_breakers(e: Evidence) -> dict[str, Any]:
     return {
         "stage": e.verdict.stage,
         "not_simulated": OF_THE_CAPITAL,
-        "runs": [_what_if(run) for run in e.limits],
+        "runs": [_what_if(run) for run in e.judgement.limits],
     }
 
 
@@ -140,23 +140,23 @@ def evidence_section(e: Evidence) -> dict[str, Any]:
     """Return what was searched, and what speaks for or against the result."""
     return {
         "verified": True,
-        "regime": _regime(e.regime),
+        "regime": _regime(e.search.regime),
         "search": _search(e),
-        "neighbourhood": None if e.neighbourhood is None else _neighbourhood(e.neighbourhood),
-        "permutation": _permutation(e, e.permutation),
-        "second_opinion": _permutation(e, e.second_opinion),
-        "opinions": None if e.opinions is None else [_statistic(s) for s in e.opinions.items],
-        "intervals": {name: plain([i.low, i.high]) for name, i in e.intervals.items()},
-        "probabilistic_sharpe": plain(e.probabilistic_sharpe),
+        "neighbourhood": None if e.search.neighbourhood is None else _neighbourhood(e.search.neighbourhood),
+        "permutation": _permutation(e, e.tests.permutation),
+        "second_opinion": _permutation(e, e.tests.scaled_permutation),
+        "opinions": None if e.tests.statistics is None else [_statistic(s) for s in e.tests.statistics.items],
+        "intervals": {name: plain([i.low, i.high]) for name, i in e.tests.intervals.items()},
+        "probabilistic_sharpe": plain(e.tests.probabilistic_sharpe),
         "sharpe_convention": CONVENTION,
-        "fragility": [_change(f) for f in e.fragility],
-        "funnel": _funnel(e.funnel, candidate=e.search.best is not None),
+        "fragility": [_change(f) for f in e.tests.fragility],
+        "funnel": _funnel(e.search.funnel, candidate=e.search.result.best is not None),
         "circuit_breakers": _circuit_breakers(e),
-        "sizing": [_what_if(run) for run in e.sizings],
-        "ambiguity": ambiguity(e.walk.run, e.bars).interval(),
-        "round_trip_share_of_stop": plain(e.round_trip_share),
-        "break_even_round_trip_pct": plain(100.0 * e.break_even),
-        "warnings": list(e.warnings),
-        "trials": e.trials,
+        "sizing": [_what_if(run) for run in e.judgement.sizings],
+        "ambiguity": ambiguity(e.walk_forward.run, e.bars).interval(),
+        "round_trip_share_of_stop": plain(e.tests.round_trip_share),
+        "break_even_round_trip_pct": plain(100.0 * e.tests.break_even),
+        "warnings": list(e.judgement.warnings),
+        "trials": e.provenance.trials,
         "trials_counted": "this run only: `assay ledger` counts every run on these days",
     }

@@ -17,7 +17,7 @@ SEARCHED_AGAIN = "out of sample: every window was searched on the days before it
 def _windows(e: Evidence) -> list[dict[str, Any]]:
     time = e.bars.time
     rows = []
-    for w in e.walk.windows:
+    for w in e.walk_forward.windows:
         span = w.window
         rows.append(
             {
@@ -50,9 +50,9 @@ def _holdout(e: Evidence) -> dict[str, Any]:
     return {
         "from": iso(e.bars.time[s.holdout_start]) if s.holdout_start < s.stop else None,
         "share": e.experiment.plan.holdout,
-        "opened": bool(e.holdout),
+        "opened": e.validation.holdout is not None,
         "openings_of_this_run": e.holdout_openings,
-        "metrics": measures(e.holdout) if e.holdout else None,
+        "metrics": measures(e.holdout_measures) if e.holdout_measures else None,
     }
 
 
@@ -60,11 +60,11 @@ def validation_section(e: Evidence) -> dict[str, Any]:
     """Return how the parameters were tested on days that did not choose them."""
     s, per_day = e.splits, e.bars.market.bars_per_day
     fixed = e.experiment.procedure == "fixed"
-    promised = any(w.parameters is not None for w in e.walk.windows)
+    promised = any(w.parameters is not None for w in e.walk_forward.windows)
     flags = (
-        overfitting_flags([(w.train, w.test) for w in e.walk.windows])
+        overfitting_flags([(w.train, w.test) for w in e.walk_forward.windows])
         if fixed
-        else broken_promises(e.walk.measures, promised=promised)
+        else broken_promises(e.walk_forward.measures, promised=promised)
     )
     return {
         "method": "train_test_split" if s.mode == "split" else "walk_forward",
@@ -75,13 +75,13 @@ def validation_section(e: Evidence) -> dict[str, Any]:
         "test_window_days": s.test_days,
         "gap_days": s.gap_bars / per_day,
         "window_count": len(s.windows),
-        "test_sharpe_ratio": plain(e.walk.measures["sharpe_ratio"]),
+        "test_sharpe_ratio": plain(e.walk_forward.measures["sharpe_ratio"]),
         "overfitting_detected": bool(flags),
         "overfitting_flags": list(flags),
-        "summary": plain(e.summary),
+        "summary": plain(e.validation.summary),
         "notes": list(s.notes),
         "windows": _windows(e),
-        "matrix": None if e.matrix is None else _matrix(e.matrix),
-        "in_sample": measures(e.in_sample),
+        "matrix": None if e.validation.matrix is None else _matrix(e.validation.matrix),
+        "in_sample": measures(e.search.in_sample),
         "holdout": _holdout(e),
     }

@@ -17,7 +17,8 @@ from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
 from assay.market import Timeframe, canonical_symbol
 from assay.store import Database, Registry
 from assay.store.location import database_url
-from assay.training.evidence import Evidence, Measured
+from assay.training import train
+from assay.training.evidence import Evidence, Metrics
 from assay.validation.lifecycle import STAGES
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class ConfigurationWriter:
         )
         make: Callable[[datetime], dict[str, Any]]
         drawn: dict[str, Any] | None = None
-        if isinstance(metrics, (Evidence, Measured)):
+        if isinstance(metrics, (Evidence, Metrics)):
             evidence = _proof(strategy, parameters, metrics, market)
             make = partial(configuration, evidence, requested=stage)
             drawn = figures(evidence)
@@ -141,17 +142,19 @@ def _stage(asked: str) -> str:
 def _proof(
     strategy: StrategyLike,
     parameters: Mapping[str, Any],
-    metrics: Evidence | Measured,
+    metrics: Evidence | Metrics,
     market: tuple[str | None, str | None, str | None],
 ) -> Evidence:
     """Return what measures rest on, or refuse what was not measured."""
     named = as_strategy(strategy).name
     if named != metrics.experiment.strategy.name:
         raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
-    evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence(cores())
+    evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence
+    if evidence is None:
+        evidence = train(metrics.experiment, metrics.bars, threads=cores())
     given = evidence.experiment.strategy.parameters.complete(as_parameters(parameters))
     if given != evidence.parameters:
-        nothing = evidence.search.best is None and evidence.experiment.procedure == "train"
+        nothing = evidence.search.result.best is None and evidence.experiment.procedure == "train"
         hint = "No point of the search was positive: the evidence stands for the defaults" if nothing else ""
         other = {n: v for n, v in given.items() if v != evidence.parameters[n]}
         raise InputError("parameters", "are not those that were measured", other, hint)

@@ -25,7 +25,8 @@ def trial_entry(evidence: Evidence) -> TrialEntry:
     """Return what the ledger keeps of a training's search."""
     e = evidence
     span = e.splits.start, e.splits.stop
-    return entry_of(e.experiment, e.bars, span, e.search.combinations, e.search.score, e.search.distribution())
+    found = e.search.result
+    return entry_of(e.experiment, e.bars, span, found.combinations, found.score, found.distribution())
 
 
 def entry_of(
@@ -74,12 +75,12 @@ def opening_of(evidence: Evidence) -> HoldoutOpening | None:
     if not e.holdout_openings:
         return None
     return HoldoutOpening(
-        experiment_digest=e.experiment_digest,
+        experiment_digest=e.provenance.experiment_digest,
         exchange=bars.market.exchange,
         symbol=bars.market.symbol,
         timeframe=str(bars.market.timeframe),
         start_ms=int(bars.time[e.splits.holdout_start]),
         stop_ms=int(bars.time[e.splits.stop - 1]) + bars.market.timeframe.ms,
         reason="all other gates of MATURE hold",
-        sharpe_ratio=_known(e.holdout.get("sharpe_ratio", math.nan)),
+        sharpe_ratio=_known(e.holdout_measures.get("sharpe_ratio", math.nan)),
     )

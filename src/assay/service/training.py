@@ -80,7 +80,7 @@ def save_trained(
         What the ledger has of it.
     """
     evidence = trained.evidence
-    filtered = data_filter(evidence.bars, evidence.quality, override=evidence.experiment.allow_bad_data)
+    filtered = data_filter(evidence.bars, evidence.provenance.quality, override=evidence.experiment.allow_bad_data)
     columns = {"data_filter_config": filtered}
     insert_configuration(c, trained.document, at_ms=created_ms, job_id=job_id, columns=columns, figures=trained.figures)
     entry = trial_entry(evidence)

@@ -153,6 +153,6 @@ def summary(trained: Trained) -> dict[str, Any]:
         "total_trades": metrics.get("total_trades"),
         "p_value": metrics.get("p_value"),
         "why_not_promoted": found.lifecycle.why_not_promoted,
-        "experiment_digest": evidence.experiment_digest,
+        "experiment_digest": evidence.provenance.experiment_digest,
         "ambiguity": None if inside is None else inside.as_dict(),
     }

@@ -20,7 +20,7 @@ from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
 from assay.store.fields import CONTRACT, FIELDS, OWN
-from assay.validation.lifecycle import SIZE_FACTOR, STAGES
+from assay.validation.lifecycle import STAGES, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -228,7 +228,7 @@ class Registry:
             row = self._locked(c, config_id)
             if row["archived_at"] is not None:
                 raise GateError(f"{row['config_id']} is archived: take it back first (archive --undo)")
-            if not SIZE_FACTOR[row["status"]]:
+            if not Stage(row["status"]).size_factor:
                 why = Document.of(row["config_json"]).lifecycle.why_not_promoted
                 raise GateError(
                     f"{row['config_id']} is {row['status']}, which gives it 0 % of the capital: it cannot be "
