@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 MAX_DIFFERENCES = 20
 
-NOT_COMPARED = ("createdAt", "provenance.engine_hash", "provenance.code_version", "provenance.document_digest",
-                "provenance.experiment.code_version")  # fmt: skip
+NOT_COMPARED = (
+    "createdAt",
+    "provenance.engine_hash",
+    "provenance.code_version",
+    "provenance.document_digest",
+    "provenance.experiment.code_version",
+)
 """Paths in which a document may differ from what its experiment gives today: moment and code, and what follows from
 them. Of the configId the time is not compared."""
 

@@ -83,7 +83,12 @@ def unverified(
         "strategy": strategy,
         "createdAt": f"{created:%Y-%m-%dT%H:%M:%SZ}",
         "context": {
-            "exchange": exchange, "pair": pair, "timeframe": timeframe, "side": "both", "from": None, "to": None,
+            "exchange": exchange,
+            "pair": pair,
+            "timeframe": timeframe,
+            "side": "both",
+            "from": None,
+            "to": None,
             "regime": None,
         },
         "parameters": dict(parameters),
@@ -95,5 +100,5 @@ def unverified(
         "circuit_breakers": dict(CIRCUIT_BREAKERS[STAGE]),
         "portfolio_circuit_breakers": dict(PORTFOLIO_BREAKERS),
         "provenance": {"experiment": None, "code_version": __version__, "engine_hash": result_digest()},
-    }  # fmt: skip
+    }
     return sealed(document)

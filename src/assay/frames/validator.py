@@ -248,9 +248,14 @@ class WalkForwardValidator:
         bounded = experiment.holding_bars is not None
         with progress_bar("Walk-forward", len(splits.windows)) as advance:
             walk = walk_forward(
-                evaluator, bars, experiment.search, splits,
-                threads=cores(), bounded=bounded, on_window=lambda _done, _total: advance(1),
-            )  # fmt: skip
+                evaluator,
+                bars,
+                experiment.search,
+                splits,
+                threads=cores(),
+                bounded=bounded,
+                on_window=lambda _done, _total: advance(1),
+            )
         best = run_experiment(engine, experiment, bars, "All days", stacklevel=3)
         traded = [(w.train, w.test) for w in walk.windows if w.parameters is not None]
         flags = broken_promises(walk.measures, promised=True) if traded else ("no window had a candidate",)

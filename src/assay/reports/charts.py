@@ -70,11 +70,17 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
         drawn[label].append(line)
         top.add_tools(
             HoverTool(
-                renderers=[line], mode="vline", formatters={"@time": "datetime"},
-                tooltips=[("day", "@time{%F}"), (label, "@equity{+0.00} %"), ("the market", "@market{+0.00} %"),
-                          ("drawdown", "@drawdown{0.00} %")],
+                renderers=[line],
+                mode="vline",
+                formatters={"@time": "datetime"},
+                tooltips=[
+                    ("day", "@time{%F}"),
+                    (label, "@equity{+0.00} %"),
+                    ("the market", "@market{+0.00} %"),
+                    ("drawdown", "@drawdown{0.00} %"),
+                ],
             )
-        )  # fmt: skip
+        )
         low.varea("time", 0, "drawdown", source=source, color=color, alpha=0.35)
         low.line("time", "drawdown", source=source, color=color)
     add_zero(top)
@@ -92,10 +98,12 @@ def windows(rows: Sequence[Window], starts_ms: Sequence[int]) -> Plot:
     test = [row.test.get("sharpe_ratio") for row in rows]
     plot = empty_plot(360, x_axis_type="datetime")
     points: Points = {
-        "time": list(starts_ms), "train": train, "test": test,
+        "time": list(starts_ms),
+        "train": train,
+        "test": test,
         "profit": [row.test.get("net_profit_pct") for row in rows],
         "trades": [row.test.get("total_trades") for row in rows],
-    }  # fmt: skip
+    }
     source = source_of(points)
     plot.segment("time", "train", "time", "test", source=source, color=GREY, alpha=0.6)
     hollow = plot.scatter("time", "train", source=source, size=8, line_color=GREY, fill_color=None, line_width=2)
@@ -133,9 +141,15 @@ def histogram(values: Sequence[float], around: float) -> tuple[list[int], list[f
 def _bars(plot: figure, counts: Sequence[int], edges: Sequence[float], colors: Sequence[str], what: str) -> None:
     points: Points = {"left": list(edges[:-1]), "right": list(edges[1:]), "count": list(counts), "color": list(colors)}
     bars = plot.quad(
-        left="left", right="right", top="count", bottom=0, source=source_of(points), fill_color="color",
-        fill_alpha=0.75, line_color=None,
-    )  # fmt: skip
+        left="left",
+        right="right",
+        top="count",
+        bottom=0,
+        source=source_of(points),
+        fill_color="color",
+        fill_alpha=0.75,
+        line_color=None,
+    )
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[(what, "@left{0.00} to @right{0.00}"), ("count", "@count")]))
 
 
@@ -190,9 +204,15 @@ def funnel(stages: Sequence[tuple[str, int, int]]) -> Plot:
         "name", left="left", right="right", height=0.6, source=source, fill_color=BLUE, fill_alpha=0.75, line_color=None
     )
     plot.text(
-        "right", "name", "text", source=source, text_baseline="middle", x_offset=5, text_font_size="11px",
+        "right",
+        "name",
+        "text",
+        source=source,
+        text_baseline="middle",
+        x_offset=5,
+        text_font_size="11px",
         text_color=TEXT,
-    )  # fmt: skip
+    )
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("left", "@passed"), ("lost", "@lost")]))
     plot.x_range = Range1d(start=0.5, end=max([*left, 1]) * 4.0)
     plot.ygrid.visible = False
@@ -222,10 +242,11 @@ def cumulative_r(exits: Sequence[str], multiples: Sequence[float]) -> Plot:
     line = plot.step("number", "total", source=source_of(points), color=BLUE, line_width=2, mode="after")
     plot.add_tools(
         HoverTool(
-            renderers=[line], mode="vline",
+            renderers=[line],
+            mode="vline",
             tooltips=[("trade", "@number"), ("exit", "@exit"), ("R", "@r{+0.00}"), ("sum of R", "@total{+0.00}")],
         )
-    )  # fmt: skip
+    )
     add_zero(plot)
     plot.xaxis.axis_label, plot.yaxis.axis_label = "trade", "sum of R"
     return plot
@@ -239,9 +260,15 @@ def exit_reasons(reasons: Sequence[str]) -> Plot:
     source = source_of({"name": names, "count": counts, "text": [str(n) for n in counts]})
     plot.hbar("name", right="count", height=0.6, source=source, fill_color=BLUE, fill_alpha=0.75, line_color=None)
     plot.text(
-        "count", "name", "text", source=source, text_baseline="middle", x_offset=5, text_font_size="11px",
+        "count",
+        "name",
+        "text",
+        source=source,
+        text_baseline="middle",
+        x_offset=5,
+        text_font_size="11px",
         text_color=TEXT,
-    )  # fmt: skip
+    )
     plot.x_range = DataRange1d(start=0, range_padding=0.2)
     plot.ygrid.visible = False
     plot.xaxis.axis_label = "trades"

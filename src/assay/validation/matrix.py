@@ -92,8 +92,10 @@ def walk_forward_matrix(
     bounded : bool
         As `walk_forward` takes it.
     """
-    train, test = (tuple(sorted({*map(float, days), own})) for days, own in
-                   ((train_days, plan.train_days), (test_days, plan.test_days)))  # fmt: skip
+    train, test = (
+        tuple(sorted({*map(float, days), own}))
+        for days, own in ((train_days, plan.train_days), (test_days, plan.test_days))
+    )
     per_day = bars.market.bars_per_day
     cells: dict[tuple[int, int], BarSplits] = {}
     for i, a in enumerate(train):

@@ -92,11 +92,14 @@ def list_(output: Output, given: ListOptions) -> None:
     columns = ("configuration", "exchange", "pair", "timeframe", "regime", "stage", "active", *_SHORT.values())
     rows = [
         (
-            r.config_id, *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")), r.status,
-            "yes" if r.is_active else "", *(shown(r.row[n], task_of(n)) for n in _SHORT),
+            r.config_id,
+            *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")),
+            r.status,
+            "yes" if r.is_active else "",
+            *(shown(r.row[n], task_of(n)) for n in _SHORT),
         )
         for r in found
-    ]  # fmt: skip
+    ]
     output.table("", columns, rows)
 
 
@@ -142,8 +145,10 @@ def show(output: Output, given: OneOptions) -> None:
         found = Registry(held).get(given.config_id)
     sections = explained(found)
     if output.json:
-        told = {title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
-                for title, rows in sections.items()}  # fmt: skip
+        told = {
+            title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
+            for title, rows in sections.items()
+        }
         output.document({"row": readable(found), "explained": told, "configuration": found.document})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")

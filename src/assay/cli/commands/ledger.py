@@ -41,13 +41,18 @@ def ledger(output: Output, given: LedgerOptions) -> None:
     columns = ("at", "market", "days", "strategy", "method", "combinations", "best", "on these days", "of so many")
     shown = [
         (
-            iso_time(row["at"])[:16], f"{row['exchange']} {row['symbol']} {row['timeframe']}",
-            f"{iso_time(row['start_ms'])[:10]} to {iso_time(row['stop_ms'])[:10]}", row["strategy"],
-            row["method"], row["combinations"], row["best"], row["experiments_on_these_days"],
+            iso_time(row["at"])[:16],
+            f"{row['exchange']} {row['symbol']} {row['timeframe']}",
+            f"{iso_time(row['start_ms'])[:10]} to {iso_time(row['stop_ms'])[:10]}",
+            row["strategy"],
+            row["method"],
+            row["combinations"],
+            row["best"],
+            row["experiments_on_these_days"],
             f"{row['expected_maximum']:.1f} sd",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     output.table("", columns, shown)
     output.text(
         f"{len(rows)} experiments, {len(openings)} opened holdouts. 'On these days' counts experiments whose spans "

@@ -22,11 +22,15 @@ def self_check(output: Output) -> None:
         columns = ("name", "computed", "expected", "tolerance", "result", "source")
         shown = [
             (
-                row["name"], f"{row['computed']:.10g}", f"{row['expected']:.10g}", f"{row['tolerance']:.0e}",
-                "pass" if row["passes"] else "FAIL", row["source"],
+                row["name"],
+                f"{row['computed']:.10g}",
+                f"{row['expected']:.10g}",
+                f"{row['tolerance']:.0e}",
+                "pass" if row["passes"] else "FAIL",
+                row["source"],
             )
             for row in rows
-        ]  # fmt: skip
+        ]
         output.table("", columns, shown)
         output.text(f"{len(rows) - failed} of {len(rows)} numbers agree. Convention: {CONVENTION}.")
     if failed:

@@ -152,9 +152,12 @@ def export(output: Output, given: ExportOptions) -> None:
     first, end = time_span(bars)
     recorded = int((~bars.absent).sum())
     document = {
-        "file": str(given.file), **describe_market(market), "from": iso_time(first), "to": iso_time(end),
+        "file": str(given.file),
+        **describe_market(market),
+        "from": iso_time(first),
+        "to": iso_time(end),
         "bars": recorded,
-    }  # fmt: skip
+    }
     if output.json:
         output.document(document)
     else:

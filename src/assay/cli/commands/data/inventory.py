@@ -49,11 +49,15 @@ def list_(output: Output, given: ListOptions) -> None:
     columns = ("exchange", "symbol", "timeframe", "bars", "from", "to", "holes", "valid %", "MB")
     table = [
         (
-            *(r[c] for c in columns[:4]), r["from"], r["to"], len(r["holes"]),
-            None if r["valid_pct"] is None else round(r["valid_pct"], 1), round(r["size_bytes"] / 1e6, 1),
+            *(r[c] for c in columns[:4]),
+            r["from"],
+            r["to"],
+            len(r["holes"]),
+            None if r["valid_pct"] is None else round(r["valid_pct"], 1),
+            round(r["size_bytes"] / 1e6, 1),
         )
         for r in rows
-    ]  # fmt: skip
+    ]
     output.table(name, columns, table)
 
 
@@ -122,12 +126,17 @@ def _report(imports: Imports, held: StoredMarket) -> dict[str, Any]:
         "found_in_sources": _found(history),
         "imports": [
             {
-                "at": iso_time(i.at_ms), "source": i.source, "bars": i.bars, "inserted": i.inserted,
-                "changed": i.changed, "valid_pct": i.valid_pct, "alert": i.quality.get("alert"),
+                "at": iso_time(i.at_ms),
+                "source": i.source,
+                "bars": i.bars,
+                "inserted": i.inserted,
+                "changed": i.changed,
+                "valid_pct": i.valid_pct,
+                "alert": i.quality.get("alert"),
             }
             for i in history
         ],
-    }  # fmt: skip
+    }
 
 
 def _found(history: list[Import]) -> dict[str, int]:
