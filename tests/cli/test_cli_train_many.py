@@ -21,6 +21,7 @@ from assay.market import Market, Timeframe
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, Registry, schema
 from assay.store.bars import present
+from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
 
@@ -238,6 +239,22 @@ def test_bars_that_changed_are_not_trained_on(assay: Assay, database_file: Path)
     errors = [t["error"] for t in ran.document["tasks"]]
     assert "its stored bars have changed since the job was made" in errors[0]
     assert errors[1:] == [None, None]
+
+
+def test_a_task_of_a_machine_that_is_gone_is_begun_again_when_its_lease_ends(assay: Assay, database_file: Path) -> None:
+    one = (*TRAIN[:3], "--symbol", "AAA/USDT", *TRAIN[5:], "--database", database_file)
+    assert assay(*one, "--max-runtime", "0", "--quiet").code == 1
+    database = Database.open(database_file)
+    lease = {"status": "running", "lease_owner": "elsewhere:1", "lease_expires_at": now_ms() + 4000, "attempts": 1}
+    job = {"status": "running", "config": {"stop_ms": now_ms() + 90_000}}
+    database.write(lambda c: c.execute(sa.update(schema.training_tasks).values(**lease)))
+    database.write(lambda c: c.execute(sa.update(schema.training_jobs).values(**job)))
+    ran = assay("train", "--resume", "--database", database_file, "--json")
+    assert ran.code == 0, ran.err
+    (task,) = database.read(lambda c: c.execute(sa.select(schema.training_tasks)).all())
+    assert (task.status, task.attempts) == ("completed", 2)
+    assert task.started_at > lease["lease_expires_at"]
+    database.close()
 
 
 @pytest.mark.parametrize(

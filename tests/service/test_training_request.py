@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.engine import OBJECTIVES, Costs, Execution, Sizing
+from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
 from assay.search import SAMPLERS
-from assay.service.request import ExecutionTerms, ProofTerms, SearchTerms, TrainingRequest
+from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spans import SpanTerms
 from assay.strategies import find_strategy
 from assay.training import PERMUTATIONS, Experiment
