@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.engine import Costs, Money
+from assay.engine import Costs, Execution
 from assay.search import Space, parse_space
 from assay.sources import read_bars
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -65,7 +65,7 @@ def run(bars: Bars, days: int, key: dict[str, Any]) -> dict[str, Any]:
     if key["method"] == "grid":
         space = space.thinned(THINNED_GRID)
     experiment = Experiment(
-        STRATEGY, space, key["method"], money=Money(COSTS), permutations=0, seed=key["seed"],
+        STRATEGY, space, key["method"], execution=Execution(costs=COSTS), permutations=0, seed=key["seed"],
         start_ms=int(bars.time[-1]) - days * DAY_MS,
     )  # fmt: skip
     begun = time.perf_counter()

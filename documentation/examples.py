@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import REASONS, layout
+from assay.engine import REASONS, Execution, Side, layout
 from assay.engine.rules import passing
-from assay.strategies import backtest
+from assay.evaluation import backtest
 from documentation.anatomy import Anatomy, anatomy_of, level
 from documentation.candles import Box, Dot, Line, Mark, Note, Picture, Tag, price_text
 
@@ -103,7 +103,7 @@ class Example:
 def examples(strategy: Strategy, bars: Bars) -> Iterator[Example]:
     """Yield the long trades of the defaults that fit into a picture."""
     values = strategy.parameters.defaults
-    trades = backtest(strategy, bars, values, sides="long").trades
+    trades = backtest(strategy, bars, values, execution=Execution(Side.LONG)).trades
     rows = strategy.all_setups(bars, values, "long")
     rows = rows.take(passing(strategy.rules, rows.features, values, len(rows)))
     preferred = dict(zip(*(found.tolist() for found in np.unique(rows.bar, return_index=True)), strict=True))

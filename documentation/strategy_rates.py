@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from benchmarks.report import Row, Table, markdown
 
-from assay.engine import REASONS, Costs, Span
+from assay.engine import REASONS, Costs, Execution, Side, Span
 from assay.engine.replay import eligible
 from assay.engine.rules import passing
+from assay.evaluation import backtest
 from assay.market import measure_quality
-from assay.strategies import backtest
 from documentation.anatomy import signals_designed
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def ends(strategy: Strategy, markets: Iterable[Bars]) -> str:
     reasons: Counter[str] = Counter()
     risks, names = [], []
     for bars in markets:
-        trades = backtest(strategy, bars, strategy.parameters.defaults, sides="long").trades
+        trades = backtest(strategy, bars, strategy.parameters.defaults, execution=Execution(Side.LONG)).trades
         reasons.update(REASONS[r] for r in trades.reason)
         close = bars.close[trades.signal_bar]
         risks.append(100.0 * np.abs(close - trades.stop) / close)

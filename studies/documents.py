@@ -42,7 +42,7 @@ def documents_rule(experiment: Experiment, bars: Bars) -> Row:
     """Search all bars, replay the winner in the windows of the same bars, and assign a stage."""
     evaluator = experiment.evaluator(bars)
     start, stop = experiment.bounds(bars, evaluator.warmup)
-    splits = make_splits(PLAN, start, stop, bars.market.timeframe.bars_per_day, experiment.holding_bars or 0)
+    splits = make_splits(PLAN, start, stop, bars.market.bars_per_day, experiment.holding_bars or 0)
     points = experiment.search.ahead
     assert points is not None  # noqa: S101  (a grid is known beforehand)
     objective, _ = evaluator.score(bars, evaluator.span(start, stop), points)

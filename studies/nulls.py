@@ -20,7 +20,7 @@ from benchmarks.report import Row as Line
 from benchmarks.report import Table, markdown, placed
 from scipy.stats import kstest
 
-from assay.engine import Money
+from assay.engine import Execution
 from assay.search import parse_space, run_search
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -83,7 +83,7 @@ def permuted(task: Task) -> Row:
 def _permuted(task: Task) -> Row:
     bars = simulate_market(SimulatedMarket(days=DAYS, seed=task.seed))
     space = parse_space(SPACE, LiquiditySweep.parameters)
-    experiment = Experiment(LiquiditySweep(), space, money=Money(COSTS[task.costs]))
+    experiment = Experiment(LiquiditySweep(), space, execution=Execution(costs=COSTS[task.costs]))
     evaluator = experiment.evaluator(bars)
     span = evaluator.span(*experiment.bounds(bars, evaluator.warmup))
 

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.report import Row as Line
 from benchmarks.report import Table, markdown, placed
 
-from assay.engine import Money, measure
-from assay.market.market import DAY_MS
+from assay.engine import Execution, measure
+from assay.market.calendar import DAY_MS
 from assay.search import penalised, refused
 from assay.search.objective import FULL_TRADES, MIN_TRADES, REFUSED
 from assay.search.samplers import grid
@@ -179,7 +179,7 @@ class Ground:
 
     def splits(self, plan: SplitPlan) -> Splits:
         """Windows of a plan."""
-        per_day = self.bars[0].market.timeframe.bars_per_day
+        per_day = self.bars[0].market.bars_per_day
         longest = max(int(v) for v in self.points.values["max_holding_periods"])
         return make_splits(plan, *self.bounds, per_day, longest)
 
@@ -307,7 +307,7 @@ class Task:
     def experiment(self) -> Experiment:
         """A training by default settings."""
         costs = (MARKET_COSTS if self.file else COSTS)[self.costs]
-        return Experiment(LiquiditySweep(), money=Money(costs), permutations=0)
+        return Experiment(LiquiditySweep(), execution=Execution(costs=costs), permutations=0)
 
 
 def tried(task: Task) -> Row:

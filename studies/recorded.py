@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay.engine import Costs, Money
+from assay.engine import Costs, Execution
 from assay.errors import QualityError
 from assay.market import Timeframe, resample
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.sources import read_bars
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Evidence, Experiment, train
@@ -54,7 +54,7 @@ def _trained(task: Task) -> Row:
     bars = task.bars()
     end_ms = int(bars.time[-1]) + bars.market.timeframe.ms
     experiment = Experiment(
-        LiquiditySweep(), money=Money(COSTS[task.costs]), permutations=task.permutations,
+        LiquiditySweep(), execution=Execution(costs=COSTS[task.costs]), permutations=task.permutations,
         start_ms=end_ms - task.days * DAY_MS,
     )  # fmt: skip
     row: Row = {"market": bars.market.symbol, "timeframe": task.timeframe, "costs": task.costs}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assay.engine import Money, measure
+from assay.engine import Execution, measure
 from assay.search import parse_space, run_search
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -79,7 +79,9 @@ class Task:
         """Return a training by default settings, but for the terms and for what is no gate."""
         choices = {name: list(values) for name, values in self.terms.space}
         space = parse_space(choices, LiquiditySweep.parameters) if choices else None
-        return GatesOnly(LiquiditySweep(), space, money=Money(COSTS[self.costs]), permutations=self.terms.permutations)
+        return GatesOnly(
+            LiquiditySweep(), space, execution=Execution(costs=COSTS[self.costs]), permutations=self.terms.permutations
+        )
 
 
 @dataclass(frozen=True)

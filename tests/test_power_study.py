@@ -11,7 +11,7 @@ from studies import nulls, power
 from studies.edges import COSTS, NARROW, WIDE, planted
 from studies.power import IDEAS, Task, best_hundredth, blended, ground_of, kept, smoothed, with_prior
 
-from assay.engine import Money, measure
+from assay.engine import Execution, measure
 from assay.search import penalised
 from assay.search.objective import PRIOR_TRADES
 from assay.sources.simulated import SimulatedMarket, simulate, simulate_market
@@ -59,7 +59,7 @@ def test_ideas_search_what_they_say() -> None:
 
 def test_an_idea_that_changes_nothing_is_a_training() -> None:
     bars = simulate_market(SimulatedMarket(days=150, timeframe="15m", seed=5))
-    experiment = Experiment(LiquiditySweep(), money=Money(COSTS["zero"]), permutations=2)
+    experiment = Experiment(LiquiditySweep(), execution=Execution(costs=COSTS["zero"]), permutations=2)
     ground = ground_of([bars], experiment)
     found, (idea,) = train(experiment, bars), [i for i in IDEAS if i.name == "as it is"]
     walked = power.walked(ground, [idea])[idea.name]

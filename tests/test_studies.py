@@ -22,7 +22,7 @@ from studies.rows import RowFile, made_by, seconds_left, work_off
 from studies.shares import clopper_pearson, randomised_p, shown_share, uniformity
 from studies.simulated import Terms
 
-from assay.engine import Costs, Money, measure
+from assay.engine import Costs, Execution, measure
 from assay.market import Timeframe, resample
 from assay.search import parse_space
 from assay.sources import write_bars
@@ -240,7 +240,7 @@ def test_the_documents_rule_is_what_a_slow_loop_says() -> None:
     for seed in (1, 8, 14, 34):
         bars = simulate_market(SimulatedMarket(days=160, seed=seed))
         space = parse_space(choices, LiquiditySweep.parameters)
-        experiment = Experiment(LiquiditySweep(), space, money=Money(Costs(fee=0.0, slippage=0.0)))
+        experiment = Experiment(LiquiditySweep(), space, execution=Execution(costs=Costs(fee=0.0, slippage=0.0)))
         row = documents_rule(experiment, bars)
         slow = slow_documents_rule(experiment, bars)
         flags = slow.pop("flags")
@@ -312,11 +312,11 @@ def test_markets_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert [(r["timeframe"], r["costs"]) for r in table] == [
         (timeframe, costs) for timeframe in ("5m", "15m", "1h") for costs in ("exchange", "maker")
     ]
-    cheap = Money(Costs(fee=0.0002, slippage=0.0001))
+    cheap = Execution(costs=Costs(fee=0.0002, slippage=0.0001))
     hourly = resample(bars, Timeframe.parse("1h"))
     assert hourly.time[-90 * 24] == bars.time[-1] + 300_000 - 90 * 86_400_000
     evidence = train(
-        Experiment(LiquiditySweep(), money=cheap, permutations=2, start_ms=int(hourly.time[-90 * 24])), hourly
+        Experiment(LiquiditySweep(), execution=cheap, permutations=2, start_ms=int(hourly.time[-90 * 24])), hourly
     )
     kept = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     (row,) = (r for r in kept if r["key"] == "BTC 1h maker")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assay.engine import (
         Bracket,
         Costs,
+        Execution,
         Money,
         Setups,
         Sizing,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         equals,
         measure,
     )
-    from assay.evaluation.funnel import signal_funnel
+    from assay.evaluation import backtest, signal_funnel
     from assay.frames.collector import DataCollector, DataWarning
     from assay.frames.engine import BacktestEngine
     from assay.frames.live import LiveConfiguration, load_configuration
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from assay.sources.frames import bars_from_frame, frame_from_bars
     from assay.sources.simulated import SimulatedMarket, simulate_market
     from assay.sources.user_strategy import load_strategy
-    from assay.strategies import Strategy, backtest, find_strategy
+    from assay.strategies import Strategy, find_strategy
     from assay.training import Evidence, Experiment, Progress
     from assay.validation import SplitPlan
 
@@ -68,6 +69,7 @@ __all__ = [
     "DataCollector",
     "DataWarning",
     "Evidence",
+    "Execution",
     "Experiment",
     "FailedBreakdownStrategy",
     "GridSearchOptimizer",
@@ -116,7 +118,7 @@ __all__ = [
 
 _NAMES_OF = {
     "engine": (
-        *("Bracket", "Costs", "Money", "Setups", "Sizing", "Vote", "at_least", "at_most"),
+        *("Bracket", "Costs", "Execution", "Money", "Setups", "Sizing", "Vote", "at_least", "at_most"),
         *("calculate_position_size", "equals", "measure"),
     ),
     "indicators": ("atr", "rsi", "volume_ratio"),
@@ -126,8 +128,8 @@ _NAMES_OF = {
     "sources.frames": ("bars_from_frame", "frame_from_bars"),
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
     "sources.user_strategy": ("load_strategy",),
-    "strategies": ("Strategy", "backtest", "find_strategy"),
-    "evaluation.funnel": ("signal_funnel",),
+    "strategies": ("Strategy", "find_strategy"),
+    "evaluation": ("backtest", "signal_funnel"),
     "training": ("Evidence", "Experiment", "Progress"),
     "documents.configuration": ("configuration",),
     "validation": ("SplitPlan",),

@@ -12,10 +12,11 @@ import pytest
 from pyarrow import parquet
 
 from assay.cli.output import to_json
-from assay.engine import Span, measure, tables
+from assay.engine import Execution, Side, Span, measure, tables
+from assay.evaluation import backtest
 from assay.sources import write_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.strategies import backtest, find_strategy
+from assay.strategies import find_strategy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_backtest_is_the_librarys(assay: Assay, bars: Bars, market_file: Path)
     strategy = find_strategy("LIQUIDITY_SWEEP")()
     values = strategy.parameters.defaults
     span = Span(20 * 288, 40 * 288, strategy.warmup(values))
-    run = backtest(strategy, bars, values, span=span, sides="long")
+    run = backtest(strategy, bars, values, execution=Execution(Side.LONG), span=span)
     assert document["parameters"] == values
     assert document["signals"] == run.signals
     assert document["metrics"] == to_json(measure(run, bars))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.evaluation.funnel import signal_funnel
+from assay.evaluation import signal_funnel
 from assay.strategies import find_strategy
 
 if TYPE_CHECKING:

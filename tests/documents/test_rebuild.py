@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from assay.documents.configuration import configuration
 from assay.documents.rebuild import bars_for, differences, experiment_from, verify
+from assay.engine import Execution
 from assay.errors import GateError, InputError
 from assay.market import Bars, Market, Timeframe
 from assay.search import parse_space
@@ -39,7 +40,7 @@ def changed(column: str, row: int) -> Bars:
         {"space": parse_space({"volume": (1.5, 5.0), "hold": (2, 9), "target": (1.0, 3.0, 0.5)}, Spike.parameters)},
         {"method": "random", "budget": 7},
         {"method": "gp"},
-        {"objective": "net_profit", "sides": "both", "seed": 7, "permutations": 0, "min_stop_costs": 2.0},
+        {"objective": "net_profit", "seed": 7, "permutations": 0, "execution": Execution(min_stop_costs=2.0)},
         {"start_ms": int(BARS.time[50]), "stop_ms": int(BARS.time[-9]), "allow_bad_data": True},
         {"space": POINT, "procedure": "fixed"},
     ],

@@ -14,9 +14,11 @@ from assay.engine import (
     Bracket,
     Combinations,
     Costs,
+    Execution,
     Money,
     Run,
     Setups,
+    Side,
     Signals,
     Sizing,
     Span,
@@ -30,8 +32,8 @@ from assay.engine import (
     sweep,
 )
 from assay.engine.replay import eligible
+from assay.evaluation import backtest
 from assay.sources import read_bars
-from assay.strategies import SIDES, backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.testing.oracle import oracle_bars, oracle_costs, oracle_orders, simulate
 from engine.bridge import SUMS, random_bars, random_bracket, random_money, random_rows
@@ -310,7 +312,7 @@ def random_grid(rng: np.random.Generator) -> dict[str, tuple[Value, ...]]:
 def check_against_the_loop(bars: Bars, seed: int) -> int:
     """Compare every combination of a random grid; return the number of trades."""
     rng = np.random.default_rng(seed)
-    grid, sides = random_grid(rng), list(SIDES)[seed % 3]
+    grid, sides = random_grid(rng), list(Side)[seed % 3]
     sizing = Sizing("risk" if rng.random() < 0.7 else "notional")
     money = Money(Costs(fee=float(rng.choice([0.0, 0.001]))), sizing)
     combinations = Combinations(grid)
@@ -335,7 +337,7 @@ def check_against_the_loop(bars: Bars, seed: int) -> int:
         expected = dense(bars, shape, sides, combos, span, money)
         assert np.array_equal(table[mine], expected, equal_nan=True), (seed, shape)
     for i in rng.integers(0, len(every), 12).tolist():
-        run = backtest(STRATEGY, bars, every[i], money=money, span=span, sides=sides)
+        run = backtest(STRATEGY, bars, every[i], execution=Execution(sides, money.costs, money.sizing), span=span)
         assert np.array_equal(run.sums, out[i]), (seed, every[i])
     return int(out[:, layout.SUM_TRADES].sum())
 

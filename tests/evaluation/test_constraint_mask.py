@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.engine import Combinations
-from assay.evaluation.evaluator import ConstraintMask
+from assay.evaluation import ConstraintMask
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.engine import REASONS, Bracket, Money, Setups, Span, at_least, at_most, equals
+from assay.engine import REASONS, Bracket, Execution, Setups, Side, Span, at_least, at_most, equals
 from assay.engine.rules import Rule
 from assay.errors import ParameterError
-from assay.evaluation.funnel import signal_funnel
+from assay.evaluation import backtest, signal_funnel
 from assay.parameters import Parameter, Parameters
-from assay.strategies import SIDES, STRATEGIES, Strategy, backtest, find_strategy
+from assay.strategies import STRATEGIES, Strategy, find_strategy
 from engine.bridge import bars_of, quiet
 from strategies.markets import load
 
@@ -51,13 +51,13 @@ def passes(rule: AnyRule, row: Mapping[str, float], values: Mapping[str, Any]) -
     return bool(weight >= round(100 * values[rule.threshold]))
 
 
-@pytest.mark.parametrize("side", sorted(SIDES))
+@pytest.mark.parametrize("side", sorted(Side))
 @pytest.mark.parametrize("name", NAMES)
 def test_every_count_is_that_of_a_plain_loop(history: Bars, name: str, side: str) -> None:
     strategy = find_strategy(name)()
     values = values_of(strategy)
     span = Span(3000, 11_000, strategy.warmup(values))
-    found = signal_funnel(strategy, history, values, span=span, sides=side).funnel
+    found = signal_funnel(strategy, history, values, execution=Execution(Side(side)), span=span).funnel
     setups = strategy.all_setups(history, values, side)
     usable = history.valid & (history.age >= span.warmup)
     moments: dict[tuple[int, int], list[dict[str, float]]] = {}
@@ -74,7 +74,7 @@ def test_every_count_is_that_of_a_plain_loop(history: Bars, name: str, side: str
             for one in (1, -1)
         ]  # fmt: skip
 
-    sides = SIDES[side]
+    sides = Side(side).signs
     assert [found.stages[0].long, found.stages[0].short] == [8000 * (one in sides) for one in (1, -1)]
     good = int(usable[3000:11_000].sum())
     assert [found.stages[1].long, found.stages[1].short] == [good * (one in sides) for one in (1, -1)]
@@ -217,4 +217,6 @@ def test_a_limit_from_both_sides_has_no_looser_value() -> None:
 def test_what_makes_no_sense_is_refused(history: Bars) -> None:
     breakdown = find_strategy("FAILED_BREAKDOWN")()
     with pytest.raises(ParameterError, match="risk_reward_ratio is off"):
-        signal_funnel(breakdown, history, {"target_mode": "range_high", "risk_reward_ratio": 3.0}, money=Money())
+        signal_funnel(
+            breakdown, history, {"target_mode": "range_high", "risk_reward_ratio": 3.0}, execution=Execution()
+        )

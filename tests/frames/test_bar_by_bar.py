@@ -11,7 +11,7 @@ import pytest
 
 from assay import BacktestEngine, Bars, LiquiditySweepStrategy, Setups, errors, frame_from_bars
 from assay.engine import Span
-from assay.evaluation.evaluator import Evaluator
+from assay.evaluation import Evaluator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.engine import Setups
+from assay.engine import Execution, Setups, Side
 from assay.errors import LeakError
 from assay.indicators import atr
 from assay.leaks import CHECKS, LeakReport, Looked, NotRun, direction, inspect_strategy, refuse_leaks
@@ -406,7 +406,7 @@ def test_a_clean_strategy_is_looked_through_once(few: Bars, inspected: list[str]
     changed = Own()
     changed.source_digest = "another file"
     refuse_unless_clean(Experiment(changed), few, passes)
-    refuse_unless_clean(Experiment(Own(), sides="long"), few, passes)
+    refuse_unless_clean(Experiment(Own(), execution=Execution(Side.LONG)), few, passes)
     assert inspected == ["Own"] * 3
     changed.source_digest = None  # of a notebook: what it is made of cannot be told
     refuse_unless_clean(Experiment(changed), few, passes)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from assay.errors import InputError, LeakError, StrategyError
+from assay.evaluation import backtest
 from assay.leaks import CHECKS, LeakReport, NotRun, inspect_strategy
 from assay.search import parse_space
 from assay.sources.clean_passes import StoredPasses
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.sources.user_strategy import load_strategy
-from assay.strategies import backtest
 from assay.training import Experiment
 from assay.training.leak_gate import refuse_unless_clean
 

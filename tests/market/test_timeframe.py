@@ -26,7 +26,7 @@ def test_a_timeframe_is_written_in_its_largest_whole_unit(text: str, plain: str)
 def test_every_divisor_of_a_day_survives_a_round_trip(minutes: int) -> None:
     timeframe = Timeframe(minutes * 60_000)
     assert Timeframe.parse(str(timeframe)) == timeframe
-    assert timeframe.bars_per_day == 1440 / minutes
+    assert Market("any", "BTC/USDT", timeframe).bars_per_day == 1440 / minutes
 
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5s", "0m", "1w", "5m5m", "1.5h"])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money
+from assay.engine import Costs, Execution, Money
 from assay.errors import InputError, ParameterError
+from assay.evaluation import backtest
 from assay.indicators import atr, volume_ratio
 from assay.market.quality import measure_quality
 from assay.sources.simulated import (
@@ -22,7 +23,6 @@ from assay.sources.simulated import (
     simulate_market,
     true_signals,
 )
-from assay.strategies.base import backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.testing.oracle import OracleBars, OracleCosts
 from oracle.sweep_rules import SweepParams, liquidity_sweep_orders
@@ -49,7 +49,9 @@ def edge(seed: int, size: float = 0.4) -> Simulation:
 
 def traded(bars: Bars, money: Money, **overrides: Any) -> NDArray[np.float64]:
     values = LiquiditySweep.parameters.complete({**SimulatedMarket().truth, **overrides})
-    return backtest(LiquiditySweep(), bars, values, money=money).trades.r_multiple
+    return backtest(
+        LiquiditySweep(), bars, values, execution=Execution(costs=money.costs, sizing=money.sizing)
+    ).trades.r_multiple
 
 
 def t_statistic(values: NDArray[np.float64]) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from assay.documents.configuration import configuration, lifecycle
 from assay.documents.schema import sealed
-from assay.engine import Costs, Money
+from assay.engine import Costs, Execution, Side
 from assay.training import Evidence, Experiment, train
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS
 from assay.validation import SplitPlan
@@ -22,7 +22,7 @@ BARS = market(31, 130, edge=0.012)
 
 def experiment(**fields: Any) -> Experiment:
     usual: dict[str, Any] = {
-        "sides": "long", "money": Money(Costs(fee=0.0003, slippage=0.0001)),
+        "execution": Execution(Side.LONG, Costs(fee=0.0003, slippage=0.0001)),
         "plan": SplitPlan(train_days=30, test_days=15), "permutations": 3,
     }  # fmt: skip
     return Experiment(Spike(), **(usual | fields))

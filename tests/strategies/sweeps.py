@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.engine import Combinations, Money, Span, layout
-from assay.evaluation.evaluator import ConstraintMask, Evaluator
+from assay.engine import Combinations, Execution, Money, Span, layout
+from assay.evaluation import ConstraintMask, Evaluator
 from engine.bridge import SUMS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def sampled(
 ) -> Iterator[tuple[dict[str, Any], Span, NDArray[np.float64]]]:
     """Sweep the default grid and yield (parameters, span, sums) of some combinations that trade."""
     grid = Combinations(strategy.default_grid)
-    evaluator = Evaluator.over(strategy, grid.values, money=money)
+    evaluator = Evaluator.over(strategy, grid.values, execution=Execution(costs=money.costs, sizing=money.sizing))
     span = evaluator.span(evaluator.warmup, len(bars))
     sums = np.full((len(grid), layout.SUM_FIELDS), np.nan)
     for block in evaluator.blocks(bars, [span], grid, lambda block: block, threads=2):

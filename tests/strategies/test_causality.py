@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.engine import Bracket, Costs, Money, Setups, Sizing, Trades, at_least
+from assay.engine import Bracket, Costs, Execution, Money, Setups, Side, Sizing, Trades, at_least
 from assay.errors import LeakError
+from assay.evaluation import backtest
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
 from assay.leaks import CHECKS, Finding, inspect_strategy, refuse_leaks
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.sources import read_bars
-from assay.strategies import STRATEGIES, Strategy, backtest
+from assay.strategies import STRATEGIES, Strategy
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def driftless(seed: int, n: int = 40_000, steps: int = 40) -> Bars:
 
 def significance(strategy: Strategy, bars: Bars, values: Mapping[str, Value], sides: str = "both") -> float:
     """Mean return in standard errors."""
-    net = backtest(strategy, bars, values, money=FREE, sides=sides).trades.net_return
+    net = backtest(strategy, bars, values, execution=Execution(Side(sides), FREE.costs, FREE.sizing)).trades.net_return
     assert len(net) > 100
     return float(net.mean() / (net.std(ddof=1) / np.sqrt(len(net))))
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from assay.engine import REASONS
-from assay.strategies import STRATEGIES, backtest, find_strategy
+from assay.evaluation import backtest
+from assay.strategies import STRATEGIES, find_strategy
 from assay.testing import loose_values, practice_bars
 from assay.testing.markets import cut
 from strategies.markets import load

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money, Span
+from assay.engine import Costs, Execution, Money, Side, Span
 from assay.engine.replay import eligible
 from assay.engine.rules import passing
-from assay.strategies import SIDES, backtest
+from assay.evaluation import backtest
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.testing import practice_bars
 from assay.testing.markets import cut
@@ -56,10 +56,10 @@ def random_values(rng: np.random.Generator) -> dict[str, Any]:
 
 def compare(bars: Bars, values: dict[str, Any], money: Money, sides: str, span: Span) -> int:
     """Trade once with either; return the number of trades."""
-    run = backtest(STRATEGY, bars, values, money=money, span=span, sides=sides)
+    run = backtest(STRATEGY, bars, values, execution=Execution(Side(sides), money.costs, money.sizing), span=span)
     other, costs = oracle_bars(bars), oracle_costs(money)
     orders = liquidity_sweep_orders(
-        other, SweepParams(**values), SIDES[sides], costs, span.start, span.stop, span.warmup
+        other, SweepParams(**values), Side(sides).signs, costs, span.start, span.stop, span.warmup
     )
     answer = simulate(other, orders, costs, span.start, span.stop)
     found = differences(run, answer, bars, orders)
@@ -73,7 +73,7 @@ def compare_at_random(bars: Bars, seed: int, tick: float) -> int:
     begin = int(rng.integers(0, 300)) if rng.random() < 0.5 else 0
     stop = int(rng.integers(len(bars) // 2, len(bars))) if rng.random() < 0.5 else len(bars)
     span = Span(begin, stop, STRATEGY.warmup(values))
-    return compare(bars, values, random_money(rng, tick), str(rng.choice(list(SIDES))), span)
+    return compare(bars, values, random_money(rng, tick), str(rng.choice(list(Side))), span)
 
 
 @pytest.mark.parametrize(("market", "begin", "end", "tick"), SLICES)
@@ -106,7 +106,7 @@ def test_a_sweep_of_the_default_grid_agrees() -> None:
     other, costs = oracle_bars(bars), oracle_costs(money)
     for values, span, sums in sampled(STRATEGY, bars, money, 4):
         orders = liquidity_sweep_orders(
-            other, SweepParams(**values), SIDES["both"], costs, span.start, span.stop, span.warmup
+            other, SweepParams(**values), Side.BOTH.signs, costs, span.start, span.stop, span.warmup
         )
         assert same_sums(sums, simulate(other, orders, costs, span.start, span.stop)), values
 

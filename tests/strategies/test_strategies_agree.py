@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money, Span
-from assay.strategies import SIDES, backtest, find_strategy
+from assay.engine import Costs, Execution, Money, Side, Span
+from assay.evaluation import backtest
+from assay.strategies import find_strategy
 from assay.testing import practice_bars
 from assay.testing.markets import cut
 from assay.testing.oracle import OracleOrder, oracle_bars, oracle_costs, resolve_signals, simulate
@@ -96,7 +97,7 @@ def orders(
 ) -> list[OracleOrder]:
     """Return what the oracle would send, were no position ever open."""
     found = []
-    for side in SIDES[sides]:
+    for side in Side(sides).signs:
         for s in reading.signals(bars, values, side, tick=tick):
             if not (span.start <= s.bar < span.stop and bars.age[s.bar] >= span.warmup):
                 continue
@@ -120,7 +121,9 @@ def orders(
 
 def compare(reading: Reading, bars: Bars, values: dict[str, Any], money: Money, sides: str, span: Span) -> int:
     """Trade once with either; return the number of trades."""
-    run = backtest(reading.strategy, bars, values, money=money, span=span, sides=sides)
+    run = backtest(
+        reading.strategy, bars, values, execution=Execution(Side(sides), money.costs, money.sizing), span=span
+    )
     expected = orders(reading, bars, values, sides, money.costs.tick, span)
     answer = simulate(oracle_bars(bars), expected, oracle_costs(money), span.start, span.stop)
     found = differences(run, answer, bars, expected)
@@ -134,7 +137,7 @@ def compare_at_random(reading: Reading, bars: Bars, seed: int, tick: float) -> i
     begin = int(rng.integers(0, 300)) if rng.random() < 0.5 else 0
     stop = int(rng.integers(len(bars) // 2, len(bars))) if rng.random() < 0.5 else len(bars)
     span = Span(begin, stop, reading.strategy.warmup(values))
-    return compare(reading, bars, values, random_money(rng, tick), str(rng.choice(list(SIDES))), span)
+    return compare(reading, bars, values, random_money(rng, tick), str(rng.choice(list(Side))), span)
 
 
 @pytest.fixture(params=READINGS.values(), ids=lambda reading: reading.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money, Setups
+from assay.engine import Costs, Execution, Setups, Side
 from assay.errors import LeakError
 from assay.training import Experiment, train
 from assay.validation import SplitPlan
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
 
-COSTS = Money(Costs(fee=0.0003, slippage=0.0001))
+TERMS = Execution(Side.LONG, Costs(fee=0.0003, slippage=0.0001))
 PLAN = SplitPlan(train_days=40, test_days=20)
 DAYS, PER_DAY = 230, 24
 
 
 def experiment(strategy: Spike | None = None) -> Experiment:
-    return Experiment(strategy or Spike(), sides="long", money=COSTS, plan=PLAN, permutations=79)
+    return Experiment(strategy or Spike(), execution=TERMS, plan=PLAN, permutations=79)
 
 
 class Knowing(Spike):

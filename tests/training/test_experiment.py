@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money, Sizing
+from assay.engine import Costs, Execution, Side, Sizing
 from assay.errors import InputError, InsufficientDataError
 from assay.search import SearchPlan, parse_space
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -66,27 +66,27 @@ CHANGES: list[dict[str, Any]] = [
     {"method": "gp", "budget": 201},
     {"objective": "net_profit"},
     {"objective": "calmar_ratio"},
-    {"sides": "long"},
-    {"sides": "short"},
+    {"execution": Execution(Side.LONG)},
+    {"execution": Execution(Side.SHORT)},
     {"plan": SplitPlan("rolling")},
     {"plan": SplitPlan(train_days=61.0)},
     {"plan": SplitPlan(test_days=31.0)},
     {"plan": SplitPlan(gap_days=1.0)},
     {"plan": SplitPlan(train_ratio=0.6)},
     {"plan": SplitPlan(holdout=0.25)},
-    {"money": Money(Costs(fee=0.002))},
-    {"money": Money(Costs(slippage=0.001))},
-    {"money": Money(Costs(tick=0.01))},
-    {"money": Money(Costs(commission=0.1))},
-    {"money": Money(sizing=Sizing("notional"))},
-    {"money": Money(sizing=Sizing(risk_fraction=0.02))},
-    {"money": Money(sizing=Sizing(leverage_cap=2.0))},
+    {"execution": Execution(costs=Costs(fee=0.002))},
+    {"execution": Execution(costs=Costs(slippage=0.001))},
+    {"execution": Execution(costs=Costs(tick=0.01))},
+    {"execution": Execution(costs=Costs(commission=0.1))},
+    {"execution": Execution(sizing=Sizing("notional"))},
+    {"execution": Execution(sizing=Sizing(risk_fraction=0.02))},
+    {"execution": Execution(sizing=Sizing(leverage_cap=2.0))},
     {"permutations": 39},
     {"seed": 43},
     {"start_ms": 1},
     {"stop_ms": 1},
     {"allow_bad_data": True},
-    {"min_stop_costs": 2.0},
+    {"execution": Execution(min_stop_costs=2.0)},
 ]
 
 
@@ -136,12 +136,10 @@ def test_what_says_the_same_has_the_same_digest() -> None:
         ({"objective": "sharp_ratio"}, "objective", "Did you mean 'sharpe_ratio'?"),
         ({"objective": "profit_facto"}, "objective", "Did you mean 'profit_factor'?"),
         ({"objective": "win_rate"}, "objective", ""),
-        ({"sides": "lng"}, "side", "Did you mean 'long'?"),
         ({"method": "gird"}, "method", "Did you mean 'grid'?"),
         ({"method": "cma"}, "method", "Did you mean 'cmaes'?"),
         ({"permutations": -1}, "permutations", ""),
         ({"seed": -1}, "seed", ""),
-        ({"min_stop_costs": -0.5}, "min_stop_costs", ""),
         ({"budget": 0}, "budget", ""),
     ],
 )

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from assay.documents.configuration import configuration
-from assay.engine import Bracket, Costs, Money, Setups, Span, at_least
+from assay.engine import Bracket, Costs, Execution, Setups, Side, Span, at_least
 from assay.errors import InputError, StrategyError
-from assay.evaluation.evaluator import Evaluator
+from assay.evaluation import Evaluator, backtest
 from assay.frames.engine import BacktestEngine
 from assay.indicators import atr
 from assay.market import Market, Timeframe, refuse_futures
 from assay.parameters import Parameter, Parameters
 from assay.search import parse_space
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.strategies import Strategy, backtest, find_strategy
+from assay.strategies import Strategy, find_strategy
 from assay.training import Experiment, train
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_numbers_of_numpy_do_for_an_experiment(walk: Bars) -> None:
 
 
 def test_dearer_costs_keep_the_stops_of_the_trial(walk: Bars) -> None:
-    evaluator = Evaluator(Bodies(), warmup=20, min_stop_costs=3.0)
+    evaluator = Evaluator(Bodies(), Execution(min_stop_costs=3.0), warmup=20)
     span = Span(100, len(walk), 20)
     signals = evaluator.signals(walk, Bodies.parameters.defaults, span)
     costs = evaluator.money.costs
@@ -101,8 +101,10 @@ def test_dearer_costs_keep_the_stops_of_the_trial(walk: Bars) -> None:
 
 def test_a_backtest_uses_the_tick_of_its_market_and_the_defaults(walk: Bars) -> None:
     ticked = replace(walk, market=replace(walk.market, tick=0.5))
-    given = Money(Costs(tick=0.5))
-    assert backtest(Bodies(), ticked, {}).equity[-1] == backtest(Bodies(), walk, {"hold": 10}, money=given).equity[-1]
+    given = Execution(costs=Costs(tick=0.5))
+    assert (
+        backtest(Bodies(), ticked, {}).equity[-1] == backtest(Bodies(), walk, {"hold": 10}, execution=given).equity[-1]
+    )
     assert backtest(Bodies(), ticked, {}).equity[-1] != backtest(Bodies(), walk, {}).equity[-1]
 
 
@@ -156,13 +158,13 @@ def test_classes_of_one_name_are_different_strategies(walk: Bars) -> None:
 
 def test_a_document_brings_its_own_terms(walk: Bars) -> None:
     sweep = find_strategy("LIQUIDITY_SWEEP")()
-    money = Money(Costs(fee=0.0002, slippage=0.0001))
-    experiment = Experiment(sweep, money=money, sides="long", permutations=0, min_stop_costs=2.0)
+    execution = Execution(Side.LONG, Costs(fee=0.0002, slippage=0.0001), min_stop_costs=2.0)
+    experiment = Experiment(sweep, execution=execution, permutations=0)
     evidence = train(experiment, walk)
     document = configuration(evidence, datetime(2026, 1, 1, tzinfo=UTC))
     result = BacktestEngine().run_backtest(walk, document)
     assert set(result.run.trades.side.tolist()) <= {1}
     span = Span(sweep.warmup(evidence.parameters), len(walk), sweep.warmup(evidence.parameters))
-    known = backtest(sweep, walk, evidence.parameters, money=money, span=span, sides="long", min_stop_costs=2.0)
+    known = backtest(sweep, walk, evidence.parameters, execution=execution, span=span)
     assert result.run.equity.tolist() == known.equity.tolist()
     assert len(known.trades)

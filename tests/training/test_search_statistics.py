@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money
+from assay.engine import Costs, Execution, Side
 from assay.search import SearchResult, run_search
 from assay.training import Experiment
 from assay.training.search_statistics import statistics_of_search
@@ -18,10 +18,10 @@ from assay.validation.sharpe import deflated_sharpe, moments
 from validation.toys import PER_DAY, Spike, market
 
 if TYPE_CHECKING:
-    from assay.evaluation.evaluator import Evaluator
+    from assay.evaluation import Evaluator
 
 BARS = market(31, 90, edge=0.012)
-EXPERIMENT = Experiment(Spike(), sides="long", money=Money(Costs(fee=0.0003, slippage=0.0001)))
+EXPERIMENT = Experiment(Spike(), execution=Execution(Side.LONG, costs=Costs(fee=0.0003, slippage=0.0001)))
 NOTHING = PermutationTest.not_run()
 
 

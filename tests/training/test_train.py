@@ -19,7 +19,7 @@ import pytest
 
 from assay.documents.configuration import configuration, iso, json_schema, validate
 from assay.documents.schema import sealed
-from assay.engine import Costs, Money, Setups
+from assay.engine import Costs, Execution, Setups, Side
 from assay.errors import FileFormatError, InsufficientDataError, QualityError
 from assay.market import Bars, Timeframe, resample
 from assay.search import ADAPTIVE, parse_space, run_search
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parents[1]
 CREATED = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
 SPIKE = Spike()
-CHEAP = Money(Costs(fee=0.0003, slippage=0.0001))
+CHEAP = Execution(Side.LONG, Costs(fee=0.0003, slippage=0.0001))
+DEAR = Execution(Side.LONG, Costs(fee=0.1))
+FREE = Execution(costs=Costs(fee=0.0, slippage=0.0))
 PLAN = SplitPlan(train_days=40, test_days=20)
 SWEEP_SPACE = {
     "pierce_depth": [0.0005, 0.001, 0.002], "volume_spike_threshold": [1.0, 1.5, 2.0], "min_level_touches": [1],
@@ -51,13 +53,17 @@ def planted() -> Bars:
 
 
 def spike_experiment(**fields: Any) -> Experiment:
-    usual: dict[str, Any] = {"sides": "long", "money": CHEAP, "plan": PLAN, "permutations": 79}
+    usual: dict[str, Any] = {"execution": CHEAP, "plan": PLAN, "permutations": 79}
     return Experiment(SPIKE, **(usual | fields))
 
 
 def sweep_experiment(**fields: Any) -> Experiment:
     space = parse_space(SWEEP_SPACE, LiquiditySweep.parameters)
-    usual: dict[str, Any] = {"space": space, "money": Money(Costs(fee=0.0, slippage=0.0)), "permutations": 19}
+    usual: dict[str, Any] = {
+        "space": space,
+        "execution": Execution(costs=Costs(fee=0.0, slippage=0.0)),
+        "permutations": 19,
+    }
     return Experiment(LiquiditySweep(), **(usual | fields))
 
 
@@ -218,7 +224,7 @@ def test_the_windows_of_the_document(document: dict[str, Any], bars: Bars) -> No
 def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureRequest) -> None:
     e: Evidence = request.getfixturevalue(which)
     m = json.loads(text(e))["metrics"]
-    t, money, bars = e.walk.run.trades, e.experiment.money, e.bars
+    t, money, bars = e.walk.run.trades, e.experiment.execution.money, e.bars
     net = t.net_return
     sized = t.size * net
     assert m["total_trades"] == m["sample_size"] == len(net) > 30
@@ -273,7 +279,7 @@ def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureReque
     assert m["max_drawdown_pct"] == pytest.approx(-100 * worst, rel=1e-9)
     annual = daily[-1] ** (365 / len(daily)) - 1
     assert m["calmar_ratio"] == pytest.approx(annual / worst, rel=1e-9)
-    assert m["exposure"] == pytest.approx(held / (len(daily) * bars.market.timeframe.bars_per_day), rel=1e-12)
+    assert m["exposure"] == pytest.approx(held / (len(daily) * bars.market.bars_per_day), rel=1e-12)
 
 
 def test_the_verdict_says_what_the_measures_say(document: dict[str, Any]) -> None:
@@ -340,7 +346,9 @@ def test_no_part_of_the_work_is_shown_the_holdout(bars: Bars) -> None:
     assert sorted(opened.shown)[-2:] == [found.splits.holdout_start, found.splits.stop]
 
 
-@pytest.mark.parametrize("fields", [{"permutations": 0}, {"permutations": 19}, {"money": Money(Costs(fee=0.01))}])
+@pytest.mark.parametrize(
+    "fields", [{"permutations": 0}, {"permutations": 19}, {"execution": Execution(Side.LONG, Costs(fee=0.01))}]
+)
 def test_the_door_stays_shut_when_a_gate_fails(
     bars: Bars, fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +429,7 @@ def test_what_asks_for_the_matrix() -> None:
 def test_without_a_candidate_or_below_the_standard_there_is_none(evidence: Evidence, bars: Bars) -> None:
     assert evidence.matrix is None
     assert json.loads(text(evidence))["validation"]["matrix"] is None
-    assert train(spike_experiment(permutations=199, money=Money(Costs(fee=0.1))), bars).matrix is None
+    assert train(spike_experiment(permutations=199, execution=DEAR), bars).matrix is None
 
 
 # --- ambiguous trades
@@ -460,7 +468,7 @@ def test_a_market_without_an_edge_is_not_believed() -> None:
 
 
 def test_no_candidate_is_a_result(bars: Bars) -> None:
-    found = train(spike_experiment(money=Money(Costs(fee=0.1))), bars)
+    found = train(spike_experiment(execution=DEAR), bars)
     written = json.loads(text(found))
     jsonschema.validate(written, json_schema())
     assert found.stage == "PAPER"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money, measure, replay
+from assay.engine import Costs, Execution, Money, measure, replay
 from assay.search import Space
 from assay.validation import (
     Fragility,
@@ -173,7 +173,7 @@ def test_break_even_by_a_fresh_run_at_those_costs(bars: Bars, splits: Splits, wa
     found = break_even(trial_of(money=MONEY), bars, walk, splits)
     assert found > MONEY.costs.round_trip  # the schedule earns
     for cost, sign in ((found - 2e-5, 1), (found + 2e-5, -1)):
-        evaluator = trial_of(money=Money(Costs(fee=cost / 2, slippage=0.0)))
+        evaluator = trial_of(execution=Execution(costs=Costs(fee=cost / 2, slippage=0.0)))
         signals = schedule(evaluator, bars, splits.windows, [w.parameters for w in walk.windows])
         assert sign * measure(stitched(bars, signals, evaluator, splits), bars)["net_profit_pct"] > 0
 

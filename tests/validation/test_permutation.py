@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assay.engine import Costs, Money
+from assay.engine import Costs, Execution
 from assay.search import run_search
 from assay.validation import NULLS, PermutationTest, decide, mirror, permutation_test
 from validation.test_lifecycle import GOOD
@@ -109,7 +109,7 @@ def test_the_search_sees_mirrored_bars_by_index() -> None:
 
 @pytest.mark.parametrize("statistic", [1e9, -1e9, 0.35])
 def test_threads_change_nothing(statistic: float) -> None:
-    trial = trial_of(money=Money(Costs(fee=0.0, slippage=0.0)))
+    trial = trial_of(execution=Execution(costs=Costs(fee=0.0, slippage=0.0)))
     plan = grid_of(Spike())
 
     def search(bars: Bars) -> tuple[float, float]:
@@ -145,7 +145,7 @@ def test_the_distance_of_uniform_and_of_other_samples() -> None:
 @pytest.mark.parametrize("costs", [Costs(fee=0.0, slippage=0.0), Costs()], ids=["free", "costs"])
 def test_p_is_uniform_without_an_edge(costs: Costs) -> None:
     # 60 markets of 3,000 bars, 12 combinations, 39 permutations, no sequential stopping
-    trial = trial_of(money=Money(costs))
+    trial = trial_of(execution=Execution(costs=costs))
     plan = grid_of(Spike(), memory=[20], volume=[1.5, 2.5, 4.0])
     assert plan.size == 12
     rng = np.random.default_rng(99)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from assay.engine import Bracket, Costs, Money, Sizing, measure
+from assay.engine import Bracket, Costs, Execution, Money, Sizing, measure
 from assay.validation import SplitPlan, Splits, WalkForward, Window, fixed_parameters, make_splits, walk_forward
 from assay.validation.walkforward import WindowResult, overfitting_flags, schedule, stability, stitched
 from validation.toys import (
@@ -303,6 +303,8 @@ def test_fixed_parameters_measure_every_window(bars: Bars) -> None:
                 measure(evaluator.replay(bars, values, evaluator.span(start, stop)), bars), nan_ok=True
             )
     assert fixed.is_overfit == bool(fixed.flags)
-    losing = fixed_parameters(trial_of(money=Money(Costs(fee=0.05), Sizing("notional"))), bars, values, windows)
+    losing = fixed_parameters(
+        trial_of(execution=Execution(costs=Costs(fee=0.05), sizing=Sizing("notional"))), bars, values, windows
+    )
     assert {TRAIN, BELOW, HALF} <= set(losing.flags)
     assert losing.is_overfit

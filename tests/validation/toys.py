@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.engine import Bracket, Setups, at_least
-from assay.evaluation.evaluator import Evaluator
+from assay.engine import Bracket, Execution, Money, Setups, Side, at_least
+from assay.evaluation import Evaluator
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
 from assay.search import SearchPlan, parse_space
@@ -109,7 +109,8 @@ def grid_of(strategy: Strategy, **changed: list[Any]) -> SearchPlan:
 
 def trial_of(**options: Any) -> Evaluator:
     strategy = options.pop("strategy", None) or Spike()
-    return Evaluator(strategy, sides=options.pop("sides", "long"), warmup=40, **options)
+    money, sides = options.pop("money", Money()), Side(options.pop("sides", "long"))
+    return Evaluator(strategy, Execution(sides, money.costs, money.sizing), warmup=40, **options)
 
 
 def every(plan: SearchPlan) -> Iterator[dict[str, Value]]:

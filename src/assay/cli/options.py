@@ -13,7 +13,7 @@ from assay.cli.output import iso_time
 from assay.errors import FileFormatError, InputError, InsufficientDataError
 
 if TYPE_CHECKING:
-    from assay.engine import Money
+    from assay.engine import Execution, Money
     from assay.market import Bars, Market
     from assay.parameters import Parameter, Parameters, Value
     from assay.store import Database
@@ -225,11 +225,14 @@ def check_table(path: Path | None, option: str) -> None:
         raise InputError(option, "must lie in a folder that can be written to", str(path))
 
 
-def make_money(market: "Market", fee: float, slippage: float, sizing: str) -> "Money":
-    """Return costs (with the market's tick) and sizing."""
-    from assay.engine import Costs, Money, Sizing  # noqa: PLC0415  (commands import when they run)
+def make_execution(
+    market: "Market", side: str, fee: float, slippage: float, sizing: str, min_stop_costs: float = 0.0
+) -> "Execution":
+    """Return sides, costs (with the market's tick), sizing and the least distance of a stop."""
+    from assay.engine import Costs, Execution, Side, Sizing  # noqa: PLC0415  (commands import when they run)
 
-    return Money(Costs(fee=fee, slippage=slippage).on(market), Sizing(sizing))  # type: ignore[arg-type]
+    costs, size = Costs(fee=fee, slippage=slippage), Sizing(sizing)  # type: ignore[arg-type]
+    return Execution(Side.parse(side), costs, size, min_stop_costs).on(market)
 
 
 def describe_money(money: "Money") -> dict[str, Any]:

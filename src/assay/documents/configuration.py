@@ -95,7 +95,7 @@ def _windows(e: Evidence) -> list[dict[str, Any]]:
 
 
 def _validation(e: Evidence) -> dict[str, Any]:
-    s, per_day = e.splits, e.bars.market.timeframe.bars_per_day
+    s, per_day = e.splits, e.bars.market.bars_per_day
     fixed = e.experiment.procedure == "fixed"
     promised = any(w.parameters is not None for w in e.walk.windows)
     flags = (
@@ -214,6 +214,12 @@ def lifecycle(
     }
 
 
+def _execution(e: Evidence) -> dict[str, Any]:
+    """Return the terms of the trades, with the market's tick."""
+    terms = e.experiment.execution.on(e.bars.market).terms()
+    return {"side": terms.pop("sides"), **terms}
+
+
 def configuration(evidence: Evidence, created: datetime, *, requested: str | None = None) -> dict[str, Any]:
     """Return the V3 document, validated.
 
@@ -239,18 +245,13 @@ def configuration(evidence: Evidence, created: datetime, *, requested: str | Non
             "exchange": market.exchange,
             "pair": market.symbol,
             "timeframe": str(market.timeframe),
-            "side": e.experiment.sides,
+            "side": str(e.experiment.execution.sides),
             "from": iso(e.bars.time[e.splits.start]),
             "to": iso(e.bars.time[e.splits.stop - 1]),
             "regime": e.regime.name,
         },
         "parameters": plain(e.parameters),
-        "execution": {
-            "side": e.experiment.sides,
-            "costs": plain(asdict(e.experiment.money.costs.on(market))),
-            "sizing": plain(asdict(e.experiment.money.sizing)),
-            "min_stop_costs": e.experiment.min_stop_costs,
-        },
+        "execution": _execution(e),
         "metrics": measures(e.metrics),
         "validation": _validation(e),
         "evidence": _evidence(e),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.documents.configuration import configuration
 from assay.errors import GateError
-from assay.market import Bars, Market, Timeframe
+from assay.market import Bars, Market
 from assay.training.experiment import Experiment
 from assay.training.train import train
 
@@ -72,8 +72,7 @@ def _experiment_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def market_from(document: Mapping[str, Any]) -> Market:
     """Return the market that a document was trained on."""
-    exchange, symbol, timeframe, kind, tick = _experiment_of(document)["market"]
-    return Market(exchange, symbol, Timeframe.parse(timeframe), kind, tick)
+    return Market.from_terms(_experiment_of(document)["market"])
 
 
 def experiment_from(document: Mapping[str, Any], strategy: Strategy) -> Experiment:
@@ -106,7 +105,7 @@ def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
         When they are not the bars of then, saying how they differ.
     """
     market, span, digest = market_from(document), document["provenance"]["data"], document["provenance"]["data_digest"]
-    cut = _between(bars, bars.index_at(span["from_ms"]), bars.index_at(span["to_ms"] + 1))
+    cut = bars.between(bars.index_at(span["from_ms"]), bars.index_at(span["to_ms"] + 1))
     same = replace(cut, market=market) if cut.market.timeframe == market.timeframe else cut
     if same.digest == digest:
         return same
@@ -120,13 +119,6 @@ def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
         f"{document['configId']} cannot be recomputed from {where}: {why}. The data digest is {same.digest[:12]}, it "
         f"was trained on {digest[:12]} ({market}, {_day(span['from_ms'])} to {_day(span['to_ms'])})"
     )
-
-
-def _between(bars: Bars, start: int, stop: int) -> Bars:
-    if start == 0:
-        return bars.head(stop)
-    columns = ("time", "open", "high", "low", "close", "volume", "absent", "valid", "tradable", "session")
-    return replace(bars, **{name: getattr(bars, name)[start:stop] for name in columns})
 
 
 def _day(ms: int) -> str:

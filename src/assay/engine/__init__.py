@@ -2,11 +2,12 @@
 
 from assay.engine.bracket import Bracket, Switch
 from assay.engine.combinations import Combinations
-from assay.engine.costs import Costs, Sizing, calculate_position_size
+from assay.engine.costs import Costs, Money, Sizing, calculate_position_size
+from assay.engine.execution import Execution, Side
 from assay.engine.layout import REASONS
 from assay.engine.limits import Limits
 from assay.engine.measures import OBJECTIVES, TABLE, compounded_pct, from_sums, measure
-from assay.engine.replay import Money, Signals, Span, replay
+from assay.engine.replay import Signals, Span, replay
 from assay.engine.rules import Rule, Vote, at_least, at_most, equals
 from assay.engine.setups import Setups
 from assay.engine.sweep import sweep
@@ -19,11 +20,13 @@ __all__ = [
     "Bracket",
     "Combinations",
     "Costs",
+    "Execution",
     "Limits",
     "Money",
     "Rule",
     "Run",
     "Setups",
+    "Side",
     "Signals",
     "Sizing",
     "Span",

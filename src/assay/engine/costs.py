@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from assay.engine.layout import COSTS
 from assay.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from assay.market import Market
 
 
@@ -89,6 +94,44 @@ class Sizing:
             raise InputError("risk_fraction", "must be a fraction in (0, 1]", self.risk_fraction)
         if not 0 < self.leverage_cap <= 100:
             raise InputError("leverage_cap", "must lie in (0, 100]", self.leverage_cap)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Costs and sizing together: all that turns prices into returns.
+
+    Attributes
+    ----------
+    costs : Costs
+    sizing : Sizing
+    stop_floor_costs : float or None
+        Round trip in which a stop's least distance is counted; that of `costs` unless a test of dearer costs keeps it.
+    """
+
+    costs: Costs = field(default_factory=Costs)
+    sizing: Sizing = field(default_factory=Sizing)
+    stop_floor_costs: float | None = None
+
+    def on(self, market: Market) -> Money:
+        """Return the same with the market's tick, where it is known."""
+        return replace(self, costs=self.costs.on(market))
+
+    @property
+    def vector(self) -> NDArray[np.float64]:
+        """The kernels' form, float64 of shape (8,): the fields of `COSTS`."""
+        c, s = self.costs, self.sizing
+        floor = c.round_trip if self.stop_floor_costs is None else self.stop_floor_costs
+        fields = {
+            "fee": c.fee,
+            "slippage": c.slippage,
+            "tick": c.tick,
+            "commission": c.commission,
+            "risk_sizing": s.method == "risk",
+            "risk_fraction": s.risk_fraction,
+            "leverage_cap": s.leverage_cap,
+            "stop_floor": floor,
+        }
+        return np.array([fields[name] for name in COSTS], dtype=np.float64)
 
 
 def calculate_position_size(

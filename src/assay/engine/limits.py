@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import layout
-from assay.engine.risk import MINUTE_MS
 from assay.errors import InputError
+from assay.market.calendar import MINUTE_MS
 
 if TYPE_CHECKING:
     from typing import Self

@@ -158,7 +158,7 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
     np.add.at(in_market, trades.entry_bar, 1)
     ends = trades.exit_bar + 1
     np.add.at(in_market, ends[ends < len(bars)], -1)
-    span_bars = days * bars.market.timeframe.bars_per_day
+    span_bars = days * bars.market.bars_per_day
     daily = run.daily_returns
     result |= {
         "sample_size": result["total_trades"],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.engine import kernels
-from assay.engine.costs import Costs, Sizing
 from assay.engine.layout import OUTCOME_FIELDS, SUM_DAYS, SUM_FIELDS, Days, Groups, Orders, Prices, Records
 from assay.engine.limits import NO_LIMITS
 from assay.engine.rules import passing
@@ -22,34 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.engine.bracket import Bracket
+    from assay.engine.costs import Money
     from assay.engine.limits import Limits
     from assay.engine.rules import AnyRule
-    from assay.market import Bars, Market
+    from assay.market import Bars
     from assay.parameters import Value
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """Costs and sizing together: all that turns prices into returns."""
-
-    costs: Costs = field(default_factory=Costs)
-    sizing: Sizing = field(default_factory=Sizing)
-    stop_floor_costs: float | None = None
-    """Round trip from which `min_stop_costs` is counted; that of `costs` unless a test of dearer costs keeps it."""
-
-    def on(self, market: Market) -> Money:
-        """Return the same with the market's tick, where it is known."""
-        return replace(self, costs=self.costs.on(market))
-
-    @property
-    def vector(self) -> NDArray[np.float64]:
-        """The kernels' form: fee, slippage, tick, commission, risk sizing, risk fraction, leverage cap, round trip."""
-        c, s = self.costs, self.sizing
-        floor = c.round_trip if self.stop_floor_costs is None else self.stop_floor_costs
-        return np.array(
-            [c.fee, c.slippage, c.tick, c.commission, s.method == "risk", s.risk_fraction, s.leverage_cap, floor],
-            dtype=np.float64,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +135,11 @@ class Signals:
     @classmethod
     def schedule(cls, parts: Sequence[Signals]) -> Signals:
         """Join signals of consecutive spans, each with its own parameters."""
-        rows = [p.rows for p in parts]
-        offsets = np.cumsum([0, *(len(p.exits) for p in parts[:-1])])
-        joined = Setups(
-            bar=np.concatenate([r.bar for r in rows]),
-            side=np.concatenate([r.side for r in rows]),
-            features={},
-            levels=np.concatenate([r.levels for r in rows]),
-            flat_by=np.concatenate([r.flat_by for r in rows]),
-            groups=np.concatenate([r.groups for r in rows]),
-        )
-        if np.any(np.diff(joined.bar) < 0):
+        if np.any(np.diff(np.concatenate([p.rows.bar for p in parts])) < 0):
             raise StrategyError("schedule", "spans must follow each other in time")
+        offsets = np.cumsum([0, *(len(p.exits) for p in parts[:-1])])
         exit_of = np.concatenate([p.exit_of + o for p, o in zip(parts, offsets, strict=True)])
-        return cls(joined, exit_of, np.concatenate([p.exits for p in parts]))
+        return cls(Setups.concatenate([p.rows for p in parts]), exit_of, np.concatenate([p.exits for p in parts]))
 
 
 def replay(

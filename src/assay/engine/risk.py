@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.market.calendar import MINUTE_MS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,7 +27,6 @@ MONTH_DAYS = 30
 RESAMPLES = 2000
 BOOTSTRAP_SEED = 20260101
 MIN_TRADES_OF_CLUSTERS = 30
-MINUTE_MS = 60_000
 
 
 def value_at_risk(returns: NDArray[np.float64]) -> float:

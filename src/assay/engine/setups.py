@@ -11,7 +11,7 @@ from assay.engine.layout import LEVELS
 from assay.errors import StrategyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -115,4 +115,23 @@ class Setups:
             levels=self.levels[rows],
             flat_by=self.flat_by[rows],
             groups=self.groups[rows],
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Setups]) -> Setups:
+        """Join setups into one table in the kernels' order, keeping each part's order of preference.
+
+        Features that not all parts have are left out.
+        """
+        names = [name for name in parts[0].features if all(name in p.features for p in parts)]
+        bar = np.concatenate([p.bar for p in parts])
+        side = np.concatenate([p.side for p in parts])
+        order = np.lexsort((-side.astype(np.int64), bar))
+        return cls(
+            bar=bar[order],
+            side=side[order],
+            features={k: np.concatenate([p.features[k] for p in parts])[order] for k in names},
+            levels=np.concatenate([p.levels for p in parts])[order],
+            flat_by=np.concatenate([p.flat_by for p in parts])[order],
+            groups=np.concatenate([p.groups for p in parts])[order],
         )

@@ -19,7 +19,6 @@ from assay.engine.combinations import Combinations, groups
 from assay.engine.layout import EXIT_CAP_A, EXIT_CAP_B, SUM_FIELDS, Groups, Orders
 from assay.engine.limits import NO_LIMITS
 from assay.engine.replay import (
-    Money,
     Span,
     compact_groups,
     days_of,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from assay.engine.bracket import Bracket
     from assay.engine.combinations import Group
+    from assay.engine.costs import Money
     from assay.engine.rules import AnyRule
     from assay.engine.setups import Setups
     from assay.market import Bars

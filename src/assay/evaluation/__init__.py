@@ -1,1 +1,17 @@
 """One strategy on bars: the scores of many combinations, the replay of one, and the signal funnel."""
+
+from assay.evaluation.constraint_mask import ConstraintMask
+from assay.evaluation.evaluator import MAX_CACHED_SHAPES, Evaluator
+from assay.evaluation.funnel import SignalFunnel, signal_funnel
+from assay.evaluation.prepared_replay import PreparedReplay, backtest, first_signal_bar
+
+__all__ = [
+    "MAX_CACHED_SHAPES",
+    "ConstraintMask",
+    "Evaluator",
+    "PreparedReplay",
+    "SignalFunnel",
+    "backtest",
+    "first_signal_bar",
+    "signal_funnel",
+]

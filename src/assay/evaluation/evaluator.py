@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from assay.engine import Combinations, Money, Rule, Signals, Span, from_sums, layout, replay, sweep
-from assay.strategies.base import Strategy
+from assay.engine import Execution, Rule, Signals, Span, from_sums, layout, replay, sweep
+from assay.evaluation.constraint_mask import ConstraintMask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from assay.engine import Bracket, Run, Setups
+    from assay.engine import Bracket, Combinations, Money, Run, Setups
     from assay.engine.sweep import Block
     from assay.market import Bars
     from assay.parameters import Value
+    from assay.strategies.base import Strategy
 
     Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -29,84 +29,6 @@ T = TypeVar("T")
 
 MAX_CACHED_SHAPES = 24
 """Setups of this many shapes are kept for the next window; a continuous shape would fill the memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class ConstraintMask:
-    """Which combinations a strategy's constraint refuses.
-
-    The constraint is asked once per combination of the parameters that it reads, however large the grid is.
-
-    Attributes
-    ----------
-    combinations : Combinations
-    names : tuple of str
-        The parameters that the constraint reads.
-    table : bool, shape (values of each of them)
-    """
-
-    combinations: Combinations
-    names: tuple[str, ...]
-    table: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, strategy: Strategy, combinations: Combinations) -> ConstraintMask:
-        """Find what the constraint reads, and its answers."""
-        values = combinations.values
-        if type(strategy).constraint is Strategy.constraint:
-            return cls(combinations, (), np.zeros((), dtype=np.bool_))
-        names: tuple[str, ...] = ()
-        while True:
-            shape = tuple(len(values[name]) for name in names)
-            table = np.zeros(shape, dtype=np.bool_)
-            read: set[str] = set()
-            for index in np.ndindex(shape):
-                chosen = dict(zip(names, index, strict=True))
-                point = _Read({name: v[chosen.get(name, 0)] for name, v in values.items()}, read)
-                table[index] = strategy.constraint(point) is not None
-            if read & set(values) <= set(names):
-                return cls(combinations, names, table)
-            names = tuple(name for name in values if name in read or name in names)
-
-    def at(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some combinations are refused, shape (n,)."""
-        if not self.names:
-            return np.broadcast_to(self.table, len(position))
-        order = list(self.combinations.values)
-        if self.combinations.points is not None:
-            index = tuple(self.combinations.points[position, order.index(name)] for name in self.names)
-        else:
-            every = np.unravel_index(position, [len(v) for v in self.combinations.values.values()])
-            index = tuple(every[order.index(name)] for name in self.names)
-        return np.asarray(self.table[index])
-
-
-class _Read(dict[str, "Value"]):
-    """Values that remember which of them were read."""
-
-    def __init__(self, values: Mapping[str, Value], read: set[str]) -> None:
-        super().__init__(values)
-        self._read = read
-
-    def __getitem__(self, name: str) -> Value:
-        self._read.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  (as a dict's)
-        self._read.add(name)
-        return super().get(name, default)
-
-    def __iter__(self) -> Iterator[str]:
-        self._read.update(self.keys())
-        return super().__iter__()
-
-    def items(self) -> Any:  # noqa: ANN401  (as a dict's)
-        self._read.update(self.keys())
-        return super().items()
-
-    def values(self) -> Any:  # noqa: ANN401  (as a dict's)
-        self._read.update(self.keys())
-        return super().values()
 
 
 def common_warmup(strategy: Strategy, values: Mapping[str, tuple[Value, ...]]) -> int:
@@ -141,15 +63,12 @@ class Evaluator:
     Attributes
     ----------
     strategy : Strategy
-    money : Money
-    sides : str
-        "both", "long" or "short".
+    execution : Execution
+        With the market's tick (`Execution.on`).
     objective : str
         One of `assay.engine.OBJECTIVES`.
     warmup : int
         The largest over the space: every candidate starts on the same bar.
-    min_stop_costs : float
-        Stops stay at least this many round trips of cost away; 0 = off.
     space : mapping of str to tuple
         All values that the search may ask for, where they are known: setups then leave out the rows that would
         pass none of them. A value beyond it is answered all the same, from setups of its own.
@@ -159,24 +78,41 @@ class Evaluator:
     """
 
     strategy: Strategy
-    money: Money = field(default_factory=Money)
-    sides: str = "both"
+    execution: Execution = field(default_factory=Execution)
     objective: str = "sharpe_ratio"
     warmup: int = 0
-    min_stop_costs: float = 0.0
     space: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     keep_setups: bool = True
 
     @classmethod
-    def over(cls, strategy: Strategy, space: Mapping[str, tuple[Value, ...]], **terms: Any) -> Evaluator:  # noqa: ANN401
-        """Return a trial for a search over these values: with their common warm-up."""
-        return cls(strategy, warmup=common_warmup(strategy, space), space=space, **terms)
+    def over(
+        cls,
+        strategy: Strategy,
+        space: Mapping[str, tuple[Value, ...]],
+        *,
+        execution: Execution | None = None,
+        objective: str = "sharpe_ratio",
+        keep_setups: bool = True,
+    ) -> Evaluator:
+        """Return the evaluator of a search over these values: with their common warm-up."""
+        return cls(
+            strategy,
+            execution or Execution(),
+            objective,
+            common_warmup(strategy, space),
+            space,
+            keep_setups,
+        )
+
+    @property
+    def money(self) -> Money:
+        """What turns prices into returns."""
+        return self.execution.money
 
     @property
     def bracket(self) -> Bracket:
         """The strategy's bracket with the general options filled in."""
-        bracket = self.strategy.bracket
-        return dataclasses.replace(bracket, min_stop_costs=self.min_stop_costs) if self.min_stop_costs else bracket
+        return self.execution.applied_to(self.strategy.bracket)
 
     def _loosest(self, values: Mapping[str, tuple[Value, ...]]) -> dict[str, float]:
         """Loosest thresholds of the whole space and of the values asked for now; none where no space is known."""
@@ -191,9 +127,9 @@ class Evaluator:
         """Setups under a shape, shared between windows of the same bars."""
         shape = {n: values[n] for n in self.strategy.shape_names}
         if not keep:
-            return self.strategy.all_setups(bars, shape, self.sides, loosest)
-        key = ("setups", self.strategy, self.sides, *sorted(shape.items()), *sorted(loosest.items()))
-        return bars.derived(key, lambda: self.strategy.all_setups(bars, shape, self.sides, loosest))
+            return self.strategy.all_setups(bars, shape, self.execution.sides, loosest)
+        key = ("setups", self.strategy, self.execution.sides, *sorted(shape.items()), *sorted(loosest.items()))
+        return bars.derived(key, lambda: self.strategy.all_setups(bars, shape, self.execution.sides, loosest))
 
     def span(self, start: int, stop: int) -> Span:
         """Return a span of signal bars with the common warm-up."""
@@ -245,13 +181,13 @@ class Evaluator:
         combination is senseless the objective is NaN, and it has no trades.
         """
         year = bars.market.days_per_year
-        refused_by_constraint = ConstraintMask.of(self.strategy, combinations)
+        refused = ConstraintMask.of(self.strategy, combinations)
 
         def score(block: Block) -> T:
             measure = from_sums(block.sums, self.objective, year)
             if self.objective == "profit_factor":
                 measure = measure - 1.0
-            out = refused_by_constraint.at(block.position)
+            out = refused.at(block.position)
             trades = np.where(out, 0.0, block.sums[:, layout.SUM_TRADES])
             return then(block.span, block.position, np.where(out, np.nan, measure), trades)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.engine import Money, Signals, Span, replay
 from assay.engine.funnel import Funnel, count
-from assay.engine.replay import eligible
 from assay.engine.rules import Vote
-from assay.strategies.base import SIDES, settled
+from assay.evaluation.prepared_replay import PreparedReplay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from assay.engine import Execution, Span
     from assay.engine.rules import AnyRule, Comparison
     from assay.market import Bars
     from assay.parameters import Parameter, Value
@@ -96,10 +95,8 @@ def signal_funnel(
     bars: Bars,
     values: Mapping[str, Value],
     *,
-    money: Money | None = None,
+    execution: Execution | None = None,
     span: Span | None = None,
-    sides: str = "both",
-    min_stop_costs: float = 0.0,
     space: Mapping[str, tuple[Value, ...]] | None = None,
 ) -> SignalFunnel:
     """Follow the moments of a pattern to their trades, and loosen each threshold by one step.
@@ -108,21 +105,20 @@ def signal_funnel(
     ----------
     values : mapping
         Parameters; those not given stay at their default.
+    execution : Execution, optional
+        As in `backtest`.
     span : Span, optional
         All bars after the warm-up by default.
-    min_stop_costs : float
-        As in `backtest`.
     space : mapping of str to tuple, optional
         Values of a search, whose steps are taken; else those of the default grid, the declared step, or a tenth of the
         search range.
     """
-    values, money, span, bracket = settled(strategy, bars, values, money, span, min_stop_costs)
-    rows = eligible(bars, strategy.all_setups(bars, values, sides), span)
+    prepared = PreparedReplay.of(strategy, bars, values, execution, span)
+    values, rows = prepared.values, prepared.rows()
 
     def followed(point: Mapping[str, Value]) -> Funnel:
-        signals = Signals.select(bars, rows, strategy.rules, bracket, point, span)
-        run = replay(bars, signals, money, span)
-        return count(bars, rows, strategy.rules, point, span, run, SIDES[sides])
+        run = prepared.run(prepared.signals(rows, point))
+        return count(bars, rows, strategy.rules, point, prepared.span, run, prepared.execution.sides.signs)
 
     funnel = followed(values)
     found = []

@@ -21,7 +21,8 @@ from assay.frames.inputs import as_bars, one_of
 from assay.frames.progress import progress_bar
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
 from assay.market import Market, Timeframe, canonical_symbol, refuse_futures
-from assay.market.market import DAY_MS, kind_of
+from assay.market.calendar import DAY_MS
+from assay.market.market import kind_of
 from assay.sources.exchanges.paging_rules import ALIASES
 from assay.store import BarStore, Database, Imports
 from assay.store.location import database_url

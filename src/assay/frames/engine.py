@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from assay.engine import Costs, Money, Sizing
+from assay.engine import Costs, Execution, Side, Sizing
 from assay.errors import StrategyError
+from assay.evaluation import backtest
 from assay.frames.inputs import StrategyLike, as_bars, as_parameters, as_strategy
 from assay.frames.results import Result, equity_series, metrics_of, trades_frame
 from assay.search import parse_space
-from assay.strategies import backtest
 from assay.training import Experiment
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ class BacktestEngine:
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> BacktestEngine:
         """Return an engine on the terms of a V3 document: its strategy, side, costs, sizing and stop floor."""
-        terms = document["execution"]
-        return cls(
-            document["strategy"],
-            costs=Costs(**terms["costs"]),
-            sizing=Sizing(**terms["sizing"]),
-            sides=terms["side"],
-            min_stop_costs=terms["min_stop_costs"],
-        )
+        terms = Execution.from_terms({**document["execution"], "sides": document["execution"]["side"]})
+        given = {field.name: getattr(terms, field.name) for field in fields(terms)}
+        return cls(document["strategy"], **given)
+
+    @property
+    def execution(self) -> Execution:
+        """The engine's terms as one value."""
+        return Execution(Side.parse(self.sides), self.costs, self.sizing, self.min_stop_costs)
 
     def __post_init__(self) -> None:
         if self.strategy_type is not None:
@@ -104,9 +104,7 @@ class BacktestEngine:
 
     def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:  # noqa: ANN401
         """Return a search or a single point on the engine's terms, without a test for luck."""
-        money = Money(self.costs, self.sizing)
-        terms: dict[str, Any] = {"money": money, "sides": self.sides, "min_stop_costs": self.min_stop_costs}
-        return Experiment(strategy, space, permutations=0, **terms, **options)
+        return Experiment(strategy, space, permutations=0, execution=self.execution, **options)
 
     def run_backtest(
         self,
@@ -148,13 +146,5 @@ class BacktestEngine:
         experiment = replace(self, costs=costs).experiment(strategy, parse_space(values, strategy.parameters))
         evaluator = experiment.evaluator(bars)
         span = evaluator.span(*experiment.bounds(bars, evaluator.warmup))
-        run = backtest(
-            strategy,
-            bars,
-            values,
-            money=evaluator.money,
-            span=span,
-            sides=self.sides,
-            min_stop_costs=self.min_stop_costs,
-        )
+        run = backtest(strategy, bars, values, execution=experiment.execution, span=span)
         return BacktestResult(trades_frame(run, bars), equity_series(run), metrics_of(run, bars), values, run)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from assay.engine import REASONS, measure
 from assay.engine.measures import STARTING_BALANCE
-from assay.market.market import DAY_MS
+from assay.market.calendar import ROUND_THE_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,5 +93,5 @@ def trades_frame(run: Run, bars: Bars) -> pd.DataFrame:
 
 def equity_series(run: Run) -> pd.Series[float]:
     """Return the equity at the end of each day in account currency."""
-    days = (run.first_day + np.arange(len(run.equity), dtype=np.int64)) * DAY_MS
+    days = ROUND_THE_CLOCK.day_starts_ms(run.first_day, len(run.equity))
     return pd.Series(STARTING_BALANCE * run.equity, index=stamps(days), name="equity")

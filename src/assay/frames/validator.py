@@ -231,7 +231,7 @@ class WalkForwardValidator:
 
     def _splits(self, experiment: Experiment, bars: Bars, warmup: int, usual: Mode) -> Splits:
         start, stop = experiment.bounds(bars, warmup)
-        per_day = bars.market.timeframe.bars_per_day
+        per_day = bars.market.bars_per_day
         holding = experiment.holding_bars or math.ceil(per_day)
         return make_splits(self._plan(usual), start, stop, per_day, holding)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from assay.leaks.compare import differences
 from assay.leaks.findings import Finding, Looked
 from assay.leaks.probe import RaisedError, first_of_each, fresh
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 
 if TYPE_CHECKING:
     from assay.leaks.probe import Probe

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import Costs, Money, Signals, Sizing, Span, replay
+from assay.engine import Costs, Money, Side, Signals, Sizing, Span, replay
 from assay.errors import AssayError, StrategyError
 from assay.evaluation.evaluator import loosest_thresholds
 from assay.leaks.findings import Finding
-from assay.strategies import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -148,7 +147,7 @@ class Probe:
         between = [first | {n: value} for n in modes for value in self.space[n][1:-1]]
         shapes = [(shape, told) for shape in (first, last) for told in ({}, loosest)]
         questions: list[Question] = []
-        for side in SIDES[self.sides]:
+        for side in Side.parse(self.sides).signs:
             for shape, told in (*shapes, *((shape, {}) for shape in between)):
                 one = Question(side, shape, told)
                 if one not in questions:

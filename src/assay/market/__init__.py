@@ -1,4 +1,4 @@
-"""Bars, markets and timeframes, sessions, resampling and the quality of data."""
+"""Bars, markets and timeframes, the calendar, resampling and the quality of data."""
 
 from assay.market.bars import Bars
 from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures

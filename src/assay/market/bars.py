@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from assay.errors import BarsError, InputError
-from assay.market.sessions import utc_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -52,7 +51,7 @@ class Bars:
         May fill: volume > 0, consistent prices (a flat bar with volume fills: to refuse it would be
         hindsight).
     session : int64
-        Session id of each bar (the UTC day ordinal for round-the-clock markets).
+        Session id of each bar, as the market's calendar gives it.
     has_volume : bool
         False when the source had no volume column; the volume clause of both masks is then dropped.
     """
@@ -136,22 +135,37 @@ class Bars:
             self, open=open, high=high, low=low, close=close, volume=self.volume if volume is None else volume
         )
 
+    def between(self, start: int, stop: int | None = None) -> Bars:
+        """Return the bars start <= t < stop, a history of their own."""
+        part = slice(start, stop)
+        cut: dict[str, Any] = {name: getattr(self, name)[part] for name in _COLUMNS}
+        return replace(self, **cut)
+
     def head(self, n: int) -> Bars:
         """Return the first n bars: what was known before the open of bar n."""
-        return self._cut(slice(n))
+        return self.between(0, n)
 
     def tail(self, begin: int) -> Bars:
         """Return the bars from index `begin` on: a history that starts later."""
-        return self._cut(slice(begin, None))
+        return self.between(begin)
 
-    def _cut(self, part: slice) -> Bars:
-        cut: dict[str, Any] = {k: v[part] for k, v in vars(self).items() if isinstance(v, np.ndarray) and k in _COLUMNS}
-        return replace(self, **cut)
+    @property
+    def span_ms(self) -> tuple[int, int]:
+        """Moments at which the first bar opens and the last one closes, milliseconds UTC."""
+        return int(self.time[0]), self.moment(len(self))
+
+    def moment(self, index: int) -> int:
+        """Return when bar `index` opens, milliseconds UTC; of the number of bars: when the last one closes."""
+        if index < len(self):
+            return int(self.time[index])
+        return int(self.time[-1]) + self.market.timeframe.ms
 
     @cached_property
     def day(self) -> NDArray[np.int64]:
-        """Day ordinal of each bar: equity is marked once per day."""
-        return self.session
+        """Ordinal of each bar's trading day, shape (n,): equity is marked once per day."""
+        day = self.market.calendar.day(self.time)
+        day.flags.writeable = False
+        return day
 
     @cached_property
     def age(self) -> NDArray[np.int64]:
@@ -266,7 +280,7 @@ def _on_grid(
     market: Market, time: NDArray[np.int64], columns: dict[str, NDArray[np.float64]], *, has_volume: bool
 ) -> Bars:
     step = market.timeframe.ms
-    grid = np.arange(time[0], time[-1] + 1, step, dtype=np.int64)
+    grid = market.calendar.grid(int(time[0]), int(time[-1]), step)
     source = np.searchsorted(time, grid, side="right") - 1
     absent = time[source] != grid
     full = {name: column[source] for name, column in columns.items()}
@@ -285,6 +299,6 @@ def _on_grid(
         absent=absent,
         valid=tradable & (full["high"] > full["low"]),
         tradable=tradable,
-        session=utc_day(grid),
+        session=market.calendar.session(grid),
         has_volume=has_volume,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from assay.errors import InputError
+from assay.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS, calendar_of
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 86_400_000
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.market.calendar import Calendar
 
 _UNIT_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
@@ -49,11 +52,6 @@ class Timeframe:
                 return f"{self.ms // _UNIT_MS[unit]}{unit}"
         raise AssertionError
 
-    @property
-    def bars_per_day(self) -> float:
-        """Bars in 24 hours."""
-        return DAY_MS / self.ms
-
 
 Kind = Literal["spot", "perpetual", "future"]
 
@@ -68,6 +66,8 @@ class Market:
         Canonical ``BASE/QUOTE`` for crypto, the root (``ES``) for futures.
     tick : float or None
         Smallest price step; None when unknown.
+    point_value : float
+        What a price move of 1 is worth per contract, in `currency`; 1 where the symbol itself is traded.
     """
 
     exchange: str
@@ -75,18 +75,47 @@ class Market:
     timeframe: Timeframe
     kind: Kind = "spot"
     tick: float | None = None
+    point_value: float = 1.0
 
     def __post_init__(self) -> None:
         if self.tick is not None and not self.tick > 0:
             raise InputError("tick", "must be positive, or None when unknown", self.tick)
+        if not (self.point_value > 0 and math.isfinite(self.point_value)):
+            raise InputError("point_value", "must be positive", self.point_value)
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.timeframe} on {self.exchange}"
 
     @property
+    def calendar(self) -> Calendar:
+        """Its grid of stamps, sessions and trading days."""
+        return calendar_of(self.kind)
+
+    @property
     def days_per_year(self) -> int:
-        """Days with trading in a year: 365 around the clock, 252 for futures."""
-        return 252 if self.kind == "future" else 365
+        """Days with trading in a year."""
+        return self.calendar.days_per_year
+
+    @property
+    def bars_per_day(self) -> float:
+        """Bars in a trading day."""
+        return self.calendar.bars_per_day(self.timeframe.ms)
+
+    @property
+    def currency(self) -> str:
+        """Currency in which profit and loss arise: the quote of ``BASE/QUOTE``, US dollars of a contract."""
+        return self.symbol.partition("/")[2] or "USD"
+
+    def terms(self) -> list[Any]:
+        """Return the market as plain values, for documents and digests; what came later is left out at its default."""
+        known = [self.exchange, self.symbol, str(self.timeframe), str(self.kind), self.tick]
+        return known if self.point_value == 1.0 else [*known, self.point_value]
+
+    @classmethod
+    def from_terms(cls, terms: Sequence[Any]) -> Market:
+        """Return what `terms` gave."""
+        exchange, symbol, timeframe, kind, tick, *later = terms
+        return cls(exchange, symbol, Timeframe.parse(timeframe), kind, tick, *later)
 
 
 def kind_of(exchange: str) -> Kind:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.market.market import DAY_MS
+from assay.market.calendar import ms_to_days
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def measure_quality(bars: Bars, start: int = 0) -> QualityReport:
         valid=valid,
         valid_pct=100.0 * valid / expected if expected else 0.0,
         traded_pct=100.0 * (1.0 - zero / recorded) if bars.has_volume and recorded else float("nan"),
-        days=expected * bars.market.timeframe.ms / DAY_MS,
+        days=ms_to_days(expected * bars.market.timeframe.ms),
     )
 
 

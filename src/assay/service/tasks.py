@@ -19,7 +19,6 @@ from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry, append_openin
 from assay.store.location import database_url
 from assay.store.registry import insert_configuration
 from assay.training import Experiment, train
-from assay.training.experiment import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,7 +137,7 @@ def entry_of(
         start_ms=int(bars.time[span[0]]),
         stop_ms=int(bars.time[span[1] - 1]) + market.timeframe.ms,
         strategy=experiment.strategy.name,
-        strategy_source=source_of(experiment.strategy),
+        strategy_source=experiment.strategy.identity(),
         method=experiment.search_method,
         objective=experiment.objective,
         combinations=combinations,

@@ -17,7 +17,7 @@ from assay.engine.layout import LEVELS
 from assay.engine.rules import Rule
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
-from assay.market.market import DAY_MS, MINUTE_MS
+from assay.market.calendar import DAY_MS, MINUTE_MS
 from assay.sources import simulated_kernels
 from assay.strategies.liquidity_sweep import LiquiditySweep
 

@@ -203,7 +203,7 @@ class Imports:
         """Return the share of valid bars in spans, None where they are shorter than a day."""
         step = market.timeframe.ms
         expected = sum(b - a for a, b in merged(fresh)) // step
-        if expected < market.timeframe.bars_per_day:
+        if expected < market.bars_per_day:
             return None
         bars = self.store.read(market)
         valid = sum(int(bars.valid[bars.index_at(a) : bars.index_at(b)].sum()) for a, b in merged(fresh))

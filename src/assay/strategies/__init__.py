@@ -1,7 +1,7 @@
 """Strategies, one file each, and the registry that names them."""
 
 from assay.errors import StrategyError, near_name
-from assay.strategies.base import SIDES, Strategy, backtest, first_signal_bar
+from assay.strategies.base import Strategy
 from assay.strategies.capitulation_reversal import CapitulationReversal
 from assay.strategies.failed_breakdown import FailedBreakdown
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -27,4 +27,4 @@ def find_strategy(name: str) -> type[Strategy]:
     return STRATEGIES[key]
 
 
-__all__ = ["ALIASES", "SIDES", "STRATEGIES", "Strategy", "backtest", "find_strategy", "first_signal_bar"]
+__all__ = ["ALIASES", "STRATEGIES", "Strategy", "find_strategy"]

@@ -5,25 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from assay.engine import Money, Setups, Signals, Span, replay
-from assay.errors import ParameterError, StrategyError, near_name
+from assay.engine import Setups, Side
+from assay.errors import StrategyError, near_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Self
 
-    from assay.engine import Bracket, Run
+    from assay.engine import Bracket, Span
     from assay.engine.rules import AnyRule
     from assay.market import Bars
     from assay.parameters import Parameters, Value
-
-SIDES = {"both": (1, -1), "long": (1,), "short": (-1,)}
-"""The sides a run may trade, by name."""
 
 
 class Strategy(ABC):
@@ -63,7 +60,7 @@ class Strategy(ABC):
     rules: ClassVar[tuple[AnyRule, ...]]
     bracket: ClassVar[Bracket]
     source_digest: str | None = None
-    """SHA-256 of the file of a user's strategy: part of the identity of every experiment with it."""
+    """SHA-256 of the file of a user's strategy: part of its identity."""
     made_again: Callable[[], Strategy] | None = None
     """Makes a user's strategy from its file once more, sharing nothing with this one."""
 
@@ -89,6 +86,28 @@ class Strategy(ABC):
     def constraint(self, values: Mapping[str, Value]) -> str | None:  # noqa: ARG002
         """Return why a combination of values makes no sense, or None."""
         return None
+
+    def identity(self) -> str | None:
+        """Return what tells this strategy from another of the same name: part of every experiment's identity.
+
+        The digest of a user's file, else of all that Python shows of the class; None for a strategy that ships, whose
+        code is the code version's. A strategy that depends on more (a model, a file beside it) overrides it.
+        """
+        kind = type(self)
+        # not only those of the registry: the frames have a twin of each, which trades the same
+        return self.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
+
+    def fit(self, bars: Bars, window: Span) -> Self:  # noqa: ARG002  (strategies that learn override it)
+        """Return the strategy as the train days of a window have fitted it; a strategy of rules is itself.
+
+        Parameters
+        ----------
+        bars : Bars
+            Nothing at or after `window.stop` may be read.
+        window : Span
+            The train days.
+        """
+        return self
 
     @property
     def threshold_names(self) -> tuple[str, ...]:
@@ -140,11 +159,9 @@ class Strategy(ABC):
         loosest : mapping, optional
             Threshold parameters at the loosest value that a search asks for.
         """
-        if sides not in SIDES:
-            raise ParameterError("side", "must be both, long or short", sides)
         shape = {n: values[n] for n in self.shape_names} | dict(loosest or {})
-        parts = [self._checked(self.setups(bars, side, shape), side) for side in SIDES[sides]]
-        return parts[0] if len(parts) == 1 else merge(parts)
+        parts = [self._checked(self.setups(bars, side, shape), side) for side in Side.parse(sides).signs]
+        return parts[0] if len(parts) == 1 else Setups.concatenate(parts)
 
     def _checked(self, setups: Setups, side: int) -> Setups:
         if not isinstance(setups, Setups):
@@ -190,69 +207,3 @@ def _told(value: object) -> str:
     if isinstance(value, tuple):
         return repr([_told(one) for one in value])
     return repr(value) if isinstance(value, str | bytes | int | float | complex | None) else ""
-
-
-def merge(parts: list[Setups]) -> Setups:
-    """Join setups into one table in the kernels' order, keeping each part's order of preference."""
-    bar = np.concatenate([p.bar for p in parts])
-    side = np.concatenate([p.side for p in parts])
-    order = np.lexsort((-side.astype(np.int64), bar))
-    return Setups(
-        bar=bar[order],
-        side=side[order],
-        features={k: np.concatenate([p.features[k] for p in parts])[order] for k in parts[0].features},
-        levels=np.concatenate([p.levels for p in parts])[order],
-        flat_by=np.concatenate([p.flat_by for p in parts])[order],
-        groups=np.concatenate([p.groups for p in parts])[order],
-    )
-
-
-def first_signal_bar(bars: Bars, start: int, warmup: int) -> int:
-    """Return where a span begins: days before any signal is possible would dilute every measure."""
-    return min(max(start, warmup), len(bars) - 1)
-
-
-def settled(
-    strategy: Strategy,
-    bars: Bars,
-    values: Mapping[str, Value],
-    money: Money | None = None,
-    span: Span | None = None,
-    min_stop_costs: float = 0.0,
-) -> tuple[dict[str, Value], Money, Span, Bracket]:
-    """Complete what a replay of one set of parameters needs; refuse parameters that make no sense together."""
-    values = strategy.parameters.complete(values)
-    if reason := strategy.constraint(values):
-        raise ParameterError("parameters", reason)
-    warmup = strategy.warmup(values)
-    span = span or Span(first_signal_bar(bars, 0, warmup), len(bars), warmup)
-    bracket = replace(strategy.bracket, min_stop_costs=min_stop_costs) if min_stop_costs else strategy.bracket
-    return values, (money or Money()).on(bars.market), span, bracket
-
-
-def backtest(
-    strategy: Strategy,
-    bars: Bars,
-    values: Mapping[str, Value],
-    *,
-    money: Money | None = None,
-    span: Span | None = None,
-    sides: str = "both",
-    min_stop_costs: float = 0.0,
-    exit_on_opposite: bool = False,
-) -> Run:
-    """Replay one set of parameters.
-
-    Parameters
-    ----------
-    values : mapping
-        Parameters; those not given stay at their default.
-    span : Span, optional
-        All bars after the warm-up by default.
-    min_stop_costs : float
-        Keeps stops at least this many round trips of cost away; 0 = off.
-    """
-    values, money, span, bracket = settled(strategy, bars, values, money, span, min_stop_costs)
-    setups = strategy.all_setups(bars, values, sides)
-    signals = Signals.select(bars, setups, strategy.rules, bracket, values, span)
-    return replay(bars, signals, money, span, exit_on_opposite=exit_on_opposite)

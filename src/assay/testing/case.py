@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay.engine import Rule
+from assay.engine import Rule, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,13 +26,13 @@ class Case:
     strategy : Strategy
     bars : Bars
         On which it trades.
-    sides : str
-        "both", "long" or "short": those it is meant to trade.
+    sides : Side
+        Those it is meant to trade.
     """
 
     strategy: Strategy
     bars: Bars
-    sides: str = "both"
+    sides: Side = Side.BOTH
 
     @property
     def points(self) -> list[Values]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import Combinations
-from assay.evaluation.evaluator import ConstraintMask
-from assay.strategies import backtest
+from assay.engine import Combinations, Execution
+from assay.evaluation import ConstraintMask, backtest
 from assay.testing.case import tried
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def _bases(case: Case) -> Iterator[Values]:
 
 
 def _answer(case: Case, values: Values) -> tuple[object, ...]:
-    run = backtest(case.strategy, case.bars, values, sides=case.sides)
+    run = backtest(case.strategy, case.bars, values, execution=Execution(case.sides))
     trades = run.trades
     columns = (trades.signal_bar, trades.side, trades.exit_bar, trades.exit_price, trades.net_return)
     return (run.signals, run.orders_sent, *(column.tobytes() for column in columns))

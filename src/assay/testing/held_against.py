@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.engine import REASONS, layout
-from assay.strategies import backtest
-from assay.strategies.base import settled
+from assay.engine import REASONS, Execution, layout
+from assay.evaluation import PreparedReplay
 from assay.testing.oracle import oracle_bars, oracle_costs, simulate
 from assay.testing.oracle.reading import orders_of
 
@@ -42,8 +41,9 @@ def replay_equals_oracle(case: Case) -> str | None:
     strategy, bars = case.strategy, case.bars
     plain = oracle_bars(bars)
     for values in case.points:
-        _, money, span, _ = settled(strategy, bars, values)
-        run = backtest(strategy, bars, values, money=money, span=span, sides=case.sides)
+        prepared = PreparedReplay.of(strategy, bars, values, Execution(case.sides))
+        money, span = prepared.execution.money, prepared.span
+        run = prepared.run(prepared.signals(prepared.rows()))
         orders = orders_of(strategy, bars, plain, values, span, case.sides, money)
         answer = simulate(plain, orders, oracle_costs(money), span.start, span.stop)
         for what, found, expected in _pairs(run, answer):

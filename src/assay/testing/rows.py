@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import Span
+from assay.engine import Execution, Side, Span
 from assay.engine.layout import LEVELS
 from assay.engine.replay import eligible
+from assay.evaluation import backtest
 from assay.leaks import CHECKS, copied, inspect_strategy
-from assay.strategies import SIDES, backtest
 from assay.testing.comparison import ROUNDING, nearly, unlike
 from assay.testing.markets import cut, mirrored, on_a_grid, raised
 from assay.threads import ordered_map
@@ -31,8 +31,8 @@ _PRICES = ("stop_base", "anchor", "target_limit", "invalid_price")
 
 def fires(case: Case) -> str | None:
     """There are enough signals of each side for the other rules to mean something."""
-    for side in ("long", "short") if case.sides == "both" else (case.sides,):
-        runs = (backtest(case.strategy, case.bars, values, sides=side) for values in case.points)
+    for side in (Side.LONG, Side.SHORT) if case.sides == Side.BOTH else (case.sides,):
+        runs = (backtest(case.strategy, case.bars, values, execution=Execution(side)) for values in case.points)
         most = max((run.signals for run in runs), default=0)
         if most < MIN_SIGNALS:
             return (
@@ -50,7 +50,7 @@ def causal(case: Case) -> str | None:
 def deterministic(case: Case) -> str | None:
     """Setups are a function of bars, side and shape: calls before, threads and repetition change nothing."""
     strategy, untouched = case.strategy, copied(case.strategy)
-    wanted = [(side, case.shape(values)) for values in case.shapes for side in SIDES[case.sides]]
+    wanted = [(side, case.shape(values)) for values in case.shapes for side in Side.parse(case.sides).signs]
     bars, fresh = (cut(case.bars, 0, len(case.bars)) for _ in range(2))
 
     def made(task: tuple[Bars, int, Values]) -> Setups:
@@ -61,7 +61,7 @@ def deterministic(case: Case) -> str | None:
     at_once = list(ordered_map(made, [(fresh, side, dict(shape)) for side, shape in wanted + wanted], threads=2))
     if {bars.digest, fresh.digest} != {case.bars.digest}:
         return "changes the bars it is given"
-    if wanted != [(side, case.shape(values)) for values in case.shapes for side in SIDES[case.sides]]:
+    if wanted != [(side, case.shape(values)) for values in case.shapes for side in Side.parse(case.sides).signs]:
         return "changes the parameters it is given"
     calls = (
         ("again", again),
@@ -113,7 +113,7 @@ def warmup_is_enough(case: Case) -> str | None:
     """A signal needs no more history than `warmup` bars: with these alone it is there, and nothing of it is unknown."""
     for values in case.shapes:
         shape, warmup = case.shape(values), case.strategy.warmup(values)
-        for side in SIDES[case.sides]:
+        for side in Side.parse(case.sides).signs:
             rows = eligible(case.bars, case.strategy.setups(case.bars, side, shape), Span(0, len(case.bars), warmup))
             moments = np.unique(rows.bar)
             moments = moments[np.linspace(0, len(moments) - 1, min(len(moments), _WARMUP_BARS)).astype(int)]

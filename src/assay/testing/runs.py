@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import OBJECTIVES, TABLE, Combinations, Money, Signals, Span, from_sums, layout
+from assay.engine import OBJECTIVES, TABLE, Combinations, Execution, Signals, Span, from_sums, layout
 from assay.engine.funnel import NOT_BOTH, SENT
 from assay.engine.layout import EXITS, LEVELS
-from assay.evaluation.evaluator import ConstraintMask, Evaluator
-from assay.evaluation.funnel import signal_funnel
-from assay.strategies import backtest, first_signal_bar
+from assay.evaluation import ConstraintMask, Evaluator, backtest, first_signal_bar, signal_funnel
 from assay.testing.declared import MAX_COMBINATIONS
 from assay.testing.markets import DIRT, cut
 
@@ -32,8 +30,8 @@ def sweep_equals_replay(case: Case) -> str | None:
     if len(grid) > MAX_COMBINATIONS:
         index = [rng.integers(len(v), size=_SAMPLED) for v in grid.values.values()]
         grid = Combinations(grid.values, np.stack(index, axis=1))
-    money = Money().on(bars.market)
-    evaluator = Evaluator.over(strategy, grid.values, money=money, sides=case.sides)
+    execution = Execution(case.sides).on(bars.market)
+    evaluator = Evaluator.over(strategy, grid.values, execution=execution)
     span = evaluator.span(first_signal_bar(bars, 0, evaluator.warmup), len(bars))
     swept, by_two = (_sums(evaluator, bars, span, grid, threads) for threads in (1, 2))
     if not np.array_equal(swept, by_two, equal_nan=True):
@@ -41,7 +39,7 @@ def sweep_equals_replay(case: Case) -> str | None:
     sensible = np.flatnonzero(~ConstraintMask.of(strategy, grid).at(np.arange(len(grid))))
     for position in rng.choice(sensible, min(_REPLAYED, len(sensible)), replace=False).tolist():
         values = grid.at(position)
-        alone = backtest(strategy, bars, values, money=money, span=span, sides=case.sides).sums
+        alone = backtest(strategy, bars, values, execution=execution, span=span).sums
         if (found := _unequal(swept[position], alone, bars)) is not None:
             return f"has other results in a sweep than alone at {values}: {found}"
     return None
@@ -67,9 +65,10 @@ def _unequal(swept: NDArray[np.float64], alone: NDArray[np.float64], bars: Bars)
 
 def funnel_adds_up(case: Case) -> str | None:
     """No stage of the signal funnel has more than the one before, and its ends are those of a backtest."""
+    execution = Execution(case.sides)
     for values in case.points:
-        found = signal_funnel(case.strategy, case.bars, values, sides=case.sides).funnel
-        run = backtest(case.strategy, case.bars, values, sides=case.sides)
+        found = signal_funnel(case.strategy, case.bars, values, execution=execution).funnel
+        run = backtest(case.strategy, case.bars, values, execution=execution)
         passed = [stage.passed for stage in found.stages]
         if passed != sorted(passed, reverse=True):
             return f"has a funnel that widens at {values}: {passed}"
@@ -110,7 +109,7 @@ def _harm(case: Case, bars: Bars, values: Values) -> str | None:
         unknown = np.isnan(rows.levels[:, LEVELS.index(name)])
         if unknown.any():
             return f"a signal passes at bar {rows.bar[np.argmax(unknown)]} whose level {name!r} is NaN"
-    run = backtest(strategy, bars, values, sides=case.sides)
+    run = backtest(strategy, bars, values, execution=Execution(case.sides))
     if not (np.isfinite(run.trades.net_return).all() and np.isfinite(run.equity).all()):
         return "a trade has no finite return"
     return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay.engine import Side
 from assay.errors import AssayError, ParameterError
-from assay.strategies import SIDES
 from assay.testing import declared, held_against, rows, runs
 from assay.testing.case import Case
 from assay.testing.markets import cut, practice_bars
@@ -35,12 +35,12 @@ class Check:
 
     def __call__(self, strategy: Strategy | type[Strategy], bars: Bars | None = None, *, sides: str = "both") -> None:
         """Raise `AssertionError` where a strategy breaks the rule (parameters as `check_strategy`)."""
-        if sides not in SIDES:
+        if sides not in list(Side):
             raise ParameterError("sides", "must be both, long or short", sides)
         history = practice_bars() if bars is None else bars
         # a copy: a strategy that writes into its bars must not spoil those of the next rule
         own = cut(history, 0, len(history))
-        case = Case(strategy() if isinstance(strategy, type) else strategy, own, sides)
+        case = Case(strategy() if isinstance(strategy, type) else strategy, own, Side(sides))
         try:
             found = self.finding(case)
         except AssayError as error:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from assay._version import __version__
-from assay.engine import OBJECTIVES, Costs, Money, Sizing
+from assay.engine import OBJECTIVES, Execution
 from assay.errors import InputError, InsufficientDataError, near_name
-from assay.evaluation.evaluator import MAX_CACHED_SHAPES, Evaluator
+from assay.evaluation import MAX_CACHED_SHAPES, Evaluator, first_signal_bar
 from assay.search import SAMPLERS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
-from assay.strategies import SIDES, first_signal_bar
-from assay.strategies.base import code_digest
+from assay.training.procedure import PROCEDURE_VERSION
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
@@ -37,11 +36,19 @@ THINNED_GRID = 250_000
 """Where the space is continuous or larger, the permutation test compares this many points at most."""
 
 
-def source_of(strategy: Strategy) -> str | None:
-    """Identity of a strategy's code; None for those that ship, whose code is the code version's."""
-    kind = type(strategy)
-    # not only those of the registry: the workbench has a twin of each, which trades the same
-    return strategy.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
+PLAN_TERMS = ("mode", "train_days", "test_days", "gap_days", "train_ratio", "holdout")
+"""Names of a split plan in the canonical form."""
+
+LATER_TERMS: dict[str, Any] = {"procedure_version": 1}
+"""Terms that came after the first documents, each with the value that a document without it stands for.
+
+A term at that value is left out of the canonical form: a new option breaks no stored document and moves no digest.
+"""
+
+
+def _beyond_defaults(later: Mapping[str, Any], terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the terms that do not stand at the value of documents without them."""
+    return {name: value for name, value in terms.items() if value != later[name]}
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,9 @@ class Experiment:
         given.
     objective : str
         One of `assay.engine.OBJECTIVES`; net_profit is accepted for net_profit_pct.
-    sides : {"both", "long", "short"}
+    execution : Execution
+        Sides, costs, sizing and the least distance of a stop.
     plan : SplitPlan
-    money : Money
     permutations : int
         Repetitions of the whole search on bars without an edge; 0 leaves p unknown and the stage PAPER.
     seed : int
@@ -70,8 +77,6 @@ class Experiment:
         Bounds of the signal bars, milliseconds UTC; earlier bars only warm indicators.
     allow_bad_data : bool
         Train below 70 % valid bars; recorded, and never promoted.
-    min_stop_costs : float
-        Keep stops at least this many round trips of cost away; 0 = off.
     procedure : {"train", "fixed"}
         "fixed" replays the space's only point in every window.
     """
@@ -81,15 +86,13 @@ class Experiment:
     method: str = "auto"
     budget: int | None = None
     objective: str = "sharpe_ratio"
-    sides: str = "both"
+    execution: Execution = field(default_factory=Execution)
     plan: SplitPlan = field(default_factory=SplitPlan)
-    money: Money = field(default_factory=Money)
     permutations: int = PERMUTATIONS["standard"]
     seed: int = 42
     start_ms: int | None = None
     stop_ms: int | None = None
     allow_bad_data: bool = False
-    min_stop_costs: float = 0.0
     procedure: Literal["train", "fixed"] = "train"
 
     def __post_init__(self) -> None:
@@ -100,7 +103,6 @@ class Experiment:
             object.__setattr__(self, "space", parse_space(default, self.strategy.parameters))
         checks = [
             ("objective", self.objective, OBJECTIVES),
-            ("side", self.sides, tuple(SIDES)),
             ("method", self.method, ("auto", *SAMPLERS)),
             ("procedure", self.procedure, PROCEDURES),
         ]
@@ -119,8 +121,7 @@ class Experiment:
                     object.__setattr__(self, name, operator.index(value))
                 except TypeError:
                     raise InputError(name, "must be a whole number", value) from None
-        object.__setattr__(self, "min_stop_costs", float(self.min_stop_costs))
-        for name in ("permutations", "seed", "min_stop_costs"):
+        for name in ("permutations", "seed"):
             if not getattr(self, name) >= 0:
                 raise InputError(name, "must not be negative", getattr(self, name))
         if self.budget is not None and self.budget < 1:
@@ -173,15 +174,12 @@ class Experiment:
     def evaluator(self, bars: Bars) -> Evaluator:
         """Return what stays the same during the search, with the warm-up of the widest shape."""
         space = self.grid_space
-        money = Money(self.money.costs.on(bars.market), self.money.sizing)
         shapes = Axes.of(space, self.strategy.shape_names).reach
         return Evaluator.over(
             self.strategy,
             space.values,
-            money=money,
-            sides=self.sides,
+            execution=self.execution.on(bars.market),
             objective=self.objective,
-            min_stop_costs=self.min_stop_costs,
             keep_setups=not SAMPLERS[self.search_method].learns or shapes <= MAX_CACHED_SHAPES,
         )
 
@@ -217,28 +215,29 @@ class Experiment:
 
     def canonical(self, bars: Bars) -> dict[str, Any]:
         """Return every field as plain values, with the digest of the bars: what the digest is made of."""
-        m = bars.market
+        execution = self.execution.terms()
         return {
             "code_version": __version__,
             "data_digest": bars.digest,
-            "market": [*(str(v) for v in (m.exchange, m.symbol, m.timeframe, m.kind)), m.tick],
+            "market": bars.market.terms(),
             "strategy": self.strategy.name,
-            "strategy_source": source_of(self.strategy),
+            "strategy_source": self.strategy.identity(),
             "space": self.grid_space.canonical(),
             "method": self.search_method,
             "budget": self.search.budget,
             "objective": self.objective,
-            "sides": self.sides,
-            "plan": asdict(self.plan),
-            "costs": asdict(self.money.costs),
-            "sizing": asdict(self.money.sizing),
+            "sides": execution.pop("sides"),
+            "plan": {name: getattr(self.plan, name) for name in PLAN_TERMS},
+            "costs": execution.pop("costs"),
+            "sizing": execution.pop("sizing"),
             "permutations": self.permutations,
             "seed": self.seed,
             "start_ms": self.start_ms,
             "stop_ms": self.stop_ms,
             "allow_bad_data": self.allow_bad_data,
-            "min_stop_costs": self.min_stop_costs,
+            **execution,
             "procedure": self.procedure,
+            **_beyond_defaults(LATER_TERMS, {"procedure_version": PROCEDURE_VERSION}),
         }
 
     @classmethod
@@ -252,7 +251,7 @@ class Experiment:
         """
         for name, wanted, have in (
             ("strategy", terms["strategy"], strategy.name),
-            ("strategy source", terms["strategy_source"], source_of(strategy)),
+            ("strategy source", terms["strategy_source"], strategy.identity()),
         ):
             if wanted != have:
                 raise InputError(name, f"must be the one of the experiment, {wanted}", have)
@@ -262,15 +261,13 @@ class Experiment:
             method=terms["method"],
             budget=terms["budget"],
             objective=terms["objective"],
-            sides=terms["sides"],
+            execution=Execution.from_terms(terms),
             plan=SplitPlan(**terms["plan"]),
-            money=Money(Costs(**terms["costs"]), Sizing(**terms["sizing"])),
             permutations=terms["permutations"],
             seed=terms["seed"],
             start_ms=terms["start_ms"],
             stop_ms=terms["stop_ms"],
             allow_bad_data=terms["allow_bad_data"],
-            min_stop_costs=terms["min_stop_costs"],
             procedure=terms["procedure"],
         )
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assay._version import __version__
 from assay.compiled import result_digest
 from assay.leaks import INSPECTION_VERSION, inspect_strategy, refuse_leaks
-from assay.training.experiment import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +39,7 @@ def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses 
     LeakError
         Naming the first finding.
     """
-    if source_of(experiment.strategy) is None:
+    if experiment.strategy.identity() is None:
         return
     facts = _identity(experiment)
     if facts["source"] is None:
@@ -49,7 +48,7 @@ def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses 
     if passes is not None and passes.holds(key):
         return
     space = experiment.grid_space.values
-    report = inspect_strategy(experiment.strategy, bars, space, experiment.sides, seed=experiment.seed)
+    report = inspect_strategy(experiment.strategy, bars, space, experiment.execution.sides, seed=experiment.seed)
     refuse_leaks(report)
     if passes is not None and report.is_complete:
         passes.keep(key, {**facts, "market": str(bars.market), "bars": report.bars})
@@ -66,5 +65,5 @@ def _identity(experiment: Experiment) -> dict[str, Any]:
         "code": [__version__, result_digest()],
         "laboratory": INSPECTION_VERSION,
         "asked": {name: list(given) for name, given in values.items()} | ends,  # of modes each, of numbers the ends
-        "sides": experiment.sides,
+        "sides": experiment.execution.sides,
     }

@@ -89,7 +89,7 @@ class TrainingRun:
         quality = measure_quality(bars.head(stop), start)
         if not quality.passes and not experiment.allow_bad_data:
             raise QualityError(quality.valid_pct, REQUIRED_VALID_PCT, str(bars.market))
-        per_day = bars.market.timeframe.bars_per_day
+        per_day = bars.market.bars_per_day
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
         refuse_unless_clean(experiment, holdout.before, passes)
@@ -215,8 +215,8 @@ class TrainingRun:
         """Follow the moments of the pattern on the days that chose the parameters; the defaults without a winner."""
         e = self.experiment
         return signal_funnel(
-            e.strategy, self.before, parameters or e.strategy.parameters.defaults, money=self.evaluator.money,
-            span=self.span, sides=e.sides, min_stop_costs=e.min_stop_costs, space=e.grid_space.values,
+            e.strategy, self.before, parameters or e.strategy.parameters.defaults, execution=e.execution,
+            span=self.span, space=e.grid_space.values,
         )  # fmt: skip
 
     def limits(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
@@ -250,4 +250,4 @@ class TrainingRun:
 
 def longest_holding(experiment: Experiment, bars: Bars) -> int:
     """Longest time stop in bars; a day where trades have none."""
-    return experiment.holding_bars or math.ceil(bars.market.timeframe.bars_per_day)
+    return experiment.holding_bars or math.ceil(bars.market.bars_per_day)

@@ -94,7 +94,7 @@ def walk_forward_matrix(
     """
     train, test = (tuple(sorted({*map(float, days), own})) for days, own in
                    ((train_days, plan.train_days), (test_days, plan.test_days)))  # fmt: skip
-    per_day = bars.market.timeframe.bars_per_day
+    per_day = bars.market.bars_per_day
     cells: dict[tuple[int, int], Splits] = {}
     for i, a in enumerate(train):
         for j, b in enumerate(test):

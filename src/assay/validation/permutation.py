@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.market.market import HOUR_MS
+from assay.market.calendar import HOUR_MS
 from assay.threads import ordered_map
 from assay.validation.resampling_kernels import mirror_paths
 

@@ -60,9 +60,9 @@ def backtest(
     """Replay one set of parameters and measure it."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Span, measure  # noqa: PLC0415
+    from assay.evaluation import backtest as run_backtest  # noqa: PLC0415
+    from assay.evaluation import first_signal_bar  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
-    from assay.strategies import backtest as run_backtest  # noqa: PLC0415
-    from assay.strategies import first_signal_bar  # noqa: PLC0415
 
     options.check_table(trades, "--trades")
     options.check_table(equity, "--equity")
@@ -72,10 +72,10 @@ def backtest(
     warmup = chosen.warmup(values)
     options.check_warmup(bars, start, stop, warmup, chosen.name)
     start = first_signal_bar(bars, start, warmup)
-    money = options.make_money(bars.market, fee, slippage, sizing)
+    execution = options.make_execution(bars.market, sides, fee, slippage, sizing, min_stop_costs)
     compile_kernels(output, chosen, bars)
     span = Span(start, stop, warmup)
-    run = run_backtest(chosen, bars, values, money=money, span=span, sides=sides, min_stop_costs=min_stop_costs)
+    run = run_backtest(chosen, bars, values, execution=execution, span=span)
     _write(bars, run, trades, equity)
     note_quality(output, bars)
     document = {
@@ -84,7 +84,7 @@ def backtest(
         "market": options.describe_market(bars.market),
         "span": options.describe_span(bars, start, stop),
         "side": sides,
-        "costs": options.describe_money(money) | {"min_stop_costs": min_stop_costs},
+        "costs": options.describe_money(execution.money) | {"min_stop_costs": min_stop_costs},
         "metrics": measure(run, bars),
         "signals": run.signals,
         "orders": run.orders_sent,

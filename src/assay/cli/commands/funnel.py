@@ -33,9 +33,8 @@ def funnel(
     """Count what passes each condition, and what one step of each threshold would add."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Span  # noqa: PLC0415
-    from assay.evaluation.funnel import signal_funnel  # noqa: PLC0415
+    from assay.evaluation import first_signal_bar, signal_funnel  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
-    from assay.strategies import first_signal_bar  # noqa: PLC0415
 
     chosen, sides = load_strategy(strategy), options.check_side(side)
     values = chosen.parameters.complete(options.parse_sets(sets, chosen.parameters))
@@ -43,11 +42,9 @@ def funnel(
     warmup = chosen.warmup(values)
     options.check_warmup(bars, start, stop, warmup, chosen.name)
     start = first_signal_bar(bars, start, warmup)
-    money = options.make_money(bars.market, fee, slippage, sizing)
+    execution = options.make_execution(bars.market, sides, fee, slippage, sizing, min_stop_costs)
     compile_kernels(output, chosen, bars)
-    found = signal_funnel(
-        chosen, bars, values, money=money, span=Span(start, stop, warmup), sides=sides, min_stop_costs=min_stop_costs
-    )
+    found = signal_funnel(chosen, bars, values, execution=execution, span=Span(start, stop, warmup))
     note_quality(output, bars)
     if output.json:
         output.document(
@@ -57,7 +54,7 @@ def funnel(
                 "market": options.describe_market(bars.market),
                 "span": options.describe_span(bars, start, stop),
                 "side": sides,
-                "costs": options.describe_money(money) | {"min_stop_costs": min_stop_costs},
+                "costs": options.describe_money(execution.money) | {"min_stop_costs": min_stop_costs},
                 "funnel": found.as_dict(),
             }
         )

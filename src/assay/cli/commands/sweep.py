@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from assay.engine import Combinations, Span
     from assay.engine.sweep import Block
-    from assay.evaluation.evaluator import Evaluator
+    from assay.evaluation import Evaluator
     from assay.market import Bars
     from assay.search import Space
     from assay.training import Experiment
@@ -86,11 +86,10 @@ def sweep(
     """Backtest every combination of a grid."""
     from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
     from assay.engine import Combinations  # noqa: PLC0415
-    from assay.evaluation.evaluator import Evaluator  # noqa: PLC0415
+    from assay.evaluation import Evaluator, first_signal_bar  # noqa: PLC0415
     from assay.search import parse_space, penalised  # noqa: PLC0415
     from assay.search.search import distribution  # noqa: PLC0415
     from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
-    from assay.strategies import first_signal_bar  # noqa: PLC0415
 
     options.check_table(out, "--out")
     chosen, sides, workers = load_strategy(strategy), options.check_side(side), options.check_threads(threads)
@@ -98,7 +97,7 @@ def sweep(
     combinations = Combinations(values)
     bars, start, stop = options.read_span(file, timeframe, days, from_, to)
     evaluator = Evaluator.over(
-        chosen, values, money=options.make_money(bars.market, fee, slippage, sizing), sides=sides
+        chosen, values, execution=options.make_execution(bars.market, sides, fee, slippage, sizing)
     )
     options.check_warmup(bars, start, stop, evaluator.warmup, chosen.name)
     start = first_signal_bar(bars, start, evaluator.warmup)
@@ -141,8 +140,7 @@ def experiment_of(evaluator: "Evaluator", space: "Space", bars: "Bars", span: "S
         evaluator.strategy,
         space,
         method="grid",
-        sides=evaluator.sides,
-        money=evaluator.money,
+        execution=evaluator.execution,
         permutations=0,
         start_ms=int(bars.time[span.start]),
         stop_ms=int(bars.time[span.stop]) if span.stop < len(bars) else None,
@@ -229,7 +227,7 @@ def run_sweep(
     import numpy as np  # noqa: PLC0415  (commands import when they run)
 
     from assay.engine import TABLE, from_sums  # noqa: PLC0415
-    from assay.evaluation.evaluator import ConstraintMask  # noqa: PLC0415
+    from assay.evaluation import ConstraintMask  # noqa: PLC0415
 
     measures = {name: np.full(len(combinations), np.nan) for name in TABLE}
     year = bars.market.days_per_year

@@ -131,15 +131,13 @@ def train(
             method=method,
             budget=samples,
             objective=objective,
-            sides=sides,
+            execution=options.make_execution(bars.market, sides, fee, slippage, sizing, min_stop_costs),
             plan=SplitPlan(validation, train_days, test_days, gap_days),  # type: ignore[arg-type]
-            money=options.make_money(bars.market, fee, slippage, sizing),
             permutations=repeats,
             seed=seed,
             start_ms=int(bars.time[start]) if start else None,
             stop_ms=int(bars.time[stop]) if stop < len(bars) else None,
             allow_bad_data=allow_bad_data,
-            min_stop_costs=min_stop_costs,
         )
 
     one, many = file is not None, exchange is not None or symbol is not None

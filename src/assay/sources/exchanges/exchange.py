@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.errors import ExchangeError, InputError, OfflineError, near_name
 from assay.market import Market, Timeframe
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
 from assay.sources.exchanges.pages import Page, columns
 from assay.sources.exchanges.paginator import Paginator, without_unsettled

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError
 from assay.market import Timeframe, canonical_symbol
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.paging_rules import ALIASES, WELL_KNOWN
 
 if TYPE_CHECKING:

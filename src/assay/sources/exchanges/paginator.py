@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from assay.market.market import DAY_MS
+from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.pages import Finding, Page, tidy
 
 if TYPE_CHECKING:

@@ -1,0 +1,54 @@
+"""The calendar answers for the market's time; nothing else knows how long a day is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.market import Bars, Market, Timeframe
+from assay.market.calendar import ROUND_THE_CLOCK, calendar_of, days_to_ms, ms_to_days
+
+HOUR = Timeframe.parse("1h")
+moments = st.integers(0, 4_000_000_000_000)
+
+
+@given(moments)
+def test_a_trading_day_round_the_clock_is_a_utc_day(moment: int) -> None:
+    then = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+    day = int(ROUND_THE_CLOCK.day(np.array([moment]))[0])
+    assert day == (then.date() - datetime(1970, 1, 1, tzinfo=UTC).date()).days
+    start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ROUND_THE_CLOCK.day_start_ms(day))
+    assert start == then.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@given(moments, st.integers(1, 10**9))
+def test_whole_days_enclose_a_span(start: int, length: int) -> None:
+    first, end = ROUND_THE_CLOCK.whole_days(start, start + length)
+    assert first <= start
+    assert start + length <= end
+    assert (start - first) < 86_400_000
+    assert (end - start - length) < 86_400_000
+
+
+def test_days_and_their_beginnings() -> None:
+    assert ROUND_THE_CLOCK.day_starts_ms(19_723, 2).tolist() == [1_704_067_200_000, 1_704_153_600_000]
+    assert ROUND_THE_CLOCK.bars_per_day(HOUR.ms) == 24
+    assert (days_to_ms(1.5), ms_to_days(129_600_000)) == (129_600_000, 1.5)
+    assert (ROUND_THE_CLOCK.days_per_year, calendar_of("perpetual"), calendar_of("future").days_per_year) == (
+        365,
+        ROUND_THE_CLOCK,
+        252,
+    )
+
+
+def test_bars_ask_their_markets_calendar() -> None:
+    time = 1_704_063_600_000 + HOUR.ms * np.arange(3)
+    flat = np.full(3, 100.0)
+    bars = Bars.from_columns(Market("binance", "BTC/USDT", HOUR), time, flat, flat + 1, flat - 1, flat, flat)
+    assert bars.day.tolist() == [19_722, 19_723, 19_723]
+    assert bars.span_ms == (int(time[0]), int(time[2]) + HOUR.ms)
+    assert [bars.moment(i) for i in range(4)] == [*time.tolist(), int(time[2]) + HOUR.ms]
+    assert bars.between(1, 3).time.tolist() == time[1:3].tolist()
