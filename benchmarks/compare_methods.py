@@ -77,11 +77,11 @@ def run(bars: Bars, days: int, key: dict[str, Any]) -> dict[str, Any]:
 
     evidence = train(experiment, bars, note)
     return key | {
-        "points": evidence.trials,
-        "best": evidence.search.score,
+        "points": evidence.provenance.trials,
+        "best": evidence.search.result.score,
         "seconds": searched[-1] - begun,
         "all_seconds": time.perf_counter() - begun,
-        "windows": len(evidence.walk.windows),
+        "windows": len(evidence.validation.walk_forward.windows),
         "sharpe": evidence.metrics["sharpe_ratio"],
         "profit": evidence.metrics["net_profit_pct"],
         "trades": evidence.metrics["total_trades"],

@@ -25,24 +25,24 @@ CASH = 1e15
 ALL_EQUITY = 1.0 - 1e-9
 
 
-def frame(bars: Bars) -> Any:  # noqa: ANN401
+def frame(bars: Bars) -> Any:
     """Bars as it reads them."""
     index = pd.DatetimeIndex(bars.time.astype("datetime64[ms]"))
     prices = {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close, "Volume": bars.volume}
     return pd.DataFrame(prices, index=index)
 
 
-def _strategy(base: Any, orders: Plan, *, hold: bool) -> Any:  # noqa: ANN401
+def _strategy(base: Any, orders: Plan, *, hold: bool) -> Any:
     levels = {
         t: (s, g) for t, s, g in zip(orders.signal.tolist(), orders.stop.tolist(), orders.target.tolist(), strict=True)
     }
     limit = orders.hold if hold else 0
     refused: list[int] = []
 
-    def init(_: Any) -> None:  # noqa: ANN401
+    def init(_: Any) -> None:
         pass
 
-    def step(self: Any) -> None:  # noqa: ANN401
+    def step(self: Any) -> None:
         t = len(self.data) - 1
         if self.trades:
             if not limit or t - self.trades[0].entry_bar + 1 < limit:
@@ -58,7 +58,7 @@ def _strategy(base: Any, orders: Plan, *, hold: bool) -> Any:  # noqa: ANN401
     return type("Planned", (base,), {"init": init, "next": step, "refused": refused})
 
 
-def run(data: Any, orders: Plan, *, hold: bool, fee: float = 0.001, spread: float = 0.0) -> Any:  # noqa: ANN401
+def run(data: Any, orders: Plan, *, hold: bool, fee: float = 0.001, spread: float = 0.0) -> Any:
     """Run one combination and return its statistics."""
     peer = importlib.import_module("backtesting")
     with warnings.catch_warnings():
@@ -68,7 +68,7 @@ def run(data: Any, orders: Plan, *, hold: bool, fee: float = 0.001, spread: floa
         return test.run()
 
 
-def trades(result: Any) -> PeerTrades:  # noqa: ANN401
+def trades(result: Any) -> PeerTrades:
     """Trades in order of entry."""
     found = result["_trades"].sort_values("EntryBar", kind="stable")
     columns = ("EntryBar", "ExitBar", "ExitPrice", "ReturnPct")
@@ -76,6 +76,6 @@ def trades(result: Any) -> PeerTrades:  # noqa: ANN401
     return PeerTrades(entry, leave, price, net, np.zeros(len(entry), dtype=np.bool_))
 
 
-def refused(result: Any) -> int:  # noqa: ANN401
+def refused(result: Any) -> int:
     """Orders that it did not accept."""
     return len(result["_strategy"].refused)

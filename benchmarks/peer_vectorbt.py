@@ -32,7 +32,7 @@ CASH = 1e6
 
 
 def _time_stop(
-    c: Any,  # noqa: ANN401  (vectorbt's context)
+    c: Any,
     entries: NDArray[np.bool_],
     price: NDArray[np.float64],
     close: NDArray[np.float64],
@@ -94,7 +94,7 @@ def columns(bars: Bars, plans: Sequence[Plan]) -> Columns:
     return Columns(frame, entries, stop, target, np.array([p.hold for p in plans], dtype=np.int64), next_open)
 
 
-def run(bars: Bars, c: Columns, engine: str, *, hold: bool = False, fee: float = 0.001, slip: float = 0.0005) -> Any:  # noqa: ANN401
+def run(bars: Bars, c: Columns, engine: str, *, hold: bool = False, fee: float = 0.001, slip: float = 0.0005) -> Any:
     """Simulate every column and return the portfolio."""
     portfolio = importlib.import_module("vectorbt").Portfolio
     signals: dict[str, Any] = {"entries": c.entries, "price": c.next_open[:, None]}
@@ -112,7 +112,7 @@ def run(bars: Bars, c: Columns, engine: str, *, hold: bool = False, fee: float =
         )  # fmt: skip
 
 
-def measures(portfolio: Any) -> list[Any]:  # noqa: ANN401
+def measures(portfolio: Any) -> list[Any]:
     """Its own six: trades, win rate, return, profit factor, drawdown, Sharpe (of bar returns)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -123,7 +123,7 @@ def measures(portfolio: Any) -> list[Any]:  # noqa: ANN401
         ]  # fmt: skip
 
 
-def trades(portfolio: Any) -> list[PeerTrades]:  # noqa: ANN401
+def trades(portfolio: Any) -> list[PeerTrades]:
     """Trades per column; an entry stands one bar before its fill."""
     records = portfolio.trades.values  # noqa: PD011  (an array of records, not a frame)
     column = records["col"]

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from assay.evaluation.evaluator import Evaluator, Scores
     from assay.market import Bars
     from assay.parameters import Value
-    from assay.validation import Splits
+    from assay.validation import BarSplits
 
     Scoring = Callable[[NDArray[np.float64], NDArray[np.float64], tuple[int, ...]], NDArray[np.float64]]
     """From measure and trades of a grid, shape (n,) each, and its shape, to scores, shape (n,)."""
@@ -177,7 +177,7 @@ class Ground:
     bars: tuple[Bars, ...]
     bounds: tuple[int, int]
 
-    def splits(self, plan: SplitPlan) -> Splits:
+    def splits(self, plan: SplitPlan) -> BarSplits:
         """Windows of a plan."""
         per_day = self.bars[0].market.bars_per_day
         longest = max(int(v) for v in self.points.values["max_holding_periods"])

@@ -54,9 +54,11 @@ def _trained(task: Task) -> Row:
     bars = task.bars()
     end_ms = int(bars.time[-1]) + bars.market.timeframe.ms
     experiment = Experiment(
-        LiquiditySweep(), execution=Execution(costs=COSTS[task.costs]), permutations=task.permutations,
+        LiquiditySweep(),
+        execution=Execution(costs=COSTS[task.costs]),
+        permutations=task.permutations,
         start_ms=end_ms - task.days * DAY_MS,
-    )  # fmt: skip
+    )
     row: Row = {"market": bars.market.symbol, "timeframe": task.timeframe, "costs": task.costs}
     try:
         return row | _found(train(experiment, bars))
@@ -68,14 +70,14 @@ def _found(evidence: Evidence) -> Row:
     m = evidence.metrics
     return {
         "stage": evidence.stage,
-        "in_sample_sharpe": evidence.in_sample.get("sharpe_ratio"),
+        "in_sample_sharpe": evidence.search.in_sample.get("sharpe_ratio"),
         "sharpe": m["sharpe_ratio"],
         "net_profit_pct": m["net_profit_pct"],
         "trades": int(m["total_trades"]),
         "p": m["p_value"],
-        "best_score": evidence.search.score,
-        "windows": len(evidence.walk.windows),
-        "holdout_sharpe": evidence.holdout.get("sharpe_ratio"),
+        "best_score": evidence.search.result.score,
+        "windows": len(evidence.walk_forward.windows),
+        "holdout_sharpe": evidence.holdout_measures.get("sharpe_ratio"),
         "parameters": evidence.parameters,
         "failed": [gate.name for gate in evidence.verdict.failed],
         "why": evidence.verdict.why_not_promoted,

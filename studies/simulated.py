@@ -20,7 +20,7 @@ from studies.rows import Row, measured, plain
 if TYPE_CHECKING:
     from assay.market import Bars
 
-LUCK_GATE = f"permutation p of at most {MAX_P}"
+PERMUTATION_GATE = f"permutation p of at most {MAX_P}"
 
 
 @dataclass(frozen=True)
@@ -86,33 +86,33 @@ class Task:
 
 @dataclass(frozen=True)
 class GatesOnly(Experiment):
-    """A training without what is shown and never a gate: the second opinions, which cost as much as the gate."""
+    """A training without what is shown and never a gate, which would cost as much as the gates."""
 
     @property
     def in_depth(self) -> bool:
-        """No second opinions."""
+        """No more than the gates."""
         return False
 
 
-def only_luck_is_open(evidence: Evidence) -> bool:
+def only_the_permutations_are_open(evidence: Evidence) -> bool:
     """Whether a training without permutations failed no other gate of PAPER: only then can they change the stage."""
-    return [gate.name for gate in evidence.verdict.failed] == [LUCK_GATE]
+    return [gate.name for gate in evidence.verdict.failed] == [PERMUTATION_GATE]
 
 
 def trained(experiment: Experiment, bars: Bars) -> Evidence:
     """Train, with permutations only where the stage depends on them: it is that of a whole training."""
     first = train(replace(experiment, permutations=0), bars)
-    return train(experiment, bars) if only_luck_is_open(first) else first
+    return train(experiment, bars) if only_the_permutations_are_open(first) else first
 
 
-def luck(evidence: Evidence) -> PermutationTest:
+def permutation_of(evidence: Evidence) -> PermutationTest:
     """Return the permutation test, made here where the training had no candidate and skipped it.
 
     Its p can be uniform only over all markets, those included in which nothing was found.
     """
     e = evidence.experiment
-    if evidence.permutation.done or not e.permutations:
-        return evidence.permutation
+    if evidence.tests.permutation.done or not e.permutations:
+        return evidence.tests.permutation
     before = evidence.bars.head(evidence.splits.holdout_start)
     evaluator = e.evaluator(before)
     span = evaluator.span(evidence.splits.start, evidence.splits.search_stop)
@@ -124,7 +124,7 @@ def luck(evidence: Evidence) -> PermutationTest:
     return permutation_test(
         before,
         search,
-        evidence.search.score,
+        evidence.search.result.score,
         permutations=e.permutations,
         seed=e.seed,
     )
@@ -138,7 +138,7 @@ def judged(task: Task) -> Row:
 def _judged(task: Task) -> Row:
     bars, experiment = task.bars(), task.experiment()
     evidence = trained(experiment, bars) if task.edge_r else train(experiment, bars)
-    test = evidence.permutation if task.edge_r else luck(evidence)
+    test = evidence.tests.permutation if task.edge_r else permutation_of(evidence)
     m = evidence.metrics
     evaluator = experiment.evaluator(bars)
     true = measure(
@@ -156,13 +156,13 @@ def _judged(task: Task) -> Row:
         "permutations": test.done,
         "exceedances": test.exceedances,
         "ties": int((test.maxima == test.statistic).sum()),
-        "combinations": evidence.trials,
-        "best_score": evidence.search.score,
-        "in_sample_sharpe": evidence.in_sample.get("sharpe_ratio"),
+        "combinations": evidence.provenance.trials,
+        "best_score": evidence.search.result.score,
+        "in_sample_sharpe": evidence.search.in_sample.get("sharpe_ratio"),
         "true_expectancy_r": true["expectancy_r"],
         "true_sharpe": true["sharpe_ratio"],
         "holdout_opened": evidence.holdout_openings > 0,
-        "holdout_sharpe": evidence.holdout.get("sharpe_ratio"),
-        "failed": [g.name for g in evidence.verdict.failed if g.name != LUCK_GATE or test.done],
+        "holdout_sharpe": evidence.holdout_measures.get("sharpe_ratio"),
+        "failed": [g.name for g in evidence.verdict.failed if g.name != PERMUTATION_GATE or test.done],
     }
     return plain(row) | {"documents": plain(documents_rule(experiment, bars))}

@@ -64,7 +64,7 @@ def test_an_idea_that_changes_nothing_is_a_training() -> None:
     found, (idea,) = train(experiment, bars), [i for i in IDEAS if i.name == "as it is"]
     walked = power.walked(ground, [idea])[idea.name]
     assert walked["sharpe_ratio"] == pytest.approx(found.metrics["sharpe_ratio"], rel=1e-12)
-    assert power.compared(ground, [idea], 2, experiment.seed)[idea.name] == found.permutation.p_value
+    assert power.compared(ground, [idea], 2, experiment.seed)[idea.name] == found.tests.permutation.p_value
 
 
 def test_promoted_means_all_three() -> None:
@@ -84,9 +84,12 @@ def test_edges_are_called_by_what_their_trades_earn() -> None:
     earned = []
     for seed in range(2):
         spec = SimulatedMarket(
-            days=730, seed=90_000 + seed, edge_r=planted("wide", "exchange", 0.4),
-            round_trip=COSTS["exchange"].round_trip, true_parameters=WIDE,
-        )  # fmt: skip
+            days=730,
+            seed=90_000 + seed,
+            edge_r=planted("wide", "exchange", 0.4),
+            round_trip=COSTS["exchange"].round_trip,
+            true_parameters=WIDE,
+        )
         bars = simulate(spec).bars
         evaluator = Experiment(LiquiditySweep()).evaluator(bars)
         run = evaluator.replay(bars, spec.truth, evaluator.span(evaluator.warmup, len(bars)))

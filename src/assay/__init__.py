@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from assay.evaluation import backtest, signal_funnel
     from assay.frames.collector import DataCollector, DataWarning
     from assay.frames.engine import BacktestEngine
-    from assay.frames.live import LiveConfiguration, load_configuration
     from assay.frames.optimizers import (
         BayesianOptimizer,
         GridSearchOptimizer,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from assay.indicators import atr, rsi, volume_ratio
     from assay.market import Bars, Market, Timeframe
     from assay.parameters import Parameter, Parameters
+    from assay.service.live import LiveConfiguration, load_configuration
     from assay.sources.files import read_bars
     from assay.sources.frames import bars_from_frame, frame_from_bars
     from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -135,7 +135,7 @@ _NAMES_OF = {
     "validation": ("SplitPlan",),
     "frames.collector": ("DataCollector", "DataWarning"),
     "frames.engine": ("BacktestEngine",),
-    "frames.live": ("LiveConfiguration", "load_configuration"),
+    "service.live": ("LiveConfiguration", "load_configuration"),
     "frames.optimizers": (
         *("BayesianOptimizer", "GridSearchOptimizer", "NoCandidateWarning", "ParameterOptimizer"),
         "RandomSearchOptimizer",
@@ -151,7 +151,7 @@ _NAMES_OF = {
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attribute may be anything)
+def __getattr__(name: str) -> Any:
     if name == "errors":
         return import_module("assay.errors")
     home = _HOME.get(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -36,8 +37,6 @@ def _base() -> Path:
 
 def _forget_old(root: Path, keep: Path) -> None:
     """Remove kernels of sources long gone; what cannot be removed stays."""
-    import shutil  # noqa: PLC0415  (rarely needed)
-
     versions = sorted((p for p in root.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
     for path in versions[:-_KEPT_VERSIONS]:
         if path != keep:

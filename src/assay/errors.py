@@ -126,7 +126,7 @@ class LeakError(GateError):
         self.strategy, self.what, self.moment, self.why = strategy, what, moment, why
         self.expected, self.found, self.way_out = expected, found, way_out
         at = f" at {moment}" if moment else ""
-        known = expected == expected or found == found  # noqa: PLR0124  (neither is NaN)
+        known = expected == expected or found == found
         values = f" ({expected:.6g} expected, {found:.6g} found)" if known else ""
         super().__init__(f"{strategy}: {what}{at} {why}{values}: a backtest of it is worth nothing. {way_out}")
 

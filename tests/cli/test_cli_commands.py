@@ -36,8 +36,11 @@ def test_strategies_are_listed_and_shown(assay: Assay) -> None:
     shown = assay("strategies", "LIQUIDITY_SWEEP", "--json").document
     pierce = shown["parameters"][0]
     assert (pierce["name"], pierce["default"], pierce["role"], pierce["hard_high"]) == (
-        "pierce_depth", 0.002, "threshold", 0.05,
-    )  # fmt: skip
+        "pierce_depth",
+        0.002,
+        "threshold",
+        0.05,
+    )
     assert "pierce >= pierce_depth" in shown["rules"]
     assert "time stop after max_holding_periods bars" in shown["exits"]
     table = assay("strategies", "LIQUIDITY_SWEEP").out
@@ -92,8 +95,11 @@ def test_measures_can_be_recomputed_from_the_files(assay: Assay, market_file: Pa
 def test_a_backtest_is_the_librarys(assay: Assay, bars: Bars, market_file: Path) -> None:
     document = assay("backtest", "--file", market_file, "--side", "long", "--days", 20, "--json").document
     assert document["span"] == {
-        "from": document["span"]["from"], "to": document["span"]["to"], "bars": 20 * 288, "days": 20.0,
-    }  # fmt: skip
+        "from": document["span"]["from"],
+        "to": document["span"]["to"],
+        "bars": 20 * 288,
+        "days": 20.0,
+    }
     assert document["market"] == {"exchange": "binance", "symbol": "BTC/USDT", "timeframe": "5m", "kind": "spot"}
     strategy = find_strategy("LIQUIDITY_SWEEP")()
     values = strategy.parameters.defaults
@@ -225,7 +231,7 @@ def test_bad_bars_are_said_beside_a_result(assay: Assay, tmp_path: Path) -> None
 def test_cold_kernels_are_compiled_before_the_work(
     assay: Assay, market_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.compiled.kernels_are_warm", lambda: False)
+    monkeypatch.setattr("assay.service.kernels.kernels_are_warm", lambda: False)
     ran = assay("backtest", "--file", market_file)
     assert ran.err.startswith("compiling kernels (once)…\n")
     assert "compiling" not in assay("backtest", "--file", market_file, "--quiet").err

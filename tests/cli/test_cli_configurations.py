@@ -180,7 +180,7 @@ def test_a_trained_configuration_is_verified(assay: Assay, hourly: Bars, home: P
     ran = assay("configurations", "verify", name)
     assert (ran.code, f"{name}: equal." in ran.out) == (0, True)
     document = assay("configurations", "verify", name, "--file", file, "--threads", 1, "--json").document
-    assert document == {"configuration": name, "equal": True, "differences": []}
+    assert document == {"configuration": name, "equal": True, "other_code": False, "differences": []}
 
     tampered = {n: c.copy() for n, c in columns.items()}
     tampered["close"][100] *= 1.000001
@@ -214,6 +214,24 @@ def test_a_changed_document_is_told(assay: Assay, hourly: Bars, home: Path, tmp_
     told = assay("configurations", "verify", document["configId"], *own, "--json")
     assert (told.code, told.document["equal"]) == (3, False)
     assert "metrics.sharpe_ratio" in {d["field"] for d in told.document["differences"]}
+
+    document["metrics"]["sharpe_ratio"] = registry.get(name).document["metrics"]["sharpe_ratio"]
+    document["provenance"]["engine_hash"] = "0123456789abcdef"
+    document["configId"] = document["configId"].replace("_V3_2", "_V3_1")
+    document["configId"] = document["configId"][:-6] + name[-6:]
+    registry.save(sealed(document), at_ms=3)
+    ran = assay("configurations", "verify", document["configId"], *own)
+    assert ran.code == 0
+    assert ": equal. It was computed by other code (engine_hash 0123456789abcdef, version " in ran.out
+    told = assay("configurations", "verify", document["configId"], *own, "--json")
+    assert (told.code, told.document["equal"], told.document["other_code"]) == (0, True, True)
+
+    document["provenance"]["experiment"]["procedure_version"] = 0
+    document["configId"] = document["configId"].replace("_V3_1", "_V3_0")
+    registry.save(sealed(document), at_ms=4)
+    ran = assay("configurations", "verify", document["configId"], *own)
+    assert (ran.code, "was made by the earlier procedure: train again" in ran.err) == (3, True)
+    assert assay("configurations", "show", document["configId"]).code == 0
 
     rising.write_text(rising.read_text().replace("max_bars=20", "max_bars=21"))
     ran = assay("configurations", "verify", name, *own)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from assay import read_bars
-from assay.frames import collector as collector_module
 from assay.market import Timeframe, resample
+from assay.service import collector as collector_module
 from assay.sources import exchanges, write_bars
 from assay.sources.exchanges import Finding
 from assay.store import BarStore, Database, Imports
@@ -44,7 +44,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeExchange:
     """What every exchange is."""
     found = FakeExchange(page_bars=100)
     monkeypatch.setattr(exchanges, "open_exchange", lambda _: found)
-    defaults: Any = collector_module.DataCollector.__init__.__kwdefaults__
+    defaults: Any = collector_module.BarCollector.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "clock", lambda: NOW / 1000)
     return found
 
@@ -227,8 +227,9 @@ def test_download_stores_what_is_missing(data: Callable[..., Ran], fake: FakeExc
     ran = data(*command, "--json")
     assert ran.code == 0
     assert [(m["symbol"], m["inserted"], m["absent_at_exchange"]) for m in ran.document["markets"]] == [
-        ("BTC/USDT", 566, 10), ("ETH/USDT", 566, 10),
-    ]  # fmt: skip
+        ("BTC/USDT", 566, 10),
+        ("ETH/USDT", 566, 10),
+    ]
     asked = len(fake.asked)
     again = data(*command)
     assert (again.code, again.out.count("nothing to fetch, all of"), len(fake.asked)) == (0, 2, asked)
@@ -261,7 +262,7 @@ def test_one_symbol_that_fails_does_not_stop_the_others(data: Callable[..., Ran]
 
 
 def exchanges_error() -> Exception:
-    from assay.errors import ExchangeError  # noqa: PLC0415
+    from assay.errors import ExchangeError
 
     return ExchangeError("binance", "answers with the server error 500")
 

@@ -8,33 +8,43 @@ import signal
 import subprocess
 import sys
 import time
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
-from assay import strategies
-from assay.cli.main import COMMANDS, GROUPS, main
+from assay import evaluation
+from assay.cli.lazy_group import Entry
+from assay.cli.main import COMMANDS, GROUPS, OLD_NAMES, main
 from assay.errors import QualityError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cli.conftest import Assay
 
 NAMES = [[name] for name in COMMANDS] + [[g, name] for g, (_, commands) in GROUPS.items() for name in commands]
-HEAVY = ("numba", "numpy", "pandas", "pyarrow", "rich.console", "rich.table", "platformdirs")
+HEAVY = ("numba", "numpy", "pandas", "pyarrow", "sqlalchemy", "pydantic", "rich", "platformdirs")
 
 
-def test_help_imports_nothing_heavy() -> None:
+def loaded_by(*commands: list[str]) -> set[str]:
+    """Return the modules of a process that has run some commands, all of which succeeded."""
     program = (
-        "import sys; from assay.cli.main import main\n"
-        f"codes = [main(['--help']), *(main([*names, '--help']) for names in {NAMES})]\n"
-        "import json; sys.stderr.write(json.dumps([codes, list(sys.modules)]))"
+        "import json, sys; from assay.cli.main import main\n"
+        f"codes = [main(arguments) for arguments in {commands}]\n"
+        "sys.stderr.write(json.dumps([codes, list(sys.modules)]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     codes, modules = json.loads(done.stderr)
-    assert codes == [0] * (1 + len(NAMES))
-    assert not set(HEAVY) & set(modules)
+    assert codes == [0] * len(commands)
+    return set(modules)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert not set(HEAVY) & loaded_by(["--help"])
+    # typer itself brings pydantic as soon as it parses options
+    assert set(HEAVY) & loaded_by(*([group, "--help"] for group in GROUPS)) <= {"pydantic"}
 
 
 @pytest.mark.parametrize("names", [*NAMES, *([group] for group in GROUPS)], ids=" ".join)
@@ -45,6 +55,27 @@ def test_every_command_takes_the_shared_options_and_explains_all_its_options(ass
     options = [words for words in lines if words and words[0].startswith("--")]
     assert {"--json", "--quiet", "--home"} <= {words[0] for words in options}
     assert all(len(words) > 2 for words in options)
+
+
+ENTRIES = [entry for table in (COMMANDS, *(table for _, table in GROUPS.values())) for entry in table.values()]
+
+
+@pytest.mark.parametrize(("path", "line"), ENTRIES)
+def test_the_line_of_the_help_is_that_of_the_command(path: str, line: str) -> None:
+    assert (Entry(path, line).function().__doc__ or "").splitlines()[0] == line
+
+
+def test_an_old_name_works_and_is_not_shown(assay: Assay) -> None:
+    assert OLD_NAMES == {"evidence": "self-check"}
+    assert "  evidence" not in assay("--help").out
+    assert assay("evidence", "--help").out == assay("self-check", "--help").out.replace("self-check", "evidence")
+
+
+def command(monkeypatch: pytest.MonkeyPatch, function: Callable[..., object]) -> tuple[str, str]:
+    """Return the entry of a command that only this test knows."""
+    monkeypatch.setitem(sys.modules, "commands_of_this_test", ModuleType("commands_of_this_test"))
+    sys.modules["commands_of_this_test"].run = function  # type: ignore[attr-defined]
+    return "commands_of_this_test:run", "Do it."
 
 
 def test_without_a_command_there_is_help(assay: Assay) -> None:
@@ -63,7 +94,8 @@ def test_shared_options_stand_before_or_after_the_command(assay: Assay) -> None:
 
 def test_home_is_set_for_the_command_alone(assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setitem(COMMANDS, "look", lambda output: seen.append((output.quiet, os.environ["ASSAY_HOME"])))
+    look = command(monkeypatch, lambda output: seen.append((output.quiet, os.environ["ASSAY_HOME"])))
+    monkeypatch.setitem(COMMANDS, "look", look)
     monkeypatch.setenv("ASSAY_HOME", "before")
     assert assay("--home", tmp_path / "a", "--quiet", "look").code == 0
     assert assay("look", "--home", tmp_path / "b").code == 0
@@ -76,8 +108,8 @@ def test_home_is_set_for_the_command_alone(assay: Assay, tmp_path: Path, monkeyp
 
 def test_commands_of_a_group_have_two_names(assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    look = {"at": lambda output: seen.append((output.json, output.quiet, os.environ["ASSAY_HOME"]))}
-    monkeypatch.setitem(GROUPS, "look", ("Look at things.", look))
+    at = command(monkeypatch, lambda output: seen.append((output.json, output.quiet, os.environ["ASSAY_HOME"])))
+    monkeypatch.setitem(GROUPS, "look", ("Look at things.", {"at": at}))
     monkeypatch.setenv("ASSAY_HOME", "before")
     assert assay("--json", "look", "--quiet", "at", "--home", tmp_path).code == 0
     assert assay("look", "--json", "--home", tmp_path / "a", "at").code == 0
@@ -118,7 +150,7 @@ def fails_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setitem(COMMANDS, "fail", fail)
+    monkeypatch.setitem(COMMANDS, "fail", command(monkeypatch, fail))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +189,7 @@ def test_an_interrupted_backtest_writes_nothing(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(strategies, "backtest", interrupted)
+    monkeypatch.setattr(evaluation, "backtest", interrupted)
     ran = assay("backtest", "--file", market_file, "--trades", tmp_path / "t.csv")
     assert (ran.code, ran.out, list(tmp_path.iterdir())) == (130, "", [])
 

@@ -11,13 +11,20 @@ from assay.cli import options
 from assay.errors import AssayError, InputError
 from assay.market import Bars, Market, Timeframe
 from assay.parameters import Parameter, Parameters
+from assay.service.spaces import read_space
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from assay.service.spans import SpanTerms
+
 HOUR = 3_600_000
 T0 = 1_704_088_800_000  # 2024-01-01T06:00Z
 N = 240
+
+
+def terms(days: float | None, from_: str | None, to: str | None) -> SpanTerms:
+    return options.StrategyOptions(days=days, from_=from_, to=to).span
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def hourly() -> Bars:
     ],
 )
 def test_spans(hourly: Bars, days: float | None, from_: str | None, to: str | None, span: tuple[int, int]) -> None:
-    assert options.select_span(hourly, days, from_, to) == span
+    assert terms(days, from_, to).on(hourly) == span
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_spans_that_are_refused(
     hourly: Bars, days: float | None, from_: str | None, to: str | None, field: str, words: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        options.select_span(hourly, days, from_, to)
+        terms(days, from_, to).on(hourly)
     assert caught.value.field == field
     assert words in str(caught.value)
 
@@ -146,9 +153,9 @@ def test_spaces_that_are_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "space.toml"
     path.write_text(text)
     with pytest.raises(AssayError, match=words):
-        options.read_space(path)
+        read_space(path)
 
 
 def test_a_space_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        options.read_space(tmp_path / "space.toml")
+        read_space(tmp_path / "space.toml")

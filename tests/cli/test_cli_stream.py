@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.cli import streaming
 from assay.compiled import CACHE_DIRECTORY
+from assay.service import streaming
 from assay.sources import read_arrays
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ def test_they_agree_with_the_document(known: tuple[dict[str, Any], dict[str, Any
 
 def test_an_opened_holdout_is_drawn_and_a_sealed_one_is_not(mature: Evidence) -> None:
     assert figures(evidence())["holdout"]["run"] is None
-    holdout, measured = figures(mature)["holdout"], mature.holdout
+    holdout, measured = figures(mature)["holdout"], mature.holdout_measures
     assert 100 * (holdout["run"]["equity"][-1] - 1) == pytest.approx(measured["net_profit_pct"], rel=1e-12)
     assert len(holdout["run"]["equity"]) == measured["days"]
     assert holdout["span"][0] == mature.bars.time[mature.splits.holdout_start]
@@ -88,9 +88,13 @@ def test_nothing_of_a_sealed_holdout_is_in_them() -> None:
     split = experiment(plan=SplitPlan("split"), permutations=0)  # whose test ends on the day of the door
     first = train(split, BARS)
     door = first.splits.holdout_start
-    assert BARS.day[door] == BARS.day[door - 1] == first.walk.run.first_day + len(first.walk.run.equity) - 1
+    assert (
+        BARS.day[door]
+        == BARS.day[door - 1]
+        == first.walk_forward.run.first_day + len(first.walk_forward.run.equity) - 1
+    )
     other = train(split, changed_from(BARS, door))
-    assert other.data_digest != first.data_digest
+    assert other.provenance.data_digest != first.provenance.data_digest
     assert text(other) == text(first)
 
 
@@ -101,11 +105,13 @@ def test_threads_change_no_byte() -> None:
 def test_every_cell_of_a_map_is_the_score_of_its_point() -> None:
     space = parse_space({"volume": [6.0, 1.5, 3.0], "target": [1.0, 3.0], "hold": [6, 3]}, Spike.parameters)
     found = train(experiment(space=space, permutations=0), BARS)
-    scores = {tuple(found.search.tried.at(i).items()): s for i, s in enumerate(found.search.scores.tolist())}
+    scores = {
+        tuple(found.search.result.tried.at(i).items()): s for i, s in enumerate(found.search.result.scores.tolist())
+    }
     drawn = figures(found)["map"]
     axes = {axis["name"]: axis["values"] for axis in drawn["axes"]}
     assert axes == {"volume": [1.5, 3.0, 6.0], "target": [1.0, 3.0], "hold": [3, 6]}
-    winner = found.search.best
+    winner = found.search.result.best
     assert winner is not None
     assert {name: axes[name][i] for name, i in drawn["at"].items()} == {n: winner[n] for n in axes}
     assert [(p["x"], p["y"]) for p in drawn["planes"]] == [("volume", "target"), ("volume", "hold"), ("target", "hold")]
@@ -128,18 +134,20 @@ def test_one_axis_no_axis_and_no_grid() -> None:
 
 def test_without_a_candidate_the_best_point_is_marked() -> None:
     losing = train(experiment(), market(5, 130, edge=-0.02))
-    assert losing.search.best is None
+    assert losing.search.result.best is None
     drawn = figures(losing)
     assert drawn["map"]["candidate"] is False
     at = {n: drawn["map"]["at"][n] for n in drawn["map"]["at"]}
     (plane,) = (p for p in drawn["map"]["planes"] if (p["x"], p["y"]) == ("memory", "volume"))
-    assert plane["scores"][at["volume"]][at["memory"]] == losing.search.score == max(losing.search.scores)
+    assert plane["scores"][at["volume"]][at["memory"]] == losing.search.result.score == max(losing.search.result.scores)
     assert drawn["trades"]["R"] == []
     assert set(drawn["stitched"]["equity"]) == {1.0}
 
 
 def test_a_trade_without_a_target_has_none() -> None:
     found = evidence()
-    trades = found.walk.run.trades
-    run = replace(found.walk.run, trades=replace(trades, target=np.full(len(trades), np.nan)))
-    assert set(figures(replace(found, walk=replace(found.walk, run=run)))["trades"]["target"]) == {None}
+    trades = found.walk_forward.run.trades
+    run = replace(found.walk_forward.run, trades=replace(trades, target=np.full(len(trades), np.nan)))
+    walk = replace(found.walk_forward, run=run)
+    without = replace(found, validation=replace(found.validation, walk_forward=walk))
+    assert set(figures(without)["trades"]["target"]) == {None}

@@ -13,14 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.documents import TrainedDocument, read
 from assay.documents.configuration import configuration
 from assay.documents.rebuild import bars_for, differences, experiment_from, verify
+from assay.documents.schema import sealed
 from assay.engine import Execution
 from assay.errors import GateError, InputError
 from assay.market import Bars, Market, Timeframe
 from assay.search import parse_space
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Experiment, train
+from assay.training.procedure import PROCEDURE_VERSION
 from store.documents import BARS, CREATED, evidence, experiment, trained
 from validation.toys import Spike
 
@@ -106,6 +109,44 @@ def test_a_field_that_was_changed_is_named(path: str, value: Any) -> None:
     assert found.differences[0].stored == value
 
 
+@pytest.mark.parametrize("path", ["provenance.engine_hash", "provenance.code_version"])
+def test_other_code_alone_is_no_difference(path: str) -> None:
+    document = trained()
+    document["provenance"][path.split(".")[1]] = "other"
+    found = verify(document, Spike(), BARS)
+    assert (found.equal, found.differences, found.other_code) == (True, (), True)
+    document["metrics"]["sharpe_ratio"] = 9.9
+    found = verify(document, Spike(), BARS)
+    assert (found.equal, [d.field for d in found.differences], found.other_code) == (
+        False,
+        ["metrics.sharpe_ratio"],
+        True,
+    )
+
+
+def test_another_version_of_the_code_gives_the_experiment_another_digest() -> None:
+    document = trained()
+    provenance = document["provenance"]
+    provenance["experiment"]["code_version"] = provenance["code_version"] = "0.0.9"
+    provenance["experiment_digest"] = "0" * 64
+    document["configId"] = document["configId"][:-6] + "000000"
+    found = verify(document, Spike(), BARS)
+    assert (found.equal, found.other_code) == (True, True)
+    provenance["experiment"]["code_version"] = trained()["provenance"]["code_version"]
+    found = verify(document, Spike(), BARS)
+    assert [d.field for d in found.differences] == ["configId", "provenance.experiment_digest"]
+
+
+def test_a_document_of_an_earlier_procedure_loads_and_is_not_verified() -> None:
+    document = trained()
+    document["provenance"]["experiment"]["procedure_version"] = PROCEDURE_VERSION - 1
+    found = read(sealed(document))
+    assert isinstance(found, TrainedDocument)
+    assert found.provenance.experiment.procedure_version == PROCEDURE_VERSION - 1
+    with pytest.raises(GateError, match=r"_V3_.* was made by the earlier procedure: train again"):
+        verify(document, Spike(), BARS)
+
+
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=2), inside, max_size=3),
@@ -165,7 +206,7 @@ def test_another_strategy_or_other_code_is_refused() -> None:
 
 
 def test_the_twin_of_the_workbench_is_the_same_strategy() -> None:
-    from assay import LiquiditySweepStrategy  # noqa: PLC0415  (pandas, for this only)
+    from assay import LiquiditySweepStrategy
 
     told = Experiment(LiquiditySweepStrategy()).canonical(BARS)
     assert told == Experiment(LiquiditySweep()).canonical(BARS)

@@ -290,7 +290,7 @@ SUMS = {
 
 
 def _same(a: Any, b: Any) -> bool:
-    return bool(a == b) or (a != a and b != b)  # noqa: PLR0124  (NaN equals NaN here)
+    return bool(a == b) or (a != a and b != b)
 
 
 def differences(

@@ -69,10 +69,12 @@ def test_every_count_is_that_of_a_plain_loop(history: Bars, name: str, side: str
 
     def left(*rules: AnyRule) -> list[int]:
         return [
-            sum(key[1] == one and any(all(passes(r, row, values) for r in rules) for row in rows)
-                for key, rows in moments.items())
+            sum(
+                key[1] == one and any(all(passes(r, row, values) for r in rules) for row in rows)
+                for key, rows in moments.items()
+            )
             for one in (1, -1)
-        ]  # fmt: skip
+        ]
 
     sides = Side(side).signs
     assert [found.stages[0].long, found.stages[0].short] == [8000 * (one in sides) for one in (1, -1)]
@@ -136,10 +138,10 @@ class Scripted(Strategy):
     bracket = Bracket(stop=1.0, max_bars=2, cooldown=1, cap_a=1)
     rows: ClassVar[list[tuple[int, int, float, float, float, float, int]]] = []
 
-    def warmup(self, shape: Mapping[str, Value]) -> int:  # noqa: ARG002
+    def warmup(self, shape: Mapping[str, Value]) -> int:
         return 0
 
-    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:  # noqa: ARG002
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
         chosen = [row for row in self.rows if row[1] == side]
         bar, sides, a, b, c, unit, group = (list(column) for column in zip(*chosen, strict=True))
         features = {"a": a, "b": b, "c": c}

@@ -40,10 +40,10 @@ class EveryFourth(Strategy):
     rules: ClassVar[tuple[Any, ...]] = ()
     bracket = Bracket(stop="stop", target=1.0, max_bars=3)
 
-    def warmup(self, shape: Mapping[str, Any]) -> int:  # noqa: ARG002
+    def warmup(self, shape: Mapping[str, Any]) -> int:
         return 0
 
-    def setups(self, bars: Bars, side: int, shape: Mapping[str, Any]) -> Setups:  # noqa: ARG002
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Any]) -> Setups:
         t = np.arange(0, len(bars), 4) if side > 0 else np.zeros(0, dtype=int)
         return Setups.build(bar=t, side=np.full(len(t), side), features={}, stop_unit=np.ones(len(t)))
 
@@ -155,7 +155,7 @@ def test_a_result_is_a_mapping(bars: Bars) -> None:
     assert result["parameters"]["reversal_candles"] == 1
     assert len(result) == 4
     assert result.get("run") is None
-    assert result == result  # noqa: PLR0124  (frames inside must not be compared)
+    assert result == result
     assert result != ENGINE.run_backtest(bars, {})
 
 

@@ -12,6 +12,8 @@ import pytest
 import assay
 import assay.training
 from assay._version import __version__
+from assay.frames import training
+from assay.service import run as run_module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +68,9 @@ def test_names_bring_only_what_they_need() -> None:
 
 def test_train_uses_all_cores_and_is_otherwise_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-    from assay.frames import training  # noqa: PLC0415  (patched here)
-
     passes = object()
-    monkeypatch.setattr(training, "StoredPasses", lambda: passes)
-
-    monkeypatch.setattr(training, "train_on", lambda *a, **k: called.append((a, k)))
+    monkeypatch.setattr(run_module, "StoredPasses", lambda: passes)
+    monkeypatch.setattr(run_module, "train", lambda *a, **k: called.append((a, k)))
     training.train("experiment", "bars")  # type: ignore[arg-type]
     training.train("experiment", "bars", threads=1)  # type: ignore[arg-type]
     assert called == [

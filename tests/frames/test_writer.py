@@ -21,8 +21,8 @@ from assay import (
 )
 from assay.documents.rebuild import bars_for, verify
 from assay.store import Database, Registered, Registry
-from assay.training.evidence import Measured
-from assay.validation.lifecycle import Verdict
+from assay.training.evidence import Evidence, Metrics
+from assay.validation.lifecycle import Stage, Verdict
 from store.documents import BARS, evidence
 from validation.toys import HOURLY, Spike, first_stamps
 
@@ -92,8 +92,12 @@ def test_a_stage_is_capped_with_a_reason(writer: ConfigurationWriter, validated:
         writer.save_configuration(Spike, validated.parameters, validated.metrics, "paper")
 
 
+def with_verdict(found: Evidence, verdict: Verdict) -> Evidence:
+    return replace(found, judgement=replace(found.judgement, verdict=verdict))
+
+
 def test_what_the_evidence_supports_is_granted_and_less_too(writer: ConfigurationWriter, path: Path) -> None:
-    proven = replace(evidence(), verdict=Verdict("VALIDATION", (), (), 0.5))
+    proven = with_verdict(evidence(), Verdict(Stage.VALIDATION, (), (), 0.5))
     for asked, given in (("VALIDATION", "VALIDATION"), ("DISCOVERY", "DISCOVERY")):
         found = stored(path, writer.save_configuration(Spike, proven.parameters, proven, asked))
         assert found.status == given
@@ -106,14 +110,14 @@ def test_what_the_evidence_supports_is_granted_and_less_too(writer: Configuratio
 
 def test_metrics_of_a_training_know_it(writer: ConfigurationWriter, path: Path) -> None:
     e = evidence()
-    assert isinstance(e.metrics, Measured)
+    assert isinstance(e.metrics, Metrics)
     found = stored(path, writer.save_configuration(Spike, e.parameters, e.metrics))
-    assert found.row["p_value"] == e.permutation.p_value
-    assert found.row["experiment_digest"] == e.experiment_digest
+    assert found.row["p_value"] == e.tests.permutation.p_value
+    assert found.row["experiment_digest"] == e.provenance.experiment_digest
 
 
 def test_a_changed_number_changes_nothing(writer: ConfigurationWriter, path: Path, validated: ValidationResult) -> None:
-    told = Measured(validated.metrics | {"sharpe_ratio": 9.9}, validated.metrics.experiment, BARS)  # type: ignore[attr-defined]
+    told = Metrics(validated.metrics | {"sharpe_ratio": 9.9}, validated.metrics.experiment, BARS)  # type: ignore[attr-defined]
     found = stored(path, writer.save_configuration(Spike, validated.parameters, told))
     assert found.row["sharpe_ratio"] == validated.metrics["sharpe_ratio"]
 
@@ -182,7 +186,7 @@ def test_twelve_wins_of_eighty_are_15_percent(writer: ConfigurationWriter, path:
 
 def test_shorts_exit_by_the_rules_of_shorts() -> None:
     """By those of longs a short was stopped out on its next bar: price below the 'target', above the 'stop'."""
-    from assay.market import Bars  # noqa: PLC0415  (for this only)
+    from assay.market import Bars
 
     n, signal = 80, 50
     close = np.where(np.arange(n) <= signal + 1, 100.0, 100.0 - 1.2 * (np.arange(n) - signal - 1))
@@ -202,11 +206,11 @@ def test_averages_are_what_the_trades_say(writer: ConfigurationWriter, path: Pat
     """They were read from keys that do not exist, and so were 0."""
     e = evidence()
     row = stored(path, writer.save_configuration(Spike, e.parameters, e.metrics)).row
-    returns = 100.0 * e.walk.run.trades.net_return
+    returns = 100.0 * e.walk_forward.run.trades.net_return
     assert row["avg_win"] == pytest.approx(returns[returns > 0].mean())
     assert row["avg_loss"] == pytest.approx(returns[returns <= 0].mean())
     assert row["avg_win"] > 0 > row["avg_loss"]
-    assert row["gross_win_rate"] == pytest.approx((e.walk.run.trades.gross_return > 0).mean())
+    assert row["gross_win_rate"] == pytest.approx((e.walk_forward.run.trades.gross_return > 0).mean())
 
 
 def test_the_writer_finds_the_users_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import assay
 from assay.market import Bars, Market, Timeframe
 from assay.market.calendar import ROUND_THE_CLOCK, calendar_of, days_to_ms, ms_to_days
 
+PACKAGE = Path(assay.__file__).parent
 HOUR = Timeframe.parse("1h")
 moments = st.integers(0, 4_000_000_000_000)
 
@@ -52,3 +57,15 @@ def test_bars_ask_their_markets_calendar() -> None:
     assert bars.span_ms == (int(time[0]), int(time[2]) + HOUR.ms)
     assert [bars.moment(i) for i in range(4)] == [*time.tolist(), int(time[2]) + HOUR.ms]
     assert bars.between(1, 3).time.tolist() == time[1:3].tolist()
+
+
+@pytest.mark.parametrize("pattern", [r"86_?400_?000", r"\* *DAY_MS|DAY_MS *\*|// *DAY_MS|/ *DAY_MS"])
+def test_the_length_of_a_day_stands_in_no_other_place(pattern: str) -> None:
+    """But for sources of raw candles, which speak of the exchange's days, and of simulated ones."""
+    own = {"market/calendar.py", "market/market.py"}
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if re.search(pattern, path.read_text())
+    ]
+    assert [name for name in found if name not in own and not name.startswith(("sources/", "leaks/"))] == []

@@ -206,7 +206,7 @@ def test_a_killed_save_leaves_nothing(registry: Registry, database_url: str) -> 
         ({"lifecycle__current_stage": "GREAT"}, "current_stage"),
         ({"evidence__verified": False}, "without evidence is PAPER"),
         ({"circuit_breakers__more": 1}, "circuit_breakers"),
-        ({"validation__x": float("nan")}, "plain JSON"),
+        ({"metrics__x": float("nan")}, "plain JSON"),
     ],
 )
 def test_what_is_wrong_is_refused_on_write(registry: Registry, change: dict[str, Any], match: str) -> None:
@@ -360,8 +360,8 @@ def test_the_requirements_cleanup_runs_as_written(registry: Registry) -> None:
 
 
 def test_the_requirements_quality_query_runs_as_written(database: Database) -> None:
-    from assay.store import BarStore  # noqa: PLC0415  (bars, for this only)
-    from store.test_bars_store import MARKET, columns  # noqa: PLC0415
+    from assay.store import BarStore
+    from store.test_bars_store import MARKET, columns
 
     held = columns(500)
     BarStore(database).write(MARKET, held, source="test", at_ms=1)

@@ -223,7 +223,7 @@ class Following(Strategy):
     bracket = Bracket(stop="stop", target=1.0, max_bars=12)
     lead = 0
 
-    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:  # noqa: ARG002
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
         unit = atr(bars)
         t = np.arange(20, len(bars) - self.lead)
         seen = t + self.lead

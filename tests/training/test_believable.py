@@ -61,9 +61,9 @@ def lucky(seed: int, month: int) -> Bars:
 @pytest.mark.parametrize("seed", [9, 10])
 def test_what_was_fitted_to_a_lucky_month_is_not_promoted(seed: int) -> None:
     found = train(experiment(), lucky(seed, 0))
-    assert found.search.best is not None
-    assert found.in_sample["sharpe_ratio"] > 2
-    assert found.permutation.p_value == 1 / 80  # no luck, but of the past
+    assert found.search.result.best is not None
+    assert found.search.in_sample["sharpe_ratio"] > 2
+    assert found.tests.permutation.p_value == 1 / 80  # no luck, but of the past
     assert found.stage == "PAPER"
     assert found.verdict.why_not_promoted.startswith("out-of-sample net profit above 0 %")
 

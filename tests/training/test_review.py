@@ -65,9 +65,9 @@ def test_a_time_stop_that_may_be_off_bounds_nothing() -> None:
 def test_a_profit_factor_below_one_is_no_candidate(walk: Bars) -> None:
     space = parse_space({"strength": [0.5, 1.0], "hold": [10]}, Bodies.parameters)
     evidence = train(Experiment(Bodies(), space, objective="profit_factor", permutations=0), walk)
-    assert evidence.search.trades > 30
-    assert evidence.search.best is None
-    assert evidence.search.score < 0
+    assert evidence.search.result.trades > 30
+    assert evidence.search.result.best is None
+    assert evidence.search.result.score < 0
 
 
 def test_a_name_that_no_document_may_have_is_refused_before_any_work() -> None:
@@ -92,7 +92,7 @@ def test_dearer_costs_keep_the_stops_of_the_trial(walk: Bars) -> None:
     signals = evaluator.signals(walk, Bodies.parameters.defaults, span)
     costs = evaluator.money.costs
     dearer = replace(evaluator.money, costs=costs.times(1.5), stop_floor_costs=costs.round_trip)
-    from assay.engine import replay  # noqa: PLC0415
+    from assay.engine import replay
 
     usual, dear = replay(walk, signals, evaluator.money, span), replay(walk, signals, dearer, span)
     assert usual.trades.stop.tolist() == dear.trades.stop.tolist()
@@ -117,14 +117,14 @@ def test_futures_are_refused_until_their_clock_and_costs_are_built() -> None:
 def test_bars_without_volume_are_said_to_be_so(walk: Bars) -> None:
     bars = type(walk).from_columns(walk.market, walk.time, walk.open, walk.high, walk.low, walk.close, None)
     evidence = train(Experiment(find_strategy("LIQUIDITY_SWEEP")(), permutations=0), bars)
-    assert any("no volume column" in w for w in evidence.warnings)
+    assert any("no volume column" in w for w in evidence.judgement.warnings)
     assert "None of the 18,432 combinations earns" in evidence.verdict.why_not_promoted
 
 
 def test_memory_of_outcomes_is_bounded_and_blocks_change_nothing(walk: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
-    from assay.search import grid, random  # noqa: PLC0415
+    from assay.search import grid, random
 
     module = import_module("assay.engine.sweep")
     space = parse_space({"strength": (0.5, 3.0, 0.5), "hold": (0, 50, 5)}, Bodies.parameters)

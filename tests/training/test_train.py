@@ -129,9 +129,9 @@ def test_nor_does_another_process(evidence: Evidence, swept: Evidence, shared_da
 
 def test_the_seed_changes_the_permutations_only(evidence: Evidence, bars: Bars) -> None:
     other = train(spike_experiment(seed=43), bars)
-    assert other.permutation.maxima.tolist() != evidence.permutation.maxima.tolist()
-    assert other.walk.measures == pytest.approx(evidence.walk.measures, nan_ok=True, rel=0, abs=0)
-    assert other.search.best == evidence.search.best
+    assert other.tests.permutation.maxima.tolist() != evidence.tests.permutation.maxima.tolist()
+    assert other.walk_forward.measures == pytest.approx(evidence.walk_forward.measures, nan_ok=True, rel=0, abs=0)
+    assert other.search.result.best == evidence.search.result.best
 
 
 # --- the document
@@ -194,15 +194,18 @@ def test_identity_and_context(document: dict[str, Any], evidence: Evidence, bars
     assert document["configId"] == f"SPIKE_V3_20260301_123456_{digest[:6]}"
     assert document["createdAt"] == "2026-03-01T12:34:56Z"
     assert document["context"] == {
-        "exchange": "test", "pair": "BTC/USDT", "timeframe": "1h", "side": "long",
+        "exchange": "test",
+        "pair": "BTC/USDT",
+        "timeframe": "1h",
+        "side": "long",
         "from": "1971-02-06T16:00:00Z",  # 400 days and the warm-up of 40 hours after 1970-01-01
         "to": iso(int(bars.time[-1])),
-        "regime": evidence.regime.name,
-    }  # fmt: skip
-    assert document["provenance"]["experiment_digest"] == digest == evidence.experiment_digest
+        "regime": evidence.search.regime.name,
+    }
+    assert document["provenance"]["experiment_digest"] == digest == evidence.provenance.experiment_digest
     assert document["provenance"]["data_digest"] == bars.digest
     assert document["provenance"]["trials"] == 2 * 3 * 1 * 2 * 2
-    assert document["parameters"] == evidence.search.best
+    assert document["parameters"] == evidence.search.result.best
     assert document["provenance"]["data_override"] is False
 
 
@@ -224,7 +227,7 @@ def test_the_windows_of_the_document(document: dict[str, Any], bars: Bars) -> No
 def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureRequest) -> None:
     e: Evidence = request.getfixturevalue(which)
     m = json.loads(text(e))["metrics"]
-    t, money, bars = e.walk.run.trades, e.experiment.execution.money, e.bars
+    t, money, bars = e.walk_forward.run.trades, e.experiment.execution.money, e.bars
     net = t.net_return
     sized = t.size * net
     assert m["total_trades"] == m["sample_size"] == len(net) > 30
@@ -243,7 +246,10 @@ def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureReque
     assert net == pytest.approx(t.side * (x / entry - 1) - fee * (1 + x / entry), abs=1e-12)
 
     # the account at every close, one bar after the other
-    start, stop = e.walk.windows[0].window.test_start, e.walk.windows[-1].window.test_stop
+    start, stop = (
+        e.walk_forward.windows[0].window.test_start,
+        e.walk_forward.windows[-1].window.test_stop,
+    )
     end = max(stop - 1, int(t.exit_bar.max()))
     equity = peak = 1.0
     worst = 0.0
@@ -268,7 +274,7 @@ def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureReque
         at_close[int(bars.time[i]) // 86_400_000] = value
     daily = np.array([at_close[d] for d in range(min(at_close), max(at_close) + 1)])
     returns = daily / np.concatenate(([1.0], daily[:-1])) - 1
-    assert e.walk.run.equity == pytest.approx(daily, rel=1e-12)
+    assert e.walk_forward.run.equity == pytest.approx(daily, rel=1e-12)
     assert m["days"] == len(daily)
     assert m["net_profit_pct"] == pytest.approx(100 * (np.prod(1 + sized) - 1), rel=1e-12, abs=1e-12)
     assert m["net_profit"] == pytest.approx(100 * m["net_profit_pct"], rel=1e-12)
@@ -285,9 +291,11 @@ def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureReque
 def test_the_verdict_says_what_the_measures_say(document: dict[str, Any]) -> None:
     m, life = document["metrics"], document["lifecycle"]
     assert life["confidence_score"] == pytest.approx(
-        0.3 * min(m["total_trades"] / 200, 1) + 0.3 * min(m["sharpe_ratio"] / 3, 1) + 0.2 * m["win_rate"]
+        0.3 * min(m["total_trades"] / 200, 1)
+        + 0.3 * min(m["sharpe_ratio"] / 3, 1)
+        + 0.2 * m["win_rate"]
         + 0.2 * m["stability_score"]
-    )  # fmt: skip
+    )
     test = [w["test"] for w in document["validation"]["windows"]]
     sharpe, wins = (np.array([w[n] for w in test]) for n in ("sharpe_ratio", "win_rate"))
     profitable = np.mean([w["net_profit_pct"] > 0 for w in test])
@@ -315,14 +323,14 @@ def test_a_planted_edge_becomes_mature_and_opens_the_door_once(evidence: Evidenc
 
 def test_what_lies_behind_the_door_changes_nothing_before_it(evidence: Evidence, bars: Bars) -> None:
     other = train(spike_experiment(), changed_from(bars, evidence.splits.holdout_start))
-    assert other.search.best == evidence.search.best
-    assert other.search.scores.tolist() == evidence.search.scores.tolist()
-    assert other.permutation.maxima.tolist() == evidence.permutation.maxima.tolist()
-    assert [w.parameters for w in other.walk.windows] == [w.parameters for w in evidence.walk.windows]
-    assert other.walk.run.equity.tolist() == evidence.walk.run.equity.tolist()
-    assert [f.net_profit_pct for f in other.fragility] == [f.net_profit_pct for f in evidence.fragility]
-    assert other.holdout != evidence.holdout
-    assert other.experiment_digest != evidence.experiment_digest
+    assert other.search.result.best == evidence.search.result.best
+    assert other.search.result.scores.tolist() == evidence.search.result.scores.tolist()
+    assert other.tests.permutation.maxima.tolist() == evidence.tests.permutation.maxima.tolist()
+    assert [w.parameters for w in other.walk_forward.windows] == [w.parameters for w in evidence.walk_forward.windows]
+    assert other.walk_forward.run.equity.tolist() == evidence.walk_forward.run.equity.tolist()
+    assert [f.net_profit_pct for f in other.tests.fragility] == [f.net_profit_pct for f in evidence.tests.fragility]
+    assert other.holdout_measures != evidence.holdout_measures
+    assert other.provenance.experiment_digest != evidence.provenance.experiment_digest
 
 
 class Nosy(Spike):
@@ -339,7 +347,7 @@ class Nosy(Spike):
 def test_no_part_of_the_work_is_shown_the_holdout(bars: Bars) -> None:
     nosy = Nosy()
     found = train(replace(spike_experiment(permutations=3), strategy=nosy), bars)
-    assert found.permutation.done == 3
+    assert found.tests.permutation.done == 3
     assert max(nosy.shown) == found.splits.holdout_start
     opened = Nosy()
     assert train(replace(spike_experiment(), strategy=opened), bars).stage == "MATURE"
@@ -359,7 +367,7 @@ def test_the_door_stays_shut_when_a_gate_fails(
     found = train(spike_experiment(**fields), bars)
     assert found.stage != "MATURE"
     assert found.holdout_openings == 0
-    assert found.holdout == {}
+    assert found.validation.holdout is None
     holdout = configuration(found, CREATED)["validation"]["holdout"]
     assert (holdout["opened"], holdout["metrics"]) == (False, None)
 
@@ -380,9 +388,10 @@ def standard(bars: Bars) -> tuple[Evidence, Nosy, dict[str, list[tuple[int, int]
     seen: dict[str, list[tuple[int, int]]] = {}
     nosy = Nosy()
     found = train(
-        replace(spike_experiment(permutations=199), strategy=nosy), bars,
+        replace(spike_experiment(permutations=199), strategy=nosy),
+        bars,
         lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)),
-    )  # fmt: skip
+    )
     return found, nosy, seen
 
 
@@ -427,9 +436,9 @@ def test_what_asks_for_the_matrix() -> None:
 
 
 def test_without_a_candidate_or_below_the_standard_there_is_none(evidence: Evidence, bars: Bars) -> None:
-    assert evidence.matrix is None
+    assert evidence.validation.matrix is None
     assert json.loads(text(evidence))["validation"]["matrix"] is None
-    assert train(spike_experiment(permutations=199, execution=DEAR), bars).matrix is None
+    assert train(spike_experiment(permutations=199, execution=DEAR), bars).validation.matrix is None
 
 
 # --- ambiguous trades
@@ -444,8 +453,10 @@ def test_the_document_holds_the_interval_of_ambiguous_trades(bars: Bars) -> None
         "trades": metrics["ambiguous_trades"],
         "pessimistic_net_profit_pct": metrics["net_profit_pct"],
         "optimistic_net_profit_pct": metrics["optimistic_net_profit_pct"],
-        "resolved": None, "resolved_net_profit_pct": None, "finer_timeframe": None,
-    }  # fmt: skip
+        "resolved": None,
+        "resolved_net_profit_pct": None,
+        "finer_timeframe": None,
+    }
 
 
 # --- stages and gates
@@ -455,7 +466,7 @@ def test_without_permutations_p_is_unknown_and_the_stage_paper(bars: Bars) -> No
     found = train(spike_experiment(permutations=0), bars)
     written = configuration(found, CREATED)
     assert found.stage == "PAPER"
-    assert math.isnan(found.permutation.p_value)
+    assert math.isnan(found.tests.permutation.p_value)
     assert written["metrics"]["p_value"] is None
     assert written["evidence"]["permutation"]["method"] is None
     assert [g.name for g in found.verdict.failed] == ["permutation p of at most 0.05"]
@@ -472,7 +483,7 @@ def test_no_candidate_is_a_result(bars: Bars) -> None:
     written = json.loads(text(found))
     jsonschema.validate(written, json_schema())
     assert found.stage == "PAPER"
-    assert found.search.best is None
+    assert found.search.result.best is None
     assert written["parameters"] == Spike.parameters.defaults
     assert written["evidence"]["search"]["candidate_found"] is False
     assert written["evidence"]["neighbourhood"] is None
@@ -486,7 +497,7 @@ def test_a_budget_that_ends_the_test_is_recorded_and_blocks(bars: Bars) -> None:
         return progress.stage == "permutations" and progress.done == 60
 
     found = train(spike_experiment(), bars, enough)
-    assert (found.permutation.done, found.permutation.stopped_by_budget) == (60, True)
+    assert (found.tests.permutation.done, found.tests.permutation.stopped_by_budget) == (60, True)
     assert found.stage == "PAPER"
     assert configuration(found, CREATED)["evidence"]["permutation"]["stopped_by_budget"] is True
 
@@ -496,37 +507,40 @@ def test_progress_counts_to_the_end(bars: Bars) -> None:
     train(spike_experiment(permutations=3), bars, lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)))
     assert list(seen) == ["search", "walk-forward", "permutations"]
     assert {stage: rows[-1] for stage, rows in seen.items()} == {
-        "search": (24, 24), "walk-forward": (7, 7), "permutations": (3, 3)
-    }  # fmt: skip
+        "search": (24, 24),
+        "walk-forward": (7, 7),
+        "permutations": (3, 3),
+    }
 
 
 def test_a_continuous_space_is_compared_on_a_grid_that_both_sides_use(bars: Bars) -> None:
     space = parse_space({"volume": (1.5, 6.0), "target": (1.0, 3.0), "hold": (3, 6)}, Spike.parameters)
     sampled = train(spike_experiment(space=space, method="random", budget=30, permutations=3), bars)
     gridded = train(spike_experiment(space=space, permutations=3), bars)
-    assert sampled.search.combinations == sampled.trials == 30
-    assert gridded.search.combinations == 5 * 5 * 4
-    assert sampled.permutation.statistic == gridded.permutation.statistic == gridded.search.score
-    assert sampled.permutation.maxima.tolist() == gridded.permutation.maxima.tolist()
-    assert sampled.search.best is not None
-    assert sampled.search.best != gridded.search.best
+    assert sampled.search.result.combinations == sampled.provenance.trials == 30
+    assert gridded.search.result.combinations == 5 * 5 * 4
+    assert sampled.tests.permutation.statistic == gridded.tests.permutation.statistic == gridded.search.result.score
+    assert sampled.tests.permutation.maxima.tolist() == gridded.tests.permutation.maxima.tolist()
+    assert sampled.search.result.best is not None
+    assert sampled.search.result.best != gridded.search.result.best
 
 
 def test_a_fixed_sample_of_a_discrete_space_is_repeated_as_it_is(bars: Bars) -> None:
     found = train(spike_experiment(method="random", budget=10, permutations=3), bars)
-    assert found.permutation.statistic == found.search.score
+    assert found.tests.permutation.statistic == found.search.result.score
 
 
 # --- methods that learn
 
 
 LEARNED: dict[str, Any] = {
-    "space": parse_space({"volume": (1.5, 6.0), "target": (1.0, 3.0), "hold": (3, 6), "memory": [20, 40]},
-                         Spike.parameters),
+    "space": parse_space(
+        {"volume": (1.5, 6.0), "target": (1.0, 3.0), "hold": (3, 6), "memory": [20, 40]}, Spike.parameters
+    ),
     "budget": 14,
     "permutations": 3,
     "plan": SplitPlan(train_days=80, test_days=40),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -540,11 +554,11 @@ def test_a_method_that_learns_goes_through_everything(bars: Bars, gridded: Evide
     experiment = spike_experiment(**LEARNED, method=method)
     found = train(experiment, bars, lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)))
     assert seen["search"][-1] == (14, 14)
-    assert found.search.best is not None
-    assert found.search.combinations == found.trials == len(found.search.tried) == 14
-    assert found.walk.measures["sharpe_ratio"] > 0  # the planted edge is large
-    assert found.permutation.statistic == gridded.search.score
-    assert found.permutation.maxima.tolist() == gridded.permutation.maxima.tolist()
+    assert found.search.result.best is not None
+    assert found.search.result.combinations == found.provenance.trials == len(found.search.result.tried) == 14
+    assert found.walk_forward.measures["sharpe_ratio"] > 0  # the planted edge is large
+    assert found.tests.permutation.statistic == gridded.search.result.score
+    assert found.tests.permutation.maxima.tolist() == gridded.tests.permutation.maxima.tolist()
     written = configuration(found, CREATED)
     jsonschema.validate(written, json_schema())
     assert written["evidence"]["search"]["method"] == method
@@ -552,7 +566,7 @@ def test_a_method_that_learns_goes_through_everything(bars: Bars, gridded: Evide
     assert written["evidence"]["permutation"]["compared"] == {"method": "grid", "combinations": 5 * 5 * 4 * 2}
     assert written["provenance"]["experiment"]["budget"] == 14
     # each window learns for itself
-    window, evaluator = found.walk.windows[1], experiment.evaluator(bars)
+    window, evaluator = found.walk_forward.windows[1], experiment.evaluator(bars)
     span = evaluator.span(window.window.train_start, window.window.train_stop)
     alone = run_search(experiment.search, lambda c: evaluator.score(bars, span, c))
     assert (alone.best, alone.score) == (window.parameters, window.train_score)
@@ -606,7 +620,7 @@ def test_an_override_is_recorded_and_never_promoted(shared_data: Path) -> None:
 def test_an_override_that_was_not_needed_changes_nothing(bars: Bars, evidence: Evidence) -> None:
     found = train(spike_experiment(allow_bad_data=True), bars)
     assert found.stage == evidence.stage
-    assert found.warnings == evidence.warnings
+    assert found.judgement.warnings == evidence.judgement.warnings
     assert configuration(found, CREATED)["provenance"]["data_override"] is False
 
 
@@ -629,13 +643,13 @@ def test_bars_before_the_span_only_warm_up(bars: Bars) -> None:
     shorter = replace(bars, **{n: getattr(bars, n)[560:4000] for n in names})
     louder = replace(bars, volume=np.where(np.arange(len(bars)) < 560, 99.0 * bars.volume, bars.volume))
     for other in (train(experiment, shorter), train(experiment, louder)):
-        assert other.search.scores.tolist() == whole.search.scores.tolist()
-        assert other.walk.run.equity.tolist() == whole.walk.run.equity.tolist()
+        assert other.search.result.scores.tolist() == whole.search.result.scores.tolist()
+        assert other.walk_forward.run.equity.tolist() == whole.walk_forward.run.equity.tolist()
         assert other.metrics == pytest.approx(whole.metrics, nan_ok=True, rel=0, abs=0)
     assert configuration(whole, CREATED)["context"]["from"] == iso(limits["start_ms"])
     assert configuration(whole, CREATED)["context"]["to"] == iso(int(bars.time[3999]))
     # bars behind the span are not even in the quality report
-    assert whole.quality.expected == 3400
+    assert whole.provenance.quality.expected == 3400
 
 
 def test_the_first_signal_bar_waits_for_the_warm_up(bars: Bars) -> None:

@@ -11,9 +11,9 @@ import pytest
 from assay.engine import Costs, Execution, Money, measure, replay
 from assay.search import Space
 from assay.validation import (
+    BarSplits,
     Fragility,
     SplitPlan,
-    Splits,
     WalkForward,
     break_even,
     fragility,
@@ -36,17 +36,17 @@ def bars() -> Bars:
 
 
 @pytest.fixture(scope="module")
-def splits(bars: Bars) -> Splits:
+def splits(bars: Bars) -> BarSplits:
     return make_splits(SplitPlan(train_days=30, test_days=15, holdout=0.0), 40, len(bars), 24.0, 6)
 
 
 @pytest.fixture(scope="module")
-def walk(bars: Bars, splits: Splits) -> WalkForward:
+def walk(bars: Bars, splits: BarSplits) -> WalkForward:
     return walk_forward(trial_of(money=MONEY), bars, grid_of(Spike()), splits)
 
 
 @pytest.fixture(scope="module")
-def table(bars: Bars, splits: Splits, walk: WalkForward) -> dict[str, Fragility]:
+def table(bars: Bars, splits: BarSplits, walk: WalkForward) -> dict[str, Fragility]:
     return {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, SPACE)}
 
 
@@ -64,7 +64,7 @@ def test_what_is_asked(table: dict[str, Fragility]) -> None:
 
 @pytest.mark.parametrize(("name", "factor"), [("costs x 1.5", 1.5), ("costs x 2", 2.0)])
 def test_costs_are_those_of_a_fresh_run(
-    table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward, name: str, factor: float
+    table: dict[str, Fragility], bars: Bars, splits: BarSplits, walk: WalkForward, name: str, factor: float
 ) -> None:
     money = Money(Costs(fee=0.0005 * factor, slippage=0.0002 * factor))
     evaluator = trial_of(money=money)
@@ -75,7 +75,7 @@ def test_costs_are_those_of_a_fresh_run(
 
 
 def test_a_late_entry_is_a_replay_one_bar_late(
-    table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward
+    table: dict[str, Fragility], bars: Bars, splits: BarSplits, walk: WalkForward
 ) -> None:
     evaluator = trial_of(money=MONEY)
     span = evaluator.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
@@ -87,7 +87,7 @@ def test_a_late_entry_is_a_replay_one_bar_late(
 
 
 def test_the_median_neighbour_by_brute_force(
-    table: dict[str, Fragility], bars: Bars, splits: Splits, walk: WalkForward
+    table: dict[str, Fragility], bars: Bars, splits: BarSplits, walk: WalkForward
 ) -> None:
     evaluator = trial_of(money=MONEY)
     grid = Spike().default_grid
@@ -130,7 +130,7 @@ def test_the_best_month_is_left_out(table: dict[str, Fragility], walk: WalkForwa
     assert table["best 30 days removed"].net_profit_pct == pytest.approx(100 * (min(left) - 1), rel=1e-9)
 
 
-def test_a_profit_of_one_month_is_fragile(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+def test_a_profit_of_one_month_is_fragile(bars: Bars, splits: BarSplits, walk: WalkForward) -> None:
     days = np.full(200, -0.001)
     days[40:65] = 0.02
     run = replace(walk.run, equity=np.cumprod(1 + days))
@@ -140,7 +140,7 @@ def test_a_profit_of_one_month_is_fragile(bars: Bars, splits: Splits, walk: Walk
     assert not found["best 30 days removed"].holds
 
 
-def test_ambiguous_trades_are_dropped(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+def test_ambiguous_trades_are_dropped(bars: Bars, splits: BarSplits, walk: WalkForward) -> None:
     marked = walk.run.trades.ambiguous.copy()
     marked[::3] = True
     trades = replace(walk.run.trades, ambiguous=marked)
@@ -156,7 +156,7 @@ def test_only_a_profit_holds(profit: float, holds: bool) -> None:
 
 
 def test_one_combination_chosen_beforehand_has_the_neighbours_of_the_default_grid(
-    bars: Bars, splits: Splits, walk: WalkForward
+    bars: Bars, splits: BarSplits, walk: WalkForward
 ) -> None:
     lone = Space(tuple((n, (v,)) for n, v in Spike.parameters.defaults.items()))
     found = {f.name: f for f in fragility(trial_of(money=MONEY), bars, walk, splits, lone)}
@@ -169,7 +169,7 @@ def test_one_combination_chosen_beforehand_has_the_neighbours_of_the_default_gri
 # --- the costs that leave nothing
 
 
-def test_break_even_by_a_fresh_run_at_those_costs(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+def test_break_even_by_a_fresh_run_at_those_costs(bars: Bars, splits: BarSplits, walk: WalkForward) -> None:
     found = break_even(trial_of(money=MONEY), bars, walk, splits)
     assert found > MONEY.costs.round_trip  # the schedule earns
     for cost, sign in ((found - 2e-5, 1), (found + 2e-5, -1)):
@@ -178,7 +178,7 @@ def test_break_even_by_a_fresh_run_at_those_costs(bars: Bars, splits: Splits, wa
         assert sign * measure(stitched(bars, signals, evaluator, splits), bars)["net_profit_pct"] > 0
 
 
-def test_break_even_at_its_ends(bars: Bars, splits: Splits, walk: WalkForward) -> None:
+def test_break_even_at_its_ends(bars: Bars, splits: BarSplits, walk: WalkForward) -> None:
     evaluator = trial_of(money=MONEY)
     assert break_even(evaluator, bars, losing(walk), splits) == 0.0
     none = {f.name: getattr(walk.run.trades, f.name)[:0] for f in fields(walk.run.trades)}

@@ -11,15 +11,18 @@ import pytest
 from scipy.stats import binom
 from studies.honesty_figures import by_cell, goals, reached
 from studies.rows import RowFile, made_by, work_off
-from studies.simulated import LUCK_GATE, Task, Terms, judged, luck, trained
+from studies.simulated import PERMUTATION_GATE, Task, Terms, judged, permutation_of, trained
 
 from assay.training import train
 from assay.validation import PermutationTest
 
 SPACE = (
-    ("pierce_depth", (0.001, 0.002)), ("volume_spike_threshold", (1.5, 2.0, 3.0)), ("reversal_candles", (1, 2, 3)),
-    ("atr_multiplier_sl", (1.5, 3.0)), ("risk_reward_ratio", (2.0, 4.0)),
-)  # fmt: skip
+    ("pierce_depth", (0.001, 0.002)),
+    ("volume_spike_threshold", (1.5, 2.0, 3.0)),
+    ("reversal_candles", (1, 2, 3)),
+    ("atr_multiplier_sl", (1.5, 3.0)),
+    ("risk_reward_ratio", (2.0, 4.0)),
+)
 SHORT, YEAR = Terms(120, 39, SPACE), Terms(365, 19, SPACE)
 WALK_COUNT, EDGE_COUNT = 32, 8
 WALKS = [Task(SHORT, "zero", 0.0, 30_000 + i) for i in range(WALK_COUNT)]
@@ -73,8 +76,8 @@ def test_skipped_permutations_change_no_stage() -> None:
         bars, experiment = task.bars(), task.experiment()
         short, whole = trained(experiment, bars), train(experiment, bars)
         assert short.stage == whole.stage
-        assert whole.permutation.done
-        skipped.add(not short.permutation.done)
+        assert whole.tests.permutation.done
+        skipped.add(not short.tests.permutation.done)
         stages.add(short.stage)
     assert skipped == {True, False}
     assert len(stages) > 1
@@ -82,13 +85,13 @@ def test_skipped_permutations_change_no_stage() -> None:
 
 def test_what_skips_the_permutations_is_named_as_the_gate_is() -> None:
     task = replace(WALKS[0], terms=replace(SHORT, permutations=0))
-    assert LUCK_GATE in [g.name for g in train(task.experiment(), task.bars()).verdict.failed]
+    assert PERMUTATION_GATE in [g.name for g in train(task.experiment(), task.bars()).verdict.failed]
 
 
 def test_the_test_of_a_market_without_a_candidate_is_that_of_a_training() -> None:
     task = WALKS[3]
     whole = train(task.experiment(), task.bars())
-    again = luck(replace(whole, permutation=PermutationTest.not_run()))
-    assert luck(whole) is whole.permutation
-    assert again.p_value == whole.permutation.p_value
-    np.testing.assert_array_equal(again.maxima, whole.permutation.maxima)
+    again = permutation_of(replace(whole, tests=replace(whole.tests, permutation=PermutationTest.not_run())))
+    assert permutation_of(whole) is whole.tests.permutation
+    assert again.p_value == whole.tests.permutation.p_value
+    np.testing.assert_array_equal(again.maxima, whole.tests.permutation.maxima)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assay.validation import Facts, decide, deserves_holdout
-from assay.validation.lifecycle import MAX_ALLOCATION_PCT, SIZE_FACTOR, STAGES, confidence
+from assay.validation.lifecycle import STAGES, Stage, confidence
 
 GOOD = Facts(
     has_candidate=True,
@@ -30,7 +30,7 @@ NAN = math.nan
 
 
 def stage(holdout: float = 1.0, **changes: Any) -> str:
-    return decide(replace(GOOD, **changes), holdout).stage
+    return decide(replace(GOOD, holdout_sharpe=holdout, **changes)).stage
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_first_row_that_applies() -> None:
 def test_money_by_stage() -> None:
     table = {"PAPER": (0, 0), "DISCOVERY": (0.25, 2), "VALIDATION": (0.5, 5), "MATURE": (1.0, 10), "DECAY": (0, 3)}
     assert tuple(table) == STAGES
-    assert {s: (SIZE_FACTOR[s], MAX_ALLOCATION_PCT[s]) for s in STAGES} == table
+    assert {s.value: (s.size_factor, s.max_allocation_pct) for s in Stage} == table
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_confidence(trades: float, sharpe: float, win_rate: float, stability: fl
 def test_confidence_is_unknown_when_a_part_is() -> None:
     assert math.isnan(confidence(10, NAN, 0.5, 0.5))
     assert math.isnan(confidence(10, 1.0, NAN, 0.5))
-    assert math.isnan(decide(replace(GOOD, stability=NAN), 1.0).confidence)
+    assert math.isnan(decide(replace(GOOD, stability=NAN, holdout_sharpe=1.0)).confidence)
 
 
 def test_why_not_promoted_names_gate_margin_and_step() -> None:
-    assert decide(GOOD, 1.0).why_not_promoted == ""
+    assert decide(replace(GOOD, holdout_sharpe=1.0)).why_not_promoted == ""
     low = decide(replace(GOOD, sharpe=0.3))
     assert [g.name for g in low.failed] == ["out-of-sample Sharpe of at least 0.5"]
     assert low.failed[0].margin == pytest.approx(-0.2)
@@ -144,7 +144,7 @@ def test_why_not_promoted_names_gate_margin_and_step() -> None:
     few = decide(replace(GOOD, trades=12.0, days=120.0))  # .1 a day: 18 more take 180 days
     assert few.why_not_promoted.endswith("at 0.1 trades a day 180 more days would do.")
     assert "31 more days" in decide(replace(GOOD, trades=100.0, days=3100.0)).why_not_promoted
-    sealed = decide(GOOD, -0.25)
+    sealed = decide(replace(GOOD, holdout_sharpe=-0.25))
     assert "holdout Sharpe above 0: -0.25" in sealed.why_not_promoted
 
 

@@ -83,7 +83,7 @@ def test_a_budget_that_ends_it_blocks_promotion() -> None:
     assert seen[:3] == [(1, 0), (2, 1), (3, 1)]
     facts = replace(GOOD, p_value=test.p_value, stopped_by_budget=test.stopped_by_budget)
     assert test.p_value < 0.05
-    assert decide(facts, 1.0).stage == "PAPER"
+    assert decide(replace(facts, holdout_sharpe=1.0)).stage == "PAPER"
 
 
 def test_a_budget_that_ends_with_the_last_one_blocks_nothing() -> None:

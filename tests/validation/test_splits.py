@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.errors import InputError, InsufficientDataError
-from assay.validation import SplitPlan, Splits, Window, make_splits
+from assay.validation import BarSplits, SplitPlan, Window, make_splits
+from validation.toys import market
 
 FIVE = 288.0  # 5-minute bars a day
 
 
-def bounds(splits: Splits) -> list[tuple[int, int, int, int]]:
+def bounds(splits: BarSplits) -> list[tuple[int, int, int, int]]:
     return [(w.train_start, w.train_stop, w.test_start, w.test_stop) for w in splits.windows]
 
 
@@ -163,3 +164,18 @@ def test_train_and_test_never_meet(
 
 def test_windows_are_values() -> None:
     assert Window(0, 1, 2, 3) == Window(0, 1, 2, 3)
+
+
+@given(st.integers(0, 3000), st.integers(1, 3000), st.integers(0, 9))
+def test_borders_come_back_from_their_moments(start: int, length: int, holding: int) -> None:
+    """Moments divide the bars they were made on exactly where the numbers did, the end of the data included."""
+    bars = market(1, 250)
+    start, stop = start % (len(bars) - 2), min(start % (len(bars) - 2) + max(length, 2), len(bars))
+    try:
+        splits = make_splits(SplitPlan(train_days=20, test_days=10), start, stop, 24.0, holding)
+    except InsufficientDataError:
+        return
+    assert splits.as_moments(bars).on(bars) == splits
+    later = bars.tail(start)  # a history that starts later has the same moments under other numbers
+    moved = splits.as_moments(bars).on(later)
+    assert bounds(moved) == [tuple(border - start for border in window) for window in bounds(splits)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.engine import Bracket, Costs, Execution, Money, Sizing, measure
-from assay.validation import SplitPlan, Splits, WalkForward, Window, fixed_parameters, make_splits, walk_forward
+from assay.validation import BarSplits, SplitPlan, WalkForward, Window, fixed_parameters, make_splits, walk_forward
 from assay.validation.walkforward import WindowResult, overfitting_flags, schedule, stability, stitched
 from validation.toys import (
     Spike,
@@ -30,11 +30,11 @@ COSTS = Money(Costs(fee=0.0005, slippage=0.0002))
 DEFAULTS = Spike.parameters.defaults
 
 
-def splits_of(bars: Bars, mode: Any = "anchored", holding: int = 6) -> Splits:
+def splits_of(bars: Bars, mode: Any = "anchored", holding: int = 6) -> BarSplits:
     return make_splits(SplitPlan(mode, train_days=30, test_days=15, holdout=0.0), 40, len(bars), 24.0, holding)
 
 
-def walked(bars: Bars, splits: Splits, **options: Any) -> WalkForward:
+def walked(bars: Bars, splits: BarSplits, **options: Any) -> WalkForward:
     return walk_forward(trial_of(money=COSTS), bars, grid_of(Spike()), splits, **options)
 
 
@@ -137,7 +137,7 @@ def test_progress_counts_windows(bars: Bars) -> None:
 def by_hand(bars: Bars, chosen: list[dict[str, Any] | None]) -> WalkForward:
     """Three test windows of 50 bars from bar 100 on, under given parameters."""
     windows = tuple(Window(40, 90, 100 + 50 * i, 150 + 50 * i) for i in range(3))
-    splits = Splits(40, 250, 250, 250, 10, "anchored", 2.0, 2.0, windows, ())
+    splits = BarSplits(40, 250, 250, 250, 10, "anchored", 2.0, 2.0, windows, ())
     evaluator = trial_of(money=COSTS)
     signals = schedule(evaluator, bars, windows, list(chosen))
     run = stitched(bars, signals, evaluator, splits)
@@ -194,9 +194,12 @@ def test_the_stitched_run_is_the_windows_one_after_the_other(bars: Bars, walk: W
 
 def window_result(train: float, test: float, profit: float, win: float, days: float = 15.0) -> WindowResult:
     return WindowResult(
-        Window(0, 1, 2, 3), {}, 1.0, {"sharpe_ratio": train},
+        Window(0, 1, 2, 3),
+        {},
+        1.0,
+        {"sharpe_ratio": train},
         {"sharpe_ratio": test, "net_profit_pct": profit, "win_rate": win, "days": days},
-    )  # fmt: skip
+    )
 
 
 def summary_of(*results: WindowResult) -> dict[str, float]:

@@ -69,7 +69,7 @@ def explain(error: BaseException) -> Failure:
     return Failure(1, kind, message, is_bug=True)
 
 
-def _usage(error: Any) -> Failure:  # noqa: ANN401  (its class depends on the version of typer)
+def _usage(error: Any) -> Failure:
     context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
     command = context.command_path if context is not None else "assay"
     rule = " ".join(error.format_message().split()).rstrip(".")
@@ -79,7 +79,7 @@ def _usage(error: Any) -> Failure:  # noqa: ANN401  (its class depends on the ve
     return Failure(USAGE, "UsageError", f"{rule}{got}; see '{command} --help'", field, rule, value)
 
 
-def _given(error: BaseException) -> Any:  # noqa: ANN401  (whatever the user wrote)
+def _given(error: BaseException) -> Any:
     """Return the value that the parser refused, where its message leaves it out."""
     details = getattr(error.__cause__ or error.__context__, "errors", None)
     return details()[0].get("input") if callable(details) else None

@@ -1,9 +1,9 @@
 """`assay`: the commands, the options that all of them share, and the exit codes.
 
 A command is one module in `assay.cli.commands` and one line in `COMMANDS`; commands that belong together, such as
-``assay data import`` and ``assay data list``, are one line in `GROUPS`. Each is a function of an `Output` and its own
-options; ``--json``, ``--quiet`` and ``--home`` are added here and may stand before or after the names. Modules of
-commands import the other rooms inside functions, so that ``assay --help`` starts at once.
+``assay data import`` and ``assay data list``, are one line in `GROUPS`. Each is a function of an `Output` and a frozen
+dataclass of its own options; ``--json``, ``--quiet`` and ``--home`` are added here. A command's module is imported when
+the command is used: ``assay --help`` starts at once, and imports stand at the top of every module.
 """
 
 import functools
@@ -18,73 +18,150 @@ from typing import Annotated, Any
 import typer
 
 from assay import __version__
-from assay.cli import options
-from assay.cli.commands import configurations, data, database
-from assay.cli.commands.backtest import backtest
-from assay.cli.commands.demo import demo
-from assay.cli.commands.funnel import funnel
-from assay.cli.commands.leaks import leaks
-from assay.cli.commands.ledger import ledger
-from assay.cli.commands.quality import quality
-from assay.cli.commands.report import report
-from assay.cli.commands.self_check import evidence
-from assay.cli.commands.strategies import strategies
-from assay.cli.commands.sweep import sweep
-from assay.cli.commands.train import LAST, train
-from assay.cli.commands.worker import worker
 from assay.cli.failures import USAGE
 from assay.cli.failures import report as report_failure
+from assay.cli.lazy_group import Entry, LazyGroup, Planned, lazy_group, option_parameters
 from assay.cli.output import Output
+from assay.cli.shared import LAST, Home, Json, Quiet
 from assay.errors import InputError
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "demo": demo,
-    "train": train,
-    "backtest": backtest,
-    "sweep": sweep,
-    "funnel": funnel,
-    "quality": quality,
-    "report": report,
-    "strategies": strategies,
-    "leaks": leaks,
-    "ledger": ledger,
-    "evidence": evidence,
-    "worker": worker,
-}
-"""Every command, in the order of the help: one line each."""
+Table = dict[str, tuple[str, str]]
+"""Commands by name: where the function is, ``module:function``, and the line of the help."""
 
-GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
-    "data": ("Bars in the database: import, download, list, check, export, delete.", data.COMMANDS),
-    "database": (
-        "Where everything is kept: status, upgrade, backup.",
-        {"status": database.status, "upgrade": database.upgrade, "backup": database.backup},
+COMMANDS: Table = {
+    "demo": ("assay.cli.commands.demo:demo", "Train on three simulated markets: a planted edge, no edge, dirty data."),
+    "train": (
+        "assay.cli.commands.train:train",
+        "Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found.",
     ),
+    "backtest": ("assay.cli.commands.backtest:backtest", "Replay one set of parameters and measure it."),
+    "sweep": ("assay.cli.commands.sweep:sweep", "Backtest every combination of a grid."),
+    "funnel": (
+        "assay.cli.commands.funnel:funnel",
+        "Count what passes each condition, and what one step of each threshold would add.",
+    ),
+    "quality": (
+        "assay.cli.commands.quality:quality",
+        "Count what is wrong with files of bars; training refuses those below 70 % valid bars.",
+    ),
+    "report": (
+        "assay.cli.commands.report:report",
+        "Write a configuration as one HTML page with charts, which opens offline.",
+    ),
+    "strategies": (
+        "assay.cli.commands.strategies:strategies",
+        "List the strategies, or show one: its parameters, rules and exits.",
+    ),
+    "leaks": (
+        "assay.cli.commands.leaks:leaks",
+        "Look for what a strategy cannot know; on simulated bars where none are named.",
+    ),
+    "ledger": (
+        "assay.cli.commands.ledger:ledger",
+        "Show every experiment and opened holdout; nothing can take one back.",
+    ),
+    "self-check": (
+        "assay.cli.commands.self_check:self_check",
+        "Recompute every statistic whose value is known from elsewhere; exit code 1 when one differs.",
+    ),
+    "worker": ("assay.cli.commands.worker:worker", "Run tasks of a training job until none is left."),
+}
+"""Every command, in the order of the help."""
+
+_DATA: Table = {
+    "import": (
+        "assay.cli.commands.data.files:import_",
+        "Store the bars of files; which market it is, a name such as BINANCE_BTCUSDT_5m.parquet says.",
+    ),
+    "download": (
+        "assay.cli.commands.data.download:download",
+        "Fetch what the database does not hold; interrupted, the same command goes on where it was.",
+    ),
+    "list": (
+        "assay.cli.commands.data.inventory:list_",
+        "List the markets in the database: bars, span, holes that were never fetched, valid bars, size.",
+    ),
+    "quality": (
+        "assay.cli.commands.data.inventory:quality",
+        "Say what is wrong with the bars of each market, before and after masking, and what training says to it.",
+    ),
+    "export": (
+        "assay.cli.commands.data.files:export",
+        "Write a market's bars to a file; a timeframe that is not held is made from finer bars.",
+    ),
+    "delete": (
+        "assay.cli.commands.data.inventory:delete",
+        "Remove the bars of markets, or of a span of them, and say what was removed.",
+    ),
+}
+
+_DATABASE: Table = {
+    "status": (
+        "assay.cli.commands.database:status",
+        "Show where the database is, its schema and what it holds; changes nothing.",
+    ),
+    "upgrade": (
+        "assay.cli.commands.database:upgrade",
+        "Bring the tables up to this version (done by itself when the database is first used).",
+    ),
+    "backup": (
+        "assay.cli.commands.database:backup",
+        "Write a consistent copy of everything into one SQLite file, also of a PostgreSQL server.",
+    ),
+}
+
+_CONFIGURATIONS: Table = {
+    "list": ("assay.cli.commands.configurations:list_", "List configurations, the newest first."),
+    "show": (
+        "assay.cli.commands.configurations:show",
+        "Explain every field of a configuration: value, unit and meaning.",
+    ),
+    "compare": (
+        "assay.cli.commands.configurations:compare",
+        "Put configurations side by side: every field in which they differ.",
+    ),
+    "activate": (
+        "assay.cli.commands.configurations:activate",
+        "Let programs load a configuration; the one that was active for its market is switched off.",
+    ),
+    "deactivate": ("assay.cli.commands.configurations:deactivate", "Let no program load a configuration any more."),
+    "archive": (
+        "assay.cli.commands.configurations:archive",
+        "Put a configuration away; nothing is deleted, --undo takes it back.",
+    ),
+    "export": (
+        "assay.cli.commands.configurations:export",
+        "Write V3 documents (ID.json), or their rows as one table (--csv).",
+    ),
+    "verify": (
+        "assay.cli.commands.configurations:verify",
+        "Train a configuration again from what is stored; it must give the same bytes.",
+    ),
+}
+
+GROUPS: dict[str, tuple[str, Table]] = {
+    "data": ("Bars in the database: import, download, list, check, export, delete.", _DATA),
+    "database": ("Where everything is kept: status, upgrade, backup.", _DATABASE),
     "configurations": (
         "What was found and kept: look, compare, switch on and off, put away, prove again.",
-        {
-            "list": configurations.list_,
-            "show": configurations.show,
-            "compare": configurations.compare,
-            "activate": configurations.activate,
-            "deactivate": configurations.deactivate,
-            "archive": configurations.archive,
-            "export": configurations.export,
-            "verify": configurations.verify,
-        },
+        _CONFIGURATIONS,
     ),
 }
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 
+OLD_NAMES = {"evidence": "self-check"}
+"""Names that a command had before: they work, and the help does not show them."""
+
 Version = Annotated[bool, typer.Option("--version", help="Print the version.")]
 
-_SHARED = {"json": (options.Json, False), "quiet": (options.Quiet, False), "home": (options.Home, None)}
+_SHARED = {"json": (Json, False), "quiet": (Quiet, False), "home": (Home, None)}
 
 
 def _root(
     context: typer.Context,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    home: options.Home = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    home: Home = None,
     version: Version = False,
 ) -> None:
     """Find parameters of trading strategies by exhaustive backtests and spend the speed on proof."""
@@ -111,20 +188,27 @@ def _use_home(home: Path | None) -> None:
 
 
 def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose first argument, its `Output`, is made from the shared options."""
+    """Return a command as typer wants it: one argument for each of its own options and for each shared one.
+
+    Parameters
+    ----------
+    command : callable
+        A function of an `Output`, or of an `Output` and a frozen dataclass whose fields are its options.
+    """
+    kind, own = option_parameters(command)
 
     @functools.wraps(command)
-    def run(context: typer.Context, **given: Any) -> None:  # noqa: ANN401  (the command's own options)
+    def run(context: typer.Context, **given: Any) -> None:
         before = context.obj
         here = {name: given.pop(name) for name in _SHARED}
         _use_home(here["home"] or before["home"])
-        command(Output(here["json"] or before["json"], here["quiet"] or before["quiet"]), **given)
+        output = Output(here["json"] or before["json"], here["quiet"] or before["quiet"])
+        command(*([output] if kind is None else [output, kind(**given)]))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    own = list(inspect.signature(command).parameters.values())[1:]
     parameters = [
         inspect.Parameter("context", keyword, annotation=typer.Context),
-        *(p.replace(kind=keyword) for p in own),
+        *own,
         *(inspect.Parameter(n, keyword, annotation=a, default=d) for n, (a, d) in _SHARED.items()),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -132,37 +216,25 @@ def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _group(
-    context: typer.Context, json: options.Json = False, quiet: options.Quiet = False, home: options.Home = None
-) -> None:
+def _group(context: typer.Context, json: Json = False, quiet: Quiet = False, home: Home = None) -> None:
     before = context.obj
     context.obj = {
-        "json": json or before["json"], "quiet": quiet or before["quiet"], "home": home or before["home"],
-    }  # fmt: skip
+        "json": json or before["json"],
+        "quiet": quiet or before["quiet"],
+        "home": home or before["home"],
+    }
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
         raise typer.Exit(USAGE)
 
 
-def _typer(
-    callback: Callable[..., None], commands: dict[str, Callable[..., None]], text: str | None = None
-) -> typer.Typer:
-    app = typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,  # rich would triple the time of --help
-        pretty_exceptions_enable=False,
-    )
-    app.callback(invoke_without_command=True, help=text)(callback)
-    for name, command in commands.items():
-        app.command(name)(with_shared_options(command))
-    return app
-
-
-def make_app() -> typer.Typer:
-    """Return the typer application with every command."""
-    app = _typer(_root, COMMANDS)
+def make_app() -> LazyGroup:
+    """Return the program: every command by its name and its line of the help."""
+    app = lazy_group(_root, COMMANDS, with_shared_options)
     for name, (text, commands) in GROUPS.items():
-        app.add_typer(_typer(_group, commands, text), name=name)
+        app.add_command(lazy_group(_group, commands, with_shared_options, text), name)
+    for old, new in OLD_NAMES.items():
+        app.add_command(Planned(old, Entry(*COMMANDS[new]), with_shared_options, hidden=True))
     return app
 
 
@@ -205,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _resumed(list(sys.argv[1:] if arguments is None else arguments))
     try:
         with _same_environment():
-            command = typer.main.get_command(make_app())
+            command = make_app()
             with command.make_context("assay", given) as context:
                 command.invoke(context)
             sys.stdout.flush()

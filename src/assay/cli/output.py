@@ -8,16 +8,25 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from assay.lazy import lazy
+from assay.service.times import iso_time
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from rich.console import Console as RichConsole
+    from rich import box as rich_box
+    from rich import console as rich_console
+    from rich import progress as rich_progress
+    from rich import table as rich_table
 
-    Advance = Callable[[int], None]
-    """Called with the number of units done since the last call."""
+    from assay.service.reporter import Advance
+else:  # not needed for --help and --json
+    rich_box, rich_console = lazy("rich.box"), lazy("rich.console")
+    rich_progress, rich_table = lazy("rich.progress"), lazy("rich.table")
+
+__all__ = ["Output", "iso_time", "number", "text_bar", "to_json"]
 
 PIPE_WIDTH = 200
 """Columns of a table that does not go to a terminal: nothing is cut short there."""
@@ -26,7 +35,7 @@ PLAIN_INTERVAL_S = 5.0
 """Seconds between lines of progress where stderr is not a terminal."""
 
 
-def to_json(value: object) -> Any:  # noqa: ANN401  (any JSON value)
+def to_json(value: object) -> Any:
     """Return plain JSON values: NaN and infinity become None, arrays lists, other objects their text."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
@@ -38,11 +47,6 @@ def to_json(value: object) -> Any:  # noqa: ANN401  (any JSON value)
         return [to_json(v) for v in value]
     plain = getattr(value, "tolist", None)  # numpy's arrays and scalars, without importing numpy
     return to_json(plain()) if callable(plain) else str(value)
-
-
-def iso_time(time_ms: int) -> str:
-    """Return a moment as text such as ``2024-01-31T09:30:00Z``."""
-    return datetime.fromtimestamp(time_ms / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def number(value: object) -> str:
@@ -65,7 +69,7 @@ def number(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where a command's words go.
+    """Where a command's words go; a `Reporter` of the service.
 
     Attributes
     ----------
@@ -93,12 +97,13 @@ class Output:
             sys.stderr.write(sentence + "\n")
             sys.stderr.flush()
 
+    def warn(self, sentence: str) -> None:
+        """Say on stderr that the result is not all that was asked for."""
+        self.note(sentence)
+
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table on stdout; numbers stand to the right, the first column is never broken."""
-        from rich.box import SIMPLE_HEAD  # noqa: PLC0415  (rich is not needed for --help and --json)
-        from rich.table import Table  # noqa: PLC0415
-
-        table = Table(box=SIMPLE_HEAD)
+        table = rich_table.Table(box=rich_box.SIMPLE_HEAD)
         for i, name in enumerate(columns):
             numeric = all(row[i] in (None, "") or isinstance(row[i], (int, float)) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
@@ -147,12 +152,12 @@ class Output:
             self.note(f"{title} {time.monotonic() - begun:.1f} s")
 
 
-def _rich(*, stderr: bool) -> RichConsole:
+def _rich(*, stderr: bool) -> rich_console.Console:
     """Return a rich console that prints texts as they are."""
-    from rich.console import Console  # noqa: PLC0415  (rich is not needed for --help and --json)
-
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=None if terminal else PIPE_WIDTH, markup=False, highlight=False, emoji=False)
+    return rich_console.Console(
+        stderr=stderr, width=None if terminal else PIPE_WIDTH, markup=False, highlight=False, emoji=False
+    )
 
 
 def _per_second(rate: float) -> str:
@@ -161,16 +166,14 @@ def _per_second(rate: float) -> str:
 
 @contextmanager
 def _bar(title: str, total: int, before: int) -> Iterator[Advance]:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+        rich_progress.TextColumn("{task.fields[rate]}"),
+        rich_progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
+    with rich_progress.Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=total, completed=before, rate="")
         begun = time.monotonic()
 
@@ -184,10 +187,12 @@ def _bar(title: str, total: int, before: int) -> Iterator[Advance]:
 
 @contextmanager
 def _spinner(title: str) -> Iterator[None]:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
+    columns = (
+        rich_progress.SpinnerColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.TimeElapsedColumn(),
+    )
+    with rich_progress.Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
         progress.add_task(title, total=None)
         yield
 
@@ -210,3 +215,11 @@ def _lines(title: str, total: int, before: int) -> Advance:
         sys.stderr.flush()
 
     return advance
+
+
+def text_bar(value: float, low: float, high: float, width: int = 24) -> str:
+    """Draw a number between two others as a bar of blocks; nothing where it is undefined."""
+    if not high > low or math.isnan(value):
+        return ""
+    eighths = round(8 * width * (value - low) / (high - low))
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

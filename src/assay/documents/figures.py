@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.documents.configuration import plain
+from assay.documents.plain import plain
 from assay.engine.tables import trade_columns
-from assay.validation import Holdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from assay.validation import Ambiguity
 
 VERSION = 1
-DAY_MS = 86_400_000
 
 
 def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, Any]:
@@ -47,17 +45,20 @@ def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, An
         at day ends, and ``market``: one unit of the market, bought at the close before the first bar and held
         without costs.
     """
-    e, s = evidence, evidence.splits
+    e, s, opened = evidence, evidence.splits, evidence.validation.holdout
     before = e.bars.head(s.holdout_start)
     return {
         "version": VERSION,
-        "stitched": _by_day(e.walk.run, before, s.windows[0].test_start),
+        "stitched": _by_day(e.walk_forward.run, before, s.windows[0].test_start),
         "windows": [_span(e.bars, w.test_start, w.test_stop) for w in s.windows],
         "holdout": {
             "span": _span(e.bars, s.holdout_start, s.stop) if s.holdout_start < s.stop else None,
-            "run": _opened(e) if e.holdout else None,
+            "run": None if opened is None else _by_day(opened.run, e.bars.head(s.stop), s.holdout_start),
         },
-        "trades": {name: plain(c) for name, c in trade_columns(before, e.walk.run, e.walk.window_of_trade).items()},
+        "trades": {
+            name: plain(c)
+            for name, c in trade_columns(before, e.walk_forward.run, e.walk_forward.window_of_trade).items()
+        },
         "map": _map(e) if e.experiment.search_method == "grid" else None,
         "ambiguity": None if inside is None else plain(inside.as_dict()),
     }
@@ -73,19 +74,11 @@ def _by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
     last = np.searchsorted(bars.day, days, side="right") - 1
     peak = np.maximum.accumulate(np.maximum(run.equity, 1.0))
     return {
-        "start_ms": run.first_day * DAY_MS,
+        "start_ms": bars.market.calendar.day_start_ms(run.first_day),
         "equity": plain(run.equity),
         "drawdown_pct": plain(100.0 * (run.equity / peak - 1.0)),
         "market": plain(bars.mark[last] / bars.mark[start - 1]),
     }
-
-
-def _opened(e: Evidence) -> dict[str, Any]:
-    """Replay the winner behind the door that the training has opened; a sealed one stays sealed."""
-    s, evaluator = e.splits, e.experiment.evaluator(e.bars)
-    bars = Holdout(e.bars.head(s.stop), s.holdout_start).open("drawn after the training opened it")
-    run = evaluator.replay(bars, e.parameters, evaluator.span(s.holdout_start, s.stop))
-    return _by_day(run, bars, s.holdout_start)
 
 
 def _order(values: Sequence[Value]) -> list[int]:
@@ -104,9 +97,9 @@ def _map(e: Evidence) -> dict[str, Any]:
         ``candidate``; ``planes``: x, y and scores, a row for each value of y. One axis alone is a plane without y.
     """
     found = e.search
-    axes = found.tried.values
-    scores = found.scores.reshape([len(v) for v in axes.values()])
-    point = found.best or found.tried.at(int(np.argmax(found.scores)))
+    axes = found.result.tried.values
+    scores = found.result.scores.reshape([len(v) for v in axes.values()])
+    point = found.result.best or found.result.tried.at(int(np.argmax(found.result.scores)))
     at = [axis.index(point[name]) for name, axis in axes.items()]
     searched = [i for i, axis in enumerate(axes.values()) if len(axis) > 1]
     names, orders = list(axes), {i: _order(list(axes.values())[i]) for i in searched}
@@ -127,6 +120,6 @@ def _map(e: Evidence) -> dict[str, Any]:
     return {
         "axes": [{"name": names[i], "values": plain([list(axes[names[i]])[k] for k in orders[i]])} for i in searched],
         "at": {names[i]: orders[i].index(at[i]) for i in searched},
-        "candidate": found.best is not None,
+        "candidate": found.result.best is not None,
         "planes": [plane(x, y) for x, y in pairs],
     }

@@ -8,21 +8,34 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assay.documents.configuration import configuration
+from assay.documents.reading import Document, TrainedDocument
 from assay.errors import GateError
 from assay.market import Bars, Market
 from assay.training.experiment import Experiment
+from assay.training.procedure import PROCEDURE_VERSION
 from assay.training.train import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from assay.documents.sections.provenance import DataSpan
     from assay.strategies import Strategy
     from assay.training.train import Progress
 
 MAX_DIFFERENCES = 20
 
-NOT_COMPARED = ("configId", "createdAt")
-"""What two runs of one experiment may differ in; of the configId only the time."""
+NOT_COMPARED = (
+    "createdAt",
+    "provenance.engine_hash",
+    "provenance.code_version",
+    "provenance.document_digest",
+    "provenance.experiment.code_version",
+)
+"""Paths in which a document may differ from what its experiment gives today: moment and code, and what follows from
+them. Of the configId the time is not compared."""
+
+OF_THE_VERSION = ("configId", "provenance.experiment_digest")
+"""Paths that hold a digest of the experiment, which another code version changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +61,46 @@ class Verification:
     Attributes
     ----------
     equal : bool
-        Byte for byte, but for the time in configId and createdAt.
+        Byte for byte, but for the moment (configId, createdAt) and the identity of the code.
     differences : tuple of Difference
         The first of them.
     recomputed : dict
         The document as it is made today.
+    other_code : bool
+        Whether other code computed the document: its engine_hash or its code_version is not that of today.
     """
 
     equal: bool
     differences: tuple[Difference, ...]
     recomputed: dict[str, Any]
+    other_code: bool
 
 
-def _experiment_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] | None = document["provenance"].get("experiment")
-    if told is None:
+def _trained(raw: Mapping[str, Any]) -> TrainedDocument:
+    """Return a document that can be made again.
+
+    Raises
+    ------
+    GateError
+        When it was stored without evidence.
+    """
+    document = Document.of(raw)
+    if not isinstance(document, TrainedDocument):
         raise GateError(
-            f"{document['configId']} cannot be recomputed: it was stored from measures without evidence. Train it, or "
+            f"{document.config_id} cannot be recomputed: it was stored from measures without evidence. Train it, or "
             "save the metrics of WalkForwardValidator.validate or of train's Evidence as they are."
         )
-    return told
+    return document
 
 
 def market_from(document: Mapping[str, Any]) -> Market:
     """Return the market that a document was trained on."""
-    return Market.from_terms(_experiment_of(document)["market"])
+    return Market.from_terms(_trained(document).provenance.experiment.market)
+
+
+def span_from(document: Mapping[str, Any]) -> DataSpan:
+    """Return first and last bar of the data that a document was trained on."""
+    return _trained(document).provenance.data
 
 
 def experiment_from(document: Mapping[str, Any], strategy: Strategy) -> Experiment:
@@ -88,7 +116,7 @@ def experiment_from(document: Mapping[str, Any], strategy: Strategy) -> Experime
     InputError
         When the strategy is another one, or its code is not that of the document.
     """
-    return Experiment.from_canonical(_experiment_of(document), strategy)
+    return Experiment.from_canonical(_trained(document).canonical_experiment, strategy)
 
 
 def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
@@ -104,20 +132,21 @@ def bars_for(document: Mapping[str, Any], bars: Bars, where: str) -> Bars:
     GateError
         When they are not the bars of then, saying how they differ.
     """
-    market, span, digest = market_from(document), document["provenance"]["data"], document["provenance"]["data_digest"]
-    cut = bars.between(bars.index_at(span["from_ms"]), bars.index_at(span["to_ms"] + 1))
+    trained = _trained(document)
+    market, span, digest = market_from(document), trained.provenance.data, trained.provenance.data_digest
+    cut = bars.between(bars.index_at(span.from_ms), bars.index_at(span.to_ms + 1))
     same = replace(cut, market=market) if cut.market.timeframe == market.timeframe else cut
     if same.digest == digest:
         return same
     if cut.market.timeframe != market.timeframe:
         why = f"its bars are of {cut.market.timeframe}, not {market.timeframe}"
-    elif len(cut) != span["bars"]:
-        why = f"it holds {len(cut):,} of the {span['bars']:,} bars of that span"
+    elif len(cut) != span.bars:
+        why = f"it holds {len(cut):,} of the {span.bars:,} bars of that span"
     else:
         why = f"all {len(cut):,} bars of that span are there, but prices, volumes or gaps are not those of then"
     raise GateError(
-        f"{document['configId']} cannot be recomputed from {where}: {why}. The data digest is {same.digest[:12]}, it "
-        f"was trained on {digest[:12]} ({market}, {_day(span['from_ms'])} to {_day(span['to_ms'])})"
+        f"{trained.config_id} cannot be recomputed from {where}: {why}. The data digest is {same.digest[:12]}, it "
+        f"was trained on {digest[:12]} ({market}, {_day(span.from_ms)} to {_day(span.to_ms)})"
     )
 
 
@@ -125,7 +154,7 @@ def _day(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}"
 
 
-def differences(stored: Any, recomputed: Any, path: str = "") -> list[Difference]:  # noqa: ANN401  (any tree)
+def differences(stored: Any, recomputed: Any, path: str = "") -> list[Difference]:
     """Return the fields in which two trees of plain values differ, a number's kind included."""
     if isinstance(stored, dict) and isinstance(recomputed, dict):
         names = list(dict.fromkeys((*stored, *recomputed)))
@@ -154,15 +183,34 @@ def verify(
     ----------
     bars : Bars
         Those of `bars_for`.
+
+    Raises
+    ------
+    GateError
+        When an earlier procedure made the document: today's gives another one, which refutes nothing.
     """
+    stored = _trained(document)
+    if stored.provenance.experiment.procedure_version != PROCEDURE_VERSION:
+        raise GateError(f"{stored.config_id} was made by the earlier procedure: train again")
     experiment = experiment_from(document, strategy)
-    created = datetime.strptime(document["createdAt"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    created = datetime.strptime(stored.created_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     evidence = train(experiment, bars, on_progress, threads=threads)
-    again = configuration(evidence, created, requested=document["lifecycle"]["requested_stage"])
-    found = differences(_comparable(document), _comparable(again))
-    return Verification(not found, tuple(found[:MAX_DIFFERENCES]), again)
+    again = TrainedDocument(configuration(evidence, created, requested=stored.lifecycle.requested_stage))
+    found = [d for d in differences(stored.raw, again.raw) if d.field not in _not_compared(stored, again)]
+    before, now = stored.provenance, again.provenance
+    other_code = (before.engine_hash, before.code_version) != (now.engine_hash, now.code_version)
+    return Verification(not found, tuple(found[:MAX_DIFFERENCES]), dict(again.raw), other_code)
 
 
-def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
-    timeless = re.sub(r"_V3_\d{8}_\d{6}_", "_V3_", document["configId"])
-    return {k: v for k, v in document.items() if k not in NOT_COMPARED} | {"configId": timeless}
+def _not_compared(stored: TrainedDocument, again: TrainedDocument) -> set[str]:
+    """Return the paths in which these two may differ."""
+    paths = set(NOT_COMPARED)
+    if _timeless(stored.config_id) == _timeless(again.config_id):
+        paths.add("configId")
+    if stored.provenance.experiment.code_version != again.provenance.experiment.code_version:
+        paths.update(OF_THE_VERSION)
+    return paths
+
+
+def _timeless(config_id: str) -> str:
+    return re.sub(r"_V3_\d{8}_\d{6}_", "_V3_", config_id)

@@ -4,125 +4,96 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from assay.documents.sections.base import Section, Setting, StageName
+from assay.documents.sections.common import (
+    CircuitBreakers,
+    Context,
+    Lifecycle,
+    Metrics,
+    PortfolioBreakers,
+    TrainedContext,
+)
+from assay.documents.sections.evidence import Evidence, NoEvidence
+from assay.documents.sections.execution import Execution, NoExecution
+from assay.documents.sections.provenance import Provenance, UnverifiedProvenance
+from assay.documents.sections.validation import NoValidation, Validation
 from assay.errors import FileFormatError
+
+SomeSection = TypeVar("SomeSection", bound=BaseModel)
 
 VERSION = "3.0.0"
 
-Stage = Literal["PAPER", "DISCOVERY", "VALIDATION", "MATURE", "DECAY"]
 
+class Configuration(Section):
+    """A configuration, version 3: one of its two kinds, `TrainedConfiguration` or `UnverifiedConfiguration`."""
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class Context(_Section):
-    """Which market, side and span the configuration was trained on; null only where nothing is proven."""
-
-    exchange: str | None
-    pair: str | None
-    timeframe: str | None
-    side: Literal["both", "long", "short"]
-    from_: str | None = Field(alias="from", description="First signal bar, ISO 8601 UTC.")
-    to: str | None = Field(description="Last bar of the span, ISO 8601 UTC.")
-    regime: Literal["bull", "bear", "sideways", "volatile"] | None = Field(
-        description="Measured from the daily returns of the days that the search saw."
-    )
-
-
-class Metrics(BaseModel):
-    """The stitched out-of-sample run. `*_pct` is percent points, every other rate a fraction, null unknown."""
-
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
-
-    net_profit_pct: float | None
-    gross_win_rate: float | None = Field(ge=0, le=1)
-    win_rate: float | None = Field(ge=0, le=1)
-    profit_factor: float | None = Field(ge=0)
-    sharpe_ratio: float | None
-    max_drawdown_pct: float | None = Field(le=0)
-    total_trades: int | None = Field(ge=0)
-    avg_win_pct: float | None
-    avg_loss_pct: float | None
-
-    @model_validator(mode="after")
-    def _rates_are_shares_of_trades(self) -> Metrics:
-        for name in ("gross_win_rate", "win_rate"):
-            rate = getattr(self, name)
-            wins = None if rate is None or self.total_trades is None else rate * self.total_trades
-            if wins is not None and abs(wins - round(wins)) > 1e-6:
-                raise ValueError(f"{name} x total_trades must be a whole number of trades")
-        return self
-
-
-class Lifecycle(_Section):
-    """How far the configuration may be believed."""
-
-    current_stage: Stage
-    requested_stage: Stage | None = Field(description="Asked for by the user; the evidence caps it.")
-    max_allocation_pct: float
-    size_factor: float
-    confidence_score: float | None = Field(ge=0, le=1)
-    why_not_promoted: str
-    gates: list[dict[str, Any]]
-
-
-class CircuitBreakers(_Section):
-    """Limits at which this configuration is paused, by stage; `*_pct` is percent points."""
-
-    max_daily_loss_pct: float
-    max_position_size_pct: float
-    max_drawdown_pct: float
-    max_consecutive_losses: int
-    daily_trade_limit: int
-    cooldown_after_loss_minutes: int
-    min_sharpe_ratio: float
-
-
-class PortfolioBreakers(_Section):
-    """Limits over all configurations that trade together; rates are fractions."""
-
-    max_daily_loss: float
-    max_correlation_spike: float
-    unusual_market_threshold: float = Field(description="Standard deviations of the usual volatility.")
-    latency_threshold_ms: float
-    max_adverse_selection: float
-    consecutive_losses_limit: int
-    regime_break_threshold: float
-
-
-class Configuration(_Section):
-    """A trained configuration, version 3."""
-
-    configId: str = Field(pattern=r"^[A-Z0-9_]+_V3_\d{8}_\d{6}_[0-9a-f]{6}$")  # noqa: N815  (contract)
+    config_id: str = Field(alias="configId", pattern=r"^[A-Z0-9_]+_V3_\d{8}_\d{6}_[0-9a-f]{6}$")
     version: Literal["3.0.0"]
     strategy: str
-    createdAt: str  # noqa: N815  (contract)
+    created_at: str = Field(alias="createdAt")
     context: Context
-    parameters: dict[str, float | int | str | bool]
-    execution: dict[str, Any]
+    parameters: Mapping[str, Setting]
+    execution: Execution | NoExecution
     metrics: Metrics
-    validation: dict[str, Any]
-    evidence: dict[str, Any]
+    validation: Validation | NoValidation
+    evidence: Evidence | NoEvidence
     lifecycle: Lifecycle
     circuit_breakers: CircuitBreakers
     portfolio_circuit_breakers: PortfolioBreakers
-    provenance: dict[str, Any]
+    provenance: Provenance | UnverifiedProvenance
 
-    @model_validator(mode="after")
-    def _nothing_proven_is_paper(self) -> Configuration:
-        if self.evidence.get("verified") is True:
-            if None in (self.context.exchange, self.context.pair, self.context.timeframe):
-                raise ValueError("a market must be named where there is evidence")
-        elif self.lifecycle.current_stage != "PAPER":
+
+class TrainedConfiguration(Configuration):
+    """A trained configuration, version 3, with its evidence."""
+
+    context: TrainedContext
+    execution: Execution
+    validation: Validation
+    evidence: Evidence
+    provenance: Provenance
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_market_is_named(cls, document: Any) -> Any:
+        context = _part(document, "context")
+        if any(name in context and context[name] is None for name in ("exchange", "pair", "timeframe")):
+            raise ValueError("a market must be named where there is evidence")
+        return document
+
+
+class UnverifiedConfiguration(Configuration):
+    """Parameters, version 3, whose measures nothing proves: PAPER."""
+
+    execution: NoExecution
+    validation: NoValidation
+    evidence: NoEvidence
+    provenance: UnverifiedProvenance
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_proven_is_paper(cls, document: Any) -> Any:
+        if _part(document, "lifecycle").get("current_stage") in set(get_args(StageName)) - {"PAPER"}:
             raise ValueError("a configuration without evidence is PAPER")
-        return self
+        return document
 
 
-def content_digest(document: dict[str, Any]) -> str:
+def _part(document: object, name: str) -> Mapping[str, Any]:
+    """Return a part of what may be a document; an empty one where there is none."""
+    part = document.get(name) if isinstance(document, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def is_proven(document: Mapping[str, Any]) -> bool:
+    """Whether a document says that it holds evidence."""
+    return _part(document, "evidence").get("verified") is True
+
+
+def content_digest(document: Mapping[str, Any]) -> str:
     """SHA-256 of a document but for configId, createdAt and the digest itself: equal experiments have equal ones."""
     content = {name: value for name, value in document.items() if name not in ("configId", "createdAt")}
     content["provenance"] = {n: v for n, v in document["provenance"].items() if n != "document_digest"}
@@ -135,6 +106,27 @@ def sealed(document: dict[str, Any]) -> dict[str, Any]:
     return validate(document | {"provenance": provenance})
 
 
+def parsed(model: type[SomeSection], value: object, where: str = "") -> SomeSection:
+    """Return a part of a document as its model.
+
+    Parameters
+    ----------
+    where : str
+        The path of the part, for a message.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the first fault.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
+        raise FileFormatError(f"configuration {path}", first["msg"], first.get("input")) from None
+
+
 def validate(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document if it keeps the schema and is as it was written.
 
@@ -143,18 +135,13 @@ def validate(document: dict[str, Any]) -> dict[str, Any]:
     FileFormatError
         Naming the first fault, or that the content was changed after the digest was made.
     """
-    try:
-        Configuration.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FileFormatError(f"configuration {where}", first["msg"], first.get("input")) from None
-    told = document["provenance"].get("document_digest")
-    if told != content_digest(document):
+    found = parsed(TrainedConfiguration if is_proven(document) else UnverifiedConfiguration, document)
+    digest = found.provenance.document_digest
+    if digest != content_digest(document):
         raise FileFormatError(
             "configuration provenance.document_digest",
             "must be the digest of the document: it was changed after it was written",
-            told,
+            digest,
             "Train again, or export it again from the database",
         )
     return document
@@ -162,4 +149,7 @@ def validate(document: dict[str, Any]) -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the V3 document."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Configuration.model_json_schema()}
+    kinds: TypeAdapter[TrainedConfiguration | UnverifiedConfiguration] = TypeAdapter(
+        TrainedConfiguration | UnverifiedConfiguration
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **kinds.json_schema()}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from assay._version import __version__
 from assay.compiled import result_digest
 from assay.documents.configuration import configuration_id, lifecycle, measures
-from assay.documents.schema import VERSION, Metrics, sealed
+from assay.documents.schema import VERSION, sealed
+from assay.documents.sections.common import REQUIRED_MEASURES
 from assay.errors import InputError
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
 
@@ -46,7 +47,7 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, fraction in _PERCENT_OF.items():
         if name not in values and fraction in values:
             values[name] = 100.0 * values[fraction]
-    wanted = dict.fromkeys(Metrics.model_fields, math.nan)
+    wanted = dict.fromkeys(REQUIRED_MEASURES, math.nan)
     return dict(measures(wanted | values))
 
 
@@ -82,7 +83,12 @@ def unverified(
         "strategy": strategy,
         "createdAt": f"{created:%Y-%m-%dT%H:%M:%SZ}",
         "context": {
-            "exchange": exchange, "pair": pair, "timeframe": timeframe, "side": "both", "from": None, "to": None,
+            "exchange": exchange,
+            "pair": pair,
+            "timeframe": timeframe,
+            "side": "both",
+            "from": None,
+            "to": None,
             "regime": None,
         },
         "parameters": dict(parameters),
@@ -94,5 +100,5 @@ def unverified(
         "circuit_breakers": dict(CIRCUIT_BREAKERS[STAGE]),
         "portfolio_circuit_breakers": dict(PORTFOLIO_BREAKERS),
         "provenance": {"experiment": None, "code_version": __version__, "engine_hash": result_digest()},
-    }  # fmt: skip
+    }
     return sealed(document)

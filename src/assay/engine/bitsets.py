@@ -92,7 +92,11 @@ def _of_vote(rule: Vote, features: Features, levels: Levels, n: int) -> NDArray[
         subsets[s, list(subset)] = True
     out = np.empty((len(levels), -(-max(n, 1) // 64)), dtype=np.uint64)
     sweep_kernels.vote(
-        _packed(np.ones((1, n), dtype=np.bool_))[0], np.concatenate(conditions), np.stack(choices, axis=1), subsets,
-        np.ascontiguousarray(starts[which.ravel()]), out,
-    )  # fmt: skip
+        _packed(np.ones((1, n), dtype=np.bool_))[0],
+        np.concatenate(conditions),
+        np.stack(choices, axis=1),
+        subsets,
+        np.ascontiguousarray(starts[which.ravel()]),
+        out,
+    )
     return out

@@ -85,9 +85,11 @@ class Sizing:
     def __post_init__(self) -> None:
         if str(self.method).lower() == "kelly":
             raise InputError(
-                "sizing", "must be 'risk' or 'notional': the Kelly fraction is known only of an edge that is proven",
-                self.method, hint="the report of a MATURE configuration shows it sized by Kelly",
-            )  # fmt: skip
+                "sizing",
+                "must be 'risk' or 'notional': the Kelly fraction is known only of an edge that is proven",
+                self.method,
+                hint="the report of a MATURE configuration shows it sized by Kelly",
+            )
         if self.method not in ("risk", "notional"):
             raise InputError("sizing", "must be 'risk' or 'notional'", self.method)
         if not 0 < self.risk_fraction <= 1:

@@ -92,8 +92,12 @@ class Execution:
             "sides": self.sides.value,
             "costs": {name: getattr(self.costs, name) for name in COST_TERMS},
             "sizing": {name: getattr(self.sizing, name) for name in SIZING_TERMS},
-            "min_stop_costs": self.min_stop_costs,
+            **self.stop_terms(),
         }
+
+    def stop_terms(self) -> dict[str, float]:
+        """Return what holds stops away from the price, under the names of `terms`."""
+        return {"min_stop_costs": self.min_stop_costs}
 
     @classmethod
     def from_terms(cls, terms: Mapping[str, Any]) -> Execution:
@@ -104,3 +108,42 @@ class Execution:
             Sizing(**terms["sizing"]),
             terms.get("min_stop_costs", 0.0),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionTerms:
+    """The terms that a user chooses, side by side: those of options, of a form, of a request's body.
+
+    Attributes
+    ----------
+    side : str
+        both, long or short.
+    fee, slippage : float
+        Fractions of the notional and of the price, per side.
+    sizing : str
+        risk or notional.
+    min_stop_costs : float
+        Stops stay this many round trips of cost away; 0 = off.
+    """
+
+    side: str = "both"
+    fee: float = 0.001
+    slippage: float = 0.0005
+    sizing: str = "risk"
+    min_stop_costs: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("fee", "slippage", "min_stop_costs"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InputError(name, "must be a number", value)
+        self.execution()
+
+    def execution(self) -> Execution:
+        """Return the terms as one checked value."""
+        costs, sizing = Costs(fee=self.fee, slippage=self.slippage), Sizing(self.sizing)  # type: ignore[arg-type]
+        return Execution(Side.parse(self.side), costs, sizing, self.min_stop_costs)
+
+    def on(self, market: Market) -> Execution:
+        """Return the terms with what the market says of its prices: the tick, where it is known."""
+        return self.execution().on(market)

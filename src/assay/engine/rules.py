@@ -48,7 +48,7 @@ class Rule:
         """The number that the feature is compared with."""
         return float(values[self.limit] if isinstance(self.limit, str) else self.limit)
 
-    def compare(self, features: Mapping[str, NDArray[np.float64]], limits: Any) -> NDArray[np.bool_]:  # noqa: ANN401
+    def compare(self, features: Mapping[str, NDArray[np.float64]], limits: Any) -> NDArray[np.bool_]:
         """Which rows pass one limit, shape (n,), or each of several of shape (m, 1), shape (m, n); NaN passes none."""
         passed: NDArray[np.bool_] = _COMPARE[self.comparison](features[self.feature], limits)
         return passed

@@ -228,7 +228,7 @@ class _OneByOne:
         """The blocks."""
         return self.task.jobs([self.part])
 
-    def begin(self, workers: Workers) -> Callable[[_Job], Block]:  # noqa: ARG002  (nothing to prepare)
+    def begin(self, workers: Workers) -> Callable[[_Job], Block]:
         """Return what runs a block."""
         task, part = self.task, self.part
         on_opposite = False

@@ -79,7 +79,7 @@ class _Read(dict[str, "Value"]):
         self._read.add(name)
         return super().__getitem__(name)
 
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  (as a dict's)
+    def get(self, name: str, default: Any = None) -> Any:
         self._read.add(name)
         return super().get(name, default)
 
@@ -87,10 +87,10 @@ class _Read(dict[str, "Value"]):
         self._read.update(self.keys())
         return super().__iter__()
 
-    def items(self) -> Any:  # noqa: ANN401  (as a dict's)
+    def items(self) -> Any:
         self._read.update(self.keys())
         return super().items()
 
-    def values(self) -> Any:  # noqa: ANN401  (as a dict's)
+    def values(self) -> Any:
         self._read.update(self.keys())
         return super().values()

@@ -1,67 +1,65 @@
-"""`DataCollector`: bars from the database first, from an exchange second."""
+"""`DataCollector`: a `BarCollector` that hands out data frames and warns as Python does."""
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
 import warnings
-import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from assay.errors import ExchangeError, InputError, InsufficientDataError, OfflineError
-from assay.frames.collecting import Plan, Source, collect
 from assay.frames.inputs import as_bars, one_of
 from assay.frames.progress import progress_bar
 from assay.indicators import atr, rsi, swing_high, swing_low, volume_mean, volume_ratio
-from assay.market import Market, Timeframe, canonical_symbol, refuse_futures
-from assay.market.calendar import DAY_MS
-from assay.market.market import kind_of
-from assay.sources.exchanges.paging_rules import ALIASES
-from assay.store import BarStore, Database, Imports
-from assay.store.location import database_url
+from assay.lazy import lazy
+from assay.market import refuse_futures
+from assay.service.collector import BarCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pandas as pd
 
-    from assay.frames.collecting import Collected
-    from assay.market import Bars
-    from assay.store import Written
-
-Moment = datetime | date | str | int
-"""A moment: without a zone it is UTC; a whole number is milliseconds UTC."""
-
-LOOKBACK_DAYS = 365.0
-EARLIEST_MS = 100_000_000_000
-"""March 1973: a smaller number was meant in seconds."""
-
-AWAY_S = 60.0
-"""So long an exchange that could not be reached is not asked again."""
+    from assay.market import Bars, Timeframe
+    from assay.service.collecting import Source
+    from assay.service.collector import Moment
+    from assay.service.reporter import Advance
+    from assay.sources import frames
+    from assay.store import Database, Written
+else:
+    pd = lazy("pandas")
+    frames = lazy("assay.sources.frames")
 
 
 class DataWarning(UserWarning):
     """The bars are not all that was asked for, or not what they were; the text says which, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A span of time, [start, stop) in milliseconds UTC; `counted` from its end back, not from its start on."""
+class _Warnings:
+    """Warns as Python does, in the line of whoever called; shows a bar to a person who watches."""
 
-    start_ms: int
-    stop_ms: int
-    counted: bool
+    def progress(self, title: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
+        """Show a bar on stderr."""
+        return progress_bar(title, total)
+
+    def working(self, title: str) -> AbstractContextManager[None]:
+        """Show nothing."""
+        return nullcontext()
+
+    def note(self, sentence: str) -> None:
+        """Say nothing."""
+
+    def warn(self, sentence: str) -> None:
+        """Raise a `DataWarning` that names the first line outside of this package."""
+        level, frame = 1, sys._getframe(0)  # noqa: SLF001  (the warning names the caller's line, not one of these)
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("assay."):
+            level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+        warnings.warn(sentence, DataWarning, stacklevel=level)
 
 
-class DataCollector:
+class DataCollector(BarCollector):
     """History of markets: database first, exchange second, and what was fetched is stored.
 
     Parameters
@@ -83,40 +81,7 @@ class DataCollector:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if isinstance(exchanges, str) or (exchanges is not None and not isinstance(exchanges, Sequence)):
-            raise InputError("exchanges", 'must be a list of names, such as ["binance"]', exchanges)
-        self._given = database
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._open: dict[str, Source] = {}
-        self._away: dict[str, tuple[float, OfflineError]] = {}
-        self._databases: list[Database] = []
-        # Whoever forgets `close` leaves no connection open behind a collector that is gone.
-        self._closing = weakref.finalize(self, _close, self._open, self._databases)
-        for exchange in exchanges or ():
-            opened = _connect(_exchange_name(exchange)) if isinstance(exchange, str) else exchange
-            self._open[opened.name] = opened
-        self._allowed = None if exchanges is None else tuple(self._open)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the exchanges, and the database unless it was handed in open."""
-        self._closing()
-        self.__dict__.pop("store", None)
-
-    @cached_property
-    def store(self) -> BarStore:
-        """The bars in the database."""
-        if isinstance(self._given, Database):
-            return BarStore(self._given)
-        database = Database.open(self._given or database_url())
-        self._databases.append(database)
-        return BarStore(database)
+        super().__init__(exchanges, database, reporter=_Warnings(), clock=clock)
 
     def fetch_ohlcv(
         self,
@@ -162,10 +127,8 @@ class DataCollector:
         InputError
             For an unknown exchange, symbol or timeframe, and a span that is empty.
         """
-        from assay.sources.frames import frame_from_bars  # noqa: PLC0415  (pandas, for frames only)
-
         bars = self.fetch_bars(symbol, exchange, timeframe, since, until, pair=pair, lookback_days=lookback_days)
-        return frame_from_bars(bars)
+        return frames.frame_from_bars(bars)
 
     def fetch_bars(
         self,
@@ -179,54 +142,10 @@ class DataCollector:
         lookback_days: float | None = None,
     ) -> Bars:
         """Return a market's history as `Bars`; otherwise as `fetch_ohlcv`."""
-        market = self._market(one_of("symbol", symbol, "pair", pair), exchange, timeframe)
-        window = self._window(market.timeframe, since, until, lookback_days)
-        missing = self.store.missing(market, window.start_ms, window.stop_ms)
-        if not missing:
-            return self._held(market, window)
-        if (made := self._resampled(market, window)) is not None:
-            return made
-        try:
-            plan = self._plan(market, window)
-            with progress_bar(f"{plan.market} from {plan.market.exchange}", plan.bars) as advance:
-                found = self.collect(plan, advance)
-        except (ExchangeError, InputError) as error:
-            return self._stored(market, window, error)
-        if found.alert is not None:
-            _warn(str(found.alert))
-        if found.trouble is not None:
-            return self._stored(plan.market, window, found.trouble)
-        bars = self._held(plan.market, window)
-        if found.findings:
-            _warn(f"{plan.market}: " + "; ".join(str(finding) for finding in found.findings))
-        return bars
+        name = one_of("symbol", symbol, "pair", pair)
+        return super().fetch_bars(name, exchange, timeframe, since, until, lookback_days=lookback_days)
 
-    def plan(
-        self,
-        symbol: str,
-        exchange: str,
-        timeframe: str | Timeframe = "5m",
-        since: Moment | None = None,
-        until: Moment | None = None,
-        lookback_days: float | None = None,
-    ) -> Plan:
-        """Return what of a span has to be fetched, for `collect`; arguments and errors as in `fetch_ohlcv`."""
-        market = self._market(symbol, exchange, timeframe)
-        return self._plan(market, self._window(market.timeframe, since, until, lookback_days))
-
-    def collect(self, plan: Plan, on_bars: Callable[[int], None] | None = None) -> Collected:
-        """Fetch and store what a plan misses; an exchange that fails ends it, what was stored stays."""
-        with self._lock:
-            source = self._exchange(plan.market.exchange)
-            return collect(self.store, Imports(self.store), source, plan, clock=self._clock, on_bars=on_bars)
-
-    def store_market_data(
-        self,
-        df: Any,  # noqa: ANN401  (any kind of frame)
-        exchange: str,
-        pair: str,
-        timeframe: str | Timeframe,
-    ) -> Written:
+    def store_market_data(self, df: Any, exchange: str, pair: str, timeframe: str | Timeframe) -> Written:
         """Store the bars of a frame; those that are held stay as they are.
 
         Returns
@@ -239,23 +158,11 @@ class DataCollector:
         DataWarning
             When bars came again with other values, or the market's quality fell.
         """
-        from assay.sources.columns import settle_market  # noqa: PLC0415  (pyarrow, for frames only)
-        from assay.sources.frames import bars_from_frame  # noqa: PLC0415
-        from assay.store.bars import present  # noqa: PLC0415
-
         market = self._market(pair, exchange, timeframe)
         refuse_futures(market)
-        columns = present(bars_from_frame(df, market))
-        settle_market(columns["time"], market, None, market, "frame")
-        at_ms = int(self._clock() * 1000)
-        done = Imports(self.store).add(market, columns, source="frame", at_ms=at_ms)
-        if done.written.changed:
-            _warn(f"{market}: {done.written.changed:,} bars are held with other values, which stay")
-        if done.alert is not None:
-            _warn(str(done.alert))
-        return done.written
+        return self.store_bars(frames.bars_from_frame(df, market), market, "frame")
 
-    def calculate_indicators(self, df: Any) -> pd.DataFrame:  # noqa: ANN401  (any kind of frame)
+    def calculate_indicators(self, df: Any) -> pd.DataFrame:
         """Return a frame with indicators added, each computed from the bars up to its own.
 
         ``atr14`` and ``rsi14`` (Wilder), ``volume_sma20`` (mean of the 20 tradable bars before) and ``volume_ratio``
@@ -263,192 +170,16 @@ class DataCollector:
         closed: it takes the two bars after it). NaN where there is too little history; a volume ratio also where the
         bar could not trade.
         """
-        import pandas as pd  # noqa: PLC0415  (for frames only)
-
-        from assay.sources.frames import frame_from_bars  # noqa: PLC0415
-
         bars = as_bars(df)
-        frame = df.copy() if isinstance(df, pd.DataFrame) else frame_from_bars(bars)
+        frame = df.copy() if isinstance(df, pd.DataFrame) else frames.frame_from_bars(bars)
         columns = {
-            "atr14": atr(bars), "rsi14": rsi(bars), "volume_sma20": volume_mean(bars),
-            "volume_ratio": volume_ratio(bars), "swing_high": swing_high(bars), "swing_low": swing_low(bars),
-        }  # fmt: skip
+            "atr14": atr(bars),
+            "rsi14": rsi(bars),
+            "volume_sma20": volume_mean(bars),
+            "volume_ratio": volume_ratio(bars),
+            "swing_high": swing_high(bars),
+            "swing_low": swing_low(bars),
+        }
         for name, values in columns.items():
             frame[name] = values[~bars.absent]
         return frame
-
-    # what is asked for
-
-    def _market(self, symbol: str | None, exchange: str | None, timeframe: str | Timeframe) -> Market:
-        """Return the market of a call, with what the database knows of it."""
-        if symbol is not None and exchange is not None and "/" in exchange and "/" not in canonical_symbol(symbol):
-            symbol, exchange = exchange, symbol  # the other document names the exchange first
-        if not symbol:
-            raise InputError("symbol", 'must be given, such as "BTC/USDT"')
-        name = _exchange_name(exchange or (self._allowed or ["binance"])[0])
-        length = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
-        wanted = canonical_symbol(symbol)
-        return self.store.find(name, wanted, length) or Market(name, wanted, length, kind_of(name))
-
-    def _window(
-        self, timeframe: Timeframe, since: Moment | None, until: Moment | None, lookback_days: float | None
-    ) -> Window:
-        """Return the span of a call, ended before the bar that is open now."""
-        if since is not None and lookback_days is not None:
-            raise InputError("lookback_days", "cannot be combined with since", lookback_days)
-        days = LOOKBACK_DAYS if lookback_days is None else lookback_days
-        if not 0 < days < 1e6:
-            raise InputError("lookback_days", "must be positive", lookback_days)
-        now = int(self._clock() * 1000) // timeframe.ms * timeframe.ms
-        stop = now if until is None else min(now, _moment("until", until))
-        start = stop - round(days * DAY_MS) if since is None else _moment("since", since)
-        if start >= stop:
-            raise InputError("since", f"must lie before until, which is {_text(stop)}", _text(start))
-        return Window(start, stop, since is None)
-
-    # what is held
-
-    def _held(self, market: Market, window: Window) -> Bars:
-        try:
-            return self.store.read(market, window.start_ms, window.stop_ms)
-        except InputError:
-            span = f"{_text(window.start_ms)} to {_text(window.stop_ms)}"
-            raise InsufficientDataError(
-                str(market), f"there are no bars from {span}", hint=self._hint(market)
-            ) from None
-
-    def _resampled(self, market: Market, window: Window) -> Bars | None:
-        """Return bars made from finer ones that cover the whole window, where the market itself is not held."""
-        finer = [] if self.store.coverage(market) else self.store.finer(market)
-        if not any(not self.store.missing(one, window.start_ms, window.stop_ms) for one in finer):
-            return None
-        return self.store.read_resampled(market, window.start_ms, window.stop_ms)
-
-    def _stored(self, market: Market, window: Window, trouble: ExchangeError | InputError) -> Bars:
-        """Return what is held when the exchange cannot be asked, and say so."""
-        best = next(iter(self.store.finer(market)), None)
-        newest = None if best is None else self.store.newest_ms(best)
-        if best is None or newest is None:
-            raise self._nothing(market, trouble) from trouble
-        start, stop = window.start_ms, window.stop_ms
-        if window.counted:
-            stop = min(stop, newest + best.timeframe.ms)
-            start = stop - (window.stop_ms - window.start_ms)
-        try:
-            bars = self.store.read_resampled(market, start, stop)
-        except InputError:
-            raise self._nothing(market, trouble) from trouble
-        first, end = int(bars.time[0]), int(bars.time[-1]) + market.timeframe.ms
-        never = sum(b - a for a, b in self.store.missing(best, first, end)) // best.timeframe.ms
-        gaps = f", {never:,} bars of it were never fetched" if never else ""
-        reason = str(trouble) if isinstance(trouble, InputError) else f"{trouble.exchange} {trouble.reason}"
-        _warn(
-            f"{market}: only stored bars are used, {(end - first) / DAY_MS:g} days up to the newest of them, "
-            f"{_text(int(bars.time[-1]))}{gaps}, because {reason}"
-        )
-        return bars
-
-    def _nothing(self, market: Market, trouble: ExchangeError | InputError) -> ExchangeError | InputError:
-        """Return the error of an exchange that cannot be asked for what is not stored either."""
-        hint = f"No bars of {market} are stored for this span. {self._hint(market)}"
-        if isinstance(trouble, InputError):
-            said = trouble.hint and trouble.hint.rstrip(".") + ("" if trouble.hint.endswith("?") else ".") + " "
-            return InputError(trouble.field, trouble.rule, trouble.value, said + hint)
-        return type(trouble)(trouble.exchange, trouble.reason, hint, tries=trouble.tries, resume_ms=trouble.resume_ms)
-
-    def _hint(self, market: Market) -> str:
-        """Say what is held, and what to do."""
-        held = self.store.markets()
-        same = [h for h in held if _same(h.market, market) and h.first_ms is not None and h.last_ms is not None]
-        if same:
-            spans = ", ".join(
-                f"{h.market.timeframe} from {_text(h.first_ms or 0)} to {_text(h.last_ms or 0)}" for h in same
-            )
-            return f"Held are {spans}"
-        names = list(dict.fromkeys(f"{h.market.symbol} on {h.market.exchange}" for h in held if h.bars))
-        more = f" and {len(names) - 5} others" if len(names) > 5 else ""
-        known = f"Held are {', '.join(names[:5])}{more}" if names else "The database is empty"
-        return f"{known}; `assay data import FILE` stores the bars of a file"
-
-    # exchanges
-
-    def _plan(self, market: Market, window: Window) -> Plan:
-        with self._lock:
-            known = self._known(market)
-        missing = self.store.missing(known, window.start_ms, window.stop_ms)
-        return Plan(known, window.start_ms, window.stop_ms, tuple(missing))
-
-    def _known(self, market: Market) -> Market:
-        """Return a market as its exchange names it; one that was out of reach a moment ago is not waited for again."""
-        since, error = self._away.get(market.exchange, (-AWAY_S, None))
-        if error is not None and self._clock() < since + AWAY_S:
-            raise error
-        try:
-            return self._exchange(market.exchange).market(market.symbol, market.timeframe)
-        except OfflineError as offline:
-            self._away[market.exchange] = (self._clock(), offline)
-            raise
-
-    def _exchange(self, name: str) -> Source:
-        if name not in self._open:
-            if self._allowed is not None:
-                raise InputError("exchange", f"must be one that was given: {', '.join(self._allowed)}", name)
-            self._open[name] = _connect(name)
-        return self._open[name]
-
-
-def _connect(name: str) -> Source:
-    from assay.sources.exchanges import open_exchange  # noqa: PLC0415  (only where the network is needed)
-
-    return open_exchange(name)
-
-
-def _close(exchanges: dict[str, Source], databases: list[Database]) -> None:
-    for exchange in exchanges.values():
-        exchange.close()
-    for database in databases:
-        database.close()
-    exchanges.clear()
-    databases.clear()
-
-
-def _exchange_name(name: str) -> str:
-    text = name.strip().lower()
-    return ALIASES.get(text, text)
-
-
-def _same(one: Market, other: Market) -> bool:
-    return (one.exchange, one.symbol) == (other.exchange, other.symbol)
-
-
-def _warn(sentence: str) -> None:
-    level, frame = 1, sys._getframe(0)  # noqa: SLF001  (the warning should name the caller's line, not one of this file)
-    while frame is not None and frame.f_code.co_filename == __file__:
-        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
-    warnings.warn(sentence, DataWarning, stacklevel=level)
-
-
-def _text(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _moment(name: str, value: Moment) -> int:
-    """Return a moment in milliseconds UTC."""
-    if isinstance(value, np.datetime64):
-        return int(value.astype("datetime64[ms]").astype(np.int64))
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        if value < EARLIEST_MS:
-            raise InputError(name, "must be milliseconds UTC where it is a whole number", int(value))
-        return int(value)
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise InputError(name, "must be a date or time in ISO form, such as 2024-01-31T09:30", value) from None
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-    elif isinstance(value, date):
-        moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    else:
-        raise InputError(name, "must be a datetime, an ISO text or milliseconds UTC", type(value).__name__)
-    return round(moment.timestamp() * 1000)

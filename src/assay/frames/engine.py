@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from assay.engine import Costs, Execution, Side, Sizing
-from assay.errors import StrategyError
+from assay.documents import TrainedDocument
+from assay.engine import Execution
+from assay.errors import InputError, StrategyError
 from assay.evaluation import backtest
 from assay.frames.inputs import StrategyLike, as_bars, as_parameters, as_strategy
 from assay.frames.results import Result, equity_series, metrics_of, trades_frame
@@ -54,44 +55,38 @@ class BacktestResult(Result):
     run: Run = field(repr=False)
 
 
-@dataclass(frozen=True)
 class BacktestEngine:
     """Backtests of one strategy, or of the one named in each call.
 
-    Attributes
+    Parameters
     ----------
     strategy_type : str, Strategy class, Strategy or None
         A registered name (the suffix _V3 and case do not matter), a class or an instance.
-    costs : Costs
-        What optimizers and the validator charge, and `run_backtest` where nothing else is given: a fee of
-        .001 and slippage of .0005 a side.
-    sizing : Sizing
-    sides : {"both", "long", "short"}
-    min_stop_costs : float
-        Stops stay at least this many round trips of cost away; 0 = off.
+    execution : Execution, optional
+        What optimizers and the validator trade on, and `run_backtest` where nothing else is given: both sides, a fee of
+        .001 and slippage of .0005 a side by default.
+    **terms
+        The fields of `Execution`, such as ``costs=Costs(fee=0.0002)`` or ``sides="long"``, instead of it.
     """
 
-    strategy_type: StrategyLike | None = None
-    costs: Costs = field(default_factory=Costs, kw_only=True)
-    sizing: Sizing = field(default_factory=Sizing, kw_only=True)
-    sides: str = field(default="both", kw_only=True)
-    min_stop_costs: float = field(default=0.0, kw_only=True)
+    def __init__(
+        self, strategy_type: StrategyLike | None = None, *, execution: Execution | None = None, **terms: Any
+    ) -> None:
+        if execution is not None and terms:
+            raise InputError("execution", "is given twice", sorted(terms))
+        if unknown := sorted(set(terms) - {f.name for f in fields(Execution)}):
+            raise InputError(unknown[0], "is not a term of execution", terms[unknown[0]])
+        self.strategy_type = strategy_type
+        self.execution = Execution(**terms) if execution is None else execution
+        if strategy_type is not None:
+            as_strategy(strategy_type)
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> BacktestEngine:
         """Return an engine on the terms of a V3 document: its strategy, side, costs, sizing and stop floor."""
-        terms = Execution.from_terms({**document["execution"], "sides": document["execution"]["side"]})
-        given = {field.name: getattr(terms, field.name) for field in fields(terms)}
-        return cls(document["strategy"], **given)
-
-    @property
-    def execution(self) -> Execution:
-        """The engine's terms as one value."""
-        return Execution(Side.parse(self.sides), self.costs, self.sizing, self.min_stop_costs)
-
-    def __post_init__(self) -> None:
-        if self.strategy_type is not None:
-            as_strategy(self.strategy_type)
+        given = TrainedDocument(document)
+        terms = given.execution.model_dump()
+        return cls(given.strategy, execution=Execution.from_terms({**terms, "sides": terms["side"]}))
 
     def strategy(self, strategy_class: object = None) -> Strategy:
         """Return the strategy of a call, or the engine's own."""
@@ -102,13 +97,13 @@ class BacktestEngine:
             )
         return as_strategy(chosen)
 
-    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:  # noqa: ANN401
+    def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:
         """Return a search or a single point on the engine's terms, without a test for luck."""
         return Experiment(strategy, space, permutations=0, execution=self.execution, **options)
 
     def run_backtest(
         self,
-        data: Any,  # noqa: ANN401  (any kind of frame)
+        data: Any,
         parameters: Mapping[str, Any],
         exchange_fees: float | None = None,
         slippage: float | None = None,
@@ -124,7 +119,7 @@ class BacktestEngine:
             Those not given stay at their defaults; a result of an optimizer will do. A V3 document brings its own
             side, costs, sizing and stop floor.
         exchange_fees, slippage : float, optional
-            Fractions per side; those of `costs` (.001 and .0005) where not given.
+            Fractions per side; those of `execution` (.001 and .0005) where not given.
         strategy_class : str, Strategy class or Strategy, optional
             Overrides the engine's.
 
@@ -141,9 +136,10 @@ class BacktestEngine:
         strategy = self.strategy(strategy_class)
         values = strategy.parameters.complete(as_parameters(parameters))
         charged = {"fee": exchange_fees, "slippage": slippage}
-        costs = replace(self.costs, **{k: v for k, v in charged.items() if v is not None})
+        costs = replace(self.execution.costs, **{k: v for k, v in charged.items() if v is not None})
         bars = as_bars(data)
-        experiment = replace(self, costs=costs).experiment(strategy, parse_space(values, strategy.parameters))
+        charging = BacktestEngine(self.strategy_type, execution=replace(self.execution, costs=costs))
+        experiment = charging.experiment(strategy, parse_space(values, strategy.parameters))
         evaluator = experiment.evaluator(bars)
         span = evaluator.span(*experiment.bounds(bars, evaluator.warmup))
         run = backtest(strategy, bars, values, execution=experiment.execution, span=span)

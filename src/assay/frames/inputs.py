@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, StrategyError
+from assay.lazy import lazy
 from assay.market import Bars
 from assay.strategies import Strategy, find_strategy
+
+if TYPE_CHECKING:
+    from assay.sources import frames
+else:
+    frames = lazy("assay.sources.frames")
 
 StrategyLike = str | type[Strategy] | Strategy
 """A registered name, a class that needs no arguments, or an instance."""
@@ -25,15 +31,13 @@ def is_history(given: object) -> bool:
     return isinstance(given, Bars) or hasattr(given, "columns") or hasattr(given, "__arrow_c_stream__")
 
 
-def as_bars(data: Any) -> Bars:  # noqa: ANN401  (any kind of frame)
+def as_bars(data: Any) -> Bars:
     """Return bars, or the bars of a data frame (its market stands in ``attrs["market"]`` or is inferred)."""
     if isinstance(data, Bars):
         return data
     if not is_history(data):
         raise InputError("data", "must be a data frame or Bars", type(data).__name__)
-    from assay.sources.frames import bars_from_frame  # noqa: PLC0415  (pandas, for frames only)
-
-    return bars_from_frame(data)
+    return frames.bars_from_frame(data)
 
 
 @cache
@@ -74,7 +78,7 @@ def as_parameters(given: object) -> Mapping[str, Any]:
     return given
 
 
-def one_of(name: str, value: Any, other_name: str, other: Any, default: Any = None) -> Any:  # noqa: ANN401
+def one_of(name: str, value: Any, other_name: str, other: Any, default: Any = None) -> Any:
     """Return the value of an argument that has two names.
 
     Raises

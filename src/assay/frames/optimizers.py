@@ -14,6 +14,7 @@ from assay.errors import InputError, StoreError, near_name
 from assay.frames.inputs import StrategyLike, as_bars, cores, one_of
 from assay.frames.progress import progress_bar
 from assay.frames.results import Result, metrics_of
+from assay.lazy import lazy
 from assay.search import BUDGETS, SAMPLERS, parse_space, run_search
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
     from assay.search import SearchResult, Space
+    from assay.service import ledger
     from assay.strategies import Strategy
     from assay.training import Experiment
+else:
+    ledger = lazy("assay.service.ledger")  # the database, for searches only
 
 
 class NoCandidateWarning(UserWarning):
@@ -121,10 +125,9 @@ class LedgerWarning(UserWarning):
 
 def _count(experiment: Experiment, bars: Bars, span: tuple[int, int], found: SearchResult) -> None:
     """Write a search into the ledger; without a database it is told, since a script may run where there is none."""
-    from assay.service.tasks import entry_of, record_search  # noqa: PLC0415  (the database, for searches only)
-
     try:
-        record_search(entry_of(experiment, bars, span, found.combinations, found.score, found.distribution()))
+        entry = ledger.entry_of(experiment, bars, span, found.combinations, found.score, found.distribution())
+        ledger.record_search(entry)
     except StoreError as error:
         warnings.warn(f"this search is not counted: {error}", LedgerWarning, stacklevel=4)
 
@@ -156,7 +159,7 @@ class ParameterOptimizer(ABC):
     def optimize(
         self,
         backtest_engine: BacktestEngine,
-        data: Any,  # noqa: ANN401  (any kind of frame)
+        data: Any,
         strategy_class: StrategyLike | Mapping[str, Any] | None = None,
         parameter_space: Mapping[str, Any] | str | None = None,
         objective: str = "sharpe_ratio",
@@ -238,7 +241,7 @@ class RandomSearchOptimizer(ParameterOptimizer):
 
     n_samples: int = BUDGETS["random"]
 
-    def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:  # noqa: ARG002
+    def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:
         """Return the method and how many points it draws."""
         return {"method": "random", "budget": self.n_samples if budget is None else budget}
 
@@ -266,6 +269,6 @@ class BayesianOptimizer(ParameterOptimizer):
             rule = f"must be one of {', '.join(known)}"
             raise InputError("method", rule, self.method, near_name(str(self.method), known))
 
-    def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:  # noqa: ARG002
+    def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:
         """Return the method and how many points it tries."""
         return {"method": self.method, "budget": self.n_iterations if budget is None else budget}

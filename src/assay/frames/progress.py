@@ -6,8 +6,15 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from assay.lazy import lazy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich import console as rich_console
+    from rich import progress as rich_progress
+else:
+    rich_console, rich_progress = lazy("rich.console"), lazy("rich.progress")
 
 
 @contextmanager
@@ -16,10 +23,12 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415  (only where somebody watches)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    columns = (
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+    )
+    with rich_progress.Progress(*columns, console=rich_console.Console(stderr=True)) as bar:
         task = bar.add_task(title, total=total)
         yield lambda n: bar.advance(task, n)

@@ -28,7 +28,7 @@ class Result(Mapping[Any, Any]):  # keys are texts; `Any`, so that a result may 
 
     KEYS: ClassVar[tuple[str, ...]] = ()
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (fields of many types)
+    def __getitem__(self, key: str) -> Any:
         if key not in self.KEYS:
             raise KeyError(key)
         return getattr(self, key)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError
 from assay.validation import Facts, decide
+from assay.validation.facts import MEASURE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,19 +40,13 @@ def stage_of(metrics: Mapping[str, Any]) -> str:
         survives small changes) and ``holdout_sharpe_ratio``. ``data_override``, ``stopped_by_budget`` and
         ``candidate_found`` = False hold a configuration on PAPER.
     """
+    other_names = {"net_profit_pct": ("net_profit",), "total_trades": ("sample_size",)}
     facts = Facts(
         has_candidate=metrics.get("candidate_found") is not False,
-        net_profit_pct=_number(metrics, "net_profit_pct", "net_profit"),
-        sharpe=_number(metrics, "sharpe_ratio"),
-        trades=_number(metrics, "total_trades", "sample_size"),
-        fill_rate=_number(metrics, "fill_rate"),
-        p_value=_number(metrics, "p_value"),
         stopped_by_budget=bool(metrics.get("stopped_by_budget")),
         data_override=bool(metrics.get("data_override")),
-        fragile=(),
         fragility_known=metrics.get("fragility_holds") is True,
-        adverse_selection=_number(metrics, "adverse_selection_score"),
-        win_rate=_number(metrics, "win_rate"),
-        stability=_number(metrics, "stability_score"),
+        holdout_sharpe=_number(metrics, "holdout_sharpe_ratio"),
     )
-    return decide(facts, _number(metrics, "holdout_sharpe_ratio")).stage
+    named = {name: _number(metrics, name, *other_names.get(name, ())) for name in MEASURE_OF.values()}
+    return decide(facts.measured(named)).stage.value

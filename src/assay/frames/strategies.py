@@ -12,19 +12,23 @@ from assay.engine import Signals, Span
 from assay.engine import calculate_position_size as position_size
 from assay.errors import InputError
 from assay.frames.inputs import as_bars, is_history
+from assay.lazy import lazy
 from assay.market import Bars
 from assay.strategies import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.sources import columns as row_columns
     from assay.strategies.capitulation_reversal import CapitulationReversal
     from assay.strategies.failed_breakdown import FailedBreakdown
     from assay.strategies.liquidity_sweep import LiquiditySweep
     from assay.strategies.supply_shock import SupplyShock
+else:
+    row_columns = lazy("assay.sources.columns")  # pyarrow, for frames only
 
 
-def _row(data: Any, index: int) -> int:  # noqa: ANN401  (any kind of frame)
+def _row(data: Any, index: int) -> int:
     """Return a row's number; one that is not there is refused."""
     if not is_history(data):
         raise InputError("data", "must be a pandas data frame or Bars", type(data).__name__)
@@ -40,20 +44,18 @@ def _until(data: Bars | pd.DataFrame, index: int) -> Bars:
     return as_bars(data.iloc[: index + 1])
 
 
-def _traded_range(data: Any, index: int) -> tuple[float, float] | None:  # noqa: ANN401
+def _traded_range(data: Any, index: int) -> tuple[float, float] | None:
     """Return low and high of a row; None where no fill is possible."""
     if isinstance(data, Bars):
         return (float(data.low[index]), float(data.high[index])) if data.tradable[index] else None
-    from assay.sources.columns import field_of  # noqa: PLC0415  (pyarrow, for frames only)
-
-    columns = {field_of(str(name)): name for name in data.columns}
+    columns = {row_columns.field_of(str(name)): name for name in data.columns}
     row = {name: float(data[columns[name]].iloc[index]) for name in ("low", "high", "volume") if name in columns}
     if missing := {"low", "high"} - set(row):
         raise InputError("data", f"needs the columns {', '.join(sorted(missing))}", list(map(str, data.columns)))
     return (row["low"], row["high"]) if row.get("volume", 1.0) > 0 else None
 
 
-def _of_trade(trade: Any, name: str) -> Any:  # noqa: ANN401  (a mapping or an object)
+def _of_trade(trade: Any, name: str) -> Any:
     value = trade.get(name) if isinstance(trade, Mapping) else getattr(trade, name, None)
     if value is None and name != "take_profit":
         raise InputError(f"trade {name}", "is needed to judge an exit", trade)
@@ -100,7 +102,7 @@ class BarByBar(Strategy):
         self,
         data: Bars | pd.DataFrame,
         index: int,
-        trade: Any,  # noqa: ANN401  (a mapping or an object)
+        trade: Any,
         params: Mapping[str, Any] | None = None,
     ) -> tuple[bool, str | None]:
         """Whether a bar's range takes a trade out, and why: (True, "STOP_LOSS" or "TAKE_PROFIT") or (False, None).

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.frames.inputs import cores
-from assay.sources.clean_passes import StoredPasses
-from assay.training import train as train_on
+from assay.service.run import run_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +43,4 @@ def train(
     InsufficientDataError
         When the span cannot hold windows of at least 5 test days.
     """
-    return train_on(
-        experiment, bars, on_progress, threads=cores() if threads is None else threads, passes=StoredPasses()
-    )
+    return run_training(experiment, bars, on_progress, threads=cores() if threads is None else threads)

@@ -16,7 +16,7 @@ from assay.frames.progress import progress_bar
 from assay.frames.results import Result, completed, stamps
 from assay.frames.stages import stage_of
 from assay.search import parse_space
-from assay.training.evidence import Measured
+from assay.training.evidence import Metrics
 from assay.validation import SplitPlan, WalkForward, fixed_walk_forward, make_splits, walk_forward
 from assay.validation.walkforward import broken_promises
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
     from assay.training import Experiment
-    from assay.validation import Splits
+    from assay.validation import BarSplits
     from assay.validation.splits import Mode
 
 
@@ -98,14 +98,14 @@ def _result(
     parameters: dict[str, Value],
     flags: tuple[str, ...],
     label: str,
-    splits: Splits,
+    splits: BarSplits,
     experiment: Experiment,
     bars: Bars,
 ) -> ValidationResult:
     summary = walk.summary(bars.market.days_per_year)
     return ValidationResult(
         parameters=parameters,
-        metrics=Measured(completed(walk.measures) | summary | {"p_value": math.nan}, experiment, bars),
+        metrics=Metrics(completed(walk.measures) | summary | {"p_value": math.nan}, experiment, bars),
         in_sample=_means(walk, "train"),
         out_of_sample=_means(walk, "test"),
         windows=_window_rows(walk, bars),
@@ -159,8 +159,8 @@ class WalkForwardValidator:
 
     def validate(
         self,
-        config: Any = None,  # noqa: ANN401  (see Parameters)
-        data: Any = None,  # noqa: ANN401  (any kind of frame)
+        config: Any = None,
+        data: Any = None,
         strategy_class: StrategyLike | BacktestEngine | None = None,
         parameters: Mapping[str, Any] | None = None,
         backtest_engine: BacktestEngine | None = None,
@@ -229,7 +229,7 @@ class WalkForwardValidator:
         searched = engine.experiment(strategy, space, objective=objective, seed=seed, allow_bad_data=True, **drawn)
         return self._search(engine, searched, bars)
 
-    def _splits(self, experiment: Experiment, bars: Bars, warmup: int, usual: Mode) -> Splits:
+    def _splits(self, experiment: Experiment, bars: Bars, warmup: int, usual: Mode) -> BarSplits:
         start, stop = experiment.bounds(bars, warmup)
         per_day = bars.market.bars_per_day
         holding = experiment.holding_bars or math.ceil(per_day)
@@ -248,9 +248,14 @@ class WalkForwardValidator:
         bounded = experiment.holding_bars is not None
         with progress_bar("Walk-forward", len(splits.windows)) as advance:
             walk = walk_forward(
-                evaluator, bars, experiment.search, splits,
-                threads=cores(), bounded=bounded, on_window=lambda _done, _total: advance(1),
-            )  # fmt: skip
+                evaluator,
+                bars,
+                experiment.search,
+                splits,
+                threads=cores(),
+                bounded=bounded,
+                on_window=lambda _done, _total: advance(1),
+            )
         best = run_experiment(engine, experiment, bars, "All days", stacklevel=3)
         traded = [(w.train, w.test) for w in walk.windows if w.parameters is not None]
         flags = broken_promises(walk.measures, promised=True) if traded else ("no window had a candidate",)

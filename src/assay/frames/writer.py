@@ -5,18 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from assay.documents.configuration import configuration
-from assay.documents.figures import figures
+from assay.documents import Document
 from assay.documents.unverified import unverified
 from assay.errors import InputError, StrategyError, near_name
 from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
 from assay.market import Timeframe, canonical_symbol
+from assay.service.training import describe_training
 from assay.store import Database, Registry
 from assay.store.location import database_url
-from assay.training.evidence import Evidence, Measured
+from assay.training import train
+from assay.training.evidence import Evidence, Metrics
 from assay.validation.lifecycle import STAGES
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.strategies import Strategy
+
+    Make = Callable[[datetime], tuple[dict[str, Any], dict[str, Any] | None]]
+    """From the moment of a document to the document, and the figures of its report where there are any."""
 
 REQUESTABLE = STAGES[:-1]
 """DECAY is found by monitoring."""
@@ -95,29 +98,25 @@ class ConfigurationWriter:
             None if pair is None else canonical_symbol(pair),
             None if timeframe is None else str(Timeframe.parse(timeframe)),
         )
-        make: Callable[[datetime], dict[str, Any]]
-        drawn: dict[str, Any] | None = None
-        if isinstance(metrics, (Evidence, Measured)):
-            evidence = _proof(strategy, parameters, metrics, market)
-            make = partial(configuration, evidence, requested=stage)
-            drawn = figures(evidence)
+        make: Make
+        if isinstance(metrics, (Evidence, Metrics)):
+            make = _proven(_proof(strategy, parameters, metrics, market), stage)
         elif isinstance(metrics, Mapping):
             make = _unproven(strategy, parameters, metrics, stage, market)
         else:
             raise InputError("metrics", "must be a mapping of names to numbers", type(metrics).__name__)
-        document = self._save(make, drawn)
-        config_id, life = document["configId"], document["lifecycle"]
-        if life["current_stage"] != stage:
-            why = life["why_not_promoted"]
-            message = f"{config_id} is stored as {life['current_stage']}, not as {stage}: {why}"
+        document = Document.of(self._save(make))
+        life = document.lifecycle
+        if life.current_stage != stage:
+            message = f"{document.config_id} is stored as {life.current_stage}, not as {stage}: {life.why_not_promoted}"
             warnings.warn(message, StageCappedWarning, stacklevel=2)
-        return str(config_id)
+        return document.config_id
 
-    def _save(self, make: Callable[[datetime], dict[str, Any]], drawn: dict[str, Any] | None) -> dict[str, Any]:
+    def _save(self, make: Make) -> dict[str, Any]:
         """Store a document of this moment, or of the next second where the id is taken by another stage of it."""
         registry, now = self._registry(), datetime.now(UTC)
         for later in range(MAX_SECONDS):
-            document = make(now + timedelta(seconds=later))
+            document, drawn = make(now + timedelta(seconds=later))
             try:
                 registry.save(document, at_ms=round(now.timestamp() * 1000), figures=drawn)
             except InputError as error:
@@ -141,17 +140,19 @@ def _stage(asked: str) -> str:
 def _proof(
     strategy: StrategyLike,
     parameters: Mapping[str, Any],
-    metrics: Evidence | Measured,
+    metrics: Evidence | Metrics,
     market: tuple[str | None, str | None, str | None],
 ) -> Evidence:
     """Return what measures rest on, or refuse what was not measured."""
     named = as_strategy(strategy).name
     if named != metrics.experiment.strategy.name:
         raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
-    evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence(cores())
+    evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence
+    if evidence is None:
+        evidence = train(metrics.experiment, metrics.bars, threads=cores())
     given = evidence.experiment.strategy.parameters.complete(as_parameters(parameters))
     if given != evidence.parameters:
-        nothing = evidence.search.best is None and evidence.experiment.procedure == "train"
+        nothing = evidence.search.result.best is None and evidence.experiment.procedure == "train"
         hint = "No point of the search was positive: the evidence stands for the defaults" if nothing else ""
         other = {n: v for n, v in given.items() if v != evidence.parameters[n]}
         raise InputError("parameters", "are not those that were measured", other, hint)
@@ -163,13 +164,21 @@ def _proof(
     return evidence
 
 
+def _proven(evidence: Evidence, stage: str) -> Make:
+    def make(at: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+        trained = describe_training(evidence, at, requested=stage)
+        return trained.document, trained.figures
+
+    return make
+
+
 def _unproven(
     strategy: StrategyLike,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, Any],
     stage: str,
     market: tuple[str | None, str | None, str | None],
-) -> Callable[[datetime], dict[str, Any]]:
+) -> Make:
     values = as_parameters(parameters)
     found: Strategy | None = None
     try:
@@ -181,4 +190,4 @@ def _unproven(
     if not name.replace("_", "").isalnum():
         raise InputError("strategy", "must be a name of letters, digits and underscores", strategy)
     complete = dict(values) if found is None else found.parameters.complete(values)
-    return lambda now: unverified(name, complete, metrics, now, market=market, requested=stage)
+    return lambda now: (unverified(name, complete, metrics, now, market=market, requested=stage), None)

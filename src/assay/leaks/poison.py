@@ -71,7 +71,7 @@ def _changed(subject: Probe, before: Trades, after: Trades, k: int, point: Mappi
     same = np.ones(both, dtype=np.bool_)
     for field in fields(Trades):
         a, b = getattr(before, field.name)[:both], getattr(after, field.name)[:both]
-        same &= (a == b) | ((a != a) & (b != b))  # noqa: PLR0124  (NaN equals NaN here)
+        same &= (a == b) | ((a != a) & (b != b))
     if same.all() and closed == found:
         return []
     row = both if same.all() else int(np.argmin(same))

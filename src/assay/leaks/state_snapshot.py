@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Self
 
-CODE = (
-    type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, staticmethod, classmethod, property, np.ufunc
-)  # fmt: skip
+CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, staticmethod, classmethod, property, np.ufunc)
 """Kinds of values that are code; every other one counts as memory."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import DataRange1d, FactorRange, HoverTool, Range1d
 
+from assay.market.calendar import days_to_ms
 from assay.reports.plots import BLUE, GREY, ORANGE, TEXT, add_legend, add_zero, empty_plot, source_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from bokeh.models import Plot
     from bokeh.plotting import figure
 
-DAY_MS = 86_400_000
+    from assay.documents.sections.validation import Window
+
 
 Points = dict[str, list[Any]]
 
@@ -33,14 +35,14 @@ def _curve(run: Mapping[str, Any], level: float = 1.0, market: float = 1.0) -> P
     """Return a run by day from its first midnight on, both lines scaled to begin at a level."""
     days = len(run["equity"])
     return {
-        "time": [run["start_ms"] + DAY_MS * i for i in range(days + 1)],
+        "time": [run["start_ms"] + days_to_ms(i) for i in range(days + 1)],
         "equity": _percent([level, *(level * v for v in run["equity"])]),
         "market": _percent([market, *(None if v is None else market * v for v in run["market"])]),
         "drawdown": [0.0, *(round(v, 6) for v in run["drawdown_pct"])],
     }
 
 
-def _shade(plot: figure, spans: Sequence[Sequence[int]], alpha: Sequence[float], color: str = BLUE) -> Any:  # noqa: ANN401
+def _shade(plot: figure, spans: Sequence[Sequence[int]], alpha: Sequence[float], color: str = BLUE) -> Any:
     source = source_of({"from": [a for a, _ in spans], "to": [b for _, b in spans], "alpha": list(alpha)})
     return plot.vstrip("from", "to", source=source, fill_color=color, fill_alpha="alpha", line_color=None)
 
@@ -68,11 +70,17 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
         drawn[label].append(line)
         top.add_tools(
             HoverTool(
-                renderers=[line], mode="vline", formatters={"@time": "datetime"},
-                tooltips=[("day", "@time{%F}"), (label, "@equity{+0.00} %"), ("the market", "@market{+0.00} %"),
-                          ("drawdown", "@drawdown{0.00} %")],
+                renderers=[line],
+                mode="vline",
+                formatters={"@time": "datetime"},
+                tooltips=[
+                    ("day", "@time{%F}"),
+                    (label, "@equity{+0.00} %"),
+                    ("the market", "@market{+0.00} %"),
+                    ("drawdown", "@drawdown{0.00} %"),
+                ],
             )
-        )  # fmt: skip
+        )
         low.varea("time", 0, "drawdown", source=source, color=color, alpha=0.35)
         low.line("time", "drawdown", source=source, color=color)
     add_zero(top)
@@ -84,16 +92,18 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
 # --- windows
 
 
-def windows(rows: Sequence[Mapping[str, Any]], starts_ms: Sequence[int]) -> Plot:
+def windows(rows: Sequence[Window], starts_ms: Sequence[int]) -> Plot:
     """Return the Sharpe ratio of every window: of the days that chose the parameters, and of those that followed."""
-    train = [row["train"].get("sharpe_ratio") for row in rows]
-    test = [row["test"].get("sharpe_ratio") for row in rows]
+    train = [row.train.get("sharpe_ratio") for row in rows]
+    test = [row.test.get("sharpe_ratio") for row in rows]
     plot = empty_plot(360, x_axis_type="datetime")
-    points = {
-        "time": list(starts_ms), "train": train, "test": test,
-        "profit": [row["test"].get("net_profit_pct") for row in rows],
-        "trades": [row["test"].get("total_trades") for row in rows],
-    }  # fmt: skip
+    points: Points = {
+        "time": list(starts_ms),
+        "train": train,
+        "test": test,
+        "profit": [row.test.get("net_profit_pct") for row in rows],
+        "trades": [row.test.get("total_trades") for row in rows],
+    }
     source = source_of(points)
     plot.segment("time", "train", "time", "test", source=source, color=GREY, alpha=0.6)
     hollow = plot.scatter("time", "train", source=source, size=8, line_color=GREY, fill_color=None, line_width=2)
@@ -104,11 +114,18 @@ def windows(rows: Sequence[Mapping[str, Any]], starts_ms: Sequence[int]) -> Plot
         items.append(("nothing to measure", [cross]))
     plot.add_tools(
         HoverTool(
-            renderers=[full], formatters={"@time": "datetime"}, mode="vline",
-            tooltips=[("test from", "@time{%F}"), ("train Sharpe", "@train{0.00}"), ("test Sharpe", "@test{0.00}"),
-                      ("test net profit", "@profit{+0.00} %"), ("trades", "@trades")],
+            renderers=[full],
+            formatters={"@time": "datetime"},
+            mode="vline",
+            tooltips=[
+                ("test from", "@time{%F}"),
+                ("train Sharpe", "@train{0.00}"),
+                ("test Sharpe", "@test{0.00}"),
+                ("test net profit", "@profit{+0.00} %"),
+                ("trades", "@trades"),
+            ],
         )
-    )  # fmt: skip
+    )
     add_zero(plot)
     add_legend(plot, items)
     plot.yaxis.axis_label = "Sharpe ratio, annual"
@@ -131,16 +148,21 @@ def histogram(values: Sequence[float], around: float) -> tuple[list[int], list[f
 def _bars(plot: figure, counts: Sequence[int], edges: Sequence[float], colors: Sequence[str], what: str) -> None:
     points: Points = {"left": list(edges[:-1]), "right": list(edges[1:]), "count": list(counts), "color": list(colors)}
     bars = plot.quad(
-        left="left", right="right", top="count", bottom=0, source=source_of(points), fill_color="color",
-        fill_alpha=0.75, line_color=None,
-    )  # fmt: skip
+        left="left",
+        right="right",
+        top="count",
+        bottom=0,
+        source=source_of(points),
+        fill_color="color",
+        fill_alpha=0.75,
+        line_color=None,
+    )
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[(what, "@left{0.00} to @right{0.00}"), ("count", "@count")]))
 
 
-def luck(permutation: Mapping[str, Any]) -> Plot:
+def luck(maxima: Sequence[float], real: float) -> Plot:
     """Return the best score of every search on bars without direction, and that of the real one."""
-    real = permutation["statistic"]
-    counts, edges = histogram(permutation["maxima"], real)
+    counts, edges = histogram(maxima, real)
     plot = empty_plot(220, y_range=DataRange1d(start=0))
     beyond = [ORANGE if left >= real else GREY for left in edges[:-1]]
     _bars(plot, counts, edges, beyond, "best score")
@@ -189,9 +211,15 @@ def funnel(stages: Sequence[tuple[str, int, int]]) -> Plot:
         "name", left="left", right="right", height=0.6, source=source, fill_color=BLUE, fill_alpha=0.75, line_color=None
     )
     plot.text(
-        "right", "name", "text", source=source, text_baseline="middle", x_offset=5, text_font_size="11px",
+        "right",
+        "name",
+        "text",
+        source=source,
+        text_baseline="middle",
+        x_offset=5,
+        text_font_size="11px",
         text_color=TEXT,
-    )  # fmt: skip
+    )
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("left", "@passed"), ("lost", "@lost")]))
     plot.x_range = Range1d(start=0.5, end=max([*left, 1]) * 4.0)
     plot.ygrid.visible = False
@@ -221,10 +249,11 @@ def cumulative_r(exits: Sequence[str], multiples: Sequence[float]) -> Plot:
     line = plot.step("number", "total", source=source_of(points), color=BLUE, line_width=2, mode="after")
     plot.add_tools(
         HoverTool(
-            renderers=[line], mode="vline",
+            renderers=[line],
+            mode="vline",
             tooltips=[("trade", "@number"), ("exit", "@exit"), ("R", "@r{+0.00}"), ("sum of R", "@total{+0.00}")],
         )
-    )  # fmt: skip
+    )
     add_zero(plot)
     plot.xaxis.axis_label, plot.yaxis.axis_label = "trade", "sum of R"
     return plot
@@ -238,9 +267,15 @@ def exit_reasons(reasons: Sequence[str]) -> Plot:
     source = source_of({"name": names, "count": counts, "text": [str(n) for n in counts]})
     plot.hbar("name", right="count", height=0.6, source=source, fill_color=BLUE, fill_alpha=0.75, line_color=None)
     plot.text(
-        "count", "name", "text", source=source, text_baseline="middle", x_offset=5, text_font_size="11px",
+        "count",
+        "name",
+        "text",
+        source=source,
+        text_baseline="middle",
+        x_offset=5,
+        text_font_size="11px",
         text_color=TEXT,
-    )  # fmt: skip
+    )
     plot.x_range = DataRange1d(start=0, range_padding=0.2)
     plot.ygrid.visible = False
     plot.xaxis.axis_label = "trades"

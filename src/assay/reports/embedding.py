@@ -32,7 +32,7 @@ def embedded(charts: Mapping[str, Plot]) -> dict[str, Any]:
     return {"documents": {"report": content}, "items": [{"docid": "report", "roots": places, "root_ids": [*places]}]}
 
 
-def _numbered(value: Any, ids: dict[str, str]) -> Any:  # noqa: ANN401  (any JSON value)
+def _numbered(value: Any, ids: dict[str, str]) -> Any:
     """Return a tree with its models numbered from 0: Bokeh counts those of the whole process."""
     if isinstance(value, dict):
         return {

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from assay.documents import Document, TrainedDocument
 from assay.engine.glossary import MEASURES
+from assay.lazy import lazy
 from assay.training.circuit_breakers import MEANINGS
 
 if TYPE_CHECKING:
@@ -17,9 +19,17 @@ if TYPE_CHECKING:
 
     from bokeh.models import Plot
 
+    from assay.documents.sections.base import Measures
+    from assay.documents.sections.common import CircuitBreakers, Gate
+    from assay.documents.sections.evidence import AmbiguityInterval, Ends, Funnel
+    from assay.documents.sections.validation import Matrix
+    from assay.reports import charts, embedding, score_map
+else:  # Bokeh, for what is drawn
+    charts, score_map = lazy("assay.reports.charts"), lazy("assay.reports.score_map")
+    embedding = lazy("assay.reports.embedding")
+
 UNKNOWN = "unknown"
 
-Document = dict[str, Any]
 Figures = dict[str, Any]
 
 TILES = (
@@ -32,25 +42,33 @@ TILES = (
 )
 """What a reader looks at first: measure, label, form."""
 
-_OPTIONAL = ("opinions", "intervals", "ambiguity", "warnings", "fragility", "funnel", "circuit_breakers", "sizing")
-"""Parts of the evidence that a document may lack."""
-
 _UNITS = {"%": " %", "R": " R", "bars": " bars", "days": " days", "bps": " bps", "quote currency": ""}
 _TRADES = {
-    "entry_time": "entry", "exit_time": "exit", "side": "side", "entry": "entry price", "stop": "stop",
-    "target": "target", "exit": "exit price", "size": "size", "return": "net return", "R": "R", "reason": "reason",
-    "ambiguous": "ambiguous", "window": "window",
-}  # fmt: skip
+    "entry_time": "entry",
+    "exit_time": "exit",
+    "side": "side",
+    "entry": "entry price",
+    "stop": "stop",
+    "target": "target",
+    "exit": "exit price",
+    "size": "size",
+    "return": "net return",
+    "R": "R",
+    "reason": "reason",
+    "ambiguous": "ambiguous",
+    "window": "window",
+}
 _FORMS = {"size": "{:.4f}", "return": "{:+.3%}", "R": "{:+.2f}"}
 
 
 _FUNNEL_ENDS = ("pattern", "sent", "filled")
+_PROVENANCE = ("experiment_digest", "data_digest", "engine_hash", "code_version", "seed", "trials")
 
 
 # --- values as texts; what is not known says so
 
 
-def text(value: Any, form: str = "{:.4g}") -> str:  # noqa: ANN401  (a JSON value)
+def text(value: Any, form: str = "{:.4g}") -> str:
     """Return a value in a form, percent after a space; None is unknown."""
     if value is None:
         return UNKNOWN
@@ -68,7 +86,7 @@ def day(moment: str | None) -> str:
     return UNKNOWN if moment is None else moment[:10]
 
 
-def plainly(value: Any) -> str:  # noqa: ANN401  (a JSON value)
+def plainly(value: Any) -> str:
     """Return any value as a reader writes it."""
     if isinstance(value, bool) or value is None:
         return yes_no(value)
@@ -97,30 +115,34 @@ def measured(name: str, value: float | None) -> str:
 # --- sections
 
 
-def _gates(document: Document) -> list[dict[str, Any]]:
+def _gates(gates: Sequence[Gate]) -> list[dict[str, Any]]:
     rows = []
-    for gate in document["lifecycle"]["gates"]:
-        value, limit = gate["value"], gate["limit"]
-        asked = limit == 1.0 and value in (0.0, 1.0)  # a question of yes or no, kept as a number
-        margin = None if value is None else (limit - value if gate.get("at_most") else value - limit)
+    for gate in gates:
+        asked = gate.limit == 1.0 and gate.value in (0.0, 1.0)  # a question of yes or no, kept as a number
         rows.append(
-            gate
+            gate.by_key()
             | {
-                "measured": yes_no(bool(value)) if asked else text(value),
-                "asked": "yes" if asked else f"{limit:g}",
-                "margin": "" if asked else text(margin, "{:+.4g}"),
+                "measured": yes_no(bool(gate.value)) if asked else text(gate.value),
+                "asked": "yes" if asked else f"{gate.limit:g}",
+                "margin": "" if asked else text(gate.margin, "{:+.4g}"),
             }
         )
     return rows
 
 
+def _beside(document: Document) -> tuple[Measures, Mapping[str, Ends]]:
+    """Return what stands beside the measures: those in sample, and intervals; both empty without evidence."""
+    if not isinstance(document, TrainedDocument):
+        return {}, {}
+    return document.validation.in_sample, document.evidence.intervals
+
+
 def _tiles(document: Document) -> list[dict[str, str]]:
-    sample = document["validation"].get("in_sample") or {}
-    intervals = document["evidence"].get("intervals") or {}
+    sample, intervals = _beside(document)
     return [
         {
             "label": label,
-            "value": text(document["metrics"].get(name), form),
+            "value": text(document.measures.get(name), form),
             "sample": text(sample[name], form) if name in sample else "",
             "interval": _interval(intervals.get(name), form),
             "meaning": MEASURES[name].meaning,
@@ -134,8 +156,7 @@ def _interval(ends: Sequence[float | None] | None, form: str) -> str:
 
 
 def _measures(document: Document) -> list[dict[str, str]]:
-    sample = document["validation"].get("in_sample") or {}
-    intervals = document["evidence"].get("intervals") or {}
+    sample, intervals = _beside(document)
     return [
         {
             "name": name,
@@ -144,7 +165,7 @@ def _measures(document: Document) -> list[dict[str, str]]:
             "interval": " to ".join(measured(name, v) for v in intervals.get(name) or ()),
             "meaning": MEASURES[name].meaning if name in MEASURES else "",
         }
-        for name, value in document["metrics"].items()
+        for name, value in document.measures.items()
     ]
 
 
@@ -156,7 +177,7 @@ def _trades(figures: Figures | None) -> dict[str, Any] | None:
     return {"heads": list(_TRADES.values()), "rows": list(zip(*columns, strict=True))}
 
 
-def _cell(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401  (a JSON value)
+def _cell(name: str, value: Any) -> tuple[str, Any]:
     if name.endswith("_time"):
         return value[:16].replace("T", " "), ""
     if isinstance(value, bool):
@@ -166,40 +187,36 @@ def _cell(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401  (a JSON va
     return text(value, _FORMS.get(name, "{:.8g}")), "" if value is None else value
 
 
-def _matrix(document: Document) -> dict[str, Any] | None:
+def _matrix(matrix: Matrix) -> dict[str, Any]:
     """Return the Sharpe ratio by length of train and test windows, each with how strongly to colour it."""
-    matrix = document["validation"].get("matrix")
-    if not matrix:
-        return None
-    known = [abs(v) for row in matrix["sharpe"] for v in row if v is not None]
+    known = [abs(v) for row in matrix.sharpe for v in row if v is not None]
     most = max(known, default=0.0) or 1.0
     rows = []
-    for i, days in enumerate(matrix["train_days"]):
+    for i, days in enumerate(matrix.train_days):
         cells = []
-        for j, sharpe in enumerate(matrix["sharpe"][i]):
+        for j, sharpe in enumerate(matrix.sharpe[i]):
             cells.append(
                 {
                     "sharpe": text(sharpe, "{:.2f}"),
-                    "profit": text(matrix["net_profit_pct"][i][j], "{:+.1f} %"),
-                    "windows": text(matrix["windows"][i][j], "{:d}"),
+                    "profit": text(matrix.net_profit_pct[i][j], "{:+.1f} %"),
+                    "windows": text(matrix.windows[i][j], "{:d}"),
                     "strength": 0 if sharpe is None else round(45 * abs(sharpe) / most),
                     "good": sharpe is not None and sharpe > 0,
                 }
             )
         rows.append((days, cells))
-    return {"test_days": matrix["test_days"], "rows": rows}
+    return {"test_days": matrix.test_days, "rows": rows}
 
 
-def _funnel(document: Document) -> list[tuple[str, int, int]]:
+def _funnel(funnel: Funnel) -> list[tuple[str, int, int]]:
     """Return the stages from the pattern on that lose anything, and the last two: name, left, lost."""
-    stages = (document["evidence"].get("funnel") or {}).get("stages", [])
     found: list[tuple[str, int, int]] = []
     before = None
-    for stage in stages:
-        lost = 0 if before is None else before - stage["passed"]
-        before = stage["passed"]
-        if lost or stage["alone"] is not None or stage["name"] in _FUNNEL_ENDS:
-            found.append((stage["name"], stage["passed"], lost))
+    for stage in funnel.stages:
+        lost = 0 if before is None else before - stage.passed
+        before = stage.passed
+        if lost or stage.alone is not None or stage.name in _FUNNEL_ENDS:
+            found.append((stage.name, stage.passed, lost))
     first = next((i for i, (name, _, _) in enumerate(found) if name == "pattern"), 0)
     return found[first:]
 
@@ -208,24 +225,27 @@ def _start_ms(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
-def _charts(document: Document, figures: Figures | None) -> tuple[dict[str, Plot], list[dict[str, Any]]]:
-    """Return every chart that can be drawn, by the name of its place, and the planes of the score map."""
-    from assay.reports import charts, score_map  # noqa: PLC0415  (Bokeh, for what is drawn only)
+def _charts_of_document(document: TrainedDocument) -> dict[str, Plot]:
+    """Return the charts that need no figures, by the name of their place."""
+    drawn: dict[str, Plot] = {}
+    evidence, rows = document.evidence, document.validation.windows
+    if rows:
+        drawn["windows"] = charts.windows(rows, [_start_ms(row.test_from) for row in rows])
+    real, maxima = evidence.permutation.statistic, [m for m in evidence.permutation.maxima if m is not None]
+    if maxima and real is not None:
+        drawn["luck"] = charts.luck(maxima, real)
+    if evidence.fragility:
+        changes = [(f.change, f.net_profit_pct) for f in evidence.fragility]
+        drawn["fragility"] = charts.fragility([("as measured", document.metrics.net_profit_pct), *changes])
+    if evidence.funnel is not None and (stages := _funnel(evidence.funnel)):
+        drawn["funnel"] = charts.funnel(stages)
+    return drawn
 
+
+def _charts_of_figures(figures: Figures) -> tuple[dict[str, Plot], list[dict[str, Any]]]:
+    """Return the charts of figures, by the name of their place, and the planes of the score map."""
     drawn: dict[str, Plot] = {}
     planes: list[dict[str, Any]] = []
-    evidence, rows = document["evidence"], document["validation"].get("windows", [])
-    if rows:
-        drawn["windows"] = charts.windows(rows, [_start_ms(row["test_from"]) for row in rows])
-    if evidence.get("permutation", {}).get("maxima"):
-        drawn["luck"] = charts.luck(evidence["permutation"])
-    if evidence.get("fragility"):
-        changes = [(f["change"], f["net_profit_pct"]) for f in evidence["fragility"]]
-        drawn["fragility"] = charts.fragility([("as measured", document["metrics"]["net_profit_pct"]), *changes])
-    if stages := _funnel(document):
-        drawn["funnel"] = charts.funnel(stages)
-    if figures is None:
-        return drawn, planes
     drawn["equity"], drawn["drawdown"] = charts.equity(figures)
     if figures["map"] and figures["map"]["planes"]:
         planes = score_map.planes(figures["map"])
@@ -242,7 +262,23 @@ def _charts(document: Document, figures: Figures | None) -> tuple[dict[str, Plot
     return drawn, planes
 
 
-def _embeddable(value: Any) -> Markup:  # noqa: ANN401  (any JSON value)
+def _limits(breakers: CircuitBreakers) -> dict[str, str]:
+    return {name: f"{value:g} {MEANINGS[name][0]}" for name, value in breakers.by_key().items()}
+
+
+def _provenance(document: Document) -> list[tuple[str, str]]:
+    """Return where a document comes from, as names and values."""
+    known = document.provenance.by_key()
+    return [(name.replace("_", " "), plainly(known[name])) for name in _PROVENANCE if name in known]
+
+
+def _ambiguity(document: TrainedDocument, figures: Figures | None) -> AmbiguityInterval | Mapping[str, Any] | None:
+    """Return the interval of ambiguous trades: where finer bars were looked into, they say more than the document."""
+    inside: Mapping[str, Any] | None = None if figures is None else figures.get("ambiguity")
+    return inside or document.evidence.ambiguity
+
+
+def _embeddable(value: Any) -> Markup:
     """Return JSON that no name inside it can end the script of."""
     content = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
@@ -284,13 +320,11 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
     str
         The same bytes for the same arguments. Every number is the document's or the figures' own.
     """
-    from assay.reports.embedding import embedded, script  # noqa: PLC0415  (Bokeh, for what is drawn only)
-
-    d, f = dict(document), None if figures is None else dict(figures)
-    d["evidence"] = dict.fromkeys(_OPTIONAL) | d["evidence"]
-    if f is not None and f.get("ambiguity"):  # finer bars were looked into: it says more than the document
-        d["evidence"]["ambiguity"] = f["ambiguity"]
-    charts, planes = _charts(d, f)
+    d, f = Document.of(document), None if figures is None else dict(figures)
+    trained = d if isinstance(d, TrainedDocument) else None
+    drawn = {} if trained is None else _charts_of_document(trained)
+    more, planes = ({}, []) if f is None else _charts_of_figures(f)
+    drawn |= more
     environment = _environment()
 
     def raw(name: str) -> Markup:
@@ -300,17 +334,21 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
     return environment.get_template("report.html").render(
         d=d,
         figures=f,
-        proven=d["evidence"].get("verified") is True,
-        gates=_gates(d),
+        e=None if trained is None else trained.evidence,
+        v=None if trained is None else trained.validation,
+        intervals=None if trained is None else trained.evidence.intervals,
+        provenance=_provenance(d),
+        ambiguity=None if trained is None else _ambiguity(trained, f),
+        gates=_gates(d.lifecycle.gates),
         tiles=_tiles(d),
         measures=_measures(d),
-        matrix=_matrix(d),
+        matrix=None if trained is None or trained.validation.matrix is None else _matrix(trained.validation.matrix),
         trades=_trades(f),
-        limits={name: f"{value:g} {MEANINGS[name][0]}" for name, value in d["circuit_breakers"].items()},
-        charts=charts,
+        limits=_limits(d.circuit_breakers),
+        charts=drawn,
         planes=planes,
         style=raw("report.css"),
         behaviour=raw("report.js"),
-        bokeh=Markup(script()) if charts else None,  # noqa: S704  (a library's own code)
-        content=_embeddable({"charts": embedded(charts), "planes": planes}),
+        bokeh=Markup(embedding.script()) if drawn else None,  # noqa: S704  (a library's own code)
+        content=_embeddable({"charts": embedding.embedded(drawn), "planes": planes}),
     )

@@ -22,7 +22,7 @@ TEXT = "#76808c"
 """For letters that no style sheet reaches: as far from white as from the dark page."""
 
 
-def empty_plot(height: int, **options: Any) -> figure:  # noqa: ANN401  (options of Bokeh)
+def empty_plot(height: int, **options: Any) -> figure:
     """Return an empty plot without toolbar that is as wide as its place."""
     plot = figure(
         height=height,

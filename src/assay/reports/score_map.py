@@ -20,7 +20,7 @@ MAX_LABELLED = 10
 """Columns up to which the cells carry their numbers."""
 
 
-def _label(value: Any) -> str:  # noqa: ANN401  (a parameter's value)
+def _label(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
@@ -45,16 +45,22 @@ def planes(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": plane["x"] if plane["y"] is None else f"{plane['x']} x {plane['y']}",
-                "x": plane["x"], "y": plane["y"] or "", "columns": across, "rows": down,
+                "x": plane["x"],
+                "y": plane["y"] or "",
+                "columns": across,
+                "rows": down,
                 "turn": 0.9 if max(map(len, across)) > 6 else "horizontal",
                 "cells": {
-                    "x": across * len(down), "y": [name for name in down for _ in across], "score": scores,
-                    "told": told, "text": told if len(across) <= MAX_LABELLED else [""] * len(told),
+                    "x": across * len(down),
+                    "y": [name for name in down for _ in across],
+                    "score": scores,
+                    "told": told,
+                    "text": told if len(across) <= MAX_LABELLED else [""] * len(told),
                     "ink": ["#101418" if s is not None and s > light else "#ffffff" for s in scores],
                 },
                 "at": {"x": [across[drawn["at"][plane["x"]]]], "y": [down[drawn["at"].get(plane["y"], 0)]]},
             }
-        )  # fmt: skip
+        )
     return found
 
 
@@ -76,22 +82,45 @@ def chart(drawn: Sequence[Mapping[str, Any]]) -> Plot:
     )
     source = source_of(first["cells"], "cells")
     cells = plot.rect(
-        "x", "y", 1, 1, source=source, line_color=None,
+        "x",
+        "y",
+        1,
+        1,
+        source=source,
+        line_color=None,
         fill_color={"field": "score", "transform": mapper},
-    )  # fmt: skip
+    )
     plot.text(
-        "x", "y", "text", source=source, text_align="center", text_baseline="middle",
-        text_font_size="11px", text_color="ink",
-    )  # fmt: skip
+        "x",
+        "y",
+        "text",
+        source=source,
+        text_align="center",
+        text_baseline="middle",
+        text_font_size="11px",
+        text_color="ink",
+    )
     plot.rect(
-        "x", "y", 0.96, 0.96, source=source_of(first["at"], "winner"), fill_color=None, line_color=ORANGE,
+        "x",
+        "y",
+        0.96,
+        0.96,
+        source=source_of(first["at"], "winner"),
+        fill_color=None,
+        line_color=ORANGE,
         line_width=4,
-    )  # fmt: skip
+    )
     plot.add_tools(HoverTool(renderers=[cells], tooltips=[("", "@x, @y"), ("score", "@told")]))
     bar = ColorBar(
-        color_mapper=mapper, ticker=BasicTicker(desired_num_ticks=5), width=10, padding=6, label_standoff=4,
-        background_fill_color=None, major_label_text_font_size="11px", major_label_text_color=TEXT,
-    )  # fmt: skip
+        color_mapper=mapper,
+        ticker=BasicTicker(desired_num_ticks=5),
+        width=10,
+        padding=6,
+        label_standoff=4,
+        background_fill_color=None,
+        major_label_text_font_size="11px",
+        major_label_text_color=TEXT,
+    )
     plot.add_layout(bar, "right")
     plot.ygrid.visible = False
     plot.xaxis.axis_label, plot.yaxis.axis_label = first["x"], first["y"]

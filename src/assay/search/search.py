@@ -9,6 +9,7 @@ import numpy as np
 
 from assay.engine import Combinations
 from assay.errors import ParameterError
+from assay.lazy import lazy
 from assay.search.axes import Axes
 from assay.search.methods import find_sampler
 from assay.search.objective import best, penalised, refused
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.parameters import Value
+    from assay.search import adaptive
     from assay.search.space import Space
 
     Evaluate = Callable[[Combinations], tuple[NDArray[np.float64], NDArray[np.float64]]]
     """From combinations to (measure, trades), shape (n,) each."""
+else:
+    adaptive = lazy("assay.search.adaptive")  # scipy and more, for the methods that learn
 
 HISTOGRAM_BINS = 40
 
@@ -176,13 +180,11 @@ def run_search(plan: SearchPlan, evaluate: Evaluate) -> SearchResult:
 
 def _learn(plan: SearchPlan, evaluate: Evaluate) -> tuple[Combinations, NDArray[np.float64], NDArray[np.float64]]:
     """Ask for points and run them, batch by batch; return them all with their measure and trades."""
-    from assay.search.adaptive import History, propose  # noqa: PLC0415  (scipy and more, for these methods only)
-
     points: list[dict[str, Value]] = []
     measure, trades = np.zeros(0), np.zeros(0)
     while len(points) < plan.size:
-        history = History(tuple(points), penalised(measure, trades))
-        batch = propose(plan.space, plan.method, history, plan.seed)[: plan.size - len(points)]
+        history = adaptive.History(tuple(points), penalised(measure, trades))
+        batch = adaptive.propose(plan.space, plan.method, history, plan.seed)[: plan.size - len(points)]
         found = evaluate(as_points(batch))
         points += batch
         measure, trades = np.append(measure, found[0]), np.append(trades, found[1])

@@ -54,7 +54,7 @@ class Range:
 Dimension = tuple["Value", ...] | Range
 
 
-def _dimension(parameter: Parameter, given: Any) -> Dimension:  # noqa: ANN401  (as the user wrote it)
+def _dimension(parameter: Parameter, given: Any) -> Dimension:
     """Read one entry: a mapping or tuple is a range, a list is choices, anything else one value.
 
     A range without a step takes the declared step; without that an integer steps by 1, a float is continuous.

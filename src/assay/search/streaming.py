@@ -103,10 +103,19 @@ class Summary:
         levels = int(layout.starts[-1])
         none = np.zeros(0)
         return cls(
-            blocks=0, tried=0, refused=0, position=np.zeros(0, dtype=np.int64), score=none, measure=none, trades=none,
-            count=np.zeros(levels, dtype=np.int64), total=np.zeros(levels), best=np.full(levels, -np.inf),
-            pairs=np.full(int(layout.cells[-1]), -np.inf), histogram=np.zeros(len(EDGES) + 1, dtype=np.int64),
-        )  # fmt: skip
+            blocks=0,
+            tried=0,
+            refused=0,
+            position=np.zeros(0, dtype=np.int64),
+            score=none,
+            measure=none,
+            trades=none,
+            count=np.zeros(levels, dtype=np.int64),
+            total=np.zeros(levels),
+            best=np.full(levels, -np.inf),
+            pairs=np.full(int(layout.cells[-1]), -np.inf),
+            histogram=np.zeros(len(EDGES) + 1, dtype=np.int64),
+        )
 
     @classmethod
     def of_block(
@@ -116,18 +125,39 @@ class Summary:
         score, out = penalised(measure, trades), refused(measure, trades)
         new = cls.empty(layout)
         absorb(
-            position, score, out, layout.strides, layout.sizes, layout.starts, layout.cells,
-            new.count, new.total, new.best, new.pairs, EDGES, new.histogram,
-        )  # fmt: skip
+            position,
+            score,
+            out,
+            layout.strides,
+            layout.sizes,
+            layout.starts,
+            layout.cells,
+            new.count,
+            new.total,
+            new.best,
+            new.pairs,
+            EDGES,
+            new.histogram,
+        )
         rows = np.flatnonzero(~out)
         if len(rows) > KEPT:
             worst = np.partition(score[rows], len(rows) - KEPT)[len(rows) - KEPT]
             rows = rows[score[rows] >= worst]
         rows = rows[np.lexsort((position[rows], -score[rows]))][:KEPT]
         return cls(
-            1, len(position), int(out.sum()), position[rows], score[rows], measure[rows], trades[rows],
-            new.count, new.total, new.best, new.pairs, new.histogram,
-        )  # fmt: skip
+            1,
+            len(position),
+            int(out.sum()),
+            position[rows],
+            score[rows],
+            measure[rows],
+            trades[rows],
+            new.count,
+            new.total,
+            new.best,
+            new.pairs,
+            new.histogram,
+        )
 
     def plus(self, later: Self) -> Self:
         """Return this summary with the blocks that follow."""

@@ -19,7 +19,7 @@ def drill_down(evidence: Evidence, store: BarStore) -> Ambiguity:
     Of several finer timeframes the one that decides most is used, the finest of equals. The evidence does not
     depend on it.
     """
-    run, bars = evidence.walk.run, evidence.bars
+    run, bars = evidence.walk_forward.run, evidence.bars
     best = ambiguity(run, bars)
     if not best.trades:
         return best

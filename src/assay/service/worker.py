@@ -7,12 +7,13 @@ import platform
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from assay.documents.figures import figures
+from assay.documents import TrainedDocument
 from assay.errors import AssayError, StoreError
-from assay.service.drilldown import drill_down
-from assay.service.tasks import TrainingTask, document_of, run_task, save_evidence
+from assay.service.tasks import TrainingTask, run_task
+from assay.service.training import describe_training, save_trained
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from assay.service.training import Trained
     from assay.store.jobs import Task
-    from assay.training import Evidence, Progress
-    from assay.validation import Ambiguity
+    from assay.training import Progress
 
 RENEW_S = 10.0
 WATCH_S = 1.0
@@ -94,7 +95,7 @@ class Worker:
 
     def _work(self, task: Task) -> None:
         try:
-            evidence = run_task(TrainingTask(**task.spec), self.bars, self._progress())
+            evidence = run_task(TrainingTask.from_spec(task.spec), self.bars, self._progress())
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
@@ -103,21 +104,17 @@ class Worker:
         except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything: the others go on)
             self.jobs.fail(task, f"{task.spec['strategy']} raised {type(error).__name__}: {error}", now_ms())
             return
-        document = document_of(evidence, self.created_ms)
-        inside = drill_down(evidence, self.bars)
-        result = summary(evidence, document) | {"ambiguity": inside.as_dict()}
-        self.jobs.complete(task, result, now_ms(), self._effects(evidence, document, inside))
+        created = datetime.fromtimestamp(self.created_ms / 1000, UTC)  # the job's: the same bytes however often it runs
+        trained = describe_training(evidence, created, self.bars)
+        self.jobs.complete(task, summary(trained), now_ms(), self._effects(trained))
 
     def _progress(self) -> Callable[[Progress], bool]:
         return lambda _: self.out_of_time
 
-    def _effects(
-        self, evidence: Evidence, document: dict[str, Any], inside: Ambiguity
-    ) -> Callable[[sa.Connection], object]:
+    def _effects(self, trained: Trained) -> Callable[[sa.Connection], object]:
         """Return what is written together with the result, or not at all: configuration, trials, openings."""
-        drawn = figures(evidence, inside)
-        return lambda c: save_evidence(
-            c, evidence, document, drawn, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
+        return lambda c: save_trained(
+            c, trained, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
         )
 
     @contextmanager
@@ -143,17 +140,19 @@ class Worker:
             thread.join()
 
 
-def summary(evidence: Evidence, document: dict[str, Any]) -> dict[str, Any]:
+def summary(trained: Trained) -> dict[str, Any]:
     """Return what a job's table shows of a task."""
-    metrics = document["metrics"]
+    evidence, found, inside = trained.evidence, TrainedDocument(trained.document), trained.ambiguity
+    metrics = found.measures
     return {
-        "config_id": document["configId"],
+        "config_id": found.config_id,
         "stage": evidence.stage,
         "net_profit": metrics.get("net_profit"),
         "sharpe_ratio": metrics.get("sharpe_ratio"),
-        "in_sample_sharpe_ratio": document["validation"]["in_sample"].get("sharpe_ratio"),
+        "in_sample_sharpe_ratio": found.validation.in_sample.get("sharpe_ratio"),
         "total_trades": metrics.get("total_trades"),
         "p_value": metrics.get("p_value"),
-        "why_not_promoted": document["lifecycle"]["why_not_promoted"],
-        "experiment_digest": evidence.experiment_digest,
+        "why_not_promoted": found.lifecycle.why_not_promoted,
+        "experiment_digest": evidence.provenance.experiment_digest,
+        "ambiguity": None if inside is None else inside.as_dict(),
     }

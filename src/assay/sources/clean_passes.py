@@ -11,10 +11,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from assay.compiled import CACHE_DIRECTORY, result_digest
+from assay.lazy import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from assay.sources import files
+else:
+    files = lazy("assay.sources.files")  # pyarrow, which a training may not need
 
 
 class StoredPasses:
@@ -35,11 +40,9 @@ class StoredPasses:
 
     def keep(self, key: str, facts: Mapping[str, Any]) -> None:
         """Remember a clean pass; where that cannot be written the strategy is only looked through again."""
-        from assay.sources.files import write_text  # noqa: PLC0415  (it brings pyarrow, which a training may not need)
-
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_text(self._file(key), json.dumps(facts, indent=2) + "\n")
+            files.write_text(self._file(key), json.dumps(facts, indent=2) + "\n")
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.json"

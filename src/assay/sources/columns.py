@@ -199,18 +199,18 @@ def _check_complete(names: Sequence[str], found: dict[str, list[int]], where: st
         raise FileFormatError(where, "must name its volume 'volume', or have none; rename or drop", likely)
 
 
-def _is_text(kind: Any) -> bool:  # noqa: ANN401  (pyarrow has no types to check)
+def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _decoded(column: Any) -> Any:  # noqa: ANN401
+def _decoded(column: Any) -> Any:
     """Return a column without dictionary encoding, its texts trimmed."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return pc.utf8_trim_whitespace(column.cast(pa.large_string())) if _is_text(column.type) else column
 
 
-def _without_empty(column: Any) -> Any:  # noqa: ANN401
+def _without_empty(column: Any) -> Any:
     column = _decoded(column)
     if not _is_text(column.type):
         return column
@@ -218,7 +218,7 @@ def _without_empty(column: Any) -> Any:  # noqa: ANN401
     return pc.if_else(nothing, pa.scalar(None, column.type), column)
 
 
-def _values(column: Any, kind: Any) -> NDArray[Any]:  # noqa: ANN401
+def _values(column: Any, kind: Any) -> NDArray[Any]:
     """Return a column cast to numbers of a kind as an array of shape (n,), NaN for null."""
     # Unchecked, since a volume beyond 2**53 may be rounded as it would be in a file of floats.
     column = column.cast(kind, safe=False)
@@ -232,7 +232,7 @@ def _values(column: Any, kind: Any) -> NDArray[Any]:  # noqa: ANN401
     return np.concatenate(parts)
 
 
-def _flags(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401
+def _flags(column: Any) -> NDArray[np.bool_]:
     """Return a Boolean column without nulls as an array of shape (n,)."""
     return _values(column, pa.uint8()).astype(np.bool_)
 
@@ -241,7 +241,7 @@ def _first(mask: NDArray[np.bool_]) -> int:
     return int(np.flatnonzero(mask)[0])
 
 
-def _cast(texts: Any, kind: Any, name: str, rule: str) -> Any:  # noqa: ANN401
+def _cast(texts: Any, kind: Any, name: str, rule: str) -> Any:
     """Cast texts; the first one that cannot be cast is named."""
 
     def casts(low: int, high: int) -> bool:
@@ -261,7 +261,7 @@ def _cast(texts: Any, kind: Any, name: str, rule: str) -> Any:  # noqa: ANN401
         raise BarsError(low, name, rule, texts[low].as_py()) from None
 
 
-def _numbers(column: Any, name: str, where: str) -> NDArray[np.float64]:  # noqa: ANN401
+def _numbers(column: Any, name: str, where: str) -> NDArray[np.float64]:
     """Return a column as float64 of shape (n,), NaN for null."""
     column = _decoded(column)
     kind = column.type
@@ -304,7 +304,7 @@ def _from_epochs(numbers: NDArray[Any]) -> NDArray[np.int64]:
     return _whole_ms(values, list(_UNITS)[unit[0]])
 
 
-def _from_texts(texts: Any) -> NDArray[np.int64]:  # noqa: ANN401
+def _from_texts(texts: Any) -> NDArray[np.int64]:
     """Return texts in milliseconds; the first says whether all are epochs or ISO times."""
     if re.match(_DIGITS, texts[0].as_py()):
         whole = pc.replace_substring_regex(texts, pattern=r"\.0*$", replacement="")
@@ -318,7 +318,7 @@ def _from_texts(texts: Any) -> NDArray[np.int64]:  # noqa: ANN401
     return _whole_ms(_values(stamps, pa.int64()), "ns")
 
 
-def _joined(days: Any, times: Any, names: dict[str, str], where: str) -> Any:  # noqa: ANN401
+def _joined(days: Any, times: Any, names: dict[str, str], where: str) -> Any:
     """Return ISO texts of a date column and a time-of-day column."""
     first = [column[0].as_py() if _is_text(column.type) else str(column.type) for column in (days, times)]
     if not (re.fullmatch(_DAY, str(first[0])) and re.fullmatch(_TIME_OF_DAY, str(first[1]))):

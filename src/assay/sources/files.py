@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import BarsError, FileFormatError, InputError
+from assay.lazy import lazy
 from assay.market import Market, Timeframe, market_from_name
 from assay.market.bars import PRICES
 from assay.sources.columns import build_bars, field_of, match_columns, numbers, settle_market, stamps_ms
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
+    from pyarrow import csv, parquet
 
     from assay.market import Bars
+else:  # one of the two is needed for a file
+    csv, parquet = lazy("pyarrow.csv"), lazy("pyarrow.parquet")
 
 _SUFFIX = re.compile(r"\.(?:(parquet|pq)|csv(\.gz)?)$", re.IGNORECASE)
 
@@ -157,12 +161,8 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, ArrayLike]) 
     table = pa.Table.from_arrays(list(arrays.values()), names=list(arrays))
     with _replacing(file) as out:
         if suffix[1]:
-            from pyarrow import parquet  # noqa: PLC0415  (needed for Parquet only)
-
             parquet.write_table(table, out, compression="zstd")
         else:
-            from pyarrow import csv  # noqa: PLC0415  (needed for CSV only)
-
             # Without a name and a time in the gzip header, equal tables are equal bytes.
             packed = gzip.GzipFile("", "wb", 6, out, 0) if suffix[2] else nullcontext(out)
             with packed as stream:
@@ -218,8 +218,6 @@ def _checked_suffix(file: Path) -> re.Match[str]:
 
 def _read_parquet(file: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the names and the Arrow columns by field."""
-    from pyarrow import parquet  # noqa: PLC0415  (needed for Parquet only)
-
     try:
         with parquet.ParquetFile(file) as content:
             schema = content.schema_arrow
@@ -236,8 +234,6 @@ def _read_parquet(file: Path) -> tuple[dict[str, str], dict[str, Any]]:
 
 def _read_csv(file: Path, *, packed: bool) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the names and the Arrow columns, all texts, by field."""
-    from pyarrow import csv  # noqa: PLC0415  (needed for CSV only)
-
     header, delimiter, skipped = _read_header(file, packed=packed)
     positions = match_columns(header, str(file))
     # Columns are called by position, so that no difference in quoting can matter.
@@ -315,13 +311,13 @@ def _replacing(file: Path) -> Iterator[IO[bytes]]:
         raise InputError(str(file), f"cannot be written: {error.strerror or error}") from None
 
 
-def _fixed(values: Any, kind: Any) -> Any:  # noqa: ANN401  (pyarrow has no types to check)
+def _fixed(values: Any, kind: Any) -> Any:
     """Return an Arrow array over the memory of a numpy array of fixed width."""
     buffer = pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(kind, len(values), [None, buffer])
 
 
-def _arrow(values: Any) -> Any:  # noqa: ANN401
+def _arrow(values: Any) -> Any:
     """Return an Arrow array of any column, from its buffers where that spares the import of pandas."""
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return values

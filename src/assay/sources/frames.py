@@ -17,7 +17,7 @@ from assay.sources.columns import build_bars, field_of, match_columns, settle_ma
 _FRAME = "frame"
 
 
-def bars_from_frame(df: Any, market: Market | None = None) -> Bars:  # noqa: ANN401  (any kind of frame)
+def bars_from_frame(df: Any, market: Market | None = None) -> Bars:
     """Return the bars of a data frame.
 
     Columns are recognised by the same names as those of files; others are ignored.
@@ -66,7 +66,7 @@ def frame_from_bars(bars: Bars) -> pd.DataFrame:
     return frame
 
 
-def _arrays(df: Any) -> tuple[list[str], list[Any]]:  # noqa: ANN401
+def _arrays(df: Any) -> tuple[list[str], list[Any]]:
     """Return the names and the columns of any kind of frame."""
     if not isinstance(df, pd.DataFrame) and hasattr(df, "__arrow_c_stream__"):
         try:
@@ -86,7 +86,7 @@ def _arrays(df: Any) -> tuple[list[str], list[Any]]:  # noqa: ANN401
     return names, arrays
 
 
-def _chunked(values: Any) -> Any:  # noqa: ANN401
+def _chunked(values: Any) -> Any:
     """Return any column in Arrow's form; mixed objects become texts, so that a row can be named."""
     if not isinstance(values, (pa.Array, pa.ChunkedArray)):
         try:

@@ -318,7 +318,7 @@ class _Canvas:
         base, prices = self.base, (self.open, self.high, self.low, self.close)
         simulated_kernels.build(
             first, stop, FIRST_PRICE, base.path, base.variance, base.waits, self.drift, self.level, *prices
-        )  # fmt: skip
+        )
 
     def bars(self, first: int, stop: int) -> Bars:
         """Return copies of bars first <= i < stop."""

@@ -338,7 +338,7 @@ def present(bars: Bars) -> Columns:
     return columns
 
 
-def _market(row: Any) -> Market:  # noqa: ANN401  (a row of markets)
+def _market(row: Any) -> Market:
     return Market(row.exchange, row.symbol, Timeframe.parse(row.timeframe), row.kind, row.tick_size)
 
 
@@ -359,9 +359,12 @@ def _number(c: sa.Connection, market: Market) -> int:
 def _ensure(c: sa.Connection, market: Market) -> int:
     """Return the market's number; make its row where there is none, fill in its tick where that was unknown."""
     values = {
-        "exchange": market.exchange, "symbol": market.symbol, "timeframe": str(market.timeframe), "kind": market.kind,
+        "exchange": market.exchange,
+        "symbol": market.symbol,
+        "timeframe": str(market.timeframe),
+        "kind": market.kind,
         "tick_size": market.tick,
-    }  # fmt: skip
+    }
     c.execute(insert(c, schema.markets).values(**values).on_conflict_do_nothing())
     m = schema.markets.c
     number = _number(c, market)
@@ -500,9 +503,13 @@ def _tell_conflicts(
 
     rows = [
         {
-            "market_id": number, "time": int(columns["time"][i]), "found_at": at_ms, "source": source,
-            "held": values(held, int(at[i])), "offered": values(columns, int(i)),
+            "market_id": number,
+            "time": int(columns["time"][i]),
+            "found_at": at_ms,
+            "source": source,
+            "held": values(held, int(at[i])),
+            "offered": values(columns, int(i)),
         }
         for i in changed[:MAX_CONFLICTS].tolist()
-    ]  # fmt: skip
+    ]
     c.execute(insert(c, schema.bar_conflicts).on_conflict_do_nothing(), rows)

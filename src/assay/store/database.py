@@ -15,9 +15,14 @@ from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assay.errors import InputError, StoreError
+from assay.lazy import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from assay.store import migration
+else:
+    migration = lazy("assay.store.migration")  # alembic, where the tables are made or changed
 
 T = TypeVar("T")
 
@@ -70,10 +75,8 @@ class Database:
         else:
             database = cls(_postgresql(address), address.render_as_string(hide_password=True))
         if upgrade:
-            from assay.store.migration import upgrade as migrate  # noqa: PLC0415  (alembic, for this only)
-
             try:
-                migrate(database)
+                migration.upgrade(database)
             except BaseException:
                 database.close()
                 raise

@@ -157,14 +157,22 @@ class Imports:
         new_pct = self._valid_pct(market, fresh) if written.inserted else None
         alert = _alert(market, before, report.valid_pct, new_pct) if written.inserted else None
         quality = data_filter(bars, report) | {
-            "found": dict(found or {}), "new_valid_pct": new_pct, "alert": alert and alert.as_dict(),
+            "found": dict(found or {}),
+            "new_valid_pct": new_pct,
+            "alert": alert and alert.as_dict(),
             "revision": revision,
-        }  # fmt: skip
+        }
         values = {
-            "market_id": number, "at": at_ms, "source": source, "data_digest": bars.digest,
-            "bars": written.inserted + written.unchanged + written.changed, "inserted": written.inserted,
-            "changed": written.changed, "valid_pct": report.valid_pct, "quality": _plain(quality),
-        }  # fmt: skip
+            "market_id": number,
+            "at": at_ms,
+            "source": source,
+            "data_digest": bars.digest,
+            "bars": written.inserted + written.unchanged + written.changed,
+            "inserted": written.inserted,
+            "changed": written.changed,
+            "valid_pct": report.valid_pct,
+            "quality": _plain(quality),
+        }
         again = before is not None and (before.source, before.data_digest) == (source, bars.digest)
         if written.inserted or not again:
             self.store.database.write(lambda c: c.execute(sa.insert(schema.market_imports), values))
@@ -219,7 +227,7 @@ def _alert(market: Market, before: Import | None, after_pct: float, new_pct: flo
     return Alert(market, before.valid_pct, after_pct, new_pct)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+def _plain(value: Any) -> Any:
     """Return JSON values: PostgreSQL refuses NaN."""
     if isinstance(value, dict):
         return {name: _plain(v) for name, v in value.items()}

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
+from dotenv import dotenv_values
+
 
 def setting(name: str) -> str | None:
     """Return a variable of the environment, else of the file ``.env`` in the working folder."""
     if value := os.environ.get(name):
         return value
-    from dotenv import dotenv_values  # noqa: PLC0415  (not needed where the environment says it)
-
     return dotenv_values(".env").get(name) or None
 
 
 def home() -> Path:
     """Return the folder that ``--home`` or ASSAY_HOME names, else the user's own data folder."""
-    import platformdirs  # noqa: PLC0415  (not needed where the environment says it)
-
     given = setting("ASSAY_HOME")
     return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("assay"))
 

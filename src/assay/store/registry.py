@@ -7,19 +7,20 @@ import platform
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 
-from assay.documents.schema import validate
+from assay.documents import Document, TrainedDocument, read
 from assay.errors import FileFormatError, GateError, InputError, near_name
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
 from assay.store.fields import CONTRACT, FIELDS, OWN
-from assay.validation.lifecycle import SIZE_FACTOR, STAGES
+from assay.validation.lifecycle import STAGES, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +46,11 @@ class Registered:
 
     row: dict[str, Any]
     document: dict[str, Any]
+
+    @cached_property
+    def typed(self) -> Document:
+        """The document with typed sections, which are checked as they are used."""
+        return Document.of(self.document)
 
     @property
     def config_id(self) -> str:
@@ -89,12 +95,12 @@ def row_of(document: Mapping[str, Any], *, at_ms: int, runtime: str | None = Non
         See `runtime_env`.
     """
     row = {f.name: f.read(document) for f in (*CONTRACT, *OWN)}
-    largest = document["circuit_breakers"]["max_position_size_pct"]
+    typed = Document.of(document)
     return row | {
-        "id": str(uuid5(NAMESPACE_URL, f"assay:{document['configId']}")),
+        "id": str(uuid5(NAMESPACE_URL, f"assay:{typed.config_id}")),
         "is_active": False,
-        "max_position_size": largest / 100.0,
-        "discovery_date": moment_ms(document["createdAt"]),
+        "max_position_size": typed.circuit_breakers.max_position_size_pct / 100.0,
+        "discovery_date": moment_ms(typed.created_at),
         "runtime_env": runtime,
         "created_at": at_ms,
         "updated_at": at_ms,
@@ -102,20 +108,20 @@ def row_of(document: Mapping[str, Any], *, at_ms: int, runtime: str | None = Non
             "stage": document["circuit_breakers"],
             "portfolio": document["portfolio_circuit_breakers"],
         },
-        "data_filter_config": _data_filter(document),
+        "data_filter_config": _data_filter(typed),
         "config_json": dict(document),
     }
 
 
-def _data_filter(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    quality = document["provenance"].get("quality")
-    if quality is None:
+def _data_filter(document: Document) -> dict[str, Any] | None:
+    if not isinstance(document, TrainedDocument):
         return None
+    quality = document.provenance.quality
     return {
         "bad_bars": "masked",
-        "valid_pct": quality["valid_pct"],
-        "required_valid_pct": quality["required_valid_pct"],
-        "override": document["provenance"]["data_override"],
+        "valid_pct": quality.valid_pct,
+        "required_valid_pct": quality.required_valid_pct,
+        "override": document.provenance.data_override,
     }
 
 
@@ -125,8 +131,7 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         plain: dict[str, Any] = json.loads(json.dumps(dict(document), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise FileFormatError("configuration", f"must hold plain JSON values: {error}") from None
-    validate(plain)
-    timeframe = plain["context"]["timeframe"]
+    timeframe = read(plain).context.timeframe
     if timeframe is not None and timeframe not in schema.TIMEFRAMES:
         raise FileFormatError(
             "configuration context.timeframe", f"must be one of {', '.join(schema.TIMEFRAMES)} to be stored", timeframe
@@ -223,8 +228,8 @@ class Registry:
             row = self._locked(c, config_id)
             if row["archived_at"] is not None:
                 raise GateError(f"{row['config_id']} is archived: take it back first (archive --undo)")
-            if not SIZE_FACTOR[row["status"]]:
-                why = row["config_json"]["lifecycle"]["why_not_promoted"]
+            if not Stage(row["status"]).size_factor:
+                why = Document.of(row["config_json"]).lifecycle.why_not_promoted
                 raise GateError(
                     f"{row['config_id']} is {row['status']}, which gives it 0 % of the capital: it cannot be "
                     f"activated. {why}".rstrip()
@@ -422,9 +427,9 @@ def _registered(row: Mapping[str, Any]) -> Registered:
 
 def _flat(registered: Registered) -> dict[str, Any]:
     """Return all that can be compared of a configuration by name."""
-    row, document = registered.row, registered.document
+    row, document = registered.row, registered.typed
     nested = ("parameters_json", "circuit_breakers", "regime_classification", "metadata_json", "data_filter_config")
     known = {f.source for f in FIELDS.values()}
     flat = {name: row[name] for name in FIELDS if name not in nested}
-    flat |= {f"parameters.{n}": v for n, v in document["parameters"].items()}
-    return flat | {f"metrics.{n}": v for n, v in document["metrics"].items() if f"metrics.{n}" not in known}
+    flat |= {f"parameters.{n}": v for n, v in document.parameters.items()}
+    return flat | {f"metrics.{n}": v for n, v in document.measures.items() if f"metrics.{n}" not in known}

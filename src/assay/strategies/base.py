@@ -79,11 +79,11 @@ class Strategy(ABC):
             rows that fail it may be left out, which saves their cost. Where a name is missing nothing is known.
         """
 
-    def warmup(self, shape: Mapping[str, Value]) -> int:  # noqa: ARG002  (strategies override it)
+    def warmup(self, shape: Mapping[str, Value]) -> int:
         """Bars of history that a signal needs; all candidates of a search start at the largest."""
         return 100
 
-    def constraint(self, values: Mapping[str, Value]) -> str | None:  # noqa: ARG002
+    def constraint(self, values: Mapping[str, Value]) -> str | None:
         """Return why a combination of values makes no sense, or None."""
         return None
 
@@ -97,7 +97,7 @@ class Strategy(ABC):
         # not only those of the registry: the frames have a twin of each, which trades the same
         return self.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
 
-    def fit(self, bars: Bars, window: Span) -> Self:  # noqa: ARG002  (strategies that learn override it)
+    def fit(self, bars: Bars, window: Span) -> Self:
         """Return the strategy as the train days of a window have fitted it; a strategy of rules is itself.
 
         Parameters

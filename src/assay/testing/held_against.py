@@ -47,7 +47,7 @@ def replay_equals_oracle(case: Case) -> str | None:
         orders = orders_of(strategy, bars, plain, values, span, case.sides, money)
         answer = simulate(plain, orders, oracle_costs(money), span.start, span.stop)
         for what, found, expected in _pairs(run, answer):
-            if found != expected and not (found != found and expected != expected):  # noqa: PLR0124  (NaN equals NaN)
+            if found != expected and not (found != found and expected != expected):
                 return f"is replayed to {what} {found!r} instead of {expected!r} at {values}"
     return None
 

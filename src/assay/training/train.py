@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assay.market import measure_regime
-from assay.training.evidence import Evidence
-from assay.training.steps import TrainingRun
+from assay.market import Bars, measure_regime
+from assay.training.evidence import (
+    Evidence,
+    Judgement,
+    Provenance,
+    SearchEvidence,
+    StatisticalTests,
+    ValidationEvidence,
+)
+from assay.training.training_run import TrainingRun
 from assay.validation import Facts, break_even, decide, deserves_holdout, probabilistic_sharpe_of
+from assay.validation.next_steps import CHEAPER_STOPS, MAX_ROUND_TRIP_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from assay.market import Bars
-    from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
     from assay.training.leak_gate import CleanPasses
 
@@ -44,19 +49,19 @@ class Progress:
 
 def train(
     experiment: Experiment,
-    bars: Bars,
+    bars: Bars | Sequence[Bars],
     on_progress: Callable[[Progress], bool | None] | None = None,
     *,
     threads: int = 1,
     passes: CleanPasses | None = None,
 ) -> Evidence:
-    """Search, walk forward, test for luck, and decide.
+    """Search, walk forward, test against luck, and decide.
 
     Parameters
     ----------
     experiment : Experiment
-    bars : Bars
-        The last part is sealed before anything looks at it.
+    bars : Bars or sequence of Bars
+        One history per market; the last part is sealed before anything looks at it.
     on_progress : callable, optional
         Called with `Progress`; returning True during the permutations stops them for want of time, which
         blocks promotion.
@@ -76,98 +81,90 @@ def train(
         When the span cannot hold windows of at least 5 test days.
     """
 
-    def tell(stage: str, done: int, total: int, note: str) -> bool:
+    def report(stage: str, done: int, total: int, note: str) -> bool:
         return on_progress is not None and bool(on_progress(Progress(stage, done, total, note)))
 
-    steps = TrainingRun.begin(experiment, bars, threads, tell, passes)
-    before, splits, evaluator = steps.before, steps.splits, steps.evaluator
-    found = steps.search()
-    walk = steps.walk(found)
-    matrix = steps.matrix(found)
-    permutation, second = steps.luck(found)
-    table = steps.fragility(found, walk)
-    around = steps.neighbourhood(found)
-    parameters = found.tried.at(0) if steps.fixed else found.best
-    summary, m = walk.summary(steps.year), walk.measures
-    share, even = steps.round_trip_share(walk), break_even(evaluator, before, walk, splits)
-    funnel = steps.funnel(parameters)
-    facts = Facts(
-        has_candidate=found.best is not None,
-        net_profit_pct=m["net_profit_pct"],
-        sharpe=m["sharpe_ratio"],
-        trades=m["total_trades"],
-        fill_rate=m["fill_rate"],
-        p_value=permutation.p_value,
-        stopped_by_budget=permutation.stopped_by_budget,
-        data_override=steps.overridden,
-        fragile=tuple(f.name for f in table if f.gate and not f.holds),
-        fragility_known=bool(table),
-        adverse_selection=m["adverse_selection_score"],
-        win_rate=m["win_rate"],
-        stability=summary["stability_score"],
-        round_trip_share=share,
-        round_trip=evaluator.money.costs.round_trip,
-        break_even=even,
-        days=m["days"],
-        permutations_run=permutation.done,
-        combinations=found.combinations,
-        best_score=found.score,
-        funnel=funnel.sentence,
+    markets = (bars,) if isinstance(bars, Bars) else tuple(bars)
+    run = TrainingRun.begin(experiment, markets, threads, report, passes)
+    result = run.search()
+    walk = run.walk_forward(result)
+    matrix = run.matrix(result)
+    permutation, scaled = run.permutation_tests(result)
+    parameters = result.tried.at(0) if run.fixed else result.best
+    search = SearchEvidence(
+        result=result,
+        parameters=parameters or experiment.strategy.parameters.defaults,
+        in_sample=run.in_sample(parameters),
+        neighbourhood=run.neighbourhood(result),
+        regime=measure_regime(run.before, run.splits.start, run.splits.search_stop),
+        funnel=run.funnel(parameters),
     )
-    opinions = steps.opinions(found, permutation)
-    sealed: dict[str, float] = {}
-    if found.best is not None and splits.holdout_start < splits.stop and deserves_holdout(facts):
-        sealed = steps.sealed(found.best)
-    verdict = decide(facts, sealed.get("sharpe_ratio", math.nan))
+    tests = StatisticalTests(
+        permutation=permutation,
+        scaled_permutation=scaled,
+        statistics=run.statistics(result, permutation),
+        intervals=run.intervals(walk),
+        probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
+        fragility=run.fragility(result, walk),
+        break_even=break_even(run.evaluator, run.before, walk, run.splits),
+        round_trip_share=run.round_trip_share(walk),
+    )
+    summary = walk.summary(run.year)
+    facts = _facts(run, search, tests, walk.measures | {"stability_score": summary["stability_score"]})
+    holdout = None
+    if result.best is not None and run.splits.has_holdout and deserves_holdout(facts):
+        holdout = run.open_holdout(result.best)
+        facts = replace(facts, holdout_sharpe=holdout.measures["sharpe_ratio"])
+    verdict = decide(facts)
     return Evidence(
         experiment=experiment,
-        experiment_digest=experiment.digest(bars),
-        data_digest=bars.digest,
-        bars=bars,
-        quality=steps.quality,
-        splits=splits,
-        search=found,
-        parameters=parameters or experiment.strategy.parameters.defaults,
-        in_sample=steps.in_sample(parameters),
-        neighbourhood=around,
-        walk=walk,
-        summary=summary,
-        matrix=matrix,
-        permutation=permutation,
-        second_opinion=second,
-        opinions=opinions,
-        intervals=steps.intervals(walk),
-        break_even=even,
-        probabilistic_sharpe=probabilistic_sharpe_of(walk.run.daily_returns),
-        fragility=table,
-        holdout=sealed,
-        holdout_openings=len(steps.holdout.openings),
-        trials=found.combinations,
-        round_trip_share=share,
-        verdict=verdict,
-        funnel=funnel,
-        limits=steps.limits(walk, verdict.stage),
-        sizings=steps.sizings(walk, verdict.stage),
-        regime=measure_regime(before, splits.start, splits.search_stop),
-        warnings=_warnings(steps, found, around, share),
+        markets=markets,
+        search=search,
+        validation=ValidationEvidence(run.splits.as_moments(run.bars), walk, summary, matrix, holdout),
+        tests=tests,
+        judgement=Judgement(
+            verdict=verdict,
+            limits=run.limits(walk, verdict.stage),
+            sizings=run.sizings(walk, verdict.stage),
+            warnings=_warnings(run, search, tests.round_trip_share),
+        ),
+        provenance=Provenance(experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations),
     )
 
 
-def _warnings(steps: TrainingRun, found: SearchResult, around: Neighbourhood | None, share: float) -> tuple[str, ...]:
-    lines = list(steps.splits.notes)
-    if around is not None and around.median < 0.5 * found.score:
+def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, measures: Mapping[str, float]) -> Facts:
+    """Return what the verdict is made of, before the holdout is opened."""
+    result, permutation = search.result, tests.permutation
+    known = Facts(
+        has_candidate=result.best is not None,
+        p_value=permutation.p_value,
+        stopped_by_budget=permutation.stopped_by_budget,
+        data_override=run.overridden,
+        fragile=tuple(f.name for f in tests.fragility if f.gate and not f.holds),
+        fragility_known=bool(tests.fragility),
+        round_trip_share=tests.round_trip_share,
+        round_trip=run.evaluator.money.costs.round_trip,
+        break_even=tests.break_even,
+        permutations_run=permutation.done,
+        combinations=result.combinations,
+        best_score=result.score,
+        funnel=search.funnel.sentence,
+    )
+    return known.measured(measures)
+
+
+def _warnings(run: TrainingRun, search: SearchEvidence, share: float) -> tuple[str, ...]:
+    lines, around, score = list(run.splits.notes), search.neighbourhood, search.result.score
+    if around is not None and around.median < 0.5 * score:
         lines.append(
-            f"the median neighbour scores {around.median:.2f}, below half of the peak {found.score:.2f}: a lone peak"
+            f"the median neighbour scores {around.median:.2f}, below half of the peak {score:.2f}: a lone peak"
         )
     if around is not None and around.edges:
         lines.append("the winner lies on the edge of the space in " + ", ".join(around.edges))
-    if share > 0.25:
-        lines.append(
-            f"a round trip costs {100 * share:.0f} % of the median stop distance: a higher timeframe, a cheaper "
-            "venue or min_stop_costs would leave more to the strategy"
-        )
-    if not steps.bars.has_volume:
+    if share > MAX_ROUND_TRIP_SHARE:
+        lines.append(f"a round trip costs {100 * share:.0f} % of the median stop distance: {CHEAPER_STOPS}")
+    if not run.bars.has_volume:
         lines.append("the bars have no volume column: every rule that needs volume is false")
-    if steps.overridden:
+    if run.overridden:
         lines.append("trained on bars below the quality gate by explicit override")
     return tuple(lines)

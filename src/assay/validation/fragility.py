@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
     from assay.search import Space
-    from assay.validation.splits import Splits
+    from assay.validation.splits import BarSplits
     from assay.validation.walkforward import WalkForward
 
 
@@ -78,7 +78,7 @@ def _without_best_days(run: Run) -> float:
     return 100.0 * math.expm1(float(logs.sum()) - best)
 
 
-def _median_neighbour(evaluator: Evaluator, bars: Bars, wf: WalkForward, splits: Splits, space: Space) -> float:
+def _median_neighbour(evaluator: Evaluator, bars: Bars, wf: WalkForward, splits: BarSplits, space: Space) -> float:
     """Median net profit over the schedules in which every window's winner moves one step along one axis."""
     profits = []
     if not space.searched:  # one combination, chosen beforehand: its neighbours are those of the default grid
@@ -103,7 +103,7 @@ MAX_ROUND_TRIP = 0.05
 """Costs beyond which a break-even is not looked for, as a fraction of the price."""
 
 
-def break_even(evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits) -> float:
+def break_even(evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: BarSplits) -> float:
     """Return the round-trip cost at which the stitched schedule neither earns nor loses, as a fraction of the price.
 
     0 where it loses even without costs, `MAX_ROUND_TRIP` where it earns even then, NaN without trades. All of the
@@ -130,7 +130,7 @@ def break_even(evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Spli
 
 
 def fragility(
-    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits, space: Space
+    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: BarSplits, space: Space
 ) -> tuple[Fragility, ...]:
     """Replay the stitched schedule under changes; nothing is searched again."""
     year = bars.market.days_per_year

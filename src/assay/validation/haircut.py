@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.errors import InputError
+from assay.lazy import lazy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import special
+else:
+    special = lazy("scipy.special")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,7 @@ def adjust_p_values(p: NDArray[np.float64], weights: NDArray[np.float64] | None 
 
 def harmonic(n: float) -> float:
     """Return 1 + 1/2 + ... + 1/n, also between whole numbers."""
-    from scipy.special import digamma  # noqa: PLC0415  (only this module needs it)
-
-    return float(digamma(n + 1.0)) + float(np.euler_gamma)
+    return float(special.digamma(n + 1.0)) + float(np.euler_gamma)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,10 @@ def haircut_sharpe(sharpe: float, n: int, trials: float, others: NDArray[np.floa
 
 def p_value_of(sharpe: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return the two-sided p value of per-period Sharpe ratios over n periods; 1 where one is not above 0."""
-    from scipy.special import stdtr  # noqa: PLC0415  (only this module needs it)
-
     t = np.asarray(sharpe) * math.sqrt(n)
-    return np.where(t > 0, np.minimum(2.0 * stdtr(n - 1.0, -t), 1.0), 1.0)
+    return np.where(t > 0, np.minimum(2.0 * special.stdtr(n - 1.0, -t), 1.0), 1.0)
 
 
 def sharpe_of(p: float, n: int) -> float:
     """Return the per-period Sharpe ratio whose two-sided p value over n periods is `p`; 0 where `p` is 1."""
-    from scipy.special import stdtrit  # noqa: PLC0415  (only this module needs it)
-
-    return float(-stdtrit(n - 1.0, p / 2.0)) / math.sqrt(n) + 0.0 if p < 1 else 0.0
+    return float(-special.stdtrit(n - 1.0, p / 2.0)) / math.sqrt(n) + 0.0 if p < 1 else 0.0

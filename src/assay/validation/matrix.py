@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
     from assay.search import SearchPlan
-    from assay.validation.splits import SplitPlan, Splits
+    from assay.validation.splits import BarSplits, SplitPlan
 
 TRAIN_DAYS = (30.0, 60.0, 90.0, 120.0)
 TEST_DAYS = (15.0, 30.0, 60.0)
@@ -92,10 +92,12 @@ def walk_forward_matrix(
     bounded : bool
         As `walk_forward` takes it.
     """
-    train, test = (tuple(sorted({*map(float, days), own})) for days, own in
-                   ((train_days, plan.train_days), (test_days, plan.test_days)))  # fmt: skip
+    train, test = (
+        tuple(sorted({*map(float, days), own}))
+        for days, own in ((train_days, plan.train_days), (test_days, plan.test_days))
+    )
     per_day = bars.market.bars_per_day
-    cells: dict[tuple[int, int], Splits] = {}
+    cells: dict[tuple[int, int], BarSplits] = {}
     for i, a in enumerate(train):
         for j, b in enumerate(test):
             splits = _as_asked(replace(plan, train_days=a, test_days=b), span, per_day, holding_bars)
@@ -120,7 +122,7 @@ def walk_forward_matrix(
     return Matrix(train, test, sharpe, profit, counts)
 
 
-def _as_asked(plan: SplitPlan, span: tuple[int, int], per_day: float, holding_bars: int) -> Splits | None:
+def _as_asked(plan: SplitPlan, span: tuple[int, int], per_day: float, holding_bars: int) -> BarSplits | None:
     """Return the windows of a plan; None where they would be scaled for want of days."""
     try:
         splits = make_splits(plan, *span, per_day, holding_bars)

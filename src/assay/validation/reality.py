@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.errors import InputError
+from assay.lazy import lazy
 
 if TYPE_CHECKING:
-    from arch.bootstrap import SPA
+    from arch import bootstrap
     from numpy.typing import NDArray
+else:
+    bootstrap = lazy("arch.bootstrap")  # a second of import
 
 BLOCK_DAYS = 5
 REPETITIONS = 2000
@@ -81,15 +84,13 @@ def superior_ability(
         raise InputError("returns", "must be finite", "NaN or infinity")
     if len(returns) < MIN_PERIODS or not returns.shape[1]:
         return SuperiorAbility(math.nan, math.nan, math.nan, ())
-    from arch.bootstrap import SPA  # noqa: PLC0415  (a second of import that only this needs)
-
-    spa = SPA(np.zeros(len(returns)), -returns, block_size=block, reps=repetitions, seed=seed)
+    spa = bootstrap.SPA(np.zeros(len(returns)), -returns, block_size=block, reps=repetitions, seed=seed)
     spa.compute()
     p = spa.pvalues
     return SuperiorAbility(float(p["lower"]), float(p["consistent"]), float(p["upper"]), _step(spa, size))
 
 
-def _step(spa: SPA, size: float) -> tuple[int, ...]:
+def _step(spa: bootstrap.SPA, size: float) -> tuple[int, ...]:
     """Remove what is superior and test the rest again, on the same bootstrap, until nothing more is found.
 
     The library's own StepM runs a second bootstrap, and fails where the last column falls in a later step.

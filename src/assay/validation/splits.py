@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from assay.errors import InputError, InsufficientDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.market import Bars
 
 Mode = Literal["anchored", "rolling", "split"]
 MODES = ("anchored", "rolling", "split")
@@ -18,17 +23,25 @@ MIN_TEST_DAYS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One train and test pair; bars start <= t < stop are the signal bars."""
+    """One train and test pair.
+
+    Bars start <= t < stop are the signal bars: of `Splits` in moments (milliseconds UTC), of `BarSplits` as numbers of
+    bars.
+    """
 
     train_start: int
     train_stop: int
     test_start: int
     test_stop: int
 
+    def mapped(self, place: Callable[[int], int]) -> Window:
+        """Return the window with each border put elsewhere."""
+        return Window(*(place(getattr(self, border)) for border in self.__slots__))
+
 
 @dataclass(frozen=True, slots=True)
-class Splits:
-    """How a span of bars is divided.
+class BarSplits:
+    """How a span of one market's bars is divided, in numbers of bars.
 
     Attributes
     ----------
@@ -57,6 +70,66 @@ class Splits:
     test_days: float
     windows: tuple[Window, ...]
     notes: tuple[str, ...]
+
+    @property
+    def has_holdout(self) -> bool:
+        """Whether any bar is sealed."""
+        return self.holdout_start < self.stop
+
+    def as_moments(self, bars: Bars) -> Splits:
+        """Return the same borders as moments, which other markets can be divided at."""
+        return Splits(
+            start_ms=bars.moment(self.start),
+            search_stop_ms=bars.moment(self.search_stop),
+            holdout_start_ms=bars.moment(self.holdout_start),
+            stop_ms=bars.moment(self.stop),
+            gap_ms=self.gap_bars * bars.market.timeframe.ms,
+            mode=self.mode,
+            train_days=self.train_days,
+            test_days=self.test_days,
+            windows=tuple(window.mapped(bars.moment) for window in self.windows),
+            notes=self.notes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """How the history of one or more markets is divided: every border is a moment, milliseconds UTC.
+
+    Attributes
+    ----------
+    start_ms, search_stop_ms, holdout_start_ms, stop_ms : int
+        As in `BarSplits`.
+    gap_ms : int
+    windows : tuple of Window
+    notes : tuple of str
+    """
+
+    start_ms: int
+    search_stop_ms: int
+    holdout_start_ms: int
+    stop_ms: int
+    gap_ms: int
+    mode: Mode
+    train_days: float
+    test_days: float
+    windows: tuple[Window, ...]
+    notes: tuple[str, ...]
+
+    def on(self, bars: Bars) -> BarSplits:
+        """Return the borders as numbers of one market's bars."""
+        return BarSplits(
+            start=bars.index_at(self.start_ms),
+            search_stop=bars.index_at(self.search_stop_ms),
+            holdout_start=bars.index_at(self.holdout_start_ms),
+            stop=bars.index_at(self.stop_ms),
+            gap_bars=self.gap_ms // bars.market.timeframe.ms,
+            mode=self.mode,
+            train_days=self.train_days,
+            test_days=self.test_days,
+            windows=tuple(window.mapped(bars.index_at) for window in self.windows),
+            notes=self.notes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +173,7 @@ class SplitPlan:
             raise InputError("holdout", "must lie in [0, 0.5]", self.holdout)
 
 
-def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, holding_bars: int) -> Splits:
+def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, holding_bars: int) -> BarSplits:
     """Divide the bars start <= t < stop.
 
     Parameters
@@ -149,7 +222,9 @@ def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, hol
             f"{(stop - start) / bars_per_day:.1f} days",
             "Use a longer history",
         )
-    return Splits(start, search_stop, holdout_start, stop, gap, plan.mode, train_days, test_days, windows, tuple(notes))
+    return BarSplits(
+        start, search_stop, holdout_start, stop, gap, plan.mode, train_days, test_days, windows, tuple(notes)
+    )
 
 
 def _split(ratio: float, start: int, stop: int, gap: int) -> tuple[Window, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.parameters import Value
     from assay.search import SearchPlan, SearchResult
-    from assay.validation.splits import Splits, Window
+    from assay.validation.splits import BarSplits, Window
 
 
 MAX_SCORES = 10_000_000
@@ -119,7 +119,7 @@ def schedule(
     return Signals.schedule(parts)
 
 
-def stitched(bars: Bars, signals: Signals, evaluator: Evaluator, splits: Splits, **options: Any) -> Run:  # noqa: ANN401
+def stitched(bars: Bars, signals: Signals, evaluator: Evaluator, splits: BarSplits, **options: Any) -> Run:
     """Replay a schedule over all test days; `money` and `entry_delay` may be given."""
     money: Money = options.pop("money", evaluator.money)
     span = evaluator.span(splits.windows[0].test_start, splits.windows[-1].test_stop)
@@ -179,7 +179,7 @@ def walk_forward(
     evaluator: Evaluator,
     bars: Bars,
     search: SearchPlan,
-    splits: Splits,
+    splits: BarSplits,
     *,
     threads: int = 1,
     bounded: bool = True,
@@ -256,7 +256,7 @@ def fixed_parameters(
 
 
 def fixed_walk_forward(
-    evaluator: Evaluator, bars: Bars, values: Mapping[str, Value], splits: Splits
+    evaluator: Evaluator, bars: Bars, values: Mapping[str, Value], splits: BarSplits
 ) -> tuple[WalkForward, FixedParameters]:
     """Replay one set of parameters in every window and over all test days in one run."""
     fixed = fixed_parameters(evaluator, bars, values, splits.windows)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assay.engine import Run
     from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
-    from assay.validation.splits import Splits
+    from assay.validation.splits import BarSplits
     from assay.validation.walkforward import WalkForward
 
 AS_MEASURED = "none"
@@ -47,7 +47,7 @@ class WhatIf:
 
 
 def under_limits(
-    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits, limits: Limits
+    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: BarSplits, limits: Limits
 ) -> tuple[WhatIf, ...]:
     """Replay the stitched schedule without limits, under each alone, and under all.
 
@@ -62,7 +62,7 @@ def under_limits(
 
 
 def under_sizings(
-    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits, kelly: float
+    evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: BarSplits, kelly: float
 ) -> tuple[WhatIf, ...]:
     """Replay the stitched schedule with risk sizing, with the whole equity, and by Kelly.
 
@@ -91,7 +91,7 @@ def _mean_loss_in_risks(run: Run) -> float:
     return -float(run.trades.r_multiple[run.trades.net_return <= 0].mean())
 
 
-def _sized(name: str, sizing: Sizing, evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: Splits) -> WhatIf:
+def _sized(name: str, sizing: Sizing, evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: BarSplits) -> WhatIf:
     money = replace(evaluator.money, sizing=sizing)
     return _described(name, stitched(bars, walk.signals, evaluator, splits, money=money), bars, sizing.leverage_cap)
 

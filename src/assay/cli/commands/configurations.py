@@ -1,18 +1,29 @@
 """`assay configurations`: what was found and kept: look, compare, switch on and off, put away, prove again."""
 
+import csv
+import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli import options
 from assay.cli.output import Output, iso_time, number
+from assay.documents import rebuild
+from assay.engine.glossary import MEASURES
 from assay.errors import GateError, InputError
-
-if TYPE_CHECKING:
-    from assay.market import Bars
-    from assay.store import Database, Registered
+from assay.market import Bars
+from assay.service.database import open_database
+from assay.service.reporter import StageProgress
+from assay.sources import read_bars, write_text
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore, Database, Registered, Registry
+from assay.store.database import now_ms
+from assay.store.fields import FIELDS, GROUPS, OWN
+from assay.strategies import STRATEGIES
+from assay.training.circuit_breakers import MEANINGS
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The configId, or the id of the row.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Two configurations or more.")]
@@ -44,26 +55,34 @@ _SHORT = {
 }
 
 
-def list_(
-    output: Output,
-    strategy: Strategy = None,
-    pair: Pair = None,
-    exchange: Exchange = None,
-    timeframe: Timeframe = None,
-    status: Status = None,
-    active: Active = False,
-    archived: Archived = False,
-    limit: Limit = 50,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """List configurations, the newest first."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """Options of `assay configurations list`."""
 
-    with options.open_database(database) as held:
+    strategy: Strategy = None
+    pair: Pair = None
+    exchange: Exchange = None
+    timeframe: Timeframe = None
+    status: Status = None
+    active: Active = False
+    archived: Archived = False
+    limit: Limit = 50
+    database: options.DatabaseUrl = None
+
+
+def list_(output: Output, given: ListOptions) -> None:
+    """List configurations, the newest first."""
+    with open_database(given.database) as held:
         found = Registry(held).find(
-            strategy=strategy, pair=pair, exchange=exchange, timeframe=timeframe, status=status,
-            active=True if active else None, archived=archived, limit=limit,
-        )  # fmt: skip
+            strategy=given.strategy,
+            pair=given.pair,
+            exchange=given.exchange,
+            timeframe=given.timeframe,
+            status=given.status,
+            active=True if given.active else None,
+            archived=given.archived,
+            limit=given.limit,
+        )
     if output.json:
         output.document({"configurations": [readable(r) for r in found]})
         return
@@ -73,18 +92,19 @@ def list_(
     columns = ("configuration", "exchange", "pair", "timeframe", "regime", "stage", "active", *_SHORT.values())
     rows = [
         (
-            r.config_id, *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")), r.status,
-            "yes" if r.is_active else "", *(shown(r.row[n], task_of(n)) for n in _SHORT),
+            r.config_id,
+            *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")),
+            r.status,
+            "yes" if r.is_active else "",
+            *(shown(r.row[n], task_of(n)) for n in _SHORT),
         )
         for r in found
-    ]  # fmt: skip
+    ]
     output.table("", columns, rows)
 
 
-def readable(registered: "Registered") -> dict[str, Any]:
+def readable(registered: Registered) -> dict[str, Any]:
     """Return a row as plain values, times as texts."""
-    from assay.store.fields import FIELDS  # noqa: PLC0415  (commands import when they run)
-
     row = registered.row
     times = [n for n, f in FIELDS.items() if f.unit == "time"]
     return {n: iso_time(v) if n in times and v is not None else v for n, v in row.items()}
@@ -107,40 +127,41 @@ def shown(value: object, unit: str) -> str:
 
 def task_of(name: str) -> str:
     """Return the unit of a column, or of a measure under the name ``metrics.NAME``."""
-    from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
-    from assay.store.fields import FIELDS  # noqa: PLC0415
-
     known = FIELDS.get(name) or MEASURES.get(name.removeprefix("metrics."))
     return known.unit if known else ""
 
 
-def show(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
-    """Explain every field of a configuration: value, unit and meaning."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class OneOptions:
+    """Options of `assay configurations show, activate and deactivate`."""
 
-    with options.open_database(database) as held:
-        found = Registry(held).get(config_id)
+    config_id: Id
+    database: options.DatabaseUrl = None
+
+
+def show(output: Output, given: OneOptions) -> None:
+    """Explain every field of a configuration: value, unit and meaning."""
+    with open_database(given.database) as held:
+        found = Registry(held).get(given.config_id)
     sections = explained(found)
     if output.json:
-        told = {title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
-                for title, rows in sections.items()}  # fmt: skip
+        told = {
+            title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
+            for title, rows in sections.items()
+        }
         output.document({"row": readable(found), "explained": told, "configuration": found.document})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
-    if why := found.document["lifecycle"]["why_not_promoted"]:
+    if why := found.typed.lifecycle.why_not_promoted:
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
         output.table(f"\n{title}", ("field", "value", "meaning"), table)
 
 
-def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]:
+def explained(found: Registered) -> dict[str, list[tuple[str, Any, str, str]]]:
     """Return (field, value, unit, meaning) of every field, by section."""
-    from assay.engine.glossary import MEASURES  # noqa: PLC0415  (commands import when they run)
-    from assay.store.fields import FIELDS, GROUPS, OWN  # noqa: PLC0415
-    from assay.training.circuit_breakers import MEANINGS  # noqa: PLC0415
-
-    document = found.document
+    document = found.typed
     sections: dict[str, list[tuple[str, Any, str, str]]] = {}
     for title, fields in {**GROUPS, "kept beside": OWN}.items():
         sections[title] = [
@@ -149,25 +170,23 @@ def explained(found: "Registered") -> dict[str, list[tuple[str, Any, str, str]]]
             if f.name not in ("parameters_json", "circuit_breakers")
         ]
     columns = {f.source for f in FIELDS.values()}
-    sections["parameters"] = [(n, v, *_parameter(document["strategy"], n)) for n, v in document["parameters"].items()]
+    sections["parameters"] = [(n, v, *_parameter(document.strategy, n)) for n, v in document.parameters.items()]
     sections["more measures"] = [
         (f"metrics.{n}", v, MEASURES[n].unit if n in MEASURES else "", MEASURES[n].meaning if n in MEASURES else "")
-        for n, v in document["metrics"].items()
+        for n, v in document.measures.items()
         if f"metrics.{n}" not in columns
     ]
     sections["circuit breakers of this configuration"] = [
-        (n, v, *MEANINGS[n]) for n, v in document["circuit_breakers"].items()
+        (n, v, *MEANINGS[n]) for n, v in document.circuit_breakers.by_key().items()
     ]
     sections["circuit breakers of the portfolio"] = [
-        (n, v, *MEANINGS[n]) for n, v in document["portfolio_circuit_breakers"].items()
+        (n, v, *MEANINGS[n]) for n, v in document.portfolio_circuit_breakers.by_key().items()
     ]
     return sections
 
 
 def _parameter(strategy: str, name: str) -> tuple[str, str]:
     """Return unit and meaning of a parameter; nothing for a strategy that does not ship."""
-    from assay.strategies import STRATEGIES  # noqa: PLC0415  (commands import when they run)
-
     known = STRATEGIES.get(strategy)
     if known is None or name not in known.parameters.names:
         return "", ""
@@ -176,15 +195,21 @@ def _parameter(strategy: str, name: str) -> tuple[str, str]:
     return "", f"{parameter.doc}{unit}"  # shown as it is set: a fraction stays one
 
 
-def compare(output: Output, config_ids: Ids, database: options.DatabaseUrl = None) -> None:
-    """Put configurations side by side: every field in which they differ."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Options of `assay configurations compare`."""
 
-    if len(config_ids) < 2:
-        raise InputError("ID", "at least two configurations are compared", config_ids)
-    with options.open_database(database) as held:
+    config_ids: Ids
+    database: options.DatabaseUrl = None
+
+
+def compare(output: Output, given: CompareOptions) -> None:
+    """Put configurations side by side: every field in which they differ."""
+    if len(given.config_ids) < 2:
+        raise InputError("ID", "at least two configurations are compared", given.config_ids)
+    with open_database(given.database) as held:
         registry = Registry(held)
-        names = [registry.get(i).config_id for i in config_ids]
+        names = [registry.get(i).config_id for i in given.config_ids]
         table = registry.compare(names)
     if output.json:
         output.document({"configurations": names, "fields": table})
@@ -200,43 +225,41 @@ def compare(output: Output, config_ids: Ids, database: options.DatabaseUrl = Non
         output.text("They differ in nothing.")
 
 
-def activate(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
+def activate(output: Output, given: OneOptions) -> None:
     """Let programs load a configuration; the one that was active for its market is switched off."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
-    from assay.store.database import now_ms  # noqa: PLC0415
-
-    with options.open_database(database) as held:
-        replaced = Registry(held).activate(config_id, at_ms=now_ms())
-        _told(output, held, config_id, replaced=replaced)
+    with open_database(given.database) as held:
+        replaced = Registry(held).activate(given.config_id, at_ms=now_ms())
+        _told(output, held, given.config_id, replaced=replaced)
     if not output.json and replaced:
         output.text(f"{replaced} is not active any more.")
 
 
-def deactivate(output: Output, config_id: Id, database: options.DatabaseUrl = None) -> None:
+def deactivate(output: Output, given: OneOptions) -> None:
     """Let no program load a configuration any more."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
-    from assay.store.database import now_ms  # noqa: PLC0415
-
-    with options.open_database(database) as held:
-        changed = Registry(held).deactivate(config_id, at_ms=now_ms())
-        _told(output, held, config_id, changed=changed)
+    with open_database(given.database) as held:
+        changed = Registry(held).deactivate(given.config_id, at_ms=now_ms())
+        _told(output, held, given.config_id, changed=changed)
 
 
-def archive(output: Output, config_id: Id, undo: Undo = False, database: options.DatabaseUrl = None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ArchiveOptions:
+    """Options of `assay configurations archive`."""
+
+    config_id: Id
+    undo: Undo = False
+    database: options.DatabaseUrl = None
+
+
+def archive(output: Output, given: ArchiveOptions) -> None:
     """Put a configuration away; nothing is deleted, --undo takes it back."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
-    from assay.store.database import now_ms  # noqa: PLC0415
-
-    with options.open_database(database) as held:
+    with open_database(given.database) as held:
         registry = Registry(held)
-        changed = (registry.unarchive if undo else registry.archive)(config_id, at_ms=now_ms())
-        _told(output, held, config_id, changed=changed)
+        changed = (registry.unarchive if given.undo else registry.archive)(given.config_id, at_ms=now_ms())
+        _told(output, held, given.config_id, changed=changed)
 
 
-def _told(output: Output, database: "Database", config_id: str, **facts: object) -> None:
+def _told(output: Output, database: Database, config_id: str, **facts: object) -> None:
     """Say how a configuration stands now."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
-
     found = Registry(database).get(config_id)
     if output.json:
         output.document({"configuration": readable(found), **facts})
@@ -245,30 +268,32 @@ def _told(output: Output, database: "Database", config_id: str, **facts: object)
     output.text(f"{found.config_id} is {state}{'' if facts.get('changed', True) else ' already'}.")
 
 
-def export(
-    output: Output,
-    config_ids: SomeIds = None,
-    out: Out = None,
-    csv: Csv = False,
-    strategy: Strategy = None,
-    pair: Pair = None,
-    status: Status = None,
-    active: Active = False,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Write V3 documents (ID.json), or their rows as one table (--csv)."""
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of `assay configurations export`."""
 
-    with options.open_database(database) as held:
+    config_ids: SomeIds = None
+    out: Out = None
+    csv: Csv = False
+    strategy: Strategy = None
+    pair: Pair = None
+    status: Status = None
+    active: Active = False
+    database: options.DatabaseUrl = None
+
+
+def export(output: Output, given: ExportOptions) -> None:
+    """Write V3 documents (ID.json), or their rows as one table (--csv)."""
+    with open_database(given.database) as held:
         registry = Registry(held)
-        if config_ids:
-            found = [registry.get(i) for i in config_ids]
+        if given.config_ids:
+            found = [registry.get(i) for i in given.config_ids]
         else:
-            chosen: dict[str, Any] = {"strategy": strategy, "pair": pair, "status": status}
-            found = registry.find(**chosen, active=True if active else None)
+            chosen: dict[str, Any] = {"strategy": given.strategy, "pair": given.pair, "status": given.status}
+            found = registry.find(**chosen, active=True if given.active else None)
     if not found:
         raise InputError("configurations", "none fits, so there is nothing to export")
-    paths = [_export_table(out, found)] if csv else _export_documents(out, found)
+    paths = [_export_table(given.out, found)] if given.csv else _export_documents(given.out, found)
     if output.json:
         output.document({"files": paths})
         return
@@ -276,9 +301,7 @@ def export(
         output.text(str(path))
 
 
-def _export_documents(out: Path | None, found: "list[Registered]") -> list[Path]:
-    from assay.sources import write_text  # noqa: PLC0415  (commands import when they run)
-
+def _export_documents(out: Path | None, found: list[Registered]) -> list[Path]:
     if out is not None and out.suffix == ".json" and len(found) > 1:
         raise InputError("--out", "must be a folder for more than one document", str(out))
     paths = []
@@ -290,12 +313,7 @@ def _export_documents(out: Path | None, found: "list[Registered]") -> list[Path]
     return paths
 
 
-def _export_table(out: Path | None, found: "list[Registered]") -> Path:
-    import csv  # noqa: PLC0415  (rarely needed)
-    import io  # noqa: PLC0415
-
-    from assay.sources import write_text  # noqa: PLC0415  (commands import when they run)
-
+def _export_table(out: Path | None, found: list[Registered]) -> Path:
     path = out or Path("configurations.csv")
     if path.suffix != ".csv":
         raise InputError("--out", "must end in .csv", str(path))
@@ -309,58 +327,58 @@ def _export_table(out: Path | None, found: "list[Registered]") -> Path:
     return path
 
 
-def verify(
-    output: Output,
-    config_id: Id,
-    file: BarsFile = None,
-    strategy: OwnStrategy = None,
-    threads: options.Threads = None,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Train a configuration again from what is stored; it must give the same bytes."""
-    from assay.cli.training import StageProgress  # noqa: PLC0415  (commands import when they run)
-    from assay.documents import rebuild  # noqa: PLC0415
-    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
-    from assay.store import Registry  # noqa: PLC0415
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Options of `assay configurations verify`."""
 
-    cores = options.check_threads(threads)
-    with options.open_database(database) as held:
-        document = Registry(held).get(config_id).document
-        bars = _bars(document, held, file)
-    progress = StageProgress(output)
-    try:
-        chosen = load_strategy(strategy or document["strategy"])
+    config_id: Id
+    file: BarsFile = None
+    strategy: OwnStrategy = None
+    threads: options.Threads = None
+    database: options.DatabaseUrl = None
+
+
+def verify(output: Output, given: VerifyOptions) -> None:
+    """Train a configuration again from what is stored; it must give the same bytes."""
+    cores = options.check_threads(given.threads)
+    with open_database(given.database) as held:
+        stored = Registry(held).get(given.config_id)
+        document, name = stored.document, stored.typed.config_id
+        bars = _bars(document, held, given.file)
+    with StageProgress(output) as progress:
+        chosen = load_strategy(given.strategy or stored.typed.strategy)
         found = rebuild.verify(document, chosen, bars, progress, threads=cores)
-    finally:
-        progress.close()
     differences = [{"field": d.field, "stored": d.stored, "recomputed": d.recomputed} for d in found.differences]
+    code = f" It was computed by other code ({_code_of(stored)})." if found.other_code else ""
     if output.json:
-        output.document({"configuration": document["configId"], "equal": found.equal, "differences": differences})
+        output.document(
+            {"configuration": name, "equal": found.equal, "other_code": found.other_code, "differences": differences}
+        )
     elif found.equal:
-        output.text(f"{document['configId']}: equal. The same bars and the same experiment give the same document.")
+        output.text(f"{name}: equal.{code} The same bars and the same experiment give the same document.")
     else:
         rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
-        output.table(f"{document['configId']}: NOT equal", ("field", "stored", "recomputed"), rows)
+        output.table(f"{name}: NOT equal", ("field", "stored", "recomputed"), rows)
     if not found.equal:
-        fields = [d.field for d in found.differences]
-        code = " It was computed by other code." if "provenance.engine_hash" in fields else ""
         raise (
             typer.Exit(GateError.exit_code)
             if output.json
             else GateError(
-                f"{document['configId']} is not what its experiment gives today; the first field is {fields[0]}.{code}"
+                f"{name} is not what its experiment gives today; the first field is {differences[0]['field']}.{code}"
             )
         )
 
 
-def _bars(document: dict[str, Any], database: "Database", file: Path | None) -> "Bars":
-    """Read the bars that a document was trained on, from a file or from the database."""
-    from assay.documents import rebuild  # noqa: PLC0415
-    from assay.sources import read_bars  # noqa: PLC0415  (commands import when they run)
-    from assay.store import BarStore  # noqa: PLC0415
+def _code_of(found: Registered) -> str:
+    """Name the code that computed a document."""
+    provenance = found.typed.provenance
+    return f"engine_hash {provenance.engine_hash}, version {provenance.code_version}"
 
+
+def _bars(document: dict[str, Any], database: Database, file: Path | None) -> Bars:
+    """Read the bars that a document was trained on, from a file or from the database."""
     market = rebuild.market_from(document)
     if file is not None:
         return rebuild.bars_for(document, read_bars(file, timeframe=str(market.timeframe)), str(file))
-    held = BarStore(database).read_resampled(market, document["provenance"]["data"]["from_ms"])
+    held = BarStore(database).read_resampled(market, rebuild.span_from(document).from_ms)
     return rebuild.bars_for(document, held, database.name)

@@ -1,25 +1,23 @@
 """`assay database`: where it is, which schema it has, and a copy of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 
 from assay.cli import options
 from assay.cli.output import Output
-
-if TYPE_CHECKING:
-    from assay.store import Database
+from assay.service.database import open_database
+from assay.store import Database, schema
+from assay.store.backup import backup as copy
+from assay.store.migration import status as schema_status
 
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="The copy, an SQLite file that is not there yet.")]
 
 
-def _described(database: "Database") -> dict[str, Any]:
-    import sqlalchemy as sa  # noqa: PLC0415  (commands import when they run)
-
-    from assay.store import schema  # noqa: PLC0415
-    from assay.store.migration import status as schema_status  # noqa: PLC0415
-
+def _described(database: Database) -> dict[str, Any]:
     found = schema_status(database)
     rows: dict[str, int | None] = {}
     if found.revision is not None:
@@ -50,25 +48,31 @@ def _show(output: Output, document: dict[str, Any]) -> None:
     output.pairs("", plain | {"pending revisions": ", ".join(document["pending"]) or "none"} | document["rows"])
 
 
-def status(output: Output, database: options.DatabaseUrl = None) -> None:
+def status(output: Output, given: options.DatabaseOptions) -> None:
     """Show where the database is, its schema and what it holds; changes nothing."""
-    with options.open_database(database, upgrade=False) as opened:
+    with open_database(given.database, upgrade=False) as opened:
         _show(output, _described(opened))
 
 
-def upgrade(output: Output, database: options.DatabaseUrl = None) -> None:
+def upgrade(output: Output, given: options.DatabaseOptions) -> None:
     """Bring the tables up to this version (done by itself when the database is first used)."""
-    with options.open_database(database) as opened:
+    with open_database(given.database) as opened:
         _show(output, _described(opened))
 
 
-def backup(output: Output, file: Target, database: options.DatabaseUrl = None) -> None:
-    """Write a consistent copy of everything into one SQLite file, also of a PostgreSQL server."""
-    from assay.store.backup import backup as copy  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions:
+    """Options of `assay database backup`."""
 
-    with options.open_database(database) as opened, output.working(f"copying {opened.name}"):
-        rows = copy(opened, file)
+    file: Target
+    database: options.DatabaseUrl = None
+
+
+def backup(output: Output, given: BackupOptions) -> None:
+    """Write a consistent copy of everything into one SQLite file, also of a PostgreSQL server."""
+    with open_database(given.database) as opened, output.working(f"copying {opened.name}"):
+        rows = copy(opened, given.file)
     if output.json:
-        output.document({"file": file, "rows": rows, "bytes": file.stat().st_size})
+        output.document({"file": given.file, "rows": rows, "bytes": given.file.stat().st_size})
     else:
-        output.text(f"{rows:,} rows copied to {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+        output.text(f"{rows:,} rows copied to {given.file} ({given.file.stat().st_size / 1e6:,.1f} MB)")

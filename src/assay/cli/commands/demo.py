@@ -5,17 +5,26 @@ import shlex
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli import options
 from assay.cli.output import Output
-
-if TYPE_CHECKING:
-    from assay.market import Bars
-    from assay.store import Database
+from assay.cli.results import check_folder, write_results
+from assay.documents import TrainedDocument
+from assay.errors import QualityError
+from assay.market import Bars
+from assay.service.database import open_database
+from assay.service.kernels import compile_kernels
+from assay.service.training import train_and_store
+from assay.sources.simulated import SimulatedMarket, simulate_market
+from assay.store import Database
+from assay.store.location import home
+from assay.strategies import find_strategy
+from assay.training import Experiment
 
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Folder of the results [demo in the home folder].")
@@ -26,10 +35,8 @@ EDGE_R = 0.4
 EDGE_SEED, WALK_SEED, DIRTY_SEED = 0, 0, 0
 
 
-def markets(days: int) -> dict[str, "Bars"]:
+def markets(days: int) -> dict[str, Bars]:
     """Simulate a market with a planted edge, one without any, and a dirty one."""
-    from assay.sources.simulated import SimulatedMarket, simulate_market  # noqa: PLC0415
-
     return {
         "edge": simulate_market(SimulatedMarket(days=days, seed=EDGE_SEED, edge_r=EDGE_R)),
         "walk": simulate_market(SimulatedMarket(days=days, seed=WALK_SEED)),
@@ -37,22 +44,25 @@ def markets(days: int) -> dict[str, "Bars"]:
     }
 
 
-def demo(output: Output, days: DemoDays = 365, threads: options.Threads = None, out: Out = None) -> None:
-    """Train on three simulated markets: a planted edge, no edge, dirty data."""
-    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
-    from assay.cli.training import check_folder  # noqa: PLC0415
-    from assay.store.location import home  # noqa: PLC0415
-    from assay.strategies import find_strategy  # noqa: PLC0415
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """Options of `assay demo`."""
 
+    days: DemoDays = 365
+    threads: options.Threads = None
+    out: Out = None
+
+
+def demo(output: Output, given: DemoOptions) -> None:
+    """Train on three simulated markets: a planted edge, no edge, dirty data."""
     begun = time.monotonic()
-    folder = out or home() / "demo"
+    folder = given.out or home() / "demo"
     check_folder(folder, "--out")
-    strategy = find_strategy("LIQUIDITY_SWEEP")()
     with output.working("simulating three markets"):
-        simulated = markets(days)
-    compile_kernels(output, strategy, simulated["walk"])
-    cores, file = options.check_threads(threads), folder / "demo.db"  # apart: these markets are not the user's
-    with options.open_database(str(file)) as database:
+        simulated = markets(given.days)
+    compile_kernels(output, find_strategy("LIQUIDITY_SWEEP")(), simulated["walk"])
+    cores, file = options.check_threads(given.threads), folder / "demo.db"  # apart: these markets are not the user's
+    with open_database(str(file)) as database:
         results = [_train(output, name, bars, cores, folder, database) for name, bars in simulated.items()]
     seconds = time.monotonic() - begun
     if output.json:
@@ -61,29 +71,24 @@ def demo(output: Output, days: DemoDays = 365, threads: options.Threads = None, 
     _show(output, results, file, seconds)
 
 
-def _train(output: Output, name: str, bars: "Bars", threads: int, folder: Path, database: "Database") -> dict[str, Any]:
-    from assay.cli.training import keep, run_training, write_results  # noqa: PLC0415
-    from assay.errors import QualityError  # noqa: PLC0415
-    from assay.strategies import find_strategy  # noqa: PLC0415
-    from assay.training import Experiment  # noqa: PLC0415
-
+def _train(output: Output, name: str, bars: Bars, threads: int, folder: Path, database: Database) -> dict[str, Any]:
     begun = time.monotonic()
     result: dict[str, Any] = {"market": name, "symbol": bars.market.symbol, "bars": len(bars)}
+    experiment = Experiment(find_strategy("LIQUIDITY_SWEEP")())
     try:
-        evidence = run_training(output, Experiment(find_strategy("LIQUIDITY_SWEEP")()), bars, threads, f"{name}: ")
+        trained, _ = train_and_store(experiment, bars, database, output, threads=threads, prefix=f"{name}: ")
     except QualityError as refusal:
         return result | {"stage": "REFUSED", "reason": str(refusal), "seconds": time.monotonic() - begun}
-    document, figures, paths = write_results(folder, evidence)
-    keep(database, evidence, document, figures)
+    paths, found = write_results(folder, trained), TrainedDocument(trained.document)
     return result | {
-        "stage": document["lifecycle"]["current_stage"],
-        "reason": document["lifecycle"]["why_not_promoted"],
-        "combinations": document["evidence"]["search"]["combinations"],
-        "in_sample_sharpe": document["validation"]["in_sample"].get("sharpe_ratio"),
-        "out_of_sample_sharpe": document["metrics"]["sharpe_ratio"],
-        "net_profit_pct": document["metrics"]["net_profit_pct"],
-        "total_trades": document["metrics"]["total_trades"],
-        "p_value": document["metrics"]["p_value"],
+        "stage": found.lifecycle.current_stage,
+        "reason": found.lifecycle.why_not_promoted,
+        "combinations": found.evidence.search.combinations,
+        "in_sample_sharpe": found.validation.in_sample.get("sharpe_ratio"),
+        "out_of_sample_sharpe": found.metrics.sharpe_ratio,
+        "net_profit_pct": found.metrics.net_profit_pct,
+        "total_trades": found.metrics.total_trades,
+        "p_value": found.metrics.p_value,
         "files": {k: str(v) for k, v in paths.items()},
         "seconds": time.monotonic() - begun,
     }

@@ -1,18 +1,26 @@
 """`assay leaks`: whether a strategy knows what it cannot know."""
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
+from assay import leaks as checks
 from assay.cli import options
 from assay.cli.output import Output, iso_time
 from assay.errors import GateError, InputError
-
-if TYPE_CHECKING:
-    from assay.leaks import Answer, LeakReport, Planting
-    from assay.market import Bars
+from assay.leaks import Answer, LeakReport, NotRun, Planting, inspect_strategy
+from assay.market import Bars
+from assay.service.database import open_database
+from assay.service.describe import describe_market
+from assay.service.kernels import compile_kernels
+from assay.service.spans import finished
+from assay.sources import read_bars
+from assay.sources.simulated import SimulatedMarket, simulate_market
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore
+from assay.strategies import find_strategy
 
 Inspected = Annotated[
     str | None,
@@ -29,68 +37,63 @@ SIMULATED_DAYS, SELF_TEST_DAYS = 70, 14
 FAILED = 1
 
 
-def leaks(
-    output: Output,
-    strategy: Inspected = None,
-    file: options.OptionalFile = None,
-    exchange: Exchange = None,
-    symbol: Symbol = None,
-    timeframe: options.Timeframe = None,
-    side: options.Side = "both",
-    seed: Seed = 0,
-    self_test: SelfTest = False,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Look for what a strategy cannot know; on simulated bars where none are named."""
-    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
-    from assay.leaks import inspect_strategy  # noqa: PLC0415
-    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415
-    from assay.strategies import find_strategy  # noqa: PLC0415
+@dataclass(frozen=True, kw_only=True)
+class LeaksOptions:
+    """Options of `assay leaks`."""
 
+    strategy: Inspected = None
+    file: options.OptionalFile = None
+    exchange: Exchange = None
+    symbol: Symbol = None
+    timeframe: options.Timeframe = None
+    side: options.Side = "both"
+    seed: Seed = 0
+    self_test: SelfTest = False
+    database: options.DatabaseUrl = None
+
+
+def leaks(output: Output, given: LeaksOptions) -> None:
+    """Look for what a strategy cannot know; on simulated bars where none are named."""
     begun = time.monotonic()
-    if self_test and strategy is not None:
-        raise InputError("--self-test", "looks at planted strategies; leave it out to look at one's own", strategy)
-    chosen, sides = load_strategy(strategy or "LIQUIDITY_SWEEP"), options.check_side(side)
-    bars = _bars(file, exchange, symbol, timeframe, database, SELF_TEST_DAYS if self_test else SIMULATED_DAYS)
+    if given.self_test and given.strategy is not None:
+        raise InputError(
+            "--self-test", "looks at planted strategies; leave it out to look at one's own", given.strategy
+        )
+    chosen, sides = load_strategy(given.strategy or "LIQUIDITY_SWEEP"), options.check_side(given.side)
+    bars = _bars(given)
     compile_kernels(output, find_strategy("LIQUIDITY_SWEEP")(), bars)  # the strategy itself is first called by a check
-    if self_test:
+    if given.self_test:
         _self_test(output, bars)
         return
     with output.working("looking for leaks…"):
-        report = inspect_strategy(chosen, bars, sides=sides, seed=seed)
+        report = inspect_strategy(chosen, bars, sides=sides, seed=given.seed)
     _show(output, report, bars, time.monotonic() - begun)
     if not report.is_clean:
         raise typer.Exit(GateError.exit_code)
 
 
-def _bars(
-    file: Path | None, exchange: str | None, symbol: str | None, timeframe: str | None, database: str | None, days: int
-) -> "Bars":
+def _bars(given: LeaksOptions) -> Bars:
     """Return the bars that the options name, else simulated ones."""
-    from assay.cli.commands.train import markets_of  # noqa: PLC0415  (commands import when they run)
-    from assay.sources import read_bars  # noqa: PLC0415
-    from assay.sources.simulated import SimulatedMarket, simulate_market  # noqa: PLC0415
-    from assay.store import BarStore  # noqa: PLC0415
-
-    if file is not None and (exchange or symbol):
+    if given.file is not None and (given.exchange or given.symbol):
         raise InputError("--file, or --exchange with --symbol", "one of them says which bars")
-    if file is not None:
-        return options.finished(read_bars(file, timeframe=timeframe))
-    if exchange is None and symbol is None:
-        return simulate_market(SimulatedMarket(days=days, timeframe=timeframe or "5m"))
-    markets = markets_of(exchange, symbol, timeframe)
+    if given.file is not None:
+        return finished(read_bars(given.file, timeframe=given.timeframe))
+    if given.exchange is None and given.symbol is None:
+        days = SELF_TEST_DAYS if given.self_test else SIMULATED_DAYS
+        return simulate_market(SimulatedMarket(days=days, timeframe=given.timeframe or "5m"))
+    markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
     if len(markets) != 1:
         raise InputError("--exchange, --symbol and --timeframe", "must name one market", [str(m) for m in markets])
-    with options.open_database(database) as opened:
-        return options.finished(BarStore(opened).read_resampled(markets[0]))
+    with open_database(given.database) as opened:
+        return finished(BarStore(opened).read_resampled(markets[0]))
 
 
-def _show(output: Output, report: "LeakReport", bars: "Bars", seconds: float) -> None:
+def _show(output: Output, report: LeakReport, bars: Bars, seconds: float) -> None:
     if output.json:
         output.document(
             {
                 "strategy": report.strategy,
-                "market": options.describe_market(bars.market),
+                "market": describe_market(bars.market),
                 "bars": report.bars,
                 "clean": report.is_clean,
                 "complete": report.is_complete,
@@ -109,19 +112,17 @@ def _show(output: Output, report: "LeakReport", bars: "Bars", seconds: float) ->
     output.text(f"{_verdict(report)} {seconds:.1f} s.")
 
 
-def _verdict(report: "LeakReport") -> str:
+def _verdict(report: LeakReport) -> str:
     if not report.is_clean:
         return "A backtest of this strategy is worth nothing."
     return "No leak was found." if report.is_complete else "No leak was found by the checks that could be run."
 
 
-def _compared(answer: "Answer") -> str:
-    from assay.leaks import NotRun  # noqa: PLC0415  (commands import when they run)
-
+def _compared(answer: Answer) -> str:
     return answer.outcome.reason if isinstance(answer.outcome, NotRun) else answer.outcome.compared
 
 
-def _described(answer: "Answer") -> dict[str, Any]:
+def _described(answer: Answer) -> dict[str, Any]:
     """Return a check's answer as plain values."""
     return {
         "name": answer.check.name,
@@ -144,12 +145,10 @@ def _described(answer: "Answer") -> dict[str, Any]:
     }
 
 
-def _self_test(output: Output, bars: "Bars") -> None:
+def _self_test(output: Output, bars: Bars) -> None:
     """Print which check caught which planted leak; exit code 1 when one got away or the honest twin was accused."""
-    from assay.leaks import self_test  # noqa: PLC0415  (commands import when they run)
-
     with output.working("planting leaks…"):
-        plantings = list(self_test(bars))
+        plantings = list(checks.self_test(bars))
     failed = [one.name for one in plantings if not one.passes]
     if output.json:
         output.document({"plantings": [_planted(one) for one in plantings], "failed": failed})
@@ -166,7 +165,7 @@ def _self_test(output: Output, bars: "Bars") -> None:
         raise typer.Exit(FAILED)
 
 
-def _planted(one: "Planting") -> dict[str, Any]:
+def _planted(one: Planting) -> dict[str, Any]:
     return {
         "name": one.name,
         "story": one.story,

@@ -1,26 +1,33 @@
 """`assay quality`: what is wrong with files of bars, and whether training would refuse them."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli import options
 from assay.cli.output import Output, iso_time
-
-if TYPE_CHECKING:
-    from assay.market import Bars
+from assay.market import Bars, measure_quality
+from assay.service.describe import describe_market
+from assay.sources import read_bars
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars: .parquet, .csv or .csv.gz.")]
 
 _NOTHING_TO_READ = ("file", "exchange", "symbol", "timeframe", "kind", "passes", "required_valid_pct")
 
 
-def quality(output: Output, files: Files, timeframe: options.Timeframe = None) -> None:
-    """Count what is wrong with files of bars; training refuses those below 70 % valid bars."""
-    from assay.sources import read_bars  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions:
+    """Options of `assay quality`."""
 
-    reports = [describe(file, read_bars(file, timeframe=timeframe)) for file in files]
+    files: Files
+    timeframe: options.Timeframe = None
+
+
+def quality(output: Output, given: QualityOptions) -> None:
+    """Count what is wrong with files of bars; training refuses those below 70 % valid bars."""
+    reports = [describe(file, read_bars(file, timeframe=given.timeframe)) for file in given.files]
     if output.json:
         output.document({"files": reports})
         return
@@ -30,14 +37,12 @@ def quality(output: Output, files: Files, timeframe: options.Timeframe = None) -
         output.text(f"  {verdict(report)}\n")
 
 
-def describe(file: Path, bars: "Bars") -> dict[str, Any]:
+def describe(file: Path, bars: Bars) -> dict[str, Any]:
     """Return the quality report of a file as plain values."""
-    from assay.market import measure_quality  # noqa: PLC0415  (commands import when they run)
-
-    first, end = options.held(bars)
+    first, end = bars.span_ms
     return {
         "file": str(file),
-        **options.describe_market(bars.market),
+        **describe_market(bars.market),
         "from": iso_time(first),
         "to": iso_time(end),
         **measure_quality(bars).as_dict(),
@@ -55,10 +60,8 @@ def verdict(report: dict[str, Any]) -> str:
     )
 
 
-def note_quality(output: Output, bars: "Bars") -> None:
+def note_quality(output: Output, bars: Bars) -> None:
     """Say so beside a result when training would refuse the bars."""
-    from assay.market import measure_quality  # noqa: PLC0415  (commands import when they run)
-
     report = measure_quality(bars).as_dict()
     if not bars.has_volume:
         output.note("The file has no volume column: every rule that needs volume is false.")

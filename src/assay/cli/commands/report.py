@@ -2,6 +2,7 @@
 
 import json
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,13 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output
+from assay.documents import Document
+from assay.documents.schema import validate
 from assay.errors import FileFormatError, InputError
+from assay.reports import html
+from assay.service.database import open_database
+from assay.sources import write_text
+from assay.store import Registry
 
 What = Annotated[
     str, typer.Argument(metavar="ID", help="A configuration of the database, or the file of a V3 document (.json).")
@@ -20,42 +27,46 @@ Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 WITHOUT = "daily equity, trades and the score map are unknown: it was stored without them. assay train makes them anew"
 
 
-def report(
-    output: Output, what: What, out: Out = None, open_: Open = False, database: options.DatabaseUrl = None
-) -> None:
-    """Write a configuration as one HTML page with charts, which opens offline."""
-    from assay.reports import html  # noqa: PLC0415  (commands import when they run)
-    from assay.sources import write_text  # noqa: PLC0415
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """Options of `assay report`."""
 
-    if out is not None and out.suffix.lower() != ".html":
-        raise InputError("--out", "must end in .html", str(out))
-    document, figures = _of_file(Path(what)) if what.endswith(".json") else _held(what, database)
-    path = out or Path(f"{document['configId']}.html")
+    what: What
+    out: Out = None
+    open_: Open = False
+    database: options.DatabaseUrl = None
+
+
+def report(output: Output, given: ReportOptions) -> None:
+    """Write a configuration as one HTML page with charts, which opens offline."""
+    if given.out is not None and given.out.suffix.lower() != ".html":
+        raise InputError("--out", "must end in .html", str(given.out))
+    document, figures = (
+        _of_file(Path(given.what)) if given.what.endswith(".json") else _held(given.what, given.database)
+    )
+    config_id = Document.of(document).config_id
+    path = given.out or Path(f"{config_id}.html")
     if not path.parent.is_dir():
         raise InputError("--out", "must lie in a folder that exists", str(path))
     write_text(path, html(document, figures))
     if output.json:
-        output.document({"configuration": document["configId"], "report": path, "figures": figures is not None})
+        output.document({"configuration": config_id, "report": path, "figures": figures is not None})
     else:
         output.text(str(path))
     if figures is None:
-        output.note(f"{document['configId']}: {WITHOUT}")
-    if open_ and not webbrowser.open(path.resolve().as_uri()):
+        output.note(f"{config_id}: {WITHOUT}")
+    if given.open_ and not webbrowser.open(path.resolve().as_uri()):
         output.note("There is no browser to show it in.")
 
 
 def _held(config_id: str, database: str | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    from assay.store import Registry  # noqa: PLC0415  (commands import when they run)
-
-    with options.open_database(database) as opened:
+    with open_database(database) as opened:
         registry = Registry(opened)
         return registry.get(config_id).document, registry.figures(config_id)
 
 
 def _of_file(path: Path) -> tuple[dict[str, Any], None]:
     """Read a V3 document; its figures are in the database, if anywhere."""
-    from assay.documents.schema import validate  # noqa: PLC0415  (commands import when they run)
-
     if not path.is_file():
         raise InputError(str(path), "there is no such file")
     try:

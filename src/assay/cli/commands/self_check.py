@@ -1,24 +1,20 @@
-"""`assay evidence`: recompute the numbers that papers, libraries and hand calculations give."""
+"""`assay self-check`: recompute the numbers that papers, libraries and hand calculations give."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from assay.cli.output import Output
-
-if TYPE_CHECKING:
-    from assay.validation.reference_values import Checked
+from assay.validation import reference_values
+from assay.validation.sharpe import CONVENTION
 
 FAILED = 1
 
 
-def evidence(output: Output) -> None:
+def self_check(output: Output) -> None:
     """Recompute every statistic whose value is known from elsewhere; exit code 1 when one differs."""
-    from assay.validation.reference_values import REFERENCE_VALUES  # noqa: PLC0415  (commands import when they run)
-    from assay.validation.sharpe import CONVENTION  # noqa: PLC0415
-
     with output.working("computing…"):
-        rows = [_row(reference.check()) for reference in REFERENCE_VALUES]
+        rows = [_row(reference.check()) for reference in reference_values.REFERENCE_VALUES]
     failed = sum(not row["passes"] for row in rows)
     if output.json:
         output.document({"convention": CONVENTION, "anchors": rows, "failed": failed})
@@ -26,18 +22,22 @@ def evidence(output: Output) -> None:
         columns = ("name", "computed", "expected", "tolerance", "result", "source")
         shown = [
             (
-                row["name"], f"{row['computed']:.10g}", f"{row['expected']:.10g}", f"{row['tolerance']:.0e}",
-                "pass" if row["passes"] else "FAIL", row["source"],
+                row["name"],
+                f"{row['computed']:.10g}",
+                f"{row['expected']:.10g}",
+                f"{row['tolerance']:.0e}",
+                "pass" if row["passes"] else "FAIL",
+                row["source"],
             )
             for row in rows
-        ]  # fmt: skip
+        ]
         output.table("", columns, shown)
         output.text(f"{len(rows) - failed} of {len(rows)} numbers agree. Convention: {CONVENTION}.")
     if failed:
         raise typer.Exit(FAILED)
 
 
-def _row(checked: "Checked") -> dict[str, Any]:
+def _row(checked: reference_values.Checked) -> dict[str, Any]:
     reference = checked.reference
     return {
         "name": reference.name,

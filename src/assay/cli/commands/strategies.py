@@ -1,17 +1,17 @@
 """`assay strategies`: which strategies there are, and what their parameters mean."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli.output import Output, number
-
-if TYPE_CHECKING:
-    from assay.engine import Bracket
-    from assay.engine.rules import AnyRule, Rule
-    from assay.parameters import Parameter
-    from assay.strategies import Strategy
+from assay.engine import Bracket, Rule, Switch
+from assay.engine.rules import SIGNS, AnyRule
+from assay.parameters import Parameter
+from assay.sources.user_strategy import load_strategy
+from assay.strategies import STRATEGIES, Strategy
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A registered name, or path.py:Class; all without.")]
 
@@ -30,24 +30,27 @@ _BRACKET_WORDS = {
 }
 
 
-def strategies(output: Output, name: Name = None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class StrategiesOptions:
+    """Options of `assay strategies`."""
+
+    name: Name = None
+
+
+def strategies(output: Output, given: StrategiesOptions) -> None:
     """List the strategies, or show one: its parameters, rules and exits."""
-    if name is None:
+    if given.name is None:
         _list(output)
     else:
-        from assay.sources.user_strategy import load_strategy  # noqa: PLC0415  (commands import when they run)
-
-        _show(output, load_strategy(name))
+        _show(output, load_strategy(given.name))
 
 
-def summary(strategy: "type[Strategy] | Strategy") -> str:
+def summary(strategy: type[Strategy] | Strategy) -> str:
     """Return the first line of a strategy's docstring."""
     return (strategy.__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
 def _list(output: Output) -> None:
-    from assay.strategies import STRATEGIES  # noqa: PLC0415  (commands import when they run)
-
     rows = [
         {"name": name, "parameters": len(kind.parameters), "summary": summary(kind)}
         for name, kind in STRATEGIES.items()
@@ -58,7 +61,7 @@ def _list(output: Output) -> None:
         output.table("Strategies", list(rows[0]), [list(row.values()) for row in rows])
 
 
-def _show(output: Output, strategy: "Strategy") -> None:
+def _show(output: Output, strategy: Strategy) -> None:
     document = describe(strategy)
     if output.json:
         output.document(document)
@@ -74,7 +77,7 @@ def _show(output: Output, strategy: "Strategy") -> None:
             output.text(f"  {line}")
 
 
-def describe(strategy: "Strategy") -> dict[str, Any]:
+def describe(strategy: Strategy) -> dict[str, Any]:
     """Return a strategy as plain values."""
     return {
         "name": strategy.name,
@@ -87,7 +90,7 @@ def describe(strategy: "Strategy") -> dict[str, Any]:
     }
 
 
-def _parameter(p: "Parameter", strategy: "Strategy") -> dict[str, Any]:
+def _parameter(p: Parameter, strategy: Strategy) -> dict[str, Any]:
     low, high = p.bounds
     role = "shape" if p.name in strategy.shape_names else "exit" if p.name in strategy.exit_names else "threshold"
     return {
@@ -106,7 +109,7 @@ def _parameter(p: "Parameter", strategy: "Strategy") -> dict[str, Any]:
     }
 
 
-def _rows(strategy: "Strategy") -> list[list[object]]:
+def _rows(strategy: Strategy) -> list[list[object]]:
     """Return one row of texts per parameter."""
     return [
         [
@@ -125,32 +128,26 @@ def _listed(values: tuple[object, ...]) -> str:
     return " ".join(number(v) for v in values)
 
 
-def _range(p: "Parameter") -> str:
+def _range(p: Parameter) -> str:
     if p.low is None or p.high is None:
         return _listed(p.choices)
     return f"{number(p.low)} to {number(p.high)}"
 
 
-def _compare(rule: "Rule") -> str:
-    from assay.engine.rules import SIGNS  # noqa: PLC0415  (commands import when they run)
-
+def _compare(rule: Rule) -> str:
     return f"{rule.feature} {SIGNS[rule.comparison]} {rule.limit}"
 
 
-def rule_in_words(rule: "AnyRule") -> list[str]:
+def rule_in_words(rule: AnyRule) -> list[str]:
     """Return a rule as lines such as ``pierce >= pierce_depth``."""
-    from assay.engine import Rule  # noqa: PLC0415  (commands import when they run)
-
     if isinstance(rule, Rule):
         return [_compare(rule)]
     head = f"the weights of the met conditions reach {rule.threshold}:"
     return [head, *(f"  {weight / 100:.2f} for {_compare(condition)}" for weight, condition in rule.conditions)]
 
 
-def bracket_in_words(bracket: "Bracket") -> list[str]:
+def bracket_in_words(bracket: Bracket) -> list[str]:
     """Return every way out that a bracket uses, one line each; a mode is a line for each of its values."""
-    from assay.engine import Switch  # noqa: PLC0415  (commands import when they run)
-
     units = {
         "target": "risks away" if bracket.target_in == "risk" else "target units away",
         "trail": "risks" if bracket.trail_in == "risk" else "units",

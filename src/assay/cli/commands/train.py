@@ -1,26 +1,35 @@
 """`assay train`: search, prove or refute, and write the configuration."""
 
+import getpass
 import time
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli import options
 from assay.cli.output import Output
-from assay.errors import AssayError, InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from assay.frames.collector import DataCollector
-    from assay.market import Bars, Market
-    from assay.store import BarStore, Database
-    from assay.strategies import Strategy
-    from assay.training import Experiment
-
-LAST = "last"
-"""What `--resume` without an id stands for."""
+from assay.cli.results import check_folder, write_results
+from assay.cli.shared import LAST
+from assay.documents import TrainedDocument
+from assay.errors import InputError
+from assay.market.calendar import ms_to_days
+from assay.service.collector import BarCollector
+from assay.service.database import open_database
+from assay.service.jobs import Left, job_document, make_job, run_job
+from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
+from assay.service.spaces import read_space
+from assay.service.spans import read_finished
+from assay.service.training import Trained, train_and_store
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore, Database
+from assay.store.jobs import JobStore
+from assay.store.ledger import Tried
+from assay.store.location import database_url
+from assay.strategies import Strategy
+from assay.validation.sharpe import expected_maximum
 
 Method = Annotated[
     str,
@@ -63,8 +72,6 @@ TestDays = Annotated[float, typer.Option("--test-days", metavar="N", help="Lengt
 GapDays = Annotated[
     float, typer.Option("--gap-days", metavar="N", help="Least gap; raised to the longest holding time.")
 ]
-
-
 Names = Annotated[
     str | None,
     typer.Option("--exchange", metavar="A,B", help="Train on stored markets of these exchanges (see assay data)."),
@@ -82,170 +89,117 @@ Resume = Annotated[
 ]
 
 
-def train(
-    output: Output,
-    file: options.OptionalFile = None,
-    exchange: Names = None,
-    symbol: Symbols = None,
-    strategy: options.StrategyName = "LIQUIDITY_SWEEP",
-    days: options.Days = None,
-    from_: options.From = None,
-    to: options.To = None,
-    side: options.Side = "both",
-    method: Method = "auto",
-    samples: Samples = None,
-    objective: Objective = "sharpe_ratio",
-    space: SpaceFile = None,
-    sets: options.Sets = None,
-    evidence: EvidenceLevel = "standard",
-    permutations: Permutations = None,
-    validation: Validation = "anchored",
-    train_days: TrainDays = 60.0,
-    test_days: TestDays = 30.0,
-    gap_days: GapDays = 0.0,
-    fee: options.Fee = 0.001,
-    slippage: options.Slippage = 0.0005,
-    sizing: options.SizingMethod = "risk",
-    min_stop_costs: options.MinStopCosts = 0.0,
-    seed: Seed = 42,
-    threads: options.Threads = None,
-    timeframe: options.Timeframe = None,
-    allow_bad_data: AllowBadData = False,
-    max_runtime: MaxRuntime = None,
-    offline: Offline = False,
-    resume: Resume = None,
-    database: options.DatabaseUrl = None,
-    out: Out = Path("assay-results"),
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(options.StopOptions):
+    """Options of `assay train`."""
+
+    file: options.OptionalFile = None
+    exchange: Names = None
+    symbol: Symbols = None
+    method: Method = "auto"
+    samples: Samples = None
+    objective: Objective = "sharpe_ratio"
+    space: SpaceFile = None
+    evidence: EvidenceLevel = "standard"
+    permutations: Permutations = None
+    validation: Validation = "anchored"
+    train_days: TrainDays = 60.0
+    test_days: TestDays = 30.0
+    gap_days: GapDays = 0.0
+    seed: Seed = 42
+    threads: options.Threads = None
+    allow_bad_data: AllowBadData = False
+    max_runtime: MaxRuntime = None
+    offline: Offline = False
+    resume: Resume = None
+    database: options.DatabaseUrl = None
+    out: Out = Path("assay-results")
+
+    def request(self, name: str, strategy: Strategy) -> TrainingRequest:
+        """Return what to train of one strategy."""
+        with options.in_options():
+            return TrainingRequest(
+                strategy=name,
+                search=SearchTerms(
+                    space=None if self.space is None else read_space(self.space),
+                    fixed=options.parse_sets(self.sets, strategy.parameters),
+                    method=self.method,
+                    samples=self.samples,
+                    objective=self.objective,
+                    seed=self.seed,
+                ),
+                proof=ProofTerms(
+                    evidence=self.evidence,
+                    permutations=self.permutations,
+                    validation=self.validation,
+                    train_days=self.train_days,
+                    test_days=self.test_days,
+                    gap_days=self.gap_days,
+                ),
+                execution=self.execution(),
+                span=self.span,
+                allow_bad_data=self.allow_bad_data,
+            )
+
+
+def train(output: Output, given: TrainOptions) -> None:
     """Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found."""
-    from assay.training import Experiment  # noqa: PLC0415  (commands import when they run)
-    from assay.validation import SplitPlan  # noqa: PLC0415
-
-    repeats = count_permutations(evidence, permutations)
-    sides, cores = options.check_side(side), options.check_threads(threads)
-
-    def experiment(chosen: "Strategy", bars: "Bars", start: int, stop: int) -> Experiment:
-        return Experiment(
-            strategy=chosen,
-            space=_space(chosen, space, sets),
-            method=method,
-            budget=samples,
-            objective=objective,
-            execution=options.make_execution(bars.market, sides, fee, slippage, sizing, min_stop_costs),
-            plan=SplitPlan(validation, train_days, test_days, gap_days),  # type: ignore[arg-type]
-            permutations=repeats,
-            seed=seed,
-            start_ms=int(bars.time[start]) if start else None,
-            stop_ms=int(bars.time[stop]) if stop < len(bars) else None,
-            allow_bad_data=allow_bad_data,
-        )
-
-    one, many = file is not None, exchange is not None or symbol is not None
-    if one + many + (resume is not None) != 1:
+    threads = options.check_threads(given.threads)
+    one, many = given.file is not None, given.exchange is not None or given.symbol is not None
+    if one + many + (given.resume is not None) != 1:
         raise InputError("--file, --exchange with --symbol, or --resume", "exactly one of them says what to train on")
-    if file is not None:
-        chosen = _load(strategy)
-        bars, start, stop = options.read_span(file, timeframe, days, from_, to)
-        train_file(output, experiment(chosen, bars, start, stop), bars, cores, out, database)
+    if given.file is not None:
+        train_file(output, given, given.file, threads)
         return
-    with options.open_database(database) as opened:
-        if resume is not None:
-            job = find_job(opened, resume)
-        else:
-            job = new_job(
-                output, opened, markets_of(exchange, symbol, timeframe), _names(strategy, "--strategy"), experiment,
-                lambda bars: options.select_span(bars, days, from_, to), wanted=wanted_span(days, from_, to),
-                offline=offline, seed=seed, max_runtime=max_runtime,
-            )  # fmt: skip
-        finish_job(output, opened, database, job, workers=cores)
+    with open_database(given.database) as opened:
+        job = new_job(output, opened, given) if given.resume is None else find_job(opened, given.resume)
+        finish_job(output, opened, given.database, job, workers=threads)
 
 
-def train_file(
-    output: Output, experiment: "Experiment", bars: "Bars", threads: int, out: Path, database: str | None
-) -> None:
+def train_file(output: Output, given: TrainOptions, file: Path, threads: int) -> None:
     """Train on bars of a file; write the results into a folder, the configuration and the trials into the database."""
-    from assay.cli.kernels import compile_kernels  # noqa: PLC0415  (commands import when they run)
-    from assay.cli.training import check_folder, keep, run_training, write_results  # noqa: PLC0415
-    from assay.service.drilldown import drill_down  # noqa: PLC0415
-    from assay.store import BarStore  # noqa: PLC0415
-
+    strategy = load_strategy(given.strategy)
+    request = given.request(given.strategy, strategy)
+    bars = read_finished(file, given.timeframe)
+    experiment = request.experiment(strategy, bars)
     begun = time.monotonic()
-    check_folder(out, "--out")
-    with options.open_database(database) as opened:  # before the work: a trial that cannot be counted is not run
-        compile_kernels(output, experiment.strategy, bars)
-        found = run_training(output, experiment, bars, threads)
-        looked = drill_down(found, BarStore(opened))
-        document, figures, paths = write_results(out, found, looked)
-        tried = keep(opened, found, document, figures)
-    inside = looked.as_dict()
-    seconds = time.monotonic() - begun
+    check_folder(given.out, "--out")
+    with open_database(given.database) as opened:
+        finer = BarStore(opened)
+        trained, tried = train_and_store(experiment, bars, opened, output, finer=finer, threads=threads)
+    paths = write_results(given.out, trained)
+    _show_trained(output, trained, tried, paths, time.monotonic() - begun)
+
+
+def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[str, Path], seconds: float) -> None:
+    document, evidence = trained.document, trained.evidence
+    inside = None if trained.ambiguity is None else trained.ambiguity.as_dict()
+    ledger = {
+        "experiments": tried.experiments,
+        "combinations": tried.combinations,
+        "holdout_openings": tried.openings,
+        "expected_maximum": expected_maximum(tried.combinations),
+    }
     if output.json:
-        told = {"configuration": document, "ambiguity": inside, "files": paths, "ledger": tried, "seconds": seconds}
-        output.document(told)
+        shown = {"configuration": document, "ambiguity": inside, "files": paths, "ledger": ledger, "seconds": seconds}
+        output.document(shown)
         return
     show(output, document)
     show_inside(output, inside)
-    if tried["experiments"] > 1:
+    if tried.experiments > 1:
         output.text(
-            f"{tried['experiments']} experiments tried {tried['combinations']:,} combinations on these days: the best "
-            f"of so many shows {tried['expected_maximum']:.1f} standard errors without any edge."
+            f"{tried.experiments} experiments tried {tried.combinations:,} combinations on these days: the best "
+            f"of so many shows {ledger['expected_maximum']:.1f} standard errors without any edge."
         )
-    days = (int(bars.time[found.splits.stop - 1]) - int(bars.time[found.splits.start])) / options.DAY_MS
+    time_ms, splits = evidence.bars.time, evidence.splits
+    days = ms_to_days(int(time_ms[splits.stop - 1]) - int(time_ms[splits.start]))
     output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
     for path in paths.values():
         output.text(f"  {path}")
 
 
-def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) -> "list[Market]":
-    """Return every combination of the named exchanges, symbols and timeframes."""
-    from itertools import product  # noqa: PLC0415  (commands import when they run)
-
-    from assay.market import Market, Timeframe, canonical_symbol  # noqa: PLC0415
-
-    if exchange is None or symbol is None:
-        raise InputError("--exchange and --symbol", "are given together")
-    frames = [Timeframe.parse(frame) for frame in _names(timeframe or "5m", "--timeframe")]
-    pairs = [canonical_symbol(text) for text in _names(symbol, "--symbol")]
-    venues = [venue.lower() for venue in _names(exchange, "--exchange")]
-    return [Market(venue, pair, frame, "spot", None) for venue, pair, frame in product(venues, pairs, frames)]
-
-
-def fetch(
-    output: Output, collector: "DataCollector", market: "Market", wanted: "tuple[int | None, int | None]"
-) -> AssayError | None:
-    """Fetch what is missing of a market into the database; return why that was not possible."""
-    import warnings  # noqa: PLC0415  (commands import when they run)
-
-    from assay.errors import ExchangeError  # noqa: PLC0415
-    from assay.frames.collector import DataWarning  # noqa: PLC0415
-
-    try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", DataWarning)
-            collector.fetch_bars(market.symbol, market.exchange, market.timeframe, *wanted)
-    except (ExchangeError, InputError) as error:
-        return error
-    for one in told:
-        output.note(str(one.message))
-    return None
-
-
-def wanted_span(days: float | None, from_: str | None, to: str | None) -> tuple[int | None, int | None]:
-    """Return the span that a job's options ask for, as milliseconds UTC; None = as far as the collector goes back."""
-    from assay.store.database import now_ms  # noqa: PLC0415  (commands import when they run)
-
-    stop = options.parse_moment(to, "--to") if to is not None else None
-    if from_ is not None:
-        return options.parse_moment(from_, "--from"), stop
-    if days is not None:
-        return (now_ms() if stop is None else stop) - round(days * options.DAY_MS), stop
-    return None, stop
-
-
-def find_job(database: "Database", text: str) -> str:
+def find_job(database: Database, text: str) -> str:
     """Return the job that is to go on."""
-    from assay.store.jobs import JobStore  # noqa: PLC0415  (commands import when they run)
-
     jobs = JobStore(database)
     found = jobs.unfinished() if text == LAST else jobs.state(text).id
     if found is None:
@@ -253,67 +207,25 @@ def find_job(database: "Database", text: str) -> str:
     return found
 
 
-def new_job(
-    output: Output,
-    database: "Database",
-    markets: "list[Market]",
-    strategies: list[str],
-    experiment: "Callable[[Strategy, Bars, int, int], Experiment]",
-    span: "Callable[[Bars], tuple[int, int]]",
-    *,
-    wanted: "tuple[int | None, int | None]",
-    offline: bool,
-    seed: int,
-    max_runtime: float | None,
-) -> str:
-    """Write a job with a task per market and strategy, after missing bars are fetched and kernels compiled.
-
-    Parameters
-    ----------
-    wanted : (int or None, int or None)
-        The span whose bars are fetched where they are missing, milliseconds UTC.
-    offline : bool
-        Whether only stored bars are used.
-    """
-    import getpass  # noqa: PLC0415  (commands import when they run)
-
-    from assay.cli.kernels import compile_kernels  # noqa: PLC0415
-    from assay.cli.many import make_job  # noqa: PLC0415
-    from assay.frames.collector import DataCollector  # noqa: PLC0415
-    from assay.store.database import now_ms  # noqa: PLC0415
-
-    chosen = [(name, _load(name)) for name in strategies]
-    collector = None if offline else DataCollector(database=database)
-
-    def bars_of(store: "BarStore", market: "Market") -> "Bars":
-        trouble = None if collector is None else fetch(output, collector, market, wanted)
-        try:
-            bars = options.finished(store.read_resampled(market))  # all of them: earlier bars warm the indicators
-        except InputError:
-            raise trouble or InputError(
-                str(market), "is not held", hint="assay data import, or without --offline"
-            ) from None
-        if trouble is not None:
-            output.note(f"{market}: only stored bars are used. {trouble}")
-        compile_kernels(output, chosen[0][1], bars)
-        return bars
-
-    job, _ = make_job(
-        output, database, markets, chosen, lambda s, bars: experiment(s, bars, *span(bars)), bars_of,
-        seed=seed, user=getpass.getuser(), now_ms=now_ms(),
-        stop_ms=None if max_runtime is None else now_ms() + round(1000 * max_runtime),
-    )  # fmt: skip
+def new_job(output: Output, database: Database, given: TrainOptions) -> str:
+    """Write a job with a task per market and strategy, after missing bars are fetched and kernels compiled."""
+    markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
+    requests = [given.request(name, load_strategy(name)) for name in options.names(given.strategy, "--strategy")]
+    with nullcontext() if given.offline else BarCollector(database=database, reporter=output) as collector:
+        job, _ = make_job(
+            output,
+            database,
+            markets,
+            requests,
+            collector=collector,
+            user=getpass.getuser(),
+            max_runtime_s=given.max_runtime,
+        )
     return job
 
 
-def finish_job(output: Output, database: "Database", url: str | None, job: str, *, workers: int) -> None:
+def finish_job(output: Output, database: Database, url: str | None, job: str, *, workers: int) -> None:
     """Run what is left of a job and show what became of it."""
-    import getpass  # noqa: PLC0415  (commands import when they run)
-
-    from assay.cli.many import Left, job_document, run_job  # noqa: PLC0415
-    from assay.store.jobs import JobStore  # noqa: PLC0415
-    from assay.store.location import database_url  # noqa: PLC0415
-
     begun = time.monotonic()
     output.note(f"job {job}")
     try:
@@ -365,47 +277,13 @@ def show_inside(output: Output, ambiguity: dict[str, Any] | None, prefix: str = 
         output.note(f"note: {prefix}{a['note']}")
 
 
-def _load(name: str) -> "Strategy":
-    from assay.sources.user_strategy import load_strategy  # noqa: PLC0415  (commands import when they run)
-
-    return load_strategy(name)
-
-
-def _names(text: str | None, option: str) -> list[str]:
-    from assay.cli.many import names  # noqa: PLC0415  (commands import when they run)
-
-    return names(text, option)
-
-
-def count_permutations(evidence: str, permutations: int | None) -> int:
-    """Return how many permutations a level of evidence runs."""
-    from assay.errors import InputError, near_name  # noqa: PLC0415  (commands import when they run)
-    from assay.training import PERMUTATIONS  # noqa: PLC0415
-
-    if evidence not in PERMUTATIONS:
-        rule = f"must be one of {', '.join(PERMUTATIONS)}"
-        raise InputError("--evidence", rule, evidence, near_name(evidence, PERMUTATIONS))
-    return PERMUTATIONS[evidence] if permutations is None else permutations
-
-
-def _space(strategy: "Strategy", path: Path | None, sets: list[str] | None) -> Any:  # noqa: ANN401  (a Space)
-    from assay.search import parse_space  # noqa: PLC0415  (commands import when they run)
-
-    if path is None:
-        given: dict[str, Any] = {name: list(values) for name, values in strategy.default_grid.items()}
-    else:
-        given = options.read_space(path)
-    return parse_space(given, strategy.parameters, options.parse_sets(sets, strategy.parameters))
-
-
 def show(output: Output, document: dict[str, Any]) -> None:
     """Print the verdict: what was promised in sample, what came of it, and what stood in the way."""
-    context, life = document["context"], document["lifecycle"]
-    metrics, sample = document["metrics"], document["validation"]["in_sample"]
-    search, luck = document["evidence"]["search"], document["evidence"]["permutation"]
+    d = TrainedDocument(document)
+    context, life, validation, p = d.context, d.lifecycle, d.validation, d.evidence.permutation
     output.text(
-        f"{document['strategy']} on {context['pair']} {context['timeframe']} ({context['exchange']}), "
-        f"{context['from'][:10]} to {context['to'][:10]}"
+        f"{d.strategy} on {context.pair} {context.timeframe} ({context.exchange}), "
+        f"{context.from_[:10]} to {context.to[:10]}"
     )
     names = {
         "sharpe_ratio": "Sharpe ratio",
@@ -415,24 +293,22 @@ def show(output: Output, document: dict[str, Any]) -> None:
         "max_drawdown_pct": "max drawdown %",
         "total_trades": "trades",
     }
-    rows = [(label, sample.get(name), metrics.get(name)) for name, label in names.items()]
+    rows = [(label, validation.in_sample.get(name), d.measures.get(name)) for name, label in names.items()]
     output.table("", ("", "in sample", "out of sample"), rows)
-    windows = document["validation"]["window_count"]
-    output.text(f"{search['combinations']:,} combinations, {windows} windows.")
-    if matrix := document["validation"]["matrix"]:
-        profits = [p for row in matrix["net_profit_pct"] for p in row if p is not None]
-        kept = sum(p > 0 for p in profits)
+    output.text(f"{d.evidence.search.combinations:,} combinations, {validation.window_count} windows.")
+    if validation.matrix is not None:
+        profits = [profit for row in validation.matrix.net_profit_pct for profit in row if profit is not None]
+        kept = sum(profit > 0 for profit in profits)
         output.text(f"{kept} of {len(profits)} pairs of train and test lengths end with a net profit (shown, no gate).")
-    if luck["done"]:
-        early = " (stopped early)" if luck["stopped_early"] else ""
+    if p.done:
+        early = " (stopped early)" if p.stopped_early else ""
         output.text(
-            f"{luck['as_good_or_better']} of {luck['done']} searches on bars without direction found as much{early}: "
-            f"p = {luck['p_value']:.3f}"
+            f"{p.exceedances} of {p.done} searches on bars without direction found as much{early}: p = {p.p_value:.3f}"
         )
     else:
         output.text("No permutation was run: p is unknown.")
-    output.text(f"Verdict: {life['current_stage']}")
-    if life["why_not_promoted"]:
-        output.text(f"Why not promoted: {life['why_not_promoted']}")
-    for warning in document["evidence"]["warnings"]:
+    output.text(f"Verdict: {life.current_stage}")
+    if life.why_not_promoted:
+        output.text(f"Why not promoted: {life.why_not_promoted}")
+    for warning in d.evidence.warnings:
         output.note(f"note: {warning}")

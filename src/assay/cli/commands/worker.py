@@ -1,24 +1,33 @@
 """`assay worker`: run the tasks of a training job; `assay train` starts as many as there are cores."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from assay.cli import options
 from assay.cli.output import Output
+from assay.service.database import open_database
+from assay.service.worker import Worker
 
 Job = Annotated[str, typer.Option("--job", metavar="ID", help="The training job.")]
 Parent = Annotated[int | None, typer.Option("--parent", metavar="PID", help="End when this process has ended.")]
 User = Annotated[str, typer.Option("--user", metavar="NAME", help="Who is written into the ledger.")]
 
 
-def worker(
-    output: Output, job: Job, database: options.DatabaseUrl = None, parent: Parent = None, user: User = "local"
-) -> None:
-    """Run tasks of a training job until none is left."""
-    from assay.service.worker import Worker  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """Options of `assay worker`."""
 
-    with options.open_database(database) as opened:
-        done = Worker(opened, job, user=user, parent=parent).run()
+    job: Job
+    database: options.DatabaseUrl = None
+    parent: Parent = None
+    user: User = "local"
+
+
+def worker(output: Output, given: WorkerOptions) -> None:
+    """Run tasks of a training job until none is left."""
+    with open_database(given.database) as opened:
+        done = Worker(opened, given.job, user=given.user, parent=given.parent).run()
     if output.json:
-        output.document({"job": job, "tasks": done})
+        output.document({"job": given.job, "tasks": done})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from assay.errors import ExchangeError, InputError, OfflineError, near_name
+from assay.lazy import lazy
 from assay.market import Market, Timeframe
 from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
@@ -22,7 +23,11 @@ from assay.sources.exchanges.retry import RetryPolicy, retry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import ccxt
+    import requests
     from numpy.typing import NDArray
+else:  # 0.3 s, needed once an exchange is open
+    ccxt, requests = lazy("ccxt"), lazy("requests")
 
 T = TypeVar("T")
 
@@ -65,8 +70,6 @@ def open_exchange(
     InputError
         When there is no such exchange, naming the near one.
     """
-    import ccxt  # noqa: PLC0415  (0.3 s, needed only once an exchange is open)
-
     if not timeout_s > 0:
         raise InputError("timeout_s", "must be positive", timeout_s)
     found = exchange_id(name)
@@ -92,7 +95,7 @@ def open_exchange(
     return Exchange(found, client, habits, patience or RetryPolicy(), clock, sleep)
 
 
-def _with_urls(api: Any, urls: Mapping[str, str], exchange: str) -> Any:  # noqa: ANN401  (as each exchange has it)
+def _with_urls(api: Any, urls: Mapping[str, str], exchange: str) -> Any:
     known = api if isinstance(api, dict) else {}
     for key in urls:
         if key not in known:
@@ -243,8 +246,6 @@ class Exchange:
         failed: list[str] = ["nothing came back"]
 
         def knock() -> None:
-            import requests  # noqa: PLC0415  (ccxt's own client, needed only once an exchange is open)
-
             try:
                 # Any answer will do, also an error; a name that is looked up in vain may hang for a minute.
                 with self.client.session.get(address, timeout=REACH_S, stream=True, allow_redirects=False):
@@ -261,8 +262,6 @@ class Exchange:
 
     def _retry(self, call: Callable[[], T]) -> T:
         def checked() -> T:
-            import ccxt  # noqa: PLC0415  (already imported by `open_exchange`)
-
             self.client.last_json_response = None
             answer = call()
             if self.client.last_json_response is None:
@@ -292,7 +291,7 @@ def _cause(error: Exception) -> str:
     }.get(type(error).__name__, "there is no connection")
 
 
-def _first_address(api: Any) -> str:  # noqa: ANN401  (a text, or texts by name, as each exchange has it)
+def _first_address(api: Any) -> str:
     if isinstance(api, str):
         return api
     return _first_address(api.get("public") or api.get("rest") or next(iter(api.values())))

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError
+from assay.lazy import lazy
 from assay.market import Timeframe, canonical_symbol
 from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.paging_rules import ALIASES, WELL_KNOWN
@@ -14,11 +15,13 @@ from assay.sources.exchanges.paging_rules import ALIASES, WELL_KNOWN
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import ccxt
+else:
+    ccxt = lazy("ccxt")  # 0.3 s, needed once an exchange is open
+
 
 def exchange_id(name: str) -> str:
     """Return ccxt's id of an exchange that serves candles."""
-    import ccxt  # noqa: PLC0415  (0.3 s, needed only once an exchange is open)
-
     text = name.strip().lower()
     found = ALIASES.get(text, text)
     if found not in ccxt.exchanges:
@@ -103,8 +106,6 @@ def find_timeframe(wanted: Timeframe, timeframes: Mapping[str, Any], exchange: s
 
 def price_tick(market: Mapping[str, Any], precision_mode: int) -> float | None:
     """Return the smallest price step of a market, or None where ccxt does not know it."""
-    import ccxt  # noqa: PLC0415  (0.3 s, needed only once an exchange is open)
-
     precision = (market.get("precision") or {}).get("price")
     if precision is None:
         return None

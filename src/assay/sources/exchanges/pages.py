@@ -205,5 +205,5 @@ def _broken(candles: NDArray[np.float64], _: int) -> NDArray[np.bool_]:
     return wrong
 
 
-def _finding(kind: Any, stamps: NDArray[np.float64], step: int) -> Finding:  # noqa: ANN401  (a key of the loop above)
+def _finding(kind: Any, stamps: NDArray[np.float64], step: int) -> Finding:
     return Finding(kind, int(stamps.min()), int(stamps.max()) + step, len(stamps))

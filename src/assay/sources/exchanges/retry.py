@@ -7,10 +7,15 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay.errors import ExchangeError, InputError, RefusedError
+from assay.lazy import lazy
 from assay.sources.exchanges.paging_rules import ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import ccxt
+else:
+    ccxt = lazy("ccxt")  # 0.3 s, needed once an exchange is open
 
 T = TypeVar("T")
 
@@ -77,8 +82,6 @@ def retry(
     ExchangeError
         When patience is at its end.
     """
-    import ccxt  # noqa: PLC0415  (0.3 s, needed only once an exchange is open)
-
     started = clock()
     for failures in range(1, patience.tries + 1):
         try:
@@ -100,7 +103,7 @@ def retry(
     raise AssertionError
 
 
-def _response_of(error: BaseException | None) -> Any:  # noqa: ANN401  (a response of requests)
+def _response_of(error: BaseException | None) -> Any:
     """Return the HTTP response that led to an error; ccxt keeps it only in the chain of errors."""
     while error is not None:
         response = getattr(error, "response", None)
@@ -110,7 +113,7 @@ def _response_of(error: BaseException | None) -> Any:  # noqa: ANN401  (a respon
     return None
 
 
-def _is_passing(error: Exception, status: int | None, ccxt: Any) -> bool:  # noqa: ANN401
+def _is_passing(error: Exception, status: int | None, ccxt: Any) -> bool:
     if status is not None and 400 <= status < 500 and status not in _RETRIED_4XX:
         # ccxt takes 400, 403, 404 and 451 for an exchange that is not available just now.
         return isinstance(error, (ccxt.RateLimitExceeded, ccxt.DDoSProtection))
@@ -119,7 +122,7 @@ def _is_passing(error: Exception, status: int | None, ccxt: Any) -> bool:  # noq
     return isinstance(error, (ccxt.OperationFailed, *_UNREADABLE))
 
 
-def _reason(error: Exception, status: int | None, ccxt: Any) -> str:  # noqa: ANN401
+def _reason(error: Exception, status: int | None, ccxt: Any) -> str:
     if status in {418, 429} or isinstance(error, (ccxt.RateLimitExceeded, ccxt.DDoSProtection)):
         return "is asked more often than it allows"
     if status is not None:
@@ -133,7 +136,7 @@ def _reason(error: Exception, status: int | None, ccxt: Any) -> str:  # noqa: AN
     return "the connection fails or breaks off"
 
 
-def _refusal(exchange: str, error: Exception, status: int | None, ccxt: Any) -> RefusedError:  # noqa: ANN401
+def _refusal(exchange: str, error: Exception, status: int | None, ccxt: Any) -> RefusedError:
     elsewhere = ELSEWHERE.get(exchange, "another exchange")
     if status in {403, 451} or isinstance(error, ccxt.RestrictedLocation):
         code = f" (HTTP {status})" if status else ""
@@ -154,7 +157,7 @@ def _said(error: Exception, exchange: str) -> str:
     return " ".join(str(error).removeprefix(exchange).split())[:160].strip() or type(error).__name__
 
 
-def _retry_after_s(response: Any, now_s: float) -> float:  # noqa: ANN401
+def _retry_after_s(response: Any, now_s: float) -> float:
     """Return the seconds of a ``Retry-After`` header, which may be a number or a date; 0 without one."""
     said = "" if response is None else response.headers.get("Retry-After", "").strip()
     try:

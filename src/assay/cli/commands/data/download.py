@@ -1,6 +1,7 @@
 """`assay data download`: bars from an exchange into the database, only those that are not there."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
@@ -8,10 +9,10 @@ from assay.cli import options
 from assay.cli.commands.data import markets as which
 from assay.cli.output import Output, iso_time
 from assay.errors import AssayError, InputError, StoreError
-
-if TYPE_CHECKING:
-    from assay.frames.collecting import Collected
-    from assay.frames.collector import DataCollector
+from assay.service.collecting import Collected, Plan
+from assay.service.collector import BarCollector
+from assay.service.database import open_database
+from assay.service.describe import describe_market
 
 Exchange = Annotated[str, typer.Option("--exchange", metavar="NAME", help="binance, kraken, coinbase, bybit ...")]
 Symbols = Annotated[str, typer.Option("--symbol", metavar="A,B", help="One or more, such as BTC/USDT,ETH/USDT.")]
@@ -19,36 +20,40 @@ Timeframes = Annotated[str, typer.Option("--timeframe", metavar="5m,1h", help="O
 Days = Annotated[float | None, typer.Option("--days", metavar="N", help="Days back from --to; 365 without --from.")]
 
 
-def download(
-    output: Output,
-    symbol: Symbols,
-    exchange: Exchange = "binance",
-    timeframe: Timeframes = "5m",
-    days: Days = None,
-    from_: which.From = None,
-    to: which.To = None,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Fetch what the database does not hold; interrupted, the same command goes on where it was."""
-    from assay.frames.collector import DataCollector  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class DownloadOptions:
+    """Options of `assay data download`."""
 
-    if days is not None and (not days > 0 or from_ is not None):
-        rule = "must be positive" if from_ is None else "cannot be combined with --from"
-        raise InputError("--days", rule, days)
-    since, until = which.span_ms(from_, to)
-    wanted = [(s, t) for s in _words(symbol, "--symbol") for t in _words(timeframe, "--timeframe")]
+    symbol: Symbols
+    exchange: Exchange = "binance"
+    timeframe: Timeframes = "5m"
+    days: Days = None
+    from_: which.From = None
+    to: which.To = None
+    database: options.DatabaseUrl = None
+
+
+def download(output: Output, given: DownloadOptions) -> None:
+    """Fetch what the database does not hold; interrupted, the same command goes on where it was."""
+    if given.days is not None and (not given.days > 0 or given.from_ is not None):
+        rule = "must be positive" if given.from_ is None else "cannot be combined with --from"
+        raise InputError("--days", rule, given.days)
+    since, until = which.span_ms(given.from_, given.to)
+    wanted = [(s, t) for s in _words(given.symbol, "--symbol") for t in _words(given.timeframe, "--timeframe")]
     done: list[dict[str, Any]] = []
     errors: list[AssayError] = []
-    with options.open_database(database) as opened, DataCollector(database=opened) as collector:
+    with open_database(given.database) as opened, BarCollector(database=opened, reporter=output) as collector:
         for pair, length in wanted:
             try:
-                plan = collector.plan(pair, exchange, length, since, until, days)
+                plan = collector.plan(pair, given.exchange, length, since, until, given.days)
                 found = _collect(output, collector, plan)
             except StoreError:
                 raise
             except AssayError as error:
                 errors.append(error)
-                done.append({"symbol": pair, "timeframe": length, "exchange": exchange, "error": which.failed(error)})
+                done.append(
+                    {"symbol": pair, "timeframe": length, "exchange": given.exchange, "error": which.failed(error)}
+                )
                 continue
             if found.trouble is not None:
                 errors.append(found.trouble)
@@ -66,7 +71,7 @@ def _words(text: str, option: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _collect(output: Output, collector: "DataCollector", plan: Any) -> "Collected":  # noqa: ANN401  (a Plan)
+def _collect(output: Output, collector: BarCollector, plan: Plan) -> Collected:
     try:
         with output.progress(str(plan.market), plan.bars) as advance:
             return collector.collect(plan, advance)
@@ -75,11 +80,11 @@ def _collect(output: Output, collector: "DataCollector", plan: Any) -> "Collecte
         raise
 
 
-def _describe(found: "Collected") -> dict[str, Any]:
+def _describe(found: Collected) -> dict[str, Any]:
     plan = found.plan
     left = [{"from": iso_time(a), "to": iso_time(b)} for a, b in found.left]
     return {
-        **options.describe_market(plan.market),
+        **describe_market(plan.market),
         "from": iso_time(plan.start_ms),
         "to": iso_time(plan.stop_ms),
         "asked_bars": plan.bars,

@@ -1,8 +1,8 @@
 """`assay data import` and `assay data export`: files into the database and out of it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,10 +10,13 @@ from assay.cli import options
 from assay.cli.commands.data import markets as which
 from assay.cli.output import Output, iso_time
 from assay.errors import AssayError, InputError, StoreError
-
-if TYPE_CHECKING:
-    from assay.market import Market
-    from assay.store import BarStore, Imports, StoredMarket
+from assay.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
+from assay.market.market import kind_of
+from assay.service.database import open_database
+from assay.service.describe import describe_market
+from assay.sources import read_rows, write_bars
+from assay.store import BarStore, Imports, StoredMarket
+from assay.store.database import now_ms
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars: .parquet, .csv or .csv.gz.")]
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="Written: .parquet, .csv or .csv.gz.")]
@@ -28,24 +31,26 @@ _FINDINGS = {
 }
 
 
-def import_(
-    output: Output,
-    files: Files,
-    exchange: which.Exchange = None,
-    symbol: which.Symbol = None,
-    timeframe: which.Timeframe = None,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Store the bars of files; which market it is, a name such as BINANCE_BTCUSDT_5m.parquet says."""
-    from assay.store import BarStore, Imports  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """Options of `assay data import`."""
 
+    files: Files
+    exchange: which.Exchange = None
+    symbol: which.Symbol = None
+    timeframe: which.Timeframe = None
+    database: options.DatabaseUrl = None
+
+
+def import_(output: Output, given: ImportOptions) -> None:
+    """Store the bars of files; which market it is, a name such as BINANCE_BTCUSDT_5m.parquet says."""
     done: list[dict[str, Any]] = []
     errors: list[AssayError] = []
-    with options.open_database(database) as opened, output.progress("import", len(files)) as advance:
+    with open_database(given.database) as opened, output.progress("import", len(given.files)) as advance:
         imports = Imports(BarStore(opened))
-        for file in files:
+        for file in given.files:
             try:
-                done.append(_import(imports, file, exchange, symbol, timeframe))
+                done.append(_import(imports, file, given.exchange, given.symbol, given.timeframe))
             except StoreError:
                 raise
             except AssayError as error:
@@ -59,12 +64,8 @@ def import_(
 
 
 def _import(
-    imports: "Imports", file: Path, exchange: str | None, symbol: str | None, timeframe: str | None
+    imports: Imports, file: Path, exchange: str | None, symbol: str | None, timeframe: str | None
 ) -> dict[str, Any]:
-    from assay.market import refuse_futures  # noqa: PLC0415  (commands import when they run)
-    from assay.sources import read_rows  # noqa: PLC0415
-    from assay.store.database import now_ms  # noqa: PLC0415
-
     now = now_ms()
     rows = read_rows(file, timeframe=timeframe, now_ms=now)
     market = _settle(imports.store, rows.market, exchange, symbol, file)
@@ -73,7 +74,7 @@ def _import(
     times = rows.columns["time"]
     return {
         "file": str(file),
-        **options.describe_market(market),
+        **describe_market(market),
         "from": iso_time(int(times[0])),
         "to": iso_time(int(times[-1]) + market.timeframe.ms),
         "rows": rows.findings.rows,
@@ -87,11 +88,8 @@ def _import(
     }
 
 
-def _settle(store: "BarStore", market: "Market", exchange: str | None, symbol: str | None, file: Path) -> "Market":
+def _settle(store: BarStore, market: Market, exchange: str | None, symbol: str | None, file: Path) -> Market:
     """Return the market of a file: what the options say, else its name."""
-    from assay.market import canonical_symbol  # noqa: PLC0415  (commands import when they run)
-    from assay.market.market import kind_of  # noqa: PLC0415
-
     if exchange is not None:
         market = replace(market, exchange=exchange.strip().lower(), kind=kind_of(exchange))
     if symbol is not None:
@@ -125,49 +123,50 @@ def _say_import(output: Output, result: dict[str, Any]) -> None:
         output.text("  " + result["alert"]["message"])
 
 
-def export(
-    output: Output,
-    file: Target,
-    exchange: which.Exchange = None,
-    symbol: which.Symbol = None,
-    timeframe: which.Timeframe = None,
-    from_: which.From = None,
-    to: which.To = None,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Write a market's bars to a file; a timeframe that is not held is made from finer bars."""
-    from assay.market import Timeframe  # noqa: PLC0415  (commands import when they run)
-    from assay.sources import write_bars  # noqa: PLC0415
-    from assay.store import BarStore  # noqa: PLC0415
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of `assay data export`."""
 
-    options.check_table(file, "FILE")
-    span = which.span_ms(from_, to)
-    with options.open_database(database) as opened:
+    file: Target
+    exchange: which.Exchange = None
+    symbol: which.Symbol = None
+    timeframe: which.Timeframe = None
+    from_: which.From = None
+    to: which.To = None
+    database: options.DatabaseUrl = None
+
+
+def export(output: Output, given: ExportOptions) -> None:
+    """Write a market's bars to a file; a timeframe that is not held is made from finer bars."""
+    options.check_table(given.file, "FILE")
+    span = which.span_ms(given.from_, given.to)
+    with open_database(given.database) as opened:
         store = BarStore(opened)
-        exchange, symbol, timeframe = _from_name(file, exchange, symbol, timeframe)
+        exchange, symbol, timeframe = _from_name(given.file, given.exchange, given.symbol, given.timeframe)
         market = _one(which.select(store, exchange, symbol, None), timeframe)
         if timeframe is not None:
             market = replace(market, timeframe=Timeframe.parse(timeframe))
         bars = store.read_resampled(market, *span)
-    write_bars(file, bars)
-    first, end = options.held(bars)
+    write_bars(given.file, bars)
+    first, end = bars.span_ms
     recorded = int((~bars.absent).sum())
     document = {
-        "file": str(file), **options.describe_market(market), "from": iso_time(first), "to": iso_time(end),
+        "file": str(given.file),
+        **describe_market(market),
+        "from": iso_time(first),
+        "to": iso_time(end),
         "bars": recorded,
-    }  # fmt: skip
+    }
     if output.json:
         output.document(document)
     else:
-        output.text(f"{file}: {recorded:,} bars of {market}, {iso_time(first)} to {iso_time(end)}")
+        output.text(f"{given.file}: {recorded:,} bars of {market}, {iso_time(first)} given.to {iso_time(end)}")
 
 
 def _from_name(
     file: Path, exchange: str | None, symbol: str | None, timeframe: str | None
 ) -> tuple[str | None, str | None, str | None]:
     """Fill in what the options leave open from the file's name, when it names a market."""
-    from assay.market import market_from_name  # noqa: PLC0415  (commands import when they run)
-
     said = market_from_name(file.name.split(".")[0])
     if said is None:
         return exchange, symbol, timeframe
@@ -175,7 +174,7 @@ def _from_name(
     return exchange or named, symbol or said.symbol, timeframe or str(said.timeframe)
 
 
-def _one(markets: "list[StoredMarket]", timeframe: str | None) -> "Market":
+def _one(markets: list[StoredMarket], timeframe: str | None) -> Market:
     """Return the one market that is meant, of any timeframe when one is asked for."""
     names = sorted({f"{m.market.exchange} {m.market.symbol}" for m in markets})
     if not names:

@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
@@ -11,30 +12,32 @@ from assay.cli.commands.data import markets as which
 from assay.cli.commands.quality import verdict
 from assay.cli.output import Output, iso_time
 from assay.errors import InputError
-
-if TYPE_CHECKING:
-    from assay.store import BarStore, Import, Imports, StoredMarket
+from assay.market import data_filter, measure_quality
+from assay.service.database import open_database
+from assay.store import BarStore, Import, Imports, StoredMarket
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is removed.")]
 
 _NOT_BEFORE_AND_AFTER = ("valid", "passes", "required_valid_pct", "recorded", "zero_volume", "flat", "impossible")
 
 
-def list_(
-    output: Output,
-    exchange: which.Exchange = None,
-    symbol: which.Symbol = None,
-    timeframe: which.Timeframe = None,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """List the markets in the database: bars, span, holes that were never fetched, valid bars, size."""
-    from assay.store import BarStore, Imports  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """Options of `assay data list`."""
 
-    with options.open_database(database) as opened:
+    exchange: which.Exchange = None
+    symbol: which.Symbol = None
+    timeframe: which.Timeframe = None
+    database: options.DatabaseUrl = None
+
+
+def list_(output: Output, given: ListOptions) -> None:
+    """List the markets in the database: bars, span, holes that were never fetched, valid bars, size."""
+    with open_database(given.database) as opened:
         store = BarStore(opened)
         sizes = store.size_bytes()
         imports = Imports(store)
-        held = which.select(store, exchange, symbol, timeframe)
+        held = which.select(store, given.exchange, given.symbol, given.timeframe)
         rows = [_row(imports, h, sizes.get(h.id, 0)) for h in held]
         name = opened.name
     if output.json:
@@ -46,15 +49,19 @@ def list_(
     columns = ("exchange", "symbol", "timeframe", "bars", "from", "to", "holes", "valid %", "MB")
     table = [
         (
-            *(r[c] for c in columns[:4]), r["from"], r["to"], len(r["holes"]),
-            None if r["valid_pct"] is None else round(r["valid_pct"], 1), round(r["size_bytes"] / 1e6, 1),
+            *(r[c] for c in columns[:4]),
+            r["from"],
+            r["to"],
+            len(r["holes"]),
+            None if r["valid_pct"] is None else round(r["valid_pct"], 1),
+            round(r["size_bytes"] / 1e6, 1),
         )
         for r in rows
-    ]  # fmt: skip
+    ]
     output.table(name, columns, table)
 
 
-def _row(imports: "Imports", held: "StoredMarket", size: int) -> dict[str, Any]:
+def _row(imports: Imports, held: StoredMarket, size: int) -> dict[str, Any]:
     return {
         **which.describe_stored(held),
         "holes": _holes(imports.store, held),
@@ -63,37 +70,37 @@ def _row(imports: "Imports", held: "StoredMarket", size: int) -> dict[str, Any]:
     }
 
 
-def _holes(store: "BarStore", held: "StoredMarket") -> list[dict[str, str]]:
+def _holes(store: BarStore, held: StoredMarket) -> list[dict[str, str]]:
     """Return spans between the first and the last bar that were never fetched."""
     spans = store.coverage(held.market)
     return [{"from": iso_time(before[1]), "to": iso_time(after[0])} for before, after in itertools.pairwise(spans)]
 
 
-def _valid_pct(imports: "Imports", held: "StoredMarket") -> float | None:
+def _valid_pct(imports: Imports, held: StoredMarket) -> float | None:
     """Return the share of valid bars: the recorded one where nothing has changed since."""
     if not held.bars:
         return None
     last = imports.last(held.market)
     if last is not None and last.quality.get("revision") == held.revision:
         return last.valid_pct
-    from assay.market import measure_quality  # noqa: PLC0415  (commands import when they run)
-
     return measure_quality(imports.store.read(held.market)).valid_pct
 
 
-def quality(
-    output: Output,
-    exchange: which.Exchange = None,
-    symbol: which.Symbol = None,
-    timeframe: which.Timeframe = None,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Say what is wrong with the bars of each market, before and after masking, and what training says to it."""
-    from assay.store import BarStore, Imports  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions:
+    """Options of `assay data quality`."""
 
-    with options.open_database(database) as opened:
+    exchange: which.Exchange = None
+    symbol: which.Symbol = None
+    timeframe: which.Timeframe = None
+    database: options.DatabaseUrl = None
+
+
+def quality(output: Output, given: QualityOptions) -> None:
+    """Say what is wrong with the bars of each market, before and after masking, and what training says to it."""
+    with open_database(given.database) as opened:
         store = BarStore(opened)
-        held = [h for h in which.select(store, exchange, symbol, timeframe) if h.bars]
+        held = [h for h in which.select(store, given.exchange, given.symbol, given.timeframe) if h.bars]
         reports = []
         with output.progress("quality", len(held)) as advance:
             for market in held:
@@ -109,9 +116,7 @@ def quality(
         _say_quality(output, report)
 
 
-def _report(imports: "Imports", held: "StoredMarket") -> dict[str, Any]:
-    from assay.market import data_filter  # noqa: PLC0415  (commands import when they run)
-
+def _report(imports: Imports, held: StoredMarket) -> dict[str, Any]:
     history = imports.history(held.market)
     return {
         **which.describe_stored(held),
@@ -121,15 +126,20 @@ def _report(imports: "Imports", held: "StoredMarket") -> dict[str, Any]:
         "found_in_sources": _found(history),
         "imports": [
             {
-                "at": iso_time(i.at_ms), "source": i.source, "bars": i.bars, "inserted": i.inserted,
-                "changed": i.changed, "valid_pct": i.valid_pct, "alert": i.quality.get("alert"),
+                "at": iso_time(i.at_ms),
+                "source": i.source,
+                "bars": i.bars,
+                "inserted": i.inserted,
+                "changed": i.changed,
+                "valid_pct": i.valid_pct,
+                "alert": i.quality.get("alert"),
             }
             for i in history
         ],
-    }  # fmt: skip
+    }
 
 
-def _found(history: "list[Import]") -> dict[str, int]:
+def _found(history: list[Import]) -> dict[str, int]:
     """Add up the rows of all sources that could not be used."""
     found: dict[str, int] = {}
     seen = set()
@@ -160,26 +170,28 @@ def _say_quality(output: Output, report: dict[str, Any]) -> None:
     output.text(f"  {verdict(report['report'])}\n")
 
 
-def delete(
-    output: Output,
-    exchange: which.Exchange = None,
-    symbol: which.Symbol = None,
-    timeframe: which.Timeframe = None,
-    from_: which.From = None,
-    to: which.To = None,
-    yes: Yes = False,
-    database: options.DatabaseUrl = None,
-) -> None:
-    """Remove the bars of markets, or of a span of them, and say what was removed."""
-    from assay.store import BarStore  # noqa: PLC0415  (commands import when they run)
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions:
+    """Options of `assay data delete`."""
 
-    if exchange is None and symbol is None and timeframe is None:
+    exchange: which.Exchange = None
+    symbol: which.Symbol = None
+    timeframe: which.Timeframe = None
+    from_: which.From = None
+    to: which.To = None
+    yes: Yes = False
+    database: options.DatabaseUrl = None
+
+
+def delete(output: Output, given: DeleteOptions) -> None:
+    """Remove the bars of markets, or of a span of them, and say what was removed."""
+    if given.exchange is None and given.symbol is None and given.timeframe is None:
         raise InputError("data delete", "needs --exchange, --symbol or --timeframe: which markets to remove")
-    span = which.span_ms(from_, to)
-    with options.open_database(database) as opened:
+    span = which.span_ms(given.from_, given.to)
+    with open_database(given.database) as opened:
         store = BarStore(opened)
-        chosen = which.select(store, exchange, symbol, timeframe)
-        if not yes:
+        chosen = which.select(store, given.exchange, given.symbol, given.timeframe)
+        if not given.yes:
             names = ", ".join(f"{h.market} ({h.bars:,} bars)" for h in chosen)
             raise InputError("--yes", f"must be given to remove bars of {names}")
         removed = [{**which.describe_stored(h), "removed": store.delete(h.market, *span)} for h in chosen]

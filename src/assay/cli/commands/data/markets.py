@@ -1,18 +1,18 @@
 """Which of the markets in the database a command means, and what all of these commands say of one."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
-from assay.cli import options
 from assay.cli.failures import explain
 from assay.cli.output import Output, iso_time
 from assay.errors import AssayError, InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from assay.store import BarStore, StoredMarket
+from assay.market import Timeframe as BarLength
+from assay.market import canonical_symbol
+from assay.service.describe import describe_market
+from assay.service.times import parse_moment
+from assay.store import BarStore, StoredMarket
 
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Such as binance.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BASE/QUOTE", help="Such as BTC/USDT or BTCUSDT.")]
@@ -21,7 +21,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First 
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="End, excluded (ISO, UTC).")]
 
 
-def select(store: "BarStore", exchange: str | None, symbol: str | None, timeframe: str | None) -> "list[StoredMarket]":
+def select(store: BarStore, exchange: str | None, symbol: str | None, timeframe: str | None) -> list[StoredMarket]:
     """Return the markets that fit all that is given.
 
     Raises
@@ -29,12 +29,10 @@ def select(store: "BarStore", exchange: str | None, symbol: str | None, timefram
     InputError
         When there is none, naming what is held.
     """
-    from assay.market import Timeframe, canonical_symbol  # noqa: PLC0415  (commands import when they run)
-
     wanted = {
         "--exchange": exchange and exchange.strip().lower(),
         "--symbol": symbol and canonical_symbol(symbol),
-        "--timeframe": timeframe and str(Timeframe.parse(timeframe)),
+        "--timeframe": timeframe and str(BarLength.parse(timeframe)),
     }
     markets = store.markets()
     if not markets and any(wanted.values()):
@@ -50,25 +48,25 @@ def select(store: "BarStore", exchange: str | None, symbol: str | None, timefram
     return markets
 
 
-def _names(held: "StoredMarket") -> dict[str, str]:
+def _names(held: StoredMarket) -> dict[str, str]:
     m = held.market
     return {"--exchange": m.exchange, "--symbol": m.symbol, "--timeframe": str(m.timeframe)}
 
 
 def span_ms(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     """Return --from and --to in milliseconds UTC."""
-    start = None if from_ is None else options.parse_moment(from_, "--from")
-    stop = None if to is None else options.parse_moment(to, "--to")
+    start = None if from_ is None else parse_moment(from_, "--from")
+    stop = None if to is None else parse_moment(to, "--to")
     if start is not None and stop is not None and start >= stop:
         raise InputError("--from and --to", "must be in order, --from before --to", [from_, to])
     return start, stop
 
 
-def describe_stored(held: "StoredMarket") -> dict[str, Any]:
+def describe_stored(held: StoredMarket) -> dict[str, Any]:
     """Return a market and the span that is held of it as plain values."""
     step = held.market.timeframe.ms
     return {
-        **options.describe_market(held.market),
+        **describe_market(held.market),
         "bars": held.bars,
         "from": None if held.first_ms is None else iso_time(held.first_ms),
         "to": None if held.last_ms is None else iso_time(held.last_ms + step),
@@ -81,7 +79,7 @@ def failed(error: AssayError) -> dict[str, Any]:
     return found
 
 
-def finish(output: Output, document: dict[str, Any], errors: "Sequence[AssayError]") -> None:
+def finish(output: Output, document: dict[str, Any], errors: Sequence[AssayError]) -> None:
     """Print the document where one is asked for; leave with the code of the first error."""
     if output.json:
         output.document(document)

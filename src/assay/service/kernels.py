@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from assay.compiled import kernels_are_complete, kernels_are_warm
+from assay.engine import Combinations, Vote, at_least
+from assay.engine.bitsets import words_of_axis
+from assay.evaluation import Evaluator
+from assay.validation import intervals_of_days, mirror, sharpe_statistics
+
 if TYPE_CHECKING:
-    from assay.cli.output import Output
     from assay.market import Bars
+    from assay.service.reporter import Reporter
     from assay.strategies import Strategy
 
 _FEW_BARS = 2_000
 
 
-def compile_kernels(output: Output, strategy: Strategy, bars: Bars) -> None:
+def compile_kernels(reporter: Reporter, strategy: Strategy, bars: Bars) -> None:
     """Run replay and sweep once on a few bars where this version's kernels were never compiled."""
-    from assay.compiled import kernels_are_complete, kernels_are_warm  # noqa: PLC0415  (numba is not needed for --help)
-
     if kernels_are_warm():
         return
-    import numpy as np  # noqa: PLC0415
-
-    from assay.engine import Combinations, Vote, at_least  # noqa: PLC0415
-    from assay.engine.bitsets import words_of_axis  # noqa: PLC0415
-    from assay.evaluation.evaluator import Evaluator  # noqa: PLC0415
-    from assay.validation import intervals_of_days, mirror, sharpe_statistics  # noqa: PLC0415
-
     few, values = bars.head(_FEW_BARS), strategy.parameters.defaults
     evaluator = Evaluator(strategy)
     span = evaluator.span(0, len(few))
-    with output.working("compiling kernels (once)…"):
+    with reporter.working("compiling kernels (once)…"):
         evaluator.replay(few, values, span)
         evaluator.score(few, span, Combinations({name: (value,) for name, value in values.items()}))
         words_of_axis((Vote(((100, at_least("x", 0.0)),), "vote"),), {"x": few.close}, ({"vote": 1.0},), len(few))

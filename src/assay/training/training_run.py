@@ -1,4 +1,4 @@
-"""The steps of a training, each of which needs what stays the same through all of it."""
+"""`TrainingRun`: the steps of a training, each of which needs what stays the same through all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import measure
-from assay.errors import QualityError
+from assay.errors import InputError, QualityError
 from assay.evaluation.funnel import signal_funnel
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
@@ -20,6 +20,7 @@ from assay.training.leak_gate import refuse_unless_clean
 from assay.training.search_statistics import statistics_of_search
 from assay.validation import (
     Holdout,
+    OpenedHoldout,
     PermutationTest,
     fixed_walk_forward,
     fragility,
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.training.experiment import Experiment
     from assay.training.leak_gate import CleanPasses
-    from assay.validation import Fragility, Interval, Matrix, SharpeStatistics, Splits, WalkForward, WhatIf
+    from assay.validation import BarSplits, Fragility, Interval, Matrix, SharpeStatistics, WalkForward, WhatIf
 
-    Tell = Callable[[str, int, int, str], bool]
+    Report = Callable[[str, int, int, str], bool]
     """From (stage, done, total, note) to whether time has run out."""
 
 
@@ -60,29 +61,40 @@ class TrainingRun:
     ----------
     experiment : Experiment
     bars : Bars
-        All of them; every step but the last works on those before the holdout.
-    trial : Trial
+        All of them, of the only market; every step but the last works on those before the holdout.
+    evaluator : Evaluator
     quality : QualityReport
-    splits : Splits
+    splits : BarSplits
     holdout : Holdout
     threads : int
-    tell : callable
+    report : callable
+        Called with (stage, done, total, note); returns whether time has run out.
     """
 
     experiment: Experiment
     bars: Bars
     evaluator: Evaluator
     quality: QualityReport
-    splits: Splits
+    splits: BarSplits
     holdout: Holdout
     threads: int
-    tell: Tell
+    report: Report
 
     @classmethod
     def begin(
-        cls, experiment: Experiment, bars: Bars, threads: int, tell: Tell, passes: CleanPasses | None = None
+        cls,
+        experiment: Experiment,
+        markets: tuple[Bars, ...],
+        threads: int,
+        report: Report,
+        passes: CleanPasses | None = None,
     ) -> Self:
         """Judge the bars and divide them."""
+        if len(markets) != 1:
+            raise InputError(
+                "markets", "must be one: several markets in one experiment are not built yet", len(markets)
+            )
+        (bars,) = markets
         refuse_futures(bars.market)
         evaluator = experiment.evaluator(bars)
         start, stop = experiment.bounds(bars, evaluator.warmup)
@@ -93,7 +105,7 @@ class TrainingRun:
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
         refuse_unless_clean(experiment, holdout.before, passes)
-        return cls(experiment, bars, evaluator, quality, splits, holdout, threads, tell)
+        return cls(experiment, bars, evaluator, quality, splits, holdout, threads, report)
 
     @property
     def before(self) -> Bars:
@@ -126,7 +138,7 @@ class TrainingRun:
 
         def count(n: int) -> None:
             counted[0] += n
-            self.tell("search", counted[0], plan.size, "")
+            self.report("search", counted[0], plan.size, "")
 
         return self._searched(plan, self.before, self.threads, count)
 
@@ -135,15 +147,19 @@ class TrainingRun:
     ) -> SearchResult:
         return run_search(plan, lambda c: self.evaluator.score(bars, self.span, c, threads=threads, on_done=notify))
 
-    def walk(self, found: SearchResult) -> WalkForward:
+    def walk_forward(self, found: SearchResult) -> WalkForward:
         """Search again in every window and stitch the test days."""
         if self.fixed:
             return fixed_walk_forward(self.evaluator, self.before, found.tried.at(0), self.splits)[0]
         return walk_forward(
-            self.evaluator, self.before, self.experiment.search, self.splits, threads=self.threads,
+            self.evaluator,
+            self.before,
+            self.experiment.search,
+            self.splits,
+            threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
-            on_window=lambda done, total: self.tell("walk-forward", done, total, ""),
-        )  # fmt: skip
+            on_window=lambda done, total: self.report("walk-forward", done, total, ""),
+        )
 
     def matrix(self, found: SearchResult) -> Matrix | None:
         """Walk forward under other window lengths, where the experiment asks for it."""
@@ -151,14 +167,19 @@ class TrainingRun:
             return None
         span = self.splits.start, self.splits.stop
         return walk_forward_matrix(
-            self.evaluator, self.before, self.experiment.search, self.experiment.plan, span,
-            holding_bars=longest_holding(self.experiment, self.bars), threads=self.threads,
+            self.evaluator,
+            self.before,
+            self.experiment.search,
+            self.experiment.plan,
+            span,
+            holding_bars=longest_holding(self.experiment, self.bars),
+            threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
-            on_window=lambda done, total: self.tell("matrix", done, total, ""),
-        )  # fmt: skip
+            on_window=lambda done, total: self.report("matrix", done, total, ""),
+        )
 
-    def luck(self, found: SearchResult) -> tuple[PermutationTest, PermutationTest]:
-        """Repeat the search on bars without an edge; where that finds less, ask for a second opinion."""
+    def permutation_tests(self, found: SearchResult) -> tuple[PermutationTest, PermutationTest]:
+        """Repeat the search on mirrored bars; where that finds less, on scaled bars too."""
         plan, total = self.experiment.compared, self.experiment.permutations
         none = PermutationTest.not_run("mirror"), PermutationTest.not_run("scaled")
         if found.best is None or not total or self.fixed:
@@ -178,13 +199,13 @@ class TrainingRun:
                 seed=self.experiment.seed,
                 method=method,
                 threads=self.threads,
-                on_done=lambda done, worse: self.tell(stage, done, total, f"{worse} as good"),
+                on_done=lambda done, worse: self.report(stage, done, total, f"{worse} as good"),
             )
 
-        gate, second = test("mirror", "permutations"), none[1]
+        gate, scaled = test("mirror", "permutations"), none[1]
         if self.experiment.in_depth and gate.p_value <= MAX_P and not gate.stopped_by_budget:
-            second = test("scaled", "second opinion")
-        return gate, second
+            scaled = test("scaled", "second opinion")
+        return gate, scaled
 
     def fragility(self, found: SearchResult, walk: WalkForward) -> tuple[Fragility, ...]:
         """Replay the stitched schedule under changes."""
@@ -199,7 +220,7 @@ class TrainingRun:
         space = self.experiment.grid_space
         return neighbourhood(found.best, space, lambda c: self.evaluator.score(self.before, self.span, c))
 
-    def opinions(self, found: SearchResult, permutation: PermutationTest) -> SharpeStatistics | None:
+    def statistics(self, found: SearchResult, permutation: PermutationTest) -> SharpeStatistics | None:
         """Ask the statistics of the literature, from standard evidence on."""
         if self.fixed or not self.experiment.in_depth:
             return None
@@ -215,9 +236,13 @@ class TrainingRun:
         """Follow the moments of the pattern on the days that chose the parameters; the defaults without a winner."""
         e = self.experiment
         return signal_funnel(
-            e.strategy, self.before, parameters or e.strategy.parameters.defaults, execution=e.execution,
-            span=self.span, space=e.grid_space.values,
-        )  # fmt: skip
+            e.strategy,
+            self.before,
+            parameters or e.strategy.parameters.defaults,
+            execution=e.execution,
+            span=self.span,
+            space=e.grid_space.values,
+        )
 
     def limits(self, walk: WalkForward, stage: str) -> tuple[WhatIf, ...]:
         """Replay the stitched run under the circuit breakers of its stage."""
@@ -227,11 +252,13 @@ class TrainingRun:
         """Replay the stitched run with positions of other sizes; by Kelly only what is MATURE."""
         return under_sizings(self.evaluator, self.before, walk, self.splits, kelly_of(walk.measures, stage))
 
-    def sealed(self, parameters: dict[str, Value]) -> dict[str, float]:
-        """Open the door, and measure the days behind it."""
-        opened = self.holdout.open("all other gates of MATURE hold")
+    def open_holdout(self, parameters: dict[str, Value]) -> OpenedHoldout:
+        """Open the holdout, and measure the winner on its days."""
+        reason = "all other gates of MATURE hold"
+        opened = self.holdout.open(reason)
         span = self.evaluator.span(self.splits.holdout_start, self.splits.stop)
-        return measure(self.evaluator.replay(opened, parameters, span), opened)
+        run = self.evaluator.replay(opened, parameters, span)
+        return OpenedHoldout(run, measure(run, opened), reason)
 
     def intervals(self, walk: WalkForward) -> dict[str, Interval]:
         """95 % intervals of the stitched measures."""

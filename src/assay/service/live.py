@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from assay.documents.schema import validate
+from assay.documents import Document, read
 from assay.errors import AssayError, InputError
 from assay.store import Database
 from assay.store.location import database_url
@@ -54,13 +54,13 @@ class LiveConfiguration(Mapping[str, Any]):
     def __init__(
         self,
         mark: Callable[[], Mark],
-        read: Callable[[], dict[str, Any]],
+        load: Callable[[], dict[str, Any]],
         reload_s: float,
     ) -> None:
-        self._ask, self._read, self._reload_s = mark, read, reload_s
+        self._ask, self._load, self._reload_s = mark, load, reload_s
         self._lock = threading.Lock()
         self._mark = mark()
-        self._document = validate(read())
+        self._document: Document = read(load())
         self._next = time.monotonic() + reload_s
         self.active = True
         self.fault: str | None = None
@@ -69,6 +69,11 @@ class LiveConfiguration(Mapping[str, Any]):
     @property
     def document(self) -> dict[str, Any]:
         """The whole document of this moment."""
+        return dict(self.typed.raw)
+
+    @property
+    def typed(self) -> Document:
+        """The document of this moment with typed sections."""
         if time.monotonic() >= self._next:
             self.refresh()
         return self._document
@@ -76,7 +81,7 @@ class LiveConfiguration(Mapping[str, Any]):
     @property
     def config_id(self) -> str:
         """Which configuration it is."""
-        return str(self.document["configId"])
+        return self.typed.config_id
 
     def refresh(self) -> bool:
         """Look for a newer document now; return whether one was taken. Never raises."""
@@ -104,23 +109,23 @@ class LiveConfiguration(Mapping[str, Any]):
         mark = self._ask()
         changed = mark != self._mark
         if changed:
-            self._document = validate(self._read())
+            self._document = read(self._load())
             self._mark = mark
         self.active, self.fault, self.stale_since = True, None, None
         return changed
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  (any JSON value)
-        return self.document[key]
+    def __getitem__(self, key: str) -> Any:
+        return self.typed.raw[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.document)
+        return iter(self.typed.raw)
 
     def __len__(self) -> int:
-        return len(self.document)
+        return len(self.typed.raw)
 
     def __repr__(self) -> str:
         state = "" if self.fault is None else f", stale: {self.fault}"
-        return f"LiveConfiguration({self._document['configId']}{state})"
+        return f"LiveConfiguration({self._document.config_id}{state})"
 
 
 def load_configuration(

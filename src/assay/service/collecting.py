@@ -138,9 +138,13 @@ def collect(
         if found.inserted or found.changed:
             written = Written(found.inserted, found.unchanged, found.changed)
             imported = imports.record(
-                plan.market, written, found.answered, source=f"{source.name} API", at_ms=int(clock() * 1000),
+                plan.market,
+                written,
+                found.answered,
+                source=f"{source.name} API",
+                at_ms=int(clock() * 1000),
                 found={finding.kind: finding.count for finding in found.findings},  # one of each kind
-            )  # fmt: skip
+            )
             found.alert = imported.alert
     return found
 

@@ -1,27 +1,37 @@
-"""`assay train` over many markets and strategies at once: a job in the database and a worker process per core."""
+"""Training many markets and strategies at once: a job in the database and a worker process per core."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError, ExchangeError, InputError
+from assay.service.kernels import compile_kernels
+from assay.service.spans import finished
+from assay.service.tasks import TrainingTask
+from assay.service.worker import is_gone, owner_name
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore
+from assay.store.database import now_ms
+from assay.store.jobs import JobStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from assay.cli.output import Advance, Output
     from assay.market import Bars, Market
-    from assay.store import BarStore, Database
-    from assay.store.jobs import JobState, JobStore
-    from assay.strategies import Strategy
-    from assay.training import Experiment
+    from assay.service.collector import BarCollector
+    from assay.service.reporter import Advance, Reporter
+    from assay.service.request import TrainingRequest
+    from assay.store import Database
+    from assay.store.jobs import JobState
 
 POLL_S = 0.2
 MAX_RESTARTS = 20
@@ -36,70 +46,98 @@ class Left:
     why: str
 
 
-def names(text: str | None, option: str) -> list[str]:
-    """Return the parts of a list such as ``BTC/USDT,ETH/USDT``, each once."""
-    parts = [part.strip() for part in (text or "").split(",")]
-    if not all(parts):
-        raise InputError(option, "must name one or more, separated by commas", text)
-    return list(dict.fromkeys(parts))
-
-
 def make_job(
-    output: Output,
+    reporter: Reporter,
     database: Database,
     markets: Sequence[Market],
-    strategies: Sequence[tuple[str, Strategy]],
-    experiment: Callable[[Strategy, Bars], Experiment],
-    bars_of: Callable[[BarStore, Market], Bars],
+    requests: Sequence[TrainingRequest],
     *,
-    seed: int,
+    collector: BarCollector | None = None,
     user: str,
-    now_ms: int,
-    stop_ms: int | None,
+    max_runtime_s: float | None = None,
 ) -> tuple[str, list[Left]]:
-    """Write a job with a task per market and strategy; return its id and the markets that are left out."""
-    import hashlib  # noqa: PLC0415  (commands import when they run)
-    import json  # noqa: PLC0415
-    from dataclasses import asdict  # noqa: PLC0415
+    """Write a job with a task per market and request, after missing bars are fetched and kernels compiled.
 
-    from assay.service.tasks import task_of  # noqa: PLC0415
-    from assay.store import BarStore  # noqa: PLC0415
-    from assay.store.jobs import JobStore  # noqa: PLC0415
+    Parameters
+    ----------
+    requests : sequence of TrainingRequest
+        One per strategy, on the same days.
+    collector : BarCollector, optional
+        Fetches bars that are missing; only stored bars are used where not given.
+    max_runtime_s : float, optional
+        The job ends then, and what is done stays.
 
+    Returns
+    -------
+    str
+        Id of the job.
+    list of Left
+        Markets that are left out, each with the reason.
+    """
+    strategies = [load_strategy(request.strategy) for request in requests]
     store, specs, left = BarStore(database), [], []
     for market in markets:
         try:
-            bars = bars_of(store, market)
-            for name, strategy in strategies:
-                specs.append(asdict(task_of(experiment(strategy, bars), bars, name)))
+            bars = _bars_of(reporter, store, market, requests[0], collector)
+            compile_kernels(reporter, strategies[0], bars)
+            for request, strategy in zip(requests, strategies, strict=True):
+                specs.append(TrainingTask.of(request.experiment(strategy, bars), bars, request.strategy).spec())
         except AssayError as error:
             left.append(Left(str(market), str(error)))
-            output.note(f"{market}: {error}")
+            reporter.note(f"{market}: {error}")
     if not specs:
         raise InputError("--symbol", "none of the markets can be trained", hint=left[0].why if left else "")
     digest = hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()
-    job = str(uuid4())
+    job, now = str(uuid4()), now_ms()
+    stop_ms = None if max_runtime_s is None else now + round(1000 * max_runtime_s)
     JobStore(database).create(
-        job, specs, config={"stop_ms": stop_ms, "left": [asdict(one) for one in left]}, digest=digest,
-        strategy=",".join(name for name, _ in strategies), user=user, seed=seed, at_ms=now_ms,
-    )  # fmt: skip
+        job,
+        specs,
+        config={"stop_ms": stop_ms, "left": [asdict(one) for one in left]},
+        digest=digest,
+        strategy=",".join(request.strategy for request in requests),
+        user=user,
+        seed=requests[0].search.seed,
+        at_ms=now,
+    )
     return job, left
 
 
-def run_job(output: Output, database: Database, url: str, job: str, *, workers: int, user: str) -> JobState:
+def _bars_of(
+    reporter: Reporter, store: BarStore, market: Market, request: TrainingRequest, collector: BarCollector | None
+) -> Bars:
+    """Return the finished bars of a market, all of them: earlier bars warm the indicators."""
+    trouble = None if collector is None else _fetch(collector, market, request)
+    try:
+        bars = finished(store.read_resampled(market))
+    except InputError:
+        raise trouble or InputError(
+            str(market), "is not held", hint="assay data import, or without --offline"
+        ) from None
+    if trouble is not None:
+        reporter.note(f"{market}: only stored bars are used. {trouble}")
+    return bars
+
+
+def _fetch(collector: BarCollector, market: Market, request: TrainingRequest) -> AssayError | None:
+    """Fetch what is missing of a market into the database; return why that was not possible."""
+    try:
+        collector.fetch_bars(market.symbol, market.exchange, market.timeframe, *request.span.wanted(now_ms()))
+    except (ExchangeError, InputError) as error:
+        return error
+    return None
+
+
+def run_job(reporter: Reporter, database: Database, url: str, job: str, *, workers: int, user: str) -> JobState:
     """Run a job with worker processes until nothing is left to do; every task that is done stays done.
 
     A worker that dies is replaced and its task begun again.
     """
-    from assay.service.worker import is_gone, owner_name  # noqa: PLC0415  (commands import when they run)
-    from assay.store.database import now_ms  # noqa: PLC0415
-    from assay.store.jobs import JobStore  # noqa: PLC0415
-
     jobs = JobStore(database)
     state = jobs.state(job)
-    _release_dead(jobs, job, is_gone)
+    _release_dead(jobs, job)
     restarts = 0
-    with _processes() as running, output.progress("training", state.total, state.over) as advance:
+    with _processes() as running, reporter.progress("training", state.total, state.over) as advance:
         running += [_start(url, job, user) for _ in range(min(workers, max(state.total - state.over, 1)))]
         seen = state.over
         while True:
@@ -113,7 +151,7 @@ def run_job(output: Output, database: Database, url: str, job: str, *, workers: 
                     running.append(_start(url, job, user))
             if not running:
                 # a task may be held by a worker that another, killed command has left behind
-                _release_dead(jobs, job, is_gone)
+                _release_dead(jobs, job)
                 left = jobs.state(job)
                 if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MAX_RESTARTS:
                     break
@@ -141,7 +179,7 @@ def _show(state: JobState, seen: int, advance: Advance) -> int:
     return state.over
 
 
-def _release_dead(jobs: JobStore, job: str, is_gone: Callable[[str], bool]) -> None:
+def _release_dead(jobs: JobStore, job: str) -> None:
     owners = {t["lease_owner"] for t in jobs.tasks(job) if t["status"] == "running" and t["lease_owner"]}
     jobs.release(job, [owner for owner in owners if is_gone(owner)])
 
@@ -149,20 +187,9 @@ def _release_dead(jobs: JobStore, job: str, is_gone: Callable[[str], bool]) -> N
 def _start(url: str, job: str, user: str) -> subprocess.Popen[bytes]:
     """Start a worker: one thread each, and the address not among its arguments, where others could read a password."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    worker = (sys.executable, "-m", "assay", "worker")
     return subprocess.Popen(  # noqa: S603  (the program's own command)
-        [
-            sys.executable,
-            "-m",
-            "assay",
-            "worker",
-            "--job",
-            job,
-            "--parent",
-            str(os.getpid()),
-            "--user",
-            user,
-            "--quiet",
-        ],
+        [*worker, "--job", job, "--parent", str(os.getpid()), "--user", user, "--quiet"],
         env={**os.environ, **one, "ASSAY_DATABASE_URL": url},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -7,19 +7,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from assay.compiled import result_digest
+from assay.engine import TABLE, Combinations, from_sums
 from assay.errors import InputError
+from assay.search import space
+from assay.search.streaming import EDGES, Layout, Summary
+from assay.sources import read_arrays, write_arrays
 from assay.store.location import home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from assay.cli.output import Output
-    from assay.engine import Combinations, Span
-    from assay.evaluation.evaluator import Evaluator
-    from assay.market import Bars
-    from assay.search import Space
-    from assay.search.streaming import Summary
+    from assay.service.reporter import Reporter
+    from assay.service.sweeping import Sweep
 
 SAMPLES = (2_000, 400_000)
 """Combinations that are run to tell how long all would take; the few only make what every sweep begins with."""
@@ -73,46 +76,51 @@ def duration(seconds: float) -> str:
     return f"{seconds:,.0f} seconds"
 
 
-def estimate(evaluator: Evaluator, bars: Bars, span: Span, space: Space, threads: int) -> Estimate:
+def estimate(sweep: Sweep, threads: int) -> Estimate:
     """Run an evenly thinned grid and tell what the whole one would take."""
-    from assay.engine import Combinations  # noqa: PLC0415  (commands import when they run)
-    from assay.search.streaming import Layout  # noqa: PLC0415
-
     seconds = 0.0
     for most in SAMPLES:
-        few = Combinations(space.thinned(most).values)
+        few = sweep.thinned(most)
         begun = time.perf_counter()
-        summary = _streamed(evaluator, bars, span, few, threads)
+        summary = _streamed(few, threads)
         seconds = time.perf_counter() - begun
-    longest = max(space.values, key=lambda name: len(space.values[name]))
+    values = sweep.space.values
+    longest = max(values, key=lambda name: len(values[name]))
     return Estimate(
-        combinations=space.size,
-        sample=len(few),
-        per_second=len(few) / seconds,
+        combinations=sweep.space.size,
+        sample=few.space.size,
+        per_second=few.space.size / seconds,
         longest=longest,
-        values=len(space.values[longest]),
-        least=summary.least_influence(Layout.of(few.values)),
+        values=len(values[longest]),
+        least=summary.least_influence(Layout.of(few.space.values)),
     )
 
 
+def check_size(sweep: Sweep, threads: int) -> None:
+    """Refuse a grid whose table no memory would hold, with what a stream of it would take."""
+    if sweep.space.size > space.MAX_GRID:
+        expected = estimate(sweep, threads)
+        raise InputError(
+            "--grid",
+            f"must have at most {space.MAX_GRID:,} combinations without --stream",
+            sweep.space.size,
+            f"With --stream {expected.sentence()}",
+        )
+
+
 def _streamed(
-    evaluator: Evaluator,
-    bars: Bars,
-    span: Span,
-    combinations: Combinations,
+    sweep: Sweep,
     threads: int,
     before: Summary | None = None,
     on_block: Callable[[Summary, int], None] | None = None,
 ) -> Summary:
     """Run what is not in `before` yet; `on_block` is called with the summary so far and the block's points."""
-    from assay.search.streaming import Layout, Summary  # noqa: PLC0415  (commands import when they run)
-
-    layout = Layout.of(combinations.values)
+    layout = Layout.of(sweep.space.values)
     summary = before or Summary.empty(layout)
-    blocks = evaluator.scored(
-        bars,
-        [span],
-        combinations,
+    blocks = sweep.evaluator.scored(
+        sweep.bars,
+        [sweep.span],
+        sweep.combinations,
         lambda _, position, measure, trades: Summary.of_block(layout, position, measure, trades),
         threads=threads,
         skip=summary.blocks,
@@ -124,8 +132,9 @@ def _streamed(
     return summary
 
 
-def state_file(identity: str) -> Path:
+def state_file(sweep: Sweep) -> Path:
     """Return where the stream of this experiment and code is kept."""
+    identity = sweep.experiment.digest(sweep.bars) + result_digest()
     folder = home() / "streams"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,33 +143,21 @@ def state_file(identity: str) -> Path:
     return folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
 
 
-def run_stream(
-    output: Output,
-    evaluator: Evaluator,
-    bars: Bars,
-    span: Span,
-    combinations: Combinations,
-    file: Path,
-    *,
-    threads: int,
-    restart: bool,
-) -> tuple[Summary, float]:
+def run_stream(reporter: Reporter, sweep: Sweep, file: Path, *, threads: int, restart: bool) -> tuple[Summary, float]:
     """Run every combination in constant memory, kept in `file` every few seconds; return the summary and seconds.
 
     A file that holds a part of this very sweep is taken up where it ends: the result is the same.
     """
-    from assay.search.streaming import Layout, Summary  # noqa: PLC0415  (commands import when they run)
-    from assay.sources import read_arrays, write_arrays  # noqa: PLC0415
-
+    total = sweep.space.size
     before = None
     if file.exists() and not restart:
         before = Summary.from_arrays(read_arrays(file))
-        output.note(f"going on after {before.tried:,} of {len(combinations):,} combinations ({file})")
-    latest = before or Summary.empty(Layout.of(combinations.values))
+        reporter.note(f"going on after {before.tried:,} of {total:,} combinations ({file})")
+    latest = before or Summary.empty(Layout.of(sweep.space.values))
     begun = time.monotonic()
     saved = 0.0  # the first block is kept at once: a folder that cannot be written to is found out now
     try:
-        with output.progress("streaming", len(combinations), latest.tried) as advance:
+        with reporter.progress("streaming", total, latest.tried) as advance:
 
             def on_block(summary: Summary, points: int) -> None:
                 nonlocal latest, saved
@@ -170,32 +167,27 @@ def run_stream(
                     write_arrays(file, summary.arrays())
                     saved = time.monotonic()
 
-            latest = _streamed(evaluator, bars, span, combinations, threads, before, on_block)
+            latest = _streamed(sweep, threads, before, on_block)
     except KeyboardInterrupt:
-        output.note(f"{latest.tried:,} of {len(combinations):,} combinations are kept: the same command goes on")
+        reporter.note(f"{latest.tried:,} of {total:,} combinations are kept: the same command goes on")
         raise
     finally:
         write_arrays(file, latest.arrays())
     return latest, time.monotonic() - begun
 
 
-def best_rows(
-    evaluator: Evaluator, bars: Bars, span: Span, combinations: Combinations, summary: Summary
-) -> list[dict[str, Any]]:
+def best_rows(sweep: Sweep, summary: Summary) -> list[dict[str, Any]]:
     """Measure the kept points in full."""
-    import numpy as np  # noqa: PLC0415  (commands import when they run)
-
-    from assay.engine import TABLE, Combinations, from_sums  # noqa: PLC0415
-
+    combinations = sweep.combinations
     if not len(summary.position):
         return []
     sizes = [len(v) for v in combinations.values.values()]
     points = np.stack(np.unravel_index(summary.position, sizes), axis=1).astype(np.int64)
     chosen = Combinations(combinations.values, points)
     sums = np.empty((len(points), 11))
-    for block in evaluator.blocks(bars, [span], chosen, lambda block: block):
+    for block in sweep.evaluator.blocks(sweep.bars, [sweep.span], chosen, lambda block: block):
         sums[block.position] = block.sums
-    year = bars.market.days_per_year
+    year = sweep.bars.market.days_per_year
     table = {name: from_sums(sums, name, year).tolist() for name in TABLE}
     return [
         {
@@ -208,10 +200,14 @@ def best_rows(
     ]
 
 
+def best_columns(rows: list[dict[str, Any]], combinations: Combinations) -> dict[str, list[Any]]:
+    """Return parameters and measures of the kept points as columns."""
+    columns = {name: [row["parameters"][name] for row in rows] for name in combinations.values}
+    return columns | {name: [row["metrics"][name] for row in rows] for name in TABLE}
+
+
 def describe(summary: Summary, combinations: Combinations, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what was kept, as plain values."""
-    from assay.search.streaming import EDGES, Layout  # noqa: PLC0415  (commands import when they run)
-
     layout = Layout.of(combinations.values)
     marginals = summary.marginals(layout)
     return {
@@ -225,11 +221,3 @@ def describe(summary: Summary, combinations: Combinations, rows: list[dict[str, 
         "histogram": {"edges": EDGES.tolist(), "counts": summary.histogram.tolist()},
         "matters_least": summary.least_influence(layout),
     }
-
-
-def bar(value: float, low: float, high: float, width: int = 24) -> str:
-    """Draw a number between two others as a bar of blocks."""
-    if not high > low or value != value:  # noqa: PLR0124  (NaN)
-        return ""
-    eighths = round(8 * width * (value - low) / (high - low))
-    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

@@ -1,0 +1,25 @@
+"""Run a training: the part that needs neither a database nor files of bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.sources.clean_passes import StoredPasses
+from assay.training import train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.market import Bars
+    from assay.training import Evidence, Experiment, Progress
+
+
+def run_training(
+    experiment: Experiment,
+    bars: Bars,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    *,
+    threads: int = 1,
+) -> Evidence:
+    """Train; a strategy that was found clean before is not looked through again."""
+    return train(experiment, bars, on_progress, threads=threads, passes=StoredPasses())

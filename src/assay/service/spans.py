@@ -1,0 +1,138 @@
+"""Which bars may signal: the last days, or from one moment to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from assay.errors import InputError, InsufficientDataError
+from assay.market import refuse_futures
+from assay.market.calendar import days_to_ms, ms_to_days
+from assay.service.times import iso_time, parse_moment
+from assay.sources import read_bars
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assay.market import Bars
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanTerms:
+    """The days that may signal, before any bars are known.
+
+    Attributes
+    ----------
+    days : float or None
+        Days before `stop` (the end of the data), or after `start` where only that is given.
+    start, stop : int, str or None
+        Milliseconds UTC, or a date or time in ISO form; `stop` itself is excluded.
+    names : (str, str, str)
+        What errors call days, start and stop.
+    """
+
+    days: float | None = None
+    start: int | str | None = None
+    stop: int | str | None = None
+    names: tuple[str, str, str] = field(default=("days", "start", "stop"), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        in_days, from_, to = self.names
+        for moment, name in ((self.start, from_), (self.stop, to)):
+            if isinstance(moment, bool) or not isinstance(moment, (int, str, type(None))):
+                raise InputError(name, "must be milliseconds UTC or a moment in ISO form", moment)
+        start, stop = self.start_ms, self.stop_ms
+        if self.days is not None and (isinstance(self.days, bool) or not isinstance(self.days, (int, float))):
+            raise InputError(in_days, "must be a number", self.days)
+        if self.days is not None and start is not None and stop is not None:
+            raise InputError(in_days, f"cannot be combined with both {from_} and {to}", self.days)
+        if self.days is not None and not self.days > 0:
+            raise InputError(in_days, "must be positive and at most what is held", self.days)
+        if start is not None and stop is not None and start >= stop:
+            raise InputError(f"{from_} and {to}", f"must be in order, {from_} before {to}", [self.start, self.stop])
+
+    @property
+    def start_ms(self) -> int | None:
+        """The first moment that may signal, milliseconds UTC."""
+        return self._ms(self.start, self.names[1])
+
+    @property
+    def stop_ms(self) -> int | None:
+        """The moment before which signals end, milliseconds UTC."""
+        return self._ms(self.stop, self.names[2])
+
+    @staticmethod
+    def _ms(moment: int | str | None, name: str) -> int | None:
+        return parse_moment(moment, name) if isinstance(moment, str) else moment
+
+    def on(self, bars: Bars) -> tuple[int, int]:
+        """Return the signal bars of the span, as start <= t < stop.
+
+        Bars before `start` warm indicators, bars from `stop` on only serve exits.
+
+        Raises
+        ------
+        InputError
+            When the span is upside down or reaches beyond the data, saying what is stored.
+        """
+        first, end = bars.span_ms
+        have = f"The file holds {iso_time(first)} to {iso_time(end)}, {ms_to_days(end - first):g} days"
+        days, (in_days, from_, to) = self.days, self.names
+        if days is not None and not days <= ms_to_days(end - first):
+            raise InputError(in_days, "must be positive and at most what is held", days, have)
+        begin = first if self.start_ms is None else self.start_ms
+        stop = end if self.stop_ms is None else self.stop_ms
+        self._check_range(begin, stop, bars, have)
+        if days is not None and self.start is not None:
+            stop = begin + days_to_ms(days)
+        elif days is not None:
+            begin = stop - days_to_ms(days)
+        midnight, next_midnight = bars.market.calendar.whole_days(first, end)
+        if not (midnight <= begin and stop <= next_midnight):
+            raise InputError(in_days, "reaches beyond what is held", days, have)
+        span = bars.index_at(begin), bars.index_at(stop)
+        if span[0] >= span[1]:
+            given = [iso_time(begin), iso_time(stop)]
+            raise InputError(f"{from_} and {to}", "must enclose at least one bar", given, have)
+        return span
+
+    def _check_range(self, begin: int, stop: int, bars: Bars, have: str) -> None:
+        """Refuse a range that is upside down or outside the data (whole days at its edges are allowed)."""
+        (_, from_, to), (first, end) = self.names, bars.span_ms
+        midnight, next_midnight = bars.market.calendar.whole_days(first, end)
+        if self.start is not None and not midnight <= begin < end:
+            raise InputError(from_, "must lie within the data", self.start, have)
+        if self.stop is not None and not first < stop <= next_midnight:
+            raise InputError(to, "must lie within the data", self.stop, have)
+
+    def wanted(self, now_ms: int) -> tuple[int | None, int | None]:
+        """Return the span whose bars are needed, milliseconds UTC; None = as far as a collector goes back, or now."""
+        stop = self.stop_ms
+        if self.start is not None:
+            return self.start_ms, stop
+        if self.days is not None:
+            return (now_ms if stop is None else stop) - days_to_ms(self.days), stop
+        return None, stop
+
+
+def finished(bars: Bars) -> Bars:
+    """Cut a last bar that is not over yet: its prices are not final."""
+    now_ms = datetime.now(UTC).timestamp() * 1000
+    return bars.head(len(bars) - 1) if bars.span_ms[1] > now_ms and len(bars) > 1 else bars
+
+
+def read_finished(file: Path, timeframe: str | None) -> Bars:
+    """Read the finished bars of a file, which are not those of a future."""
+    bars = finished(read_bars(file, timeframe=timeframe))
+    refuse_futures(bars.market)
+    return bars
+
+
+def check_warmup(bars: Bars, start: int, stop: int, warmup: int, name: str) -> None:
+    """Refuse a span in which no bar has enough history to signal."""
+    longest = int(bars.age[start:stop].max())
+    if longest < warmup:
+        raise InsufficientDataError(
+            "history", f"{name} needs {warmup} bars in a row before a signal", longest, "Use a longer history"
+        )
