@@ -101,8 +101,8 @@ def alive(parent: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def expected(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What an uninterrupted job saves."""
+def uninterrupted(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of an uninterrupted job."""
     path = tmp_path_factory.mktemp("expected") / "assay.db"
     path.write_bytes(markets.read_bytes())
     done = subprocess.run(
@@ -113,16 +113,17 @@ def expected(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     assert document["status"] == "completed"
     found = documents(path)
     assert sorted(found) == trials(path) == sorted(t["experiment_digest"] for t in document["tasks"])
-    return found
+    return path
 
 
-def test_masks_are_saved_with_the_digest_of_the_bars(expected: dict[str, str], markets: Path, tmp_path: Path) -> None:
-    path = tmp_path / "assay.db"
-    path.write_bytes(markets.read_bytes())
-    command = [sys.executable, "-m", "assay", *TRAIN, "--quiet"]
-    subprocess.run(command, env=environment(path), check=True, stdout=subprocess.DEVNULL)
-    assert documents(path) == expected
-    database = Database.open(path)
+@pytest.fixture(scope="module")
+def expected(uninterrupted: Path) -> dict[str, str]:
+    """What an uninterrupted job saves; those that are killed have to save the same."""
+    return documents(uninterrupted)
+
+
+def test_masks_are_saved_with_the_digest_of_the_bars(uninterrupted: Path) -> None:
+    database = Database.open(uninterrupted)
     c = schema.trained_configurations.c
     rows = database.read(lambda x: x.execute(sa.select(c.pair, c.data_filter_config)).all())
     for pair, kept in rows:
