@@ -60,10 +60,13 @@ def table(bars: Bars, plans: list[Plan]) -> tuple[list[Row], dict[str, bool]]:
         value = float(np.abs(mine[both]).max()) if both.any() else 0.0
         rows.append(
             {
-                "measure": name, "combinations": int(both.sum()), "largest_difference": largest,
-                "largest_value": value, "reason": reason,
+                "measure": name,
+                "combinations": int(both.sum()),
+                "largest_difference": largest,
+                "largest_value": value,
+                "reason": reason,
             }
-        )  # fmt: skip
+        )
         if tolerance is not None:
             checks[f"vectorbt without costs: {name}"] = largest <= tolerance
     fee = 0.001

@@ -135,10 +135,13 @@ def _vectorbt(bars: Bars, plans: list[Plan], effort: Effort) -> list[Row]:
                 each = 1e3 * took.cpu / len(plans[:batch])
                 if best is None or each < float(best["ms_per_backtest"] or 0.0):
                     best = {
-                        "peer": f"vectorbt, {engine}" + (", callback" if hold else ""), "time_stop": hold,
-                        "six_measures": with_measures, "columns": len(plans[:batch]), "ms_per_backtest": each,
+                        "peer": f"vectorbt, {engine}" + (", callback" if hold else ""),
+                        "time_stop": hold,
+                        "six_measures": with_measures,
+                        "columns": len(plans[:batch]),
+                        "ms_per_backtest": each,
                         "ms_wall": 1e3 * took.wall / len(plans[:batch]),
-                    }  # fmt: skip
+                    }
             if best is not None:
                 rows.append(best)
     return rows
@@ -241,11 +244,14 @@ def section(markets: Sequence[Bars], sizes: Sequence[int], grid: Grid, effort: E
             where: Row = {"market": bars.market.symbol, "bars": len(bars)}
             rows: list[Row] = [
                 {
-                    "peer": "assay sweep, whole grid", "time_stop": True, "six_measures": True,
+                    "peer": "assay sweep, whole grid",
+                    "time_stop": True,
+                    "six_measures": True,
                     "columns": len(mine.result.sums),
-                    "ms_per_backtest": each, "ms_wall": 1e3 * mine.wall / len(mine.result.sums),
+                    "ms_per_backtest": each,
+                    "ms_wall": 1e3 * mine.wall / len(mine.result.sums),
                 }
-            ]  # fmt: skip
+            ]
             one = timed(partial(_replays, bars, plans), effort.repeats)
             rows.append(
                 {

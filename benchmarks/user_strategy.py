@@ -31,8 +31,11 @@ class RangeBreak(Strategy):
         Parameter(name="reward", default=2.0, low=0.5, high=10.0, doc="Target in risks."),
     )
     rules = (
-        at_least("volume", "volume"), at_least("body", "body"), at_least("beyond", "beyond"), equals("run", "run"),
-    )  # fmt: skip
+        at_least("volume", "volume"),
+        at_least("body", "body"),
+        at_least("beyond", "beyond"),
+        equals("run", "run"),
+    )
     bracket = Bracket(stop="stop", target="reward", max_bars=30)
 
     def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:

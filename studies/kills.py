@@ -86,13 +86,15 @@ def contents(url: str) -> str:
     openings = [c for c in schema.holdout_openings.columns if c.name != "at"]
     for query in (
         sa.select(*name, m.kind, m.tick_size).order_by(*name),
-        sa.select(*name, *(c for c in bars if c.name != "market_id")).join_from(schema.markets, schema.bars)
+        sa.select(*name, *(c for c in bars if c.name != "market_id"))
+        .join_from(schema.markets, schema.bars)
         .order_by(*name, bars.time),
-        sa.select(*name, spans.start_ms, spans.stop_ms).join_from(schema.markets, schema.market_coverage)
+        sa.select(*name, spans.start_ms, spans.stop_ms)
+        .join_from(schema.markets, schema.market_coverage)
         .order_by(*name, spans.start_ms),
         sa.select(*ledger).order_by(schema.trials.c.experiment_digest),
         sa.select(*openings).order_by(schema.holdout_openings.c.experiment_digest),
-    ):  # fmt: skip
+    ):
         for row in database.read(lambda c, q=query: c.execute(q).all()):  # type: ignore[misc]
             digest.update(repr(tuple(row)).encode())
     query = sa.select(schema.trained_configurations.c.config_json)
@@ -168,10 +170,12 @@ class Work:
 def environment(url: str) -> dict[str, str]:
     """Where a command finds the database, the compiled kernels and the fakes."""
     return {
-        **os.environ, "ASSAY_DATABASE_URL": url, "NUMBA_CACHE_DIR": str(CACHE_DIRECTORY),
+        **os.environ,
+        "ASSAY_DATABASE_URL": url,
+        "NUMBA_CACHE_DIR": str(CACHE_DIRECTORY),
         "NO_PROXY": "127.0.0.1,localhost",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-    }  # fmt: skip
+    }
 
 
 def run(command: list[str], url: str, kill_after: float | None = None) -> tuple[float, int]:

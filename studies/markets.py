@@ -35,9 +35,10 @@ def figures(rows: list[Row]) -> str:
     """The table of all trainings and what they add up to."""
     columns = ("market", "timeframe", "costs", "stage", "in_sample_sharpe", "sharpe", "net_profit_pct", "trades", "p")
     named = {
-        "in_sample_sharpe": "in-sample Sharpe", "sharpe": "out-of-sample Sharpe",
+        "in_sample_sharpe": "in-sample Sharpe",
+        "sharpe": "out-of-sample Sharpe",
         "net_profit_pct": "out-of-sample net profit %",
-    }  # fmt: skip
+    }
     lines: list[Line] = [
         {named.get(name, name): row.get(name) for name in columns} | {"why not promoted": _why(row)} for row in rows
     ]

@@ -54,9 +54,11 @@ def _trained(task: Task) -> Row:
     bars = task.bars()
     end_ms = int(bars.time[-1]) + bars.market.timeframe.ms
     experiment = Experiment(
-        LiquiditySweep(), execution=Execution(costs=COSTS[task.costs]), permutations=task.permutations,
+        LiquiditySweep(),
+        execution=Execution(costs=COSTS[task.costs]),
+        permutations=task.permutations,
         start_ms=end_ms - task.days * DAY_MS,
-    )  # fmt: skip
+    )
     row: Row = {"market": bars.market.symbol, "timeframe": task.timeframe, "costs": task.costs}
     try:
         return row | _found(train(experiment, bars))

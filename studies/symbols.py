@@ -50,13 +50,18 @@ def run(data: Path, folder: Path, days: int) -> dict[str, Any]:
     asked = ["--exchange", "binance", "--symbol", symbols, "--strategy", ",".join(STRATEGIES), "--timeframe", "5m"]
     done = subprocess.run(
         [command, "train", *asked, "--days", str(days), "--evidence", "quick", "--json"],
-        env=environment, cwd=folder, stdout=subprocess.PIPE, check=False,
-    )  # fmt: skip
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer | {
-        "import_seconds": imported - began, "train_seconds": time.monotonic() - imported, "days": days,
+        "import_seconds": imported - began,
+        "train_seconds": time.monotonic() - imported,
+        "days": days,
         "machine": machine(),
-    }  # fmt: skip
+    }
 
 
 def figures(answer: dict[str, Any]) -> str:

@@ -47,9 +47,9 @@ def remembered_passes() -> Iterator[None]:
     remembers those of strategies in files; the toy has none of its own, and would be looked through in each of
     hundreds of trainings. Every other strategy, also one derived from it, still is.
     """
-    from assay.leaks import inspect_strategy  # noqa: PLC0415  (seconds of imports that not every test needs)
-    from assay.training import leak_gate  # noqa: PLC0415
-    from validation.toys import Spike  # noqa: PLC0415
+    from assay.leaks import inspect_strategy
+    from assay.training import leak_gate
+    from validation.toys import Spike
 
     clean: dict[str, LeakReport] = {}
 

@@ -79,8 +79,8 @@ def test_the_query_of_the_requirement_sees_what_the_import_recorded(
 
 
 def test_the_page_states_the_margin_and_the_gate() -> None:
-    from assay.market.quality import REQUIRED_VALID_PCT  # noqa: PLC0415
-    from assay.store.imports import ALERT_MARGIN_PCT  # noqa: PLC0415
+    from assay.market.quality import REQUIRED_VALID_PCT
+    from assay.store.imports import ALERT_MARGIN_PCT
 
     page = (ROOT / "docs" / "data.md").read_text()
     assert f"more than {ALERT_MARGIN_PCT:.0f} points" in page

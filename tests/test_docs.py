@@ -48,7 +48,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    from assay.cli.main import COMMANDS, GROUPS  # noqa: PLC0415  (the command line is not needed by the other tests)
+    from assay.cli.main import COMMANDS, GROUPS
 
     text = (ROOT / "README.md").read_text()
     for name in (*COMMANDS, *GROUPS):
@@ -56,15 +56,15 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_the_schema_file_is_that_of_the_code() -> None:
-    from assay.documents.configuration import json_schema  # noqa: PLC0415
+    from assay.documents.configuration import json_schema
 
     assert json.loads((ROOT / "docs" / "configuration-v3.schema.json").read_text()) == json_schema()
 
 
 def test_the_space_of_the_docs_is_read(tmp_path: Path) -> None:
-    from assay.search import parse_space  # noqa: PLC0415
-    from assay.service.spaces import read_space  # noqa: PLC0415
-    from assay.strategies import find_strategy  # noqa: PLC0415
+    from assay.search import parse_space
+    from assay.service.spaces import read_space
+    from assay.strategies import find_strategy
 
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "configuration.md").read_text(), flags=re.DOTALL)
     (tmp_path / "space.toml").write_text(block)
@@ -74,8 +74,8 @@ def test_the_space_of_the_docs_is_read(tmp_path: Path) -> None:
 
 
 def test_every_measure_is_documented() -> None:
-    from assay.engine import OBJECTIVES, TABLE  # noqa: PLC0415
-    from assay.engine.glossary import markdown  # noqa: PLC0415
+    from assay.engine import OBJECTIVES, TABLE
+    from assay.engine.glossary import markdown
 
     text = (ROOT / "docs" / "measures.md").read_text()
     assert markdown() in text

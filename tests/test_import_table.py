@@ -97,9 +97,12 @@ IMPURE_MODULES = {
 }  # fmt: skip
 ALLOWED_IN = {
     "datetime": {
-        "documents/configuration.py", "documents/plain.py", "documents/rebuild.py", "documents/unverified.py",
+        "documents/configuration.py",
+        "documents/plain.py",
+        "documents/rebuild.py",
+        "documents/unverified.py",
     }
-}  # fmt: skip
+}
 IMPURE_CALLS = {"open", "print", "input"}
 
 

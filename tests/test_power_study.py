@@ -84,9 +84,12 @@ def test_edges_are_called_by_what_their_trades_earn() -> None:
     earned = []
     for seed in range(2):
         spec = SimulatedMarket(
-            days=730, seed=90_000 + seed, edge_r=planted("wide", "exchange", 0.4),
-            round_trip=COSTS["exchange"].round_trip, true_parameters=WIDE,
-        )  # fmt: skip
+            days=730,
+            seed=90_000 + seed,
+            edge_r=planted("wide", "exchange", 0.4),
+            round_trip=COSTS["exchange"].round_trip,
+            true_parameters=WIDE,
+        )
         bars = simulate(spec).bars
         evaluator = Experiment(LiquiditySweep()).evaluator(bars)
         run = evaluator.replay(bars, spec.truth, evaluator.span(evaluator.warmup, len(bars)))

@@ -102,8 +102,11 @@ def test_kernels_documents_and_clean_passes_use_the_one_digest(tmp_path: Path) -
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     answer = subprocess.run(
         [sys.executable, "-c", code],
-        env={**environment, "ASSAY_HOME": str(tmp_path)}, stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+        env={**environment, "ASSAY_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     kernels, passes, digest = json.loads(answer.stdout)
     assert kernels == digest == result_digest()
     assert passes == f"leaks-{digest}"

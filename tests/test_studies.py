@@ -125,7 +125,7 @@ def test_workers_end_with_a_killed_study(tmp_path: Path) -> None:
 
 
 def waited_for(condition: Any, seconds: float = 30) -> bool:
-    import time  # noqa: PLC0415  (only processes need a clock here)
+    import time
 
     end = time.monotonic() + seconds
     while not condition():
@@ -233,9 +233,12 @@ def slow_documents_rule(experiment: Experiment, bars: Bars) -> dict[str, Any]:
 
 def test_the_documents_rule_is_what_a_slow_loop_says() -> None:
     choices = {
-        "volume_spike_threshold": [1.5, 2.0], "min_level_touches": [1], "reversal_candles": [1, 2],
-        "atr_multiplier_sl": [1.0, 3.0], "risk_reward_ratio": [2.0, 4.0],
-    }  # fmt: skip
+        "volume_spike_threshold": [1.5, 2.0],
+        "min_level_touches": [1],
+        "reversal_candles": [1, 2],
+        "atr_multiplier_sl": [1.0, 3.0],
+        "risk_reward_ratio": [2.0, 4.0],
+    }
     seen, refused_by_flags = set(), 0
     for seed in (1, 8, 14, 34):
         bars = simulate_market(SimulatedMarket(days=160, seed=seed))

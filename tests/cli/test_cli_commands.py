@@ -36,8 +36,11 @@ def test_strategies_are_listed_and_shown(assay: Assay) -> None:
     shown = assay("strategies", "LIQUIDITY_SWEEP", "--json").document
     pierce = shown["parameters"][0]
     assert (pierce["name"], pierce["default"], pierce["role"], pierce["hard_high"]) == (
-        "pierce_depth", 0.002, "threshold", 0.05,
-    )  # fmt: skip
+        "pierce_depth",
+        0.002,
+        "threshold",
+        0.05,
+    )
     assert "pierce >= pierce_depth" in shown["rules"]
     assert "time stop after max_holding_periods bars" in shown["exits"]
     table = assay("strategies", "LIQUIDITY_SWEEP").out
@@ -92,8 +95,11 @@ def test_measures_can_be_recomputed_from_the_files(assay: Assay, market_file: Pa
 def test_a_backtest_is_the_librarys(assay: Assay, bars: Bars, market_file: Path) -> None:
     document = assay("backtest", "--file", market_file, "--side", "long", "--days", 20, "--json").document
     assert document["span"] == {
-        "from": document["span"]["from"], "to": document["span"]["to"], "bars": 20 * 288, "days": 20.0,
-    }  # fmt: skip
+        "from": document["span"]["from"],
+        "to": document["span"]["to"],
+        "bars": 20 * 288,
+        "days": 20.0,
+    }
     assert document["market"] == {"exchange": "binance", "symbol": "BTC/USDT", "timeframe": "5m", "kind": "spot"}
     strategy = find_strategy("LIQUIDITY_SWEEP")()
     values = strategy.parameters.defaults

@@ -227,8 +227,9 @@ def test_download_stores_what_is_missing(data: Callable[..., Ran], fake: FakeExc
     ran = data(*command, "--json")
     assert ran.code == 0
     assert [(m["symbol"], m["inserted"], m["absent_at_exchange"]) for m in ran.document["markets"]] == [
-        ("BTC/USDT", 566, 10), ("ETH/USDT", 566, 10),
-    ]  # fmt: skip
+        ("BTC/USDT", 566, 10),
+        ("ETH/USDT", 566, 10),
+    ]
     asked = len(fake.asked)
     again = data(*command)
     assert (again.code, again.out.count("nothing to fetch, all of"), len(fake.asked)) == (0, 2, asked)
@@ -261,7 +262,7 @@ def test_one_symbol_that_fails_does_not_stop_the_others(data: Callable[..., Ran]
 
 
 def exchanges_error() -> Exception:
-    from assay.errors import ExchangeError  # noqa: PLC0415
+    from assay.errors import ExchangeError
 
     return ExchangeError("binance", "answers with the server error 500")
 

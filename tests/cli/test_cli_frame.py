@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay import strategies
+from assay import evaluation
 from assay.cli.lazy_group import Entry
 from assay.cli.main import COMMANDS, GROUPS, OLD_NAMES, main
 from assay.errors import QualityError
@@ -57,9 +57,10 @@ def test_every_command_takes_the_shared_options_and_explains_all_its_options(ass
     assert all(len(words) > 2 for words in options)
 
 
-@pytest.mark.parametrize(
-    ("path", "line"), [*COMMANDS.values(), *(e for _, table in GROUPS.values() for e in table.values())]
-)
+ENTRIES = [entry for table in (COMMANDS, *(table for _, table in GROUPS.values())) for entry in table.values()]
+
+
+@pytest.mark.parametrize(("path", "line"), ENTRIES)
 def test_the_line_of_the_help_is_that_of_the_command(path: str, line: str) -> None:
     assert (Entry(path, line).function().__doc__ or "").splitlines()[0] == line
 
@@ -188,7 +189,7 @@ def test_an_interrupted_backtest_writes_nothing(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(strategies, "backtest", interrupted)
+    monkeypatch.setattr(evaluation, "backtest", interrupted)
     ran = assay("backtest", "--file", market_file, "--trades", tmp_path / "t.csv")
     assert (ran.code, ran.out, list(tmp_path.iterdir())) == (130, "", [])
 

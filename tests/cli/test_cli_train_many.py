@@ -190,8 +190,9 @@ def test_one_that_fails_does_not_stop_the_others(assay: Assay, database_file: Pa
     assert ran.code == 1
     document = ran.document
     assert [(t["status"], t["strategy"].rpartition(":")[2]) for t in document["tasks"]] == [
-        ("completed", "LIQUIDITY_SWEEP"), ("failed", "Broken"),
-    ]  # fmt: skip
+        ("completed", "LIQUIDITY_SWEEP"),
+        ("failed", "Broken"),
+    ]
     assert "raised ZeroDivisionError" in document["tasks"][1]["error"]
     (left,) = document["left_out"]
     assert left["market"] == "ZZZ/USDT 15m on sim"
@@ -205,8 +206,9 @@ def test_a_coarser_timeframe_is_trained_on_finer_bars(assay: Assay, database_fil
     )  # fmt: skip
     assert ran.code == 0, ran.out
     assert [(t["market"], t["status"]) for t in ran.document["tasks"]] == [
-        ("sim AAA/USDT 15m", "completed"), ("sim AAA/USDT 1h", "completed"),
-    ]  # fmt: skip
+        ("sim AAA/USDT 15m", "completed"),
+        ("sim AAA/USDT 1h", "completed"),
+    ]
 
 
 def test_a_longest_run_time_keeps_what_is_done(assay: Assay, database_file: Path) -> None:

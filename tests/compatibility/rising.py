@@ -18,7 +18,7 @@ class Rising(Strategy):
     rules = (at_least("body", "strength"),)
     bracket = Bracket(stop="stop", target=2.0, max_bars=20)
 
-    def setups(self, bars: Any, side: int, shape: Any) -> Setups:
+    def setups(self, bars: Any, side: int, shape: Any) -> Setups:  # noqa: ARG002  (nothing shapes a single bar)
         unit = atr(bars)
         t = np.arange(len(bars))
         body = side * (bars.close - bars.open) / unit

@@ -206,7 +206,7 @@ def test_another_strategy_or_other_code_is_refused() -> None:
 
 
 def test_the_twin_of_the_workbench_is_the_same_strategy() -> None:
-    from assay import LiquiditySweepStrategy  # noqa: PLC0415  (pandas, for this only)
+    from assay import LiquiditySweepStrategy
 
     told = Experiment(LiquiditySweepStrategy()).canonical(BARS)
     assert told == Experiment(LiquiditySweep()).canonical(BARS)

@@ -69,10 +69,12 @@ def test_every_count_is_that_of_a_plain_loop(history: Bars, name: str, side: str
 
     def left(*rules: AnyRule) -> list[int]:
         return [
-            sum(key[1] == one and any(all(passes(r, row, values) for r in rules) for row in rows)
-                for key, rows in moments.items())
+            sum(
+                key[1] == one and any(all(passes(r, row, values) for r in rules) for row in rows)
+                for key, rows in moments.items()
+            )
             for one in (1, -1)
-        ]  # fmt: skip
+        ]
 
     sides = Side(side).signs
     assert [found.stages[0].long, found.stages[0].short] == [8000 * (one in sides) for one in (1, -1)]

@@ -186,7 +186,7 @@ def test_twelve_wins_of_eighty_are_15_percent(writer: ConfigurationWriter, path:
 
 def test_shorts_exit_by_the_rules_of_shorts() -> None:
     """By those of longs a short was stopped out on its next bar: price below the 'target', above the 'stop'."""
-    from assay.market import Bars  # noqa: PLC0415  (for this only)
+    from assay.market import Bars
 
     n, signal = 80, 50
     close = np.where(np.arange(n) <= signal + 1, 100.0, 100.0 - 1.2 * (np.arange(n) - signal - 1))

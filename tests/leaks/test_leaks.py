@@ -82,8 +82,8 @@ class GlobalSeed(Planted):
 
     def strength(self, bars: Bars, side: int, unit: NDArray[np.float64]) -> NDArray[np.float64]:
         del side, unit
-        np.random.seed(1)  # noqa: NPY002  (that is the fault)
-        return np.random.random(len(bars))  # noqa: NPY002
+        np.random.seed(1)
+        return np.random.random(len(bars))
 
 
 class Writing(Planted):

@@ -114,7 +114,7 @@ KEPT = {
         "inside": "scale = None",
         "then": "self.scale = self.scale or float(bars.volume.mean()); move = move * bars.volume / self.scale",
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kept", KEPT)
@@ -134,10 +134,10 @@ def test_whatever_is_kept_is_seen(
 def test_random_numbers_of_all_are_seen_whoever_drew_before(written: Written, long_walk: Bars) -> None:
     strategy = written("np.random.seed(0); move = move + np.random.random(len(move)) * 1e-3")
     backtest(strategy, long_walk, {})
-    state = repr(np.random.get_state())  # noqa: NPY002
+    state = repr(np.random.get_state())
     report = looked(strategy, long_walk, "purity")
     assert "numpy's global random numbers" in {f.what for f in report.findings}
-    assert repr(np.random.get_state()) == state  # noqa: NPY002
+    assert repr(np.random.get_state()) == state
 
 
 def test_bars_that_are_written_to(written: Written, long_walk: Bars) -> None:

@@ -63,9 +63,12 @@ def everything() -> Sample:
         "resolved_net_profit_pct": None, "finer_timeframe": "1m",
     }  # fmt: skip
     document["validation"]["matrix"] = {
-        "train_days": [30, 60], "test_days": [15, 30], "sharpe": [[1.11, -2.22], [None, 4.44]],
-        "net_profit_pct": [[10.5, -20.5], [None, 40.5]], "windows": [[9, 4], [None, 3]],
-    }  # fmt: skip
+        "train_days": [30, 60],
+        "test_days": [15, 30],
+        "sharpe": [[1.11, -2.22], [None, 4.44]],
+        "net_profit_pct": [[10.5, -20.5], [None, 40.5]],
+        "windows": [[9, 4], [None, 3]],
+    }
     assert drawn is not None
     drawn["map"]["planes"][0]["x"] = drawn["map"]["axes"][0]["name"] = SCRIPT
     drawn["map"]["at"][SCRIPT] = drawn["map"]["at"].pop("memory")

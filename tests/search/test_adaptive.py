@@ -200,14 +200,14 @@ def test_another_process_with_more_threads_asks_the_same() -> None:
 
 
 def test_nothing_is_said_and_no_global_state_is_touched(capfd: pytest.CaptureFixture[str]) -> None:
-    np.random.seed(1)  # noqa: NPY002  (a global state that must not matter)
-    before = str(np.random.get_state())  # noqa: NPY002
+    np.random.seed(1)
+    before = str(np.random.get_state())
     optuna.logging.set_verbosity(optuna.logging.DEBUG)
     threads = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
     for method in ADAPTIVE:
         asked(MIXED, method, 5, 40, mixed)
     assert capfd.readouterr() == ("", "")
-    assert str(np.random.get_state()) == before  # noqa: NPY002
+    assert str(np.random.get_state()) == before
     assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
     assert [pool["num_threads"] for pool in threadpoolctl.threadpool_info()] == threads
     optuna.logging.set_verbosity(optuna.logging.INFO)

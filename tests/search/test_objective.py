@@ -107,9 +107,7 @@ def test_a_search_keeps_the_peak() -> None:
     assert isinstance(counts, list)
     assert isinstance(edges, list)
     assert (sum(counts), len(counts), len(edges)) == (6, HISTOGRAM_BINS, HISTOGRAM_BINS + 1)
-    assert record["quantiles"] == {
-        "min": -5.0, "q25": -4.0, "median": -0.25, "q75": 1.0625, "q95": 1.25, "max": 1.25
-    }  # fmt: skip
+    assert record["quantiles"] == {"min": -5.0, "q25": -4.0, "median": -0.25, "q75": 1.0625, "q95": 1.25, "max": 1.25}
 
 
 def test_a_search_without_a_candidate_shows_its_best_point() -> None:

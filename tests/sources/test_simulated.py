@@ -59,8 +59,11 @@ def t_statistic(values: NDArray[np.float64]) -> float:
 
 
 LOOSE: dict[str, Any] = {
-    "pierce_depth": 0.001, "volume_spike_threshold": 1.5, "reversal_candles": 1, "min_level_touches": 1,
-}  # fmt: skip
+    "pierce_depth": 0.001,
+    "volume_spike_threshold": 1.5,
+    "reversal_candles": 1,
+    "min_level_touches": 1,
+}
 
 
 @pytest.mark.parametrize("overrides", [{}, LOOSE, {**LOOSE, "atr_multiplier_sl": 1.5, "risk_reward_ratio": 2.0}])

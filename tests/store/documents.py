@@ -23,8 +23,9 @@ BARS = market(31, 130, edge=0.012)
 def experiment(**fields: Any) -> Experiment:
     usual: dict[str, Any] = {
         "execution": Execution(Side.LONG, Costs(fee=0.0003, slippage=0.0001)),
-        "plan": SplitPlan(train_days=30, test_days=15), "permutations": 3,
-    }  # fmt: skip
+        "plan": SplitPlan(train_days=30, test_days=15),
+        "permutations": 3,
+    }
     return Experiment(Spike(), **(usual | fields))
 
 

@@ -98,9 +98,12 @@ def test_pages_in_any_order_and_twice_are_the_whole(store: BarStore, pieces: lis
     market = dataclasses.replace(MARKET, symbol=f"X{len(store.markets())}/USDT")
     for first, n in [*pieces, *pieces]:
         store.write(
-            market, columns(n, first), source="page", at_ms=1,
+            market,
+            columns(n, first),
+            source="page",
+            at_ms=1,
             covered=(START + first * 5 * MINUTE, START + (first + n) * 5 * MINUTE),
-        )  # fmt: skip
+        )
     numbers = sorted({i for first, n in pieces for i in range(first, first + n)})
     whole = columns(5000)
     kept = np.isin((whole["time"] - START) // (5 * MINUTE), numbers)

@@ -327,9 +327,10 @@ def test_a_span_without_bars_is_an_error(collector: DataCollector, fake: FakeExc
 
 
 def frame_of(table: Columns) -> pd.DataFrame:
-    return pd.DataFrame({"timestamp": pd.to_datetime(table["time"], unit="ms", utc=True)} | {
-        name: table[name] for name in ("open", "high", "low", "close", "volume")
-    })  # fmt: skip
+    return pd.DataFrame(
+        {"timestamp": pd.to_datetime(table["time"], unit="ms", utc=True)}
+        | {name: table[name] for name in ("open", "high", "low", "close", "volume")}
+    )
 
 
 def test_a_frame_is_stored_once(collector: DataCollector) -> None:

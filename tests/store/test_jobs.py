@@ -67,9 +67,11 @@ def test_a_result_and_its_effects_are_written_together(jobs: JobStore) -> None:
     assert effects(jobs) == []
     assert jobs.tasks("job")[0]["status"] == "running"
     assert jobs.complete(
-        task, {"net_profit": 5.0, "config_id": "C"}, 200,
+        task,
+        {"net_profit": 5.0, "config_id": "C"},
+        200,
         lambda c: c.execute(sa.insert(schema.training_events).values(**event(task.number))),
-    )  # fmt: skip
+    )
     assert effects(jobs) == [0]
     row = jobs.database.read(lambda c: c.execute(sa.select(schema.training_jobs)).one())
     assert (row.completed_combinations, row.configurations_created, row.best_net_profit) == (1, 1, 5.0)

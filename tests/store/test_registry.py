@@ -360,8 +360,8 @@ def test_the_requirements_cleanup_runs_as_written(registry: Registry) -> None:
 
 
 def test_the_requirements_quality_query_runs_as_written(database: Database) -> None:
-    from assay.store import BarStore  # noqa: PLC0415  (bars, for this only)
-    from store.test_bars_store import MARKET, columns  # noqa: PLC0415
+    from assay.store import BarStore
+    from store.test_bars_store import MARKET, columns
 
     held = columns(500)
     BarStore(database).write(MARKET, held, source="test", at_ms=1)

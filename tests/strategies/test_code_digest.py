@@ -29,10 +29,13 @@ def test_it_is_the_same_in_every_process() -> None:
     digests = {
         subprocess.run(
             [sys.executable, "-c", CODE],
-            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2", "3")
-    }  # fmt: skip
+    }
     assert len(digests) == 1
 
 

@@ -108,9 +108,11 @@ class OutOfRange(Sound):
     """A default outside its search range, though inside its hard bounds."""
 
     parameters = Parameters(
-        BODY, LOUD, BACK,
+        BODY,
+        LOUD,
+        BACK,
         replace(STOP, low=3.0, hard_low=1.0),
-    )  # fmt: skip
+    )
 
 
 class OffTheGrid(Sound):
@@ -220,9 +222,12 @@ class Negated(Sound):
     def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
         rows = super().setups(bars, side, shape)
         return Setups.build(
-            bar=rows.bar, side=rows.side, features=rows.features, stop_unit=rows.levels[:, 1],
+            bar=rows.bar,
+            side=rows.side,
+            features=rows.features,
+            stop_unit=rows.levels[:, 1],
             stop_base=bars.low[rows.bar],
-        )  # fmt: skip
+        )
 
 
 class UndocumentedNegated(Negated):

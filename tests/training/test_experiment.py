@@ -162,8 +162,10 @@ def test_a_method_that_learns_is_compared_on_the_grid() -> None:
     assert experiment(method="random", budget=9).compared == experiment(method="random", budget=9).search
     for method in ("tpe", "cmaes", "gp"):
         assert experiment(method=method, budget=9).compared == SearchPlan(experiment().grid_space)
-    wide = parse_space({"volume": (1.0, 9.0), "target": (0.1, 99.0), "stop": (0.001, 0.5), "hold": (1, 48),
-                        "memory": (5, 60)}, Spike.parameters)  # fmt: skip
+    wide = parse_space(
+        {"volume": (1.0, 9.0), "target": (0.1, 99.0), "stop": (0.001, 0.5), "hold": (1, 48), "memory": (5, 60)},
+        Spike.parameters,
+    )
     assert wide.size == 5 * 5 * 5 * 48 * 56
     compared = experiment(method="gp", space=wide).compared
     assert compared.method == "grid"

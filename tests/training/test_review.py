@@ -92,7 +92,7 @@ def test_dearer_costs_keep_the_stops_of_the_trial(walk: Bars) -> None:
     signals = evaluator.signals(walk, Bodies.parameters.defaults, span)
     costs = evaluator.money.costs
     dearer = replace(evaluator.money, costs=costs.times(1.5), stop_floor_costs=costs.round_trip)
-    from assay.engine import replay  # noqa: PLC0415
+    from assay.engine import replay
 
     usual, dear = replay(walk, signals, evaluator.money, span), replay(walk, signals, dearer, span)
     assert usual.trades.stop.tolist() == dear.trades.stop.tolist()
@@ -122,9 +122,9 @@ def test_bars_without_volume_are_said_to_be_so(walk: Bars) -> None:
 
 
 def test_memory_of_outcomes_is_bounded_and_blocks_change_nothing(walk: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
-    from assay.search import grid, random  # noqa: PLC0415
+    from assay.search import grid, random
 
     module = import_module("assay.engine.sweep")
     space = parse_space({"strength": (0.5, 3.0, 0.5), "hold": (0, 50, 5)}, Bodies.parameters)

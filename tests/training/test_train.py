@@ -194,11 +194,14 @@ def test_identity_and_context(document: dict[str, Any], evidence: Evidence, bars
     assert document["configId"] == f"SPIKE_V3_20260301_123456_{digest[:6]}"
     assert document["createdAt"] == "2026-03-01T12:34:56Z"
     assert document["context"] == {
-        "exchange": "test", "pair": "BTC/USDT", "timeframe": "1h", "side": "long",
+        "exchange": "test",
+        "pair": "BTC/USDT",
+        "timeframe": "1h",
+        "side": "long",
         "from": "1971-02-06T16:00:00Z",  # 400 days and the warm-up of 40 hours after 1970-01-01
         "to": iso(int(bars.time[-1])),
         "regime": evidence.search.regime.name,
-    }  # fmt: skip
+    }
     assert document["provenance"]["experiment_digest"] == digest == evidence.provenance.experiment_digest
     assert document["provenance"]["data_digest"] == bars.digest
     assert document["provenance"]["trials"] == 2 * 3 * 1 * 2 * 2
@@ -288,9 +291,11 @@ def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureReque
 def test_the_verdict_says_what_the_measures_say(document: dict[str, Any]) -> None:
     m, life = document["metrics"], document["lifecycle"]
     assert life["confidence_score"] == pytest.approx(
-        0.3 * min(m["total_trades"] / 200, 1) + 0.3 * min(m["sharpe_ratio"] / 3, 1) + 0.2 * m["win_rate"]
+        0.3 * min(m["total_trades"] / 200, 1)
+        + 0.3 * min(m["sharpe_ratio"] / 3, 1)
+        + 0.2 * m["win_rate"]
         + 0.2 * m["stability_score"]
-    )  # fmt: skip
+    )
     test = [w["test"] for w in document["validation"]["windows"]]
     sharpe, wins = (np.array([w[n] for w in test]) for n in ("sharpe_ratio", "win_rate"))
     profitable = np.mean([w["net_profit_pct"] > 0 for w in test])
@@ -383,9 +388,10 @@ def standard(bars: Bars) -> tuple[Evidence, Nosy, dict[str, list[tuple[int, int]
     seen: dict[str, list[tuple[int, int]]] = {}
     nosy = Nosy()
     found = train(
-        replace(spike_experiment(permutations=199), strategy=nosy), bars,
+        replace(spike_experiment(permutations=199), strategy=nosy),
+        bars,
         lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)),
-    )  # fmt: skip
+    )
     return found, nosy, seen
 
 
@@ -447,8 +453,10 @@ def test_the_document_holds_the_interval_of_ambiguous_trades(bars: Bars) -> None
         "trades": metrics["ambiguous_trades"],
         "pessimistic_net_profit_pct": metrics["net_profit_pct"],
         "optimistic_net_profit_pct": metrics["optimistic_net_profit_pct"],
-        "resolved": None, "resolved_net_profit_pct": None, "finer_timeframe": None,
-    }  # fmt: skip
+        "resolved": None,
+        "resolved_net_profit_pct": None,
+        "finer_timeframe": None,
+    }
 
 
 # --- stages and gates
@@ -499,8 +507,10 @@ def test_progress_counts_to_the_end(bars: Bars) -> None:
     train(spike_experiment(permutations=3), bars, lambda p: seen.setdefault(p.stage, []).append((p.done, p.total)))
     assert list(seen) == ["search", "walk-forward", "permutations"]
     assert {stage: rows[-1] for stage, rows in seen.items()} == {
-        "search": (24, 24), "walk-forward": (7, 7), "permutations": (3, 3)
-    }  # fmt: skip
+        "search": (24, 24),
+        "walk-forward": (7, 7),
+        "permutations": (3, 3),
+    }
 
 
 def test_a_continuous_space_is_compared_on_a_grid_that_both_sides_use(bars: Bars) -> None:
@@ -524,12 +534,13 @@ def test_a_fixed_sample_of_a_discrete_space_is_repeated_as_it_is(bars: Bars) -> 
 
 
 LEARNED: dict[str, Any] = {
-    "space": parse_space({"volume": (1.5, 6.0), "target": (1.0, 3.0), "hold": (3, 6), "memory": [20, 40]},
-                         Spike.parameters),
+    "space": parse_space(
+        {"volume": (1.5, 6.0), "target": (1.0, 3.0), "hold": (3, 6), "memory": [20, 40]}, Spike.parameters
+    ),
     "budget": 14,
     "permutations": 3,
     "plan": SplitPlan(train_days=80, test_days=40),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

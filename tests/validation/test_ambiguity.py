@@ -148,7 +148,7 @@ TWO_LEGS: dict[str, tuple[dict[int, Sequence[Sequence[float]]], str]] = {
     "entry bar: the stop first": ({3: [DOWN, HIGH, TOP, STEADY]}, "stop"),
     "entry bar opens beyond R1, the stop first": ({3: [(102.5, 103, 101, 102), FALL, TOP, STEADY]}, "stop"),
     "entry bar opens beyond R1": ({3: [(102.5, 103, 101, 102), BACK, TOP, FALL]}, "target"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("side", [1, -1])

@@ -17,9 +17,12 @@ from assay.training import train
 from assay.validation import PermutationTest
 
 SPACE = (
-    ("pierce_depth", (0.001, 0.002)), ("volume_spike_threshold", (1.5, 2.0, 3.0)), ("reversal_candles", (1, 2, 3)),
-    ("atr_multiplier_sl", (1.5, 3.0)), ("risk_reward_ratio", (2.0, 4.0)),
-)  # fmt: skip
+    ("pierce_depth", (0.001, 0.002)),
+    ("volume_spike_threshold", (1.5, 2.0, 3.0)),
+    ("reversal_candles", (1, 2, 3)),
+    ("atr_multiplier_sl", (1.5, 3.0)),
+    ("risk_reward_ratio", (2.0, 4.0)),
+)
 SHORT, YEAR = Terms(120, 39, SPACE), Terms(365, 19, SPACE)
 WALK_COUNT, EDGE_COUNT = 32, 8
 WALKS = [Task(SHORT, "zero", 0.0, 30_000 + i) for i in range(WALK_COUNT)]

@@ -194,9 +194,12 @@ def test_the_stitched_run_is_the_windows_one_after_the_other(bars: Bars, walk: W
 
 def window_result(train: float, test: float, profit: float, win: float, days: float = 15.0) -> WindowResult:
     return WindowResult(
-        Window(0, 1, 2, 3), {}, 1.0, {"sharpe_ratio": train},
+        Window(0, 1, 2, 3),
+        {},
+        1.0,
+        {"sharpe_ratio": train},
         {"sharpe_ratio": test, "net_profit_pct": profit, "win_rate": win, "days": days},
-    )  # fmt: skip
+    )
 
 
 def summary_of(*results: WindowResult) -> dict[str, float]:

@@ -27,8 +27,11 @@ def test_limits_hold_back_what_they_say() -> None:
     assert list(runs) == ["none", *Limits.names(), "all of them"]
     none = runs["none"]
     assert (none.net_profit_pct, none.sharpe_ratio, none.trades, none.held_back) == (
-        WALK.measures["net_profit_pct"], WALK.measures["sharpe_ratio"], len(WALK.run.trades), 0,
-    )  # fmt: skip
+        WALK.measures["net_profit_pct"],
+        WALK.measures["sharpe_ratio"],
+        len(WALK.run.trades),
+        0,
+    )
     for name in ("max_drawdown_pct", "min_sharpe_ratio"):  # off
         assert replace(runs[name], name="none") == none
     for name in ("max_daily_loss_pct", "daily_trade_limit", "cooldown_after_loss_minutes"):
@@ -51,8 +54,11 @@ def test_sizes_are_those_of_the_rule() -> None:
     assert abs(mean_loss - 1.0) > 0.05  # it is not the same
     at_stop = kelly / mean_loss
     assert list(runs) == [
-        "risk 1 %", "notional", f"half Kelly, risk {50 * at_stop:.3g} %", f"Kelly, risk {100 * at_stop:.3g} %",
-    ]  # fmt: skip
+        "risk 1 %",
+        "notional",
+        f"half Kelly, risk {50 * at_stop:.3g} %",
+        f"Kelly, risk {100 * at_stop:.3g} %",
+    ]
     for run, share in zip(runs.values(), (0.01, math.inf, at_stop / 2, at_stop), strict=True):
         size = np.minimum(1.0, share * BARS.close[trades.signal_bar] / risk)
         growth = 100 * (np.prod(1.0 + size * trades.net_return) - 1.0)

@@ -40,8 +40,8 @@ def write_results(folder: Path, trained: Trained) -> dict[str, Path]:
         "report": folder / f"{name}.html",
         "configuration": folder / f"{name}.json",
     }
-    run = evidence.validation.walk_forward.run
-    write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.validation.walk_forward.window_of_trade))
+    run = evidence.walk_forward.run
+    write_table(paths["trades"], trade_columns(evidence.bars, run, evidence.walk_forward.window_of_trade))
     write_table(paths["equity"], equity_columns(run))
     write_text(paths["report"], html(trained.document, trained.figures))
     write_text(paths["configuration"], json.dumps(trained.document, indent=2, allow_nan=False) + "\n")

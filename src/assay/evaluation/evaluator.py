@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from assay.engine import Execution, Rule, Signals, Span, from_sums, layout, replay, sweep
+from assay.engine import OBJECTIVES, Execution, Rule, Signals, Span, layout, replay, sweep
 from assay.evaluation.constraint_mask import ConstraintMask
 
 if TYPE_CHECKING:
@@ -177,16 +177,14 @@ class Evaluator:
     ) -> Iterator[T]:
         """Yield what `then` makes of each block, on the threads: (span, position, objective, trades).
 
-        A profit factor is counted from 1: it is good from there on, as other objectives are from 0 on. Where a
+        Objectives are counted from their neutral value: a profit factor is good from 1 on, others from 0 on. Where a
         combination is senseless the objective is NaN, and it has no trades.
         """
-        year = bars.market.days_per_year
+        objective, year = OBJECTIVES[self.objective], bars.market.days_per_year
         refused = ConstraintMask.of(self.strategy, combinations)
 
         def score(block: Block) -> T:
-            measure = from_sums(block.sums, self.objective, year)
-            if self.objective == "profit_factor":
-                measure = measure - 1.0
+            measure = objective.worth(block.sums, year)
             out = refused.at(block.position)
             trades = np.where(out, 0.0, block.sums[:, layout.SUM_TRADES])
             return then(block.span, block.position, np.where(out, np.nan, measure), trades)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assay.documents import Document
-from assay.documents.configuration import configuration
-from assay.documents.figures import figures
 from assay.documents.unverified import unverified
 from assay.errors import InputError, StrategyError, near_name
 from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
 from assay.market import Timeframe, canonical_symbol
+from assay.service.training import describe_training
 from assay.store import Database, Registry
 from assay.store.location import database_url
 from assay.training import train
@@ -26,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.strategies import Strategy
+
+    Make = Callable[[datetime], tuple[dict[str, Any], dict[str, Any] | None]]
+    """From the moment of a document to the document, and the figures of its report where there are any."""
 
 REQUESTABLE = STAGES[:-1]
 """DECAY is found by monitoring."""
@@ -97,28 +98,25 @@ class ConfigurationWriter:
             None if pair is None else canonical_symbol(pair),
             None if timeframe is None else str(Timeframe.parse(timeframe)),
         )
-        make: Callable[[datetime], dict[str, Any]]
-        drawn: dict[str, Any] | None = None
+        make: Make
         if isinstance(metrics, (Evidence, Metrics)):
-            evidence = _proof(strategy, parameters, metrics, market)
-            make = partial(configuration, evidence, requested=stage)
-            drawn = figures(evidence)
+            make = _proven(_proof(strategy, parameters, metrics, market), stage)
         elif isinstance(metrics, Mapping):
             make = _unproven(strategy, parameters, metrics, stage, market)
         else:
             raise InputError("metrics", "must be a mapping of names to numbers", type(metrics).__name__)
-        document = Document.of(self._save(make, drawn))
+        document = Document.of(self._save(make))
         life = document.lifecycle
         if life.current_stage != stage:
             message = f"{document.config_id} is stored as {life.current_stage}, not as {stage}: {life.why_not_promoted}"
             warnings.warn(message, StageCappedWarning, stacklevel=2)
         return document.config_id
 
-    def _save(self, make: Callable[[datetime], dict[str, Any]], drawn: dict[str, Any] | None) -> dict[str, Any]:
+    def _save(self, make: Make) -> dict[str, Any]:
         """Store a document of this moment, or of the next second where the id is taken by another stage of it."""
         registry, now = self._registry(), datetime.now(UTC)
         for later in range(MAX_SECONDS):
-            document = make(now + timedelta(seconds=later))
+            document, drawn = make(now + timedelta(seconds=later))
             try:
                 registry.save(document, at_ms=round(now.timestamp() * 1000), figures=drawn)
             except InputError as error:
@@ -166,13 +164,21 @@ def _proof(
     return evidence
 
 
+def _proven(evidence: Evidence, stage: str) -> Make:
+    def make(at: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+        trained = describe_training(evidence, at, requested=stage)
+        return trained.document, trained.figures
+
+    return make
+
+
 def _unproven(
     strategy: StrategyLike,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, Any],
     stage: str,
     market: tuple[str | None, str | None, str | None],
-) -> Callable[[datetime], dict[str, Any]]:
+) -> Make:
     values = as_parameters(parameters)
     found: Strategy | None = None
     try:
@@ -184,4 +190,4 @@ def _unproven(
     if not name.replace("_", "").isalnum():
         raise InputError("strategy", "must be a name of letters, digits and underscores", strategy)
     complete = dict(values) if found is None else found.parameters.complete(values)
-    return lambda now: unverified(name, complete, metrics, now, market=market, requested=stage)
+    return lambda now: (unverified(name, complete, metrics, now, market=market, requested=stage), None)

@@ -124,7 +124,7 @@ class Probe:
 
         Rows are counted by a copy: purity has to meet the strategy as it was handed over.
         """
-        n, state = ENOUGH_BARS, np.random.get_state()  # noqa: NPY002  (a strategy may draw from them)
+        n, state = ENOUGH_BARS, np.random.get_state()  # a strategy may draw from it
         try:
             with self.another() as other:
                 while n < len(self.bars) and self._rows(other, n) < ENOUGH_ROWS:
@@ -132,7 +132,7 @@ class Probe:
         except Exception:  # noqa: BLE001, S110  (the checks will meet it too, and say which of them did)
             pass
         finally:
-            np.random.set_state(state)  # noqa: NPY002
+            np.random.set_state(state)
         return replace(self, bars=self.bars.head(n))
 
     def _rows(self, strategy: Strategy, n: int) -> int:

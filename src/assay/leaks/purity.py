@@ -41,8 +41,8 @@ Rows = list[tuple[int, "Setups"]]
 
 def purity(subject: Probe) -> Looked:
     """Ask again, in another order, of another instance, from other threads; look for what a call leaves behind."""
-    state = np.random.get_state()  # noqa: NPY002  (whether it is used is the question)
-    np.random.seed(SEED)  # noqa: NPY002  (a known one: calls before these may have left the one that they leave)
+    state = np.random.get_state()
+    np.random.seed(SEED)  # a known state: calls before these may have left the one that they leave
     marked = _random_state()
     try:
         first, again = _asked(subject)
@@ -52,7 +52,7 @@ def purity(subject: Probe) -> Looked:
             return Looked("one call", (Finding(what="the bars", why=WRITTEN),))
         raise
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(state)
     findings = [
         finding
         for why, answers in again.items()
@@ -142,4 +142,4 @@ _WAYS: dict[str, Callable[[Probe, Bars], Rows]] = {
 
 
 def _random_state() -> str:
-    return repr(np.random.get_state())  # noqa: NPY002  (whether it was used is the question)
+    return repr(np.random.get_state())

@@ -55,7 +55,9 @@ class Trained:
     ambiguity: Ambiguity | None = None
 
 
-def describe_training(evidence: Evidence, at: datetime, finer: BarStore | None = None) -> Trained:
+def describe_training(
+    evidence: Evidence, at: datetime, finer: BarStore | None = None, *, requested: str | None = None
+) -> Trained:
     """Return the document and the figures of a training.
 
     Parameters
@@ -64,9 +66,11 @@ def describe_training(evidence: Evidence, at: datetime, finer: BarStore | None =
         When the document was made: the same evidence at the same moment gives the same bytes.
     finer : BarStore, optional
         Where finer bars may be, to look inside ambiguous ones.
+    requested : str, optional
+        The stage that is asked for, which the evidence caps; what the evidence supports where not given.
     """
     inside = None if finer is None else drill_down(evidence, finer)
-    return Trained(evidence, configuration(evidence, at), figures(evidence, inside), inside)
+    return Trained(evidence, configuration(evidence, at, requested=requested), figures(evidence, inside), inside)
 
 
 def save_trained(

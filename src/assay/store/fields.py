@@ -162,11 +162,15 @@ OWN = (
     Field("data_filter_config", "", "how bad bars were treated"),
     Field("job_id", "", "the training job that made it"),
     Field("circuit_breakers", "", "limits at which it is paused, and those of the portfolio"),
-    Field("confidence_score", "fraction", "trades, Sharpe, win rate and stability in one number",
-          "lifecycle.confidence_score"),
+    Field(
+        "confidence_score",
+        "fraction",
+        "trades, Sharpe, win rate and stability in one number",
+        "lifecycle.confidence_score",
+    ),
     Field("max_allocation_pct", "%", "most capital that its stage may have", "lifecycle.max_allocation_pct"),
     Field("experiment_digest", "", "identity of everything it depends on", "provenance.experiment_digest"),
-)  # fmt: skip
+)
 """What Assay adds; `config_json` holds the document itself."""
 
 CONTRACT = tuple(f for group in GROUPS.values() for f in group)

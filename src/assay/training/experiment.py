@@ -102,7 +102,7 @@ class Experiment:
             default = {n: list(v) for n, v in self.strategy.default_grid.items()}
             object.__setattr__(self, "space", parse_space(default, self.strategy.parameters))
         checks = [
-            ("objective", self.objective, OBJECTIVES),
+            ("objective", self.objective, tuple(OBJECTIVES)),
             ("method", self.method, ("auto", *SAMPLERS)),
             ("procedure", self.procedure, PROCEDURES),
         ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import layout
-from assay.engine.measures import from_sums
+from assay.engine.sums import from_sums
 from assay.errors import InputError
 from assay.validation.resampling_kernels import sums_of_days, sums_of_trades
 

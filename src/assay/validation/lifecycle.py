@@ -192,9 +192,13 @@ GATES: tuple[Gate, ...] = (
 """What every stage asks, in the order of asking; a later gate of a stage is read after the earlier ones."""
 
 HOLDOUT = Gate(
-    _says("holdout Sharpe above 0"), Stage.MATURE,
-    lambda f: f.holdout_sharpe, 0.0, gt, _says("Wait for new bars and train again."),
-)  # fmt: skip
+    _says("holdout Sharpe above 0"),
+    Stage.MATURE,
+    lambda f: f.holdout_sharpe,
+    0.0,
+    gt,
+    _says("Wait for new bars and train again."),
+)
 """The last gate of MATURE, asked when all others hold: only then may the holdout be opened."""
 
 

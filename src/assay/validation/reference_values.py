@@ -1,6 +1,6 @@
 """Numbers that are known from elsewhere: printed in papers, made by other libraries or worked by hand.
 
-The one table of them: ``assay evidence`` recomputes it, the tests assert it.
+The one table of them: ``assay self-check`` recomputes it, the tests assert it.
 """
 
 from __future__ import annotations
