@@ -1,6 +1,6 @@
 """The kernels of a grid: bitsets of thresholds, and all exit combinations of a row at once, as lanes.
 
-An entry combination is an AND of bitsets; the rows that remain are walked once for `LANES` exit combinations
+An entry combination is an AND of bitsets; the rows that remain are passed once for `LANES` exit combinations
 side by side. What happens to one order under one exit combination comes from `kernels.follow_order`, and the account
 does the operations of `kernels.settle` in the same order, so that a lane has the bits of a replay.
 
