@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from test_import_table import COMING
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "assay"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+GUIDES = ("ARCHITECTURE.md", "CONTRIBUTING.md")
+"""Pages that name modules, functions and tests of the code."""
+CODE_FOLDERS = ("src", "tests", "documentation", "benchmarks")
 
 
 def blocks(page: Path) -> list[str]:
@@ -77,6 +83,36 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def in_backticks(name: str) -> list[str]:
+    """What a page for developers says in backticks; what something was called before is left out."""
+    text = (ROOT / name).read_text().split("## Names that changed")[0]
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_path_in_backticks_exists(page: str) -> None:
+    paths = [name for name in in_backticks(page) if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?(::\w+)?", name)]
+    paths = [name for name in paths if "/" in name or name.endswith((".py", ".md", ".json", ".html"))]
+    assert len(paths) > 30
+    for name in paths:
+        path, _, test = name.partition("::")
+        places = [folder / f"{path}{suffix}" for folder in (ROOT, PACKAGE) for suffix in ("", ".py")]
+        found = [place for place in places if place.exists()]
+        assert found, f"{page}: {name}"
+        assert not test or f"def {test}(" in found[0].read_text(), f"{page}: {name}"
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_name_in_backticks_is_one_of_the_code(page: str) -> None:
+    files = [file for folder in CODE_FOLDERS for file in (ROOT / folder).rglob("*.py")]
+    known = set(re.findall(r"\w+", "".join(file.read_text() for file in files)))
+    known |= {file.stem for file in files} | {folder.name for folder in PACKAGE.iterdir()} | COMING
+    names = [name for name in in_backticks(page) if re.fullmatch(r"\w+(\.\w+)*", name) and not (ROOT / name).exists()]
+    assert len(names) > 50
+    unknown = [name for name in names if not set(name.split(".")) <= known]
+    assert not unknown, page
 
 
 def test_every_command_is_in_the_readme() -> None:

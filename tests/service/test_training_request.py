@@ -194,7 +194,7 @@ def test_the_whole_of_the_bars_has_no_bounds(hourly: Bars) -> None:
 
 def test_what_does_not_fit_the_bars_is_named(hourly: Bars) -> None:
     request = TrainingRequest.from_dict({"strategy": "LIQUIDITY_SWEEP", "days": DAYS + 1})
-    with pytest.raises(InputError, match="days: must be positive and at most what is held"):
+    with pytest.raises(InputError, match="days: must be positive and at most what the data holds"):
         request.experiment(find_strategy("LIQUIDITY_SWEEP")(), hourly)
 
 

@@ -103,7 +103,7 @@ bar_conflicts = sa.Table(
     sa.Column("offered", Json, nullable=False),
     sa.UniqueConstraint("market_id", "time", "source"),
 )
-"""Bars that came again with other values: the first is kept, the second told."""
+"""Bars that came again with other values: the first is kept, the second written down here."""
 
 market_imports = sa.Table(
     "market_imports",
