@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from assay.strategies import Strategy
 
 PICTURED = ("BTC", "ETH", "SOL", "XRP")
-"""Coins whose trades are looked through for a clear picture."""
+"""Coins among whose trades a clear picture is sought."""
 
 PARTS = {
     "pictures": "What it looks like",

@@ -158,7 +158,7 @@ class Work:
         database.close()
 
     def command(self, address: str, *, again: bool) -> list[str]:
-        """Return the command that does the work, or takes it up."""
+        """Return the command that does the work, or resumes it."""
         assay = [sys.executable, "-m", "assay"]
         if self.name == "import":
             return [*assay, "data", "import", str(self.file), "--quiet"]

@@ -1,4 +1,4 @@
-"""More power at the same honesty: what finds more edges without promoting more luck?
+"""More power at the same honesty: what finds more edges without promoting more chance?
 
     python -m studies.power [--seeds N] [--workers N] [--folder DIR] [--data DIR] [--markdown docs/power.md]
 

@@ -10,34 +10,72 @@ from pathlib import Path
 
 import pytest
 
+from test_import_table import COMING
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "assay"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+GUIDES = ("ARCHITECTURE.md", "CONTRIBUTING.md")
+"""Pages that name modules, functions and tests of the code."""
+CODE_FOLDERS = ("src", "tests", "documentation", "benchmarks")
 
 
 def blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
-CODE = [
-    pytest.param(code, id=f"{page.name}-{i}")
+CODE = {
+    f"{page.name}-{i}": code
     for page in PAGES
     if page.name != "tutorial.md"  # its blocks build on each other: tests/test_tutorial.py
     for i, code in enumerate(blocks(page))
-]
+}
+
+RUN_BLOCKS = """
+import contextlib, io, json, os, pathlib, sys, traceback
+
+if __name__ == "__main__":
+    folder = pathlib.Path(sys.argv[1])
+    results = {}
+    for name, code in json.loads((folder / "blocks.json").read_text()).items():
+        own = folder / name
+        own.mkdir()
+        os.chdir(own)
+        os.environ["ASSAY_DATABASE_URL"] = str(own / "assay.db")
+        printed, failure = io.StringIO(), ""
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, name, "exec"), {"__name__": "__main__"})
+        except BaseException:
+            failure = traceback.format_exc()
+        results[name] = [printed.getvalue(), failure]
+    (folder / "results.json").write_text(json.dumps(results))
+"""
 
 
-@pytest.mark.parametrize("code", CODE)
-def test_python_blocks_run(code: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What each block printed and how it failed: a folder and a namespace each, one process for the imports of all."""
+    folder = tmp_path_factory.mktemp("blocks")
+    (folder / "blocks.json").write_text(json.dumps(CODE))
+    (folder / "run_blocks.py").write_text(RUN_BLOCKS)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=tmp_path,
+        [sys.executable, "-W", "error", str(folder / "run_blocks.py"), str(folder)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    found: dict[str, list[str]] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_python_blocks_run(name: str, ran: dict[str, list[str]]) -> None:
+    printed, failure = ran[name]
+    assert not failure, failure
+    assert printed.strip()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -45,6 +83,36 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def in_backticks(name: str) -> list[str]:
+    """What a page for developers says in backticks; what something was called before is left out."""
+    text = (ROOT / name).read_text().split("## Names that changed")[0]
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_path_in_backticks_exists(page: str) -> None:
+    paths = [name for name in in_backticks(page) if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?(::\w+)?", name)]
+    paths = [name for name in paths if "/" in name or name.endswith((".py", ".md", ".json", ".html"))]
+    assert len(paths) > 30
+    for name in paths:
+        path, _, test = name.partition("::")
+        places = [folder / f"{path}{suffix}" for folder in (ROOT, PACKAGE) for suffix in ("", ".py")]
+        found = [place for place in places if place.exists()]
+        assert found, f"{page}: {name}"
+        assert not test or f"def {test}(" in found[0].read_text(), f"{page}: {name}"
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_name_in_backticks_is_one_of_the_code(page: str) -> None:
+    files = [file for folder in CODE_FOLDERS for file in (ROOT / folder).rglob("*.py")]
+    known = set(re.findall(r"\w+", "".join(file.read_text() for file in files)))
+    known |= {file.stem for file in files} | {folder.name for folder in PACKAGE.iterdir()} | COMING
+    names = [name for name in in_backticks(page) if re.fullmatch(r"\w+(\.\w+)*", name) and not (ROOT / name).exists()]
+    assert len(names) > 50
+    unknown = [name for name in names if not set(name.split(".")) <= known]
+    assert not unknown, page
 
 
 def test_every_command_is_in_the_readme() -> None:

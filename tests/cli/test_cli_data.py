@@ -70,7 +70,7 @@ def test_import_reads_the_market_from_the_name_and_happens_once(
     assert (file["inserted"], file["unchanged"], file["changed"], file["alert"]) == (recorded, 0, 0, None)
     assert ran.document["database"] == str(home / "assay.db")
     again = data("import", market_file)
-    assert (again.code, f"nothing new, all {recorded:,} bars are held already" in again.out) == (0, True)
+    assert (again.code, f"nothing new, all {recorded:,} bars are stored already" in again.out) == (0, True)
     database = Database.open(home / "assay.db")
     (held,) = BarStore(database).markets()
     assert BarStore(database).read(held.market).digest == bars.digest
@@ -123,7 +123,7 @@ def test_a_changed_bar_stays_and_is_counted(data: Callable[..., Ran], tmp_path: 
     data("import", file)
     file.write_text(file.read_text().replace("80.0", "79.5", 1))
     ran = data("import", file)
-    assert (ran.code, "1 bars are held with other values, which stay" in ran.out) == (0, True)
+    assert (ran.code, "1 bars are stored with other values, which stay" in ran.out) == (0, True)
     assert data("quality", "--json").document["markets"][0]["changed_bars"] == 1
 
 
@@ -158,7 +158,7 @@ def test_list_shows_what_is_held(data: Callable[..., Ran], tmp_path: Path) -> No
         "binance", "ETH/USDT", "5m", "864", "2023-10-06T00:10:00Z", "2023-10-12T00:10:00Z", "1", "50",
     ]  # fmt: skip
     ran = data("list", "--symbol", "BTC/USDT")
-    assert (ran.code, "--symbol: must be one that is held: ETH/USDT, got 'BTC/USDT'" in ran.err) == (2, True)
+    assert (ran.code, "--symbol: must be one that is stored: ETH/USDT, got 'BTC/USDT'" in ran.err) == (2, True)
 
 
 def test_quality_counts_before_and_after_masking(data: Callable[..., Ran], tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_export_says_what_it_needs(data: Callable[..., Ran], market_file: Path, 
     data("import", market_file)
     data("import", day_file(tmp_path / "BINANCE_ETHUSDT_5m.csv", 0, 2))
     ran = data("export", tmp_path / "x.csv")
-    assert (ran.code, "must say which market is meant. Held are binance BTC/USDT, binance ETH/USDT" in ran.err) == (
+    assert (ran.code, "must say which market is meant. Stored are binance BTC/USDT, binance ETH/USDT" in ran.err) == (
         2,
         True,
     )

@@ -15,10 +15,10 @@ from assay.reports.score_map import planes
 from reports.samples import SCRIPT, everything, sample
 
 ALWAYS = {"verdict", "measures", "parameters", "provenance"}
-PROVEN = ALWAYS | {"equity", "windows", "map", "luck", "fragility", "trades", "window-table", "data", "regime"}
+PROVEN = ALWAYS | {"equity", "windows", "map", "permutations", "fragility", "trades", "window-table", "data", "regime"}
 PROVEN |= {"funnel", "breakers", "sizing"}
 STITCHED, TRADED = {"equity", "drawdown", "windows", "funnel"}, {"r", "cumulative", "reasons"}
-LATER = {"opinions", "ambiguity", "matrix"}
+LATER = {"sharpe-statistics", "ambiguity", "matrix"}
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
 
 
@@ -86,7 +86,7 @@ class Page(HTMLParser):
 @pytest.mark.parametrize(
     ("name", "sections", "charts"),
     [
-        ("promoted", PROVEN, STITCHED | TRADED | {"map", "luck", "fragility"}),
+        ("promoted", PROVEN, STITCHED | TRADED | {"map", "permutations", "fragility"}),
         ("refused", PROVEN, STITCHED | {"map"}),
         ("sampled", PROVEN, STITCHED | TRADED | {"fragility"}),
         ("plain", ALWAYS, set()),
@@ -125,8 +125,8 @@ def test_what_later_versions_measure_is_shown() -> None:
     document, figures = everything()
     page = Page(html(document, figures))
     assert page.sections == PROVEN | LATER | {"warnings"}
-    assert page.rows["opinions"][2][:3] == ["PBO", "unknown", "0.2 to 0.8"]
-    assert page.rows["opinions"][1][2] == ""  # nothing stands beside it
+    assert page.rows["sharpe-statistics"][2][:3] == ["PBO", "unknown", "0.2 to 0.8"]
+    assert page.rows["sharpe-statistics"][1][2] == ""  # nothing stands beside it
     sharpe = next(row for row in page.rows["measures"] if row[0] == "sharpe_ratio")
     assert sharpe[2] == "1.25 to 7.75"
     assert "95 %: -3.50 % to unknown" in page.text
@@ -196,7 +196,7 @@ def test_what_finer_bars_say_is_shown_where_somebody_looked() -> None:
 def test_without_figures_the_page_says_so_and_shows_the_rest() -> None:
     document, _ = sample("promoted")
     page = Page(html(document))
-    assert page.charts == {"windows", "luck", "fragility", "funnel"}
+    assert page.charts == {"windows", "permutations", "fragility", "funnel"}
     for what in ("Daily equity and drawdown are", "The scores around the winner are", "The trades are"):
         assert f"{what} unknown: this configuration was stored without figures." in page.text
 
@@ -221,11 +221,11 @@ def sources(page: Page) -> list[dict[str, list[Any]]]:
 
 def test_the_histogram_counts_every_permutation() -> None:
     document, _ = sample("paper")
-    luck = document["evidence"]["permutation"]
+    test = document["evidence"]["permutation"]
     (bars,) = (s for s in sources(Page(html(document, None))) if {"left", "count"} <= s.keys())
-    assert sum(bars["count"]) == luck["done"] == 3
-    beyond = [n for n, left in zip(bars["count"], bars["left"], strict=True) if left >= luck["statistic"]]
-    assert sum(beyond) == luck["as_good_or_better"]
+    assert sum(bars["count"]) == test["done"] == 3
+    beyond = [n for n, left in zip(bars["count"], bars["left"], strict=True) if left >= test["statistic"]]
+    assert sum(beyond) == test["as_good_or_better"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.engine import OBJECTIVES, Costs, Execution, Sizing
+from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
 from assay.search import SAMPLERS
-from assay.service.request import ExecutionTerms, ProofTerms, SearchTerms, TrainingRequest
+from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spans import SpanTerms
 from assay.strategies import find_strategy
 from assay.training import PERMUTATIONS, Experiment
@@ -193,7 +194,7 @@ def test_the_whole_of_the_bars_has_no_bounds(hourly: Bars) -> None:
 
 def test_what_does_not_fit_the_bars_is_named(hourly: Bars) -> None:
     request = TrainingRequest.from_dict({"strategy": "LIQUIDITY_SWEEP", "days": DAYS + 1})
-    with pytest.raises(InputError, match="days: must be positive and at most what is held"):
+    with pytest.raises(InputError, match="days: must be positive and at most what the data holds"):
         request.experiment(find_strategy("LIQUIDITY_SWEEP")(), hourly)
 
 

@@ -190,7 +190,7 @@ def test_without_a_network_a_given_span_is_what_is_held_of_it(collector: DataCol
     with pytest.warns(DataWarning, match="288 bars of it were never fetched"):
         frame = collector.fetch_ohlcv("BTC/USDT", since=day + DAY_MS, until=day + 4 * DAY_MS)
     assert len(frame) == 2 * DAY
-    with pytest.raises(OfflineError, match=r"No bars .* for this span. Held are 5m from"):
+    with pytest.raises(OfflineError, match=r"No bars .* for this span. Stored are 5m from"):
         collector.fetch_ohlcv("BTC/USDT", since=day + 50 * DAY_MS)
 
 
@@ -203,7 +203,7 @@ def test_without_a_network_and_without_bars_the_error_says_what_is_held(
     ):
         collector.fetch_ohlcv("BTC/USDT")
     collector.store.write(Market("binance", "ETH/USDT", Timeframe(STEP)), columns(0, DAY_MS), source="t", at_ms=1)
-    with pytest.raises(OfflineError, match="Held are ETH/USDT on binance"):
+    with pytest.raises(OfflineError, match="Stored are ETH/USDT on binance"):
         collector.fetch_ohlcv("BTC/USDT")
 
 
@@ -340,7 +340,7 @@ def test_a_frame_is_stored_once(collector: DataCollector) -> None:
     written = collector.store_market_data(df=frame, exchange="Binance", pair="BTC/USDT", timeframe="5m")
     assert (written.inserted, written.unchanged, written.changed) == (0, 3 * DAY, 0)
     frame["close"] += np.where(np.arange(len(frame)) == 7, 1.0, 0.0)
-    with pytest.warns(DataWarning, match="1 bars are held with other values, which stay"):
+    with pytest.warns(DataWarning, match="1 bars are stored with other values, which stay"):
         assert collector.store_market_data(frame, "binance", "BTC/USDT", "5m").changed == 1
     assert same(present(collector.store.read(BTC)), columns(OPEN - 3 * DAY_MS, OPEN))
 

@@ -75,7 +75,7 @@ def test_figures_go_with_their_configuration(registry: Registry) -> None:
 
 def test_a_configuration_that_is_refused_leaves_no_figures(registry: Registry) -> None:
     registry.save(variant(), at_ms=1)
-    with pytest.raises(InputError, match="held already with another content"):
+    with pytest.raises(InputError, match="stored already with other content"):
         registry.save(variant(metrics__net_profit_pct=1.0), at_ms=1, figures={"a": 1})
     assert registry.database.read(kept) == 0
 
@@ -159,7 +159,7 @@ def test_the_same_document_twice_is_one_row(registry: Registry) -> None:
     document["parameters"]["hold"] = 7
     with pytest.raises(FileFormatError, match="it was changed after it was written"):
         registry.save(document, at_ms=3)
-    with pytest.raises(InputError, match="is held already with another content"):
+    with pytest.raises(InputError, match="is stored already with other content"):
         registry.save(sealed(document), at_ms=3)
 
 

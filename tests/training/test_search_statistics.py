@@ -1,4 +1,4 @@
-"""What the second opinions are asked about."""
+"""What the Sharpe statistics are asked about."""
 
 from __future__ import annotations
 

@@ -410,7 +410,7 @@ def test_standard_evidence_holds_the_matrix(
         assert matrix[name][-1] == [matrix[name][-1][0], matrix[name][-1][1], None, None]
     assert matrix["windows"][own[0]][own[1]] == written["validation"]["window_count"] == 7
     assert matrix["windows"][-1] == [4, 3, 0, 0]
-    assert list(seen) == ["search", "walk-forward", "matrix", "permutations", "second opinion"]
+    assert list(seen) == ["search", "walk-forward", "matrix", "permutations", "scaled permutations"]
     assert seen["matrix"][-1][0] == seen["matrix"][-1][1] == len(seen["matrix"])
     assert sorted(nosy.shown)[-2:] == [found.splits.holdout_start, found.splits.stop]
     assert found.holdout_openings == 1

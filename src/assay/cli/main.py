@@ -87,7 +87,7 @@ _DATA: Table = {
     ),
     "export": (
         "assay.cli.commands.data.files:export",
-        "Write a market's bars to a file; a timeframe that is not held is made from finer bars.",
+        "Write a market's bars to a file; a timeframe that is not stored is made from finer bars.",
     ),
     "delete": (
         "assay.cli.commands.data.inventory:delete",

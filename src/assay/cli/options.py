@@ -84,7 +84,7 @@ class StrategyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StopOptions(StrategyOptions):
-    """The same, with stops held away from the price."""
+    """The same, with stops kept away from the price."""
 
     min_stop_costs: MinStopCosts = 0.0
 
@@ -146,7 +146,7 @@ def check_side(side: str) -> str:
 
 
 def check_threads(threads: int | None) -> int:
-    """Return the number of threads: all cores of this process unless told otherwise."""
+    """Return the number of threads: all cores of this process by default."""
     if threads is None:
         cores = getattr(os, "sched_getaffinity", None)
         return len(cores(0)) if cores else os.cpu_count() or 1

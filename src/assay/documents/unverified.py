@@ -76,9 +76,9 @@ def unverified(
     """
     exchange, pair, timeframe = market
     measured = _completed(metrics)
-    told = json.dumps([strategy, dict(parameters), measured, market], sort_keys=True)
+    content = json.dumps([strategy, dict(parameters), measured, market], sort_keys=True)
     document = {
-        "configId": configuration_id(strategy, created, hashlib.sha256(told.encode()).hexdigest()),
+        "configId": configuration_id(strategy, created, hashlib.sha256(content.encode()).hexdigest()),
         "version": VERSION,
         "strategy": strategy,
         "createdAt": f"{created:%Y-%m-%dT%H:%M:%SZ}",

@@ -121,6 +121,7 @@ def round_away(price, side, tick):
     if tick <= 0.0:
         return price
     steps = price / tick
+    # A price on the grid may miss it by the rounding of the division: without the slack it would move a whole tick.
     if side > 0:
         return np.ceil(steps - 1e-9) * tick
     return np.floor(steps + 1e-9) * tick
@@ -129,6 +130,7 @@ def round_away(price, side, tick):
 @compiled
 def slipped(price, side, slippage, tick):
     """Price after slippage against a taker on `side` (+1 buys)."""
+    # A fraction of a low price is less than the market can quote: the fill is one tick worse at least.
     if tick > price * slippage:
         return price + side * tick
     return price * (1.0 + side * slippage)
@@ -150,9 +152,12 @@ def bracket_prices(t, side, close, level, flat_by, exit_, costs):
     stop = base - side * distance
     if side * (stop - level[LEVEL_ANCHOR]) > 0.0:
         stop = level[LEVEL_ANCHOR]
+    # The stop is rounded before the risk is taken from it and the target after: multiples of the risk are then those
+    # of the order that a market with ticks accepts. Both are rounded away from the close, to the trader's cost.
     stop = round_away(stop, -side, tick)
     risk = abs(close - stop)
     none = np.nan
+    # A stop on the wrong side of the close is no stop; at the bar by which it must be flat nothing is opened.
     if not (risk > 0.0 and side * (close - stop) > 0.0) or (flat_by >= 0 and flat_by <= t):
         return none, none, none, none
     target = np.nan
@@ -163,6 +168,7 @@ def bracket_prices(t, side, close, level, flat_by, exit_, costs):
         if exit_[EXIT_TARGET_LIMITED] > 0.0 and side * (target - level[LEVEL_TARGET_LIMIT]) > 0.0:
             target = level[LEVEL_TARGET_LIMIT]
         target = round_away(target, side, tick)
+        # A target that its limit pulled too close is worth no order: the row is refused, not traded without a target.
         if not side * (target - close) > 0.0 or abs(target - close) < exit_[EXIT_MIN_TARGET_R] * risk:
             return none, none, none, none
     first = np.nan
@@ -231,6 +237,7 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
     entry_bar = t + 1 + delay
     if not can_fill(entry_bar, flat_by, n):
         return
+    # The bracket hangs on the signal's close and not on the fill: it is sent with the order, before a fill is known.
     close_ref = closes[t]
     stop, target, first, risk = bracket_prices(t, side, close_ref, level, flat_by, exit_, costs)
     if np.isnan(risk):
@@ -240,16 +247,22 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
     out[OUTCOME_TARGET] = target
     out[OUTCOME_FIRST_TARGET] = first
     out[OUTCOME_EXIT_BAR] = t
+    # An order that meets no trade is gone: filling it later would trade a moment that the pattern did not name.
     if not tradable[entry_bar]:
         return
 
     slip, tick = costs[COST_SLIPPAGE], costs[COST_TICK]
+    # Sized by the risk that was planned at the signal. A gap at the fill changes the loss, never the size.
     size = 1.0
     if costs[COST_RISK_SIZING] > 0.0:
         size = min(costs[COST_LEVERAGE_CAP], costs[COST_RISK_FRACTION] * close_ref / risk)
     entry_raw = opens[entry_bar]
     entry = slipped(entry_raw, side, slip, tick)
 
+    # `last` is the bar at which the position must be closed at its close. Where that bar does not trade there is no
+    # price to leave at, and a later one would hold the position past its session or the data: it leaves at the last
+    # tradable close before. The entry bar trades, so the search ends there at the latest, and the loop below always
+    # ends.
     last = n - 1
     flat_absent = 0.0
     if flat_by >= 0:
@@ -282,11 +295,18 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
     optimistic_first = np.nan
     reason = REASON_END_OF_DATA
     j = entry_bar
+    # A bar says its open first and its close last, but not whether its high or its low came before the other. Hence
+    # the order of the questions: what was ordered at an earlier close, the open (a gap fills there, since nothing
+    # traded at the level), the range with the adverse end first, the close. A bar that holds stop and target is
+    # ambiguous and the stop wins, so that no profit rests on a guess; `optimistic` keeps the other answer for the
+    # interval that is reported.
     while True:
+        # A bar without trades fills nothing and moves nothing, but it counts as held.
         if tradable[j]:
             o, h, low, c = opens[j], highs[j], lows[j], closes[j]
             good = h if side > 0 else low  # the range's favourable end
             bad = low if side > 0 else h
+            # An order to leave at the open is older than anything this bar brings: it precedes even a gap.
             if ordered >= 0:
                 exit_raw, reason = o, ordered
                 break
@@ -294,6 +314,7 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
                 exit_raw, reason = o, stop_reason
                 break
             if side * (o - target) >= 0.0:
+                # Both targets lie at or before the open: one fill for both legs, at the better price of the open.
                 if pending:
                     first_raw, partial_bar, pending = o, float(j), False
                     leg1 = net_return(slipped(o, -side, slip, tick), entry, side, costs)
@@ -304,12 +325,15 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
                 first_raw, partial_bar, pending = o, float(j), False
                 leg1 = net_return(slipped(o, -side, slip, tick), entry, side, costs)
                 even_now = True
+                # The first leg left at the open, before the range: from here the stop stands at break-even, and the
+                # old one can only be touched where it is the better of the two.
                 in_force = j == entry_bar or side * (stop - entry) >= 0.0  # break-even is no better
                 if in_force and side * (stop - bad) >= 0.0:
                     exit_raw, reason = stop, stop_reason
                     if side * (good - target) >= 0.0:
                         optimistic = target
                     break
+            # Stop before both targets: where the bar holds more than one of them, all that is open leaves at the stop.
             elif side * (stop - bad) >= 0.0:
                 exit_raw, reason = stop, stop_reason
                 holds_target = side * (good - target) >= 0.0
@@ -323,6 +347,9 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
                 first_raw, partial_bar, pending = first, float(j), False
                 leg1 = net_return(slipped(first, -side, slip, tick), entry, side, costs)
                 even_now = True
+            # The first target was reached in this range and so was the entry: adverse end first, the rest is lost to
+            # the break-even stop. Not on the entry bar, whose range holds its own open and so says nothing about a
+            # way back.
             if even_now and j > entry_bar and side * (entry - bad) >= 0.0:
                 exit_raw, reason = entry, REASON_BREAK_EVEN
                 if side * (good - target) >= 0.0:
@@ -330,26 +357,37 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
                 elif first_raw == first and side * (o - first) < 0.0:
                     optimistic = first
                 break
+            # Only now the target: every way to lose on this bar has been asked.
             if side * (good - target) >= 0.0:
                 exit_raw, reason = target, REASON_TAKE_PROFIT
                 break
+            # Three reasons may fall on one close at one price: the session's end is named first, since no exit rule
+            # moves it.
             if is_flat_by and j == last:
                 exit_raw, reason = c, REASON_SESSION_END
                 break
+            # At least, not equal: where the n-th held bar did not trade, the next that does takes its place.
             if max_bars > 0.0 and j - entry_bar + 1 >= max_bars:
                 exit_raw, reason = c, REASON_MAX_HOLDING
                 break
             if j == last:
                 exit_raw, reason = c, REASON_END_OF_DATA
                 break
+            # A rule about the close is known at the close: its order fills at the next tradable open. Without an
+            # invalidation price the comparison with NaN is false.
             if side * (level[LEVEL_INVALID_PRICE] - c) > 0.0:
                 ordered = REASON_INVALIDATION
             elif j >= opposite:
                 ordered = REASON_OPPOSITE_SIGNAL
+            # Marks are taken at closes at which the position is still open; the exit adds its own value after the
+            # loop.
             mark = mark_factor(c, entry, side, size, leg1, costs)
             min_mark = min(min_mark, mark)
             max_mark = max(max_mark, mark)
             inner_dd = max(inner_dd, 1.0 - mark / max_mark)
+            # Stops move after the close only and hold from the next bar on: within the bar the price that raises the
+            # stop may have come after the one that would touch it. For the same reason the trail follows closes and
+            # not highs.
             if even_now and side * (entry - stop) > 0.0:
                 stop, stop_reason = entry, REASON_BREAK_EVEN
             if trail_kind > 0.0:
@@ -359,22 +397,26 @@ def follow_order(t, side, level, flat_by, exit_, costs, delay, opposite, prices,
                     candidate = best - side * trail_distance
                     if trail_kind > 1.0:
                         candidate = bad
+                        # This bar's own end is in already; bars without trades have a range that nobody traded.
                         for k in range(max(0, j - trail_bars + 1), j):
                             edge = lows[k] if side > 0 else highs[k]
                             if tradable[k] and side * (candidate - edge) > 0.0:
                                 candidate = edge
+                    # A stop moves towards the profit or not at all.
                     if side * (candidate - stop) > 0.0:
                         stop, stop_reason = candidate, REASON_TRAILING_STOP
         j += 1
 
     exit_price = slipped(exit_raw, -side, slip, tick)
     last_leg = net_return(exit_price, entry, side, costs)
+    # Without any costs, from the raw prices, to show what the costs took.
     gross = side * (exit_raw / entry_raw - 1.0)
     if np.isnan(leg1):
         net = last_leg
     else:
         net = 0.5 * leg1 + 0.5 * last_leg
         gross = 0.5 * (side * (first_raw / entry_raw - 1.0)) + 0.5 * gross
+    # The optimistic end changes which level was touched first on the last bar, never when the trade ended.
     best_net = net
     if not np.isnan(optimistic):
         best_net = net_return(slipped(optimistic, -side, slip, tick), entry, side, costs)
@@ -422,6 +464,8 @@ def settle(account, outcome, side, days, costs):
     equity, peak, drawdown, s1, s2, sd, before, last_day = account
     day = days.day
     first, final = day[int(outcome[OUTCOME_ENTRY_BAR])], day[int(outcome[OUTCOME_EXIT_BAR])]
+    # The last day that saw a change is closed only now, when a trade enters on a later one: another trade of that day
+    # could still have changed its end. The flat days between add 0 to every sum and need no loop.
     if first > last_day and equity != before:
         r = day_return(equity, before)
         s1 += r
@@ -440,6 +484,7 @@ def settle(account, outcome, side, days, costs):
         if r < 0.0:
             sd += r * r
         before = value
+    # Before the peak moves: what lies below the trade's own highest mark is in its inner drawdown.
     drawdown = max(drawdown, outcome[OUTCOME_INNER_DRAWDOWN], 1.0 - (equity * outcome[OUTCOME_MIN_MARK]) / peak)
     peak = max(peak, equity * outcome[OUTCOME_MAX_MARK])
     return Account(equity * outcome[OUTCOME_FACTOR], peak, drawdown, s1, s2, sd, before, final)
@@ -471,6 +516,8 @@ def resolve(rows, count, bar, side, status, order, picked):
         long_row, short_row = -1, -1
         while i < count and bar[rows[i]] == t:
             row = rows[i]
+            # Rows of one bar and side come in the strategy's order of preference. A row that the bracket refuses is
+            # no signal and must not hide the next one.
             if status[order[row], OUTCOME_STATUS] >= 0.0:
                 if side[row] > 0:
                     if long_row < 0:
@@ -478,6 +525,7 @@ def resolve(rows, count, bar, side, status, order, picked):
                 elif short_row < 0:
                     short_row = row
             i += 1
+        # Both sides at once contradict each other, whether or not a position is open: no order rests on such a bar.
         if long_row >= 0 and short_row < 0:
             picked[kept] = long_row
             kept += 1
@@ -573,6 +621,8 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
     first_day, last_span_day = span_days
     out, rows_out, sums, fates = records
     n = len(bar)
+    # Whether a row is a signal at all must be known for every row before those of one bar compete, so brackets are
+    # made first and orders followed later, when the account is known.
     probe = np.empty((max(n, 1), OUTCOME_FIELDS))
     index = np.arange(n)
     for i in range(n):
@@ -600,10 +650,13 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
         if account.equity <= 0.0:
             fates[row] = FATE_RUINED
             continue
+        # A signal on the exit bar itself acts: it is known at the close, and the exit took place before or at that
+        # close.
         if bar[row] < free:
             fates[row] = FATE_BUSY if bar[row] < cool else FATE_COOLING
             continue
         exit_ = exits[exit_of[row]]
+        # Caps count fills: an order that met no trade has used up nothing.
         full = False
         for g in range(2):
             group = groups.of_row[row, g]
@@ -621,6 +674,7 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
             for d in range(filled, today - first_day):
                 values[d] = account.equity
             filled = max(filled, today - first_day)
+            # Equity at the start of the day: on a day with an exit `equity` has moved already, `before` has not.
             morning = account.before if today == account.last_day else account.equity
             # once too low it stays off, whatever else holds this order back
             weak = weak or month_sharpe(values, today - first_day, limits[LIMIT_YEAR]) < limits[LIMIT_MIN_SHARPE]
@@ -632,6 +686,7 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
                 fates[row] = FATE_HELD_BACK + cause
                 continue
         opposite = len(closes)
+        # A signal that is known before the fill finds no position to close, so earlier ones do not count.
         if on_opposite:
             for k in range(i + 1, kept):
                 if side[picked[k]] != side[row] and bar[picked[k]] > bar[row] + delay:
@@ -655,6 +710,7 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
                 last_loss = o[OUTCOME_EXIT_BAR]
                 streak += 1
                 if streak >= limits[LIMIT_MAX_LOSSES]:
+                    # Paused to the end of that day; the next one starts its own count.
                     paused_day, streak = day[int(o[OUTCOME_EXIT_BAR])], 0
         for g in range(2):
             group = groups.of_row[row, g]
@@ -679,6 +735,7 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
     sums[SUM_DRAWDOWN] = account.drawdown
     sums[SUM_RETURNS], sums[SUM_RETURNS_SQUARED], sums[SUM_LOSSES_SQUARED] = close_books(account)
     sums[SUM_NET] = sum_net
+    # A trade may leave after the span in which it was signalled: its days count.
     sums[SUM_DAYS] = max(account.last_day, last_span_day) - first_day + 1
     return kept, sent, trades
 

@@ -1,4 +1,4 @@
-"""`Limits`: at what a trader pauses a configuration; a replay can be told to do the same."""
+"""`Limits`: at what a trader pauses a configuration; a replay can do the same."""
 
 from __future__ import annotations
 

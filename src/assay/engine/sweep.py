@@ -1,8 +1,8 @@
-"""Sweep: every combination of a grid, or of a list of points, on the replay's own walk.
+"""Sweep: every combination of a grid, or of a list of points, by the replay's own rules.
 
 A parameter changes the rows (shape), filters them (threshold) or fills the bracket (exit). Setups are made once
 per shape, outcomes once per order and exit combination, bitsets once per threshold level. A combination is then an
-AND of bitsets and a walk over the rows that remain, `LANES` exit combinations side by side.
+AND of bitsets and one pass over the rows that remain, `LANES` exit combinations side by side.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The kernels of a grid: bitsets of thresholds, and all exit combinations of a row at once, as lanes.
 
-An entry combination is an AND of bitsets; the rows that remain are walked once for `LANES` exit combinations
+An entry combination is an AND of bitsets; the rows that remain are passed once for `LANES` exit combinations
 side by side. What happens to one order under one exit combination comes from `kernels.follow_order`, and the account
 does the operations of `kernels.settle` in the same order, so that a lane has the bits of a replay.
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 LANES = 16
 """Exit combinations side by side."""
 
+# One field of all lanes lies together, so that a loop over lanes reads and writes whole vectors.
 # Fields of an order in the table of lanes: field f of lane l stands at f * LANES + l.
 _FREE = 0  # first bar on which the market is free again
 _LAST_DAY = 1
@@ -142,6 +143,7 @@ def outcomes(orders, exits, used, costs, prices, days, table, day_ends):
     day = days.day
     n = len(prices.close)
     kept = np.empty((LANES, OUTCOME_FIELDS))
+    # How many day ends pass is known only after the orders were followed: the buffer doubles when it is full.
     at_day_end = np.empty((64, LANES))
     written = 0
     for k in range(len(bar)):
@@ -151,11 +153,14 @@ def outcomes(orders, exits, used, costs, prices, days, table, day_ends):
         last = first
         for lane in range(LANES):
             record = kept[lane]
+            # The number of lanes is fixed for the compiler. Those that nobody asked for repeat a real one, which
+            # costs less than a test in every loop of the sweep, and have no slot in the result.
             if lane < used:
                 follow_order(bar[k], side[k], levels[k], flat_by[k], exits[lane], costs, 0, n, prices, record)
             else:
                 record[:] = kept[used - 1]
             if record[OUTCOME_STATUS] < 0.0:
+                # One bit per lane: which lanes refuse an order is then combined by AND and NOT, all 16 at a time.
                 refused[k] |= _ONE << np.uint64(lane)
             if record[OUTCOME_STATUS] > 0.0:
                 filled[k] = True
@@ -177,6 +182,8 @@ def outcomes(orders, exits, used, costs, prices, days, table, day_ends):
                 at_day_end = grown
             end = days.last_bar[d - day[0]]
             for lane in range(LANES):
+                # A mark of an open lane is taken here, once per order, and not in each of the thousands of runs that
+                # trade it.
                 mark = 1.0
                 record = kept[lane]
                 if record[OUTCOME_STATUS] > 0.0 and day[int(record[OUTCOME_EXIT_BAR])] > d:
@@ -196,6 +203,7 @@ def distinct_orders(orders, bars, order, first):
     many bars there are.
     """
     bar, side, levels, flat_by = orders
+    # Rows of one bar and side are few: a chain per bar and side finds an equal order without hashing floats.
     newest = np.full(2 * bars, -1, dtype=np.int64)  # per bar and side the order met last
     older = np.empty(len(bar), dtype=np.int64)
     count = 0
@@ -206,6 +214,7 @@ def distinct_orders(orders, bars, order, first):
             k = first[o]
             same = flat_by[k] == flat_by[i]
             for f in range(levels.shape[1]):
+                # NaN says that a strategy does not use the column; two such columns are equal.
                 a, b = levels[k, f], levels[i, f]
                 same = same and (a == b or (np.isnan(a) and np.isnan(b)))
             if same:
@@ -238,6 +247,8 @@ def vote(rows, conditions, choices, subsets, starts, out):
     out : uint64, shape (choices, words)
     """
     for c in range(len(choices)):
+        # Weights were added up when the subsets were made, in whole hundredths: the kernel only joins bitsets, and no
+        # sum of floats can miss a threshold by a rounding.
         out[c] = 0
         for s in range(starts[c, 0], starts[c, 1]):
             for w in range(conditions.shape[1]):
@@ -251,6 +262,7 @@ def vote(rows, conditions, choices, subsets, starts, out):
 @compiled
 def lowest_bit(word):
     """Index of the lowest set bit of a non-zero uint64."""
+    # numba has no public count of trailing zeros: six halvings find the bit.
     bit = 0
     if word & np.uint64(0xFFFFFFFF) == 0:
         word >>= np.uint64(32)
@@ -280,11 +292,14 @@ def accepted(words, entry, begin, end, rows):
         word = words[entry[0], w]
         for a in range(1, len(entry)):
             word &= words[entry[a], w]
+        # The first and the last word reach beyond the window: their outer bits are cleared. Shifts are by 1 to 63,
+        # since a shift by a whole word is undefined.
         if w * 64 < begin:
             word &= ~np.uint64(0) << np.uint64(begin - w * 64)
         if w * 64 + 64 > end:
             word &= ~np.uint64(0) >> np.uint64(w * 64 + 64 - end)
         while word != 0:
+            # A jump from one set bit to the next: most words are empty, and rows that do not pass cost nothing.
             rows[count] = w * 64 + lowest_bit(word)
             count += 1
             word &= word - _ONE
@@ -300,6 +315,8 @@ def resolve_lanes(accepted_rows, count, rows, table, picked, masks):
     """
     bar, side, order, _ = rows
     _, refused, filled = table
+    # Brackets differ by lane and so does the first row that one does not refuse: each lane chooses for itself, as
+    # bits of one word.
     every = (_ONE << np.uint64(LANES)) - _ONE
     kept = 0
     i = 0
@@ -320,6 +337,7 @@ def resolve_lanes(accepted_rows, count, rows, table, picked, masks):
                 else:
                     short_lanes |= mask
             i += 1
+        # Cancelled before fills are looked at: an order that finds no trade was a signal all the same.
         both = long_lanes & short_lanes
         end = kept
         kept = begin
@@ -334,6 +352,7 @@ def resolve_lanes(accepted_rows, count, rows, table, picked, masks):
 
 @compiled
 def _allow(state, mask):
+    # Apart from `_take`, since the mask seldom changes from one row to the next and its bits need no unpacking then.
     for lane in range(LANES):
         state[_ALLOW * LANES + lane] = 1.0 if (mask >> np.uint64(lane)) & _ONE != 0 else 0.0
 
@@ -341,6 +360,8 @@ def _allow(state, mask):
 @compiled
 def _take(state, t):
     for lane in range(LANES):
+        # A choice between two numbers, here and below, not a jump: lanes that trade and lanes that wait then run as
+        # one vector.
         free = state[_NEXT * LANES + lane] <= t and state[SUM_EQUITY * LANES + lane] > 0.0
         state[_TAKE * LANES + lane] = state[_ALLOW * LANES + lane] if free else 0.0
 
@@ -364,6 +385,8 @@ def _end_day(state, lane, value, over):
     """Book the return of a day that ends with a value, where it is `over`; a lane that is ruined has none."""
     before = state[_BEFORE * LANES + lane]
     r = value / before - 1.0
+    # The division is done in every lane and thrown away where it means nothing; a test before it would part the
+    # lanes.
     r = r if over and before > 0.0 else 0.0
     square = r * r
     state[SUM_RETURNS * LANES + lane] += r
@@ -391,6 +414,8 @@ def _pass_day(state, table, order, day, marks, m):
 def _trade(state, table, order):
     """Book the trade in every lane that takes it."""
     for lane in range(LANES):
+        # Everything is computed in every lane, from NaN where the bracket refuses, and kept where the lane takes the
+        # trade.
         take = state[_TAKE * LANES + lane] > 0.0
         equity = state[SUM_EQUITY * LANES + lane]
         peak = state[_PEAK * LANES + lane]
@@ -451,6 +476,8 @@ def sweep(words, entries, slots, rows_of_span, table, marks, rows, groups, caps,
     masks = np.empty(most, dtype=np.uint64)
     limited = np.any(caps >= 0.0)
     fills = np.zeros((groups.sizes[0] + groups.sizes[1] + 1, LANES))
+    # Clearing the counters of all groups would cost more than the trades of a run: a stamp says for which run a
+    # counter counts, and an older one reads as 0.
     stamp = np.full(len(fills), -1, dtype=np.int64)
     state = np.empty(_STATE_FIELDS * LANES)
     for k in range(len(entries)):
@@ -472,6 +499,7 @@ def sweep(words, entries, slots, rows_of_span, table, marks, rows, groups, caps,
                 _allow(state, mask)
             _take(state, bar[row])
             if limited:
+                # Both caps are asked before either counts: what the second refuses must not use up the first.
                 for g in range(2):
                     if groups.of_row[row, g] >= 0:
                         slot = groups.of_row[row, g] + g * groups.sizes[0]
@@ -482,12 +510,15 @@ def sweep(words, entries, slots, rows_of_span, table, marks, rows, groups, caps,
                 for g in range(2):
                     if groups.of_row[row, g] >= 0:
                         _count(state, fills[groups.of_row[row, g] + g * groups.sizes[0]])
+            # Rows come in order of time. A day is closed when a row of a later one comes, whether a lane takes it or
+            # not: as in `settle`, flat days between add 0.
             if entry_day[row] != today:
                 today = entry_day[row]
                 _close_day(state, today)
             for m in range(marks.start[o], marks.start[o + 1]):
                 _pass_day(state, outcome, o, today + (m - marks.start[o]), marks.factor, m)
             _trade(state, outcome, o)
+        # No row comes after the last: the day of the last exit is still open.
         _close_day(state, np.inf)
         for lane in range(LANES):
             x = slots[k, lane]

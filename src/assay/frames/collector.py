@@ -146,12 +146,12 @@ class DataCollector(BarCollector):
         return super().fetch_bars(name, exchange, timeframe, since, until, lookback_days=lookback_days)
 
     def store_market_data(self, df: Any, exchange: str, pair: str, timeframe: str | Timeframe) -> Written:
-        """Store the bars of a frame; those that are held stay as they are.
+        """Store the bars of a frame; those that are stored already stay as they are.
 
         Returns
         -------
         Written
-            Bars that were inserted, unchanged, and changed: held with other values, which are told and not replaced.
+            Bars that were inserted, unchanged, and changed: with other values, reported and not replaced.
 
         Warns
         -----

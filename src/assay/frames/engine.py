@@ -98,7 +98,7 @@ class BacktestEngine:
         return as_strategy(chosen)
 
     def experiment(self, strategy: Strategy, space: Space, **options: Any) -> Experiment:
-        """Return a search or a single point on the engine's terms, without a test for luck."""
+        """Return a search or a single point on the engine's terms, without a permutation test."""
         return Experiment(strategy, space, permutations=0, execution=self.execution, **options)
 
     def run_backtest(

@@ -124,7 +124,7 @@ class LedgerWarning(UserWarning):
 
 
 def _count(experiment: Experiment, bars: Bars, span: tuple[int, int], found: SearchResult) -> None:
-    """Write a search into the ledger; without a database it is told, since a script may run where there is none."""
+    """Write a search into the ledger; without a database that is said, since a script may run where there is none."""
     try:
         entry = ledger.entry_of(experiment, bars, span, found.combinations, found.score, found.distribution())
         ledger.record_search(entry)

@@ -1,4 +1,4 @@
-"""Results of the workbench: frozen, with their fields also as keys of a mapping."""
+"""Results of the classes for frames: frozen, with their fields also as keys of a mapping."""
 
 from __future__ import annotations
 

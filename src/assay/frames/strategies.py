@@ -156,7 +156,7 @@ def twin_name(kind: type[Strategy]) -> str:
 
 
 if TYPE_CHECKING:
-    # a type checker follows no registry: it is told the classes from which users derive their own
+    # a type checker follows no registry: the classes from which users derive their own are named for it
     class LiquiditySweepStrategy(BarByBar, LiquiditySweep):
         """LIQUIDITY_SWEEP, bar by bar too."""
 

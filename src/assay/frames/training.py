@@ -1,4 +1,4 @@
-"""`train` for scripts and notebooks: all cores unless told otherwise."""
+"""`train` for scripts and notebooks: all cores by default."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def train(
     *,
     threads: int | None = None,
 ) -> Evidence:
-    """Search, walk forward, test for luck, and decide.
+    """Search, walk forward, test against chance, and decide.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def train(
     Raises
     ------
     LeakError
-        When a strategy of one's own knows what it cannot know; one that was found clean is not looked through again.
+        When a strategy of one's own knows what it cannot know; one that was found clean is not inspected again.
     QualityError
         Below 70 % valid bars, unless the experiment allows it.
     InsufficientDataError

@@ -239,8 +239,8 @@ class WalkForwardValidator:
         evaluator = experiment.evaluator(bars)
         splits = self._splits(experiment, bars, evaluator.warmup, "rolling")
         walk, fixed = fixed_walk_forward(evaluator, bars, values, splits)
-        told = replace(experiment, procedure="fixed", plan=self._plan("rolling"))
-        return _result(walk, values, fixed.flags, fixed.label, splits, told, bars)
+        described = replace(experiment, procedure="fixed", plan=self._plan("rolling"))
+        return _result(walk, values, fixed.flags, fixed.label, splits, described, bars)
 
     def _search(self, engine: BacktestEngine, experiment: Experiment, bars: Bars) -> ValidationResult:
         evaluator = experiment.evaluator(bars)
@@ -259,8 +259,8 @@ class WalkForwardValidator:
         best = run_experiment(engine, experiment, bars, "All days", stacklevel=3)
         traded = [(w.train, w.test) for w in walk.windows if w.parameters is not None]
         flags = broken_promises(walk.measures, promised=True) if traded else ("no window had a candidate",)
-        told = replace(experiment, plan=self._plan("anchored"))
-        return _result(walk, best.parameters, flags, SEARCHED_AGAIN, splits, told, bars)
+        described = replace(experiment, plan=self._plan("anchored"))
+        return _result(walk, best.parameters, flags, SEARCHED_AGAIN, splits, described, bars)
 
     def assign_lifecycle_stage(self, metrics: Mapping[str, Any]) -> str:
         """Return PAPER, DISCOVERY, VALIDATION or MATURE; see `assay.frames.stages`."""

@@ -1,4 +1,4 @@
-"""The leak laboratory: whether a strategy knows what it cannot know."""
+"""The leak checks: whether a strategy knows what it cannot know."""
 
 from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.inspect import CHECKS, INSPECTION_VERSION, inspect_strategy, refuse_leaks

@@ -24,18 +24,18 @@ NONE_LATER = "cannot be had for the same bars under later dates"
 CYCLE_DAYS = 28 * 365 + 7
 
 
-def calendar(subject: Probe) -> Looked:
+def calendar(probe: Probe) -> Looked:
     """Date the bars 28 years later and compare all rows."""
     findings: list[Finding] = []
     rows = 0
-    for asked in subject.asked:
-        now = asked.of(subject.strategy, fresh(subject.bars))
+    for question in probe.questions:
+        now = question.of(probe.strategy, fresh(probe.bars))
         try:
-            then = asked.of(subject.strategy, _later(subject.bars))
+            then = question.of(probe.strategy, _later(probe.bars))
         except RaisedError as error:
-            findings.append(Finding(what="an answer", why=f"{NONE_LATER} ({error.rule})", side=asked.side))
+            findings.append(Finding(what="an answer", why=f"{NONE_LATER} ({error.rule})", side=question.side))
             continue
-        findings += subject.told(differences(then, now), asked, WHY)
+        findings += probe.findings(differences(then, now), question, WHY)
         rows += len(now)
     return Looked(f"{rows:,} rows under two dates", first_of_each(findings))
 

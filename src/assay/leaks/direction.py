@@ -5,7 +5,7 @@ past are worth the same on the bars they were made from as on the same bars toss
 volatility, gaps, wicks and fills, hence their means are equal on any market, also where a mean itself is not zero. A
 strategy that sees through its own bar earns on the first and not on the second.
 
-This is the walk without drift and the shuffled label in one: a driftless simulated market, given as bars, is the
+This is the random walk without drift and the shuffled label in one: a driftless simulated market, given as bars, is the
 first; orders that meet a future which is not theirs are the second.
 """
 
@@ -37,13 +37,13 @@ BAR_BUDGET = 2_000_000
 MIN_TOSSES, MAX_TOSSES = 6, 24
 
 
-def direction(subject: Probe) -> Looked | NotRun:
+def direction(probe: Probe) -> Looked | NotRun:
     """Trade tossed bars, and the same orders on bars tossed again; compare the mean trades."""
-    tosses = subject.times(BAR_BUDGET, len(subject.points), MIN_TOSSES, MAX_TOSSES)
+    tosses = probe.times(BAR_BUDGET, len(probe.points), MIN_TOSSES, MAX_TOSSES)
     findings: list[Finding] = []
     counted, most = 0, 0
-    for point in subject.points:
-        own, other = _returns(subject, point, tosses)
+    for point in probe.points:
+        own, other = _returns(probe, point, tosses)
         most = max(most, min(len(own), len(other)))
         if min(len(own), len(other)) < MIN_TRADES:
             continue
@@ -56,18 +56,16 @@ def direction(subject: Probe) -> Looked | NotRun:
     return Looked(f"{counted:,} trades on {tosses} tosses of the bars", tuple(findings[:1]))
 
 
-def _returns(
-    subject: Probe, point: Mapping[str, Value], tosses: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _returns(probe: Probe, point: Mapping[str, Value], tosses: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the trades' returns on the bars of the orders, and on the bars tossed again."""
     own, other = [], []
     for i in range(tosses):
-        bars, again = (mirror(subject.bars, subject.seed, 2 * i + k) for k in (0, 1))
-        setups = ask(subject.strategy, bars, point, subject.sides)
-        own.append(subject.trades(bars, setups, point).net_return)
+        bars, again = (mirror(probe.bars, probe.seed, 2 * i + k) for k in (0, 1))
+        setups = ask(probe.strategy, bars, point, probe.sides)
+        own.append(probe.trades(bars, setups, point).net_return)
         scale = (again.close / bars.close)[setups.bar][:, None]
         moved = replace(setups, levels=setups.levels * scale)
-        other.append(subject.trades(again, moved, point).net_return)
+        other.append(probe.trades(again, moved, point).net_return)
     return np.concatenate(own), np.concatenate(other)
 
 

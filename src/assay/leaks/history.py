@@ -32,24 +32,24 @@ BAR_BUDGET = 1_200_000
 MIN_BEGINS, MAX_BEGINS = 3, 8
 
 
-def history(subject: Probe) -> Looked | NotRun:
+def history(probe: Probe) -> Looked | NotRun:
     """Begin the history later, at several bars, and compare the rows that have 14 warm-ups before them."""
-    reach = WARMUPS * max(subject.warmup, 1)
-    traded = np.cumsum(subject.bars.tradable)
+    reach = WARMUPS * max(probe.warmup, 1)
+    traded = np.cumsum(probe.bars.tradable)
     latest = min(len(traded) // 2, int(np.searchsorted(traded, traded[-1] - reach - MIN_COMPARED)))
     if latest < 2:
         least = reach + MIN_COMPARED
-        return NotRun(f"needs {least:,} bars with trade ({WARMUPS} warm-ups of {subject.warmup} and some)")
-    times = subject.times(BAR_BUDGET, len(subject.asked), MIN_BEGINS, MAX_BEGINS)
-    begins = np.unique(subject.rng(200).integers(1, latest, times)).tolist()
+        return NotRun(f"needs {least:,} bars with trade ({WARMUPS} warm-ups of {probe.warmup} and some)")
+    times = probe.times(BAR_BUDGET, len(probe.questions), MIN_BEGINS, MAX_BEGINS)
+    begins = np.unique(probe.rng(200).integers(1, latest, times)).tolist()
     findings: list[Finding] = []
     rows = 0
-    for asked in subject.asked:
-        whole = asked.of(subject.strategy, fresh(subject.bars))
+    for question in probe.questions:
+        whole = question.of(probe.strategy, fresh(probe.bars))
         for begin in begins:
             first = int(np.searchsorted(traded, traded[begin] + reach))
             seen = _since(whole, first)
-            findings += _differing(subject, asked, seen, begin, first)
+            findings += _differing(probe, question, seen, begin, first)
             rows += len(seen)
     return Looked(f"{len(begins)} later beginnings, {rows:,} rows at least {reach:,} bars on", first_of_each(findings))
 
@@ -58,9 +58,9 @@ def _since(setups: Setups, bar: int) -> Setups:
     return setups.take(setups.bar >= bar)
 
 
-def _differing(subject: Probe, asked: Question, whole: Setups, begin: int, first: int) -> list[Finding]:
-    later = _since(asked.of(subject.strategy, subject.bars.tail(begin)), first - begin)
-    return list(subject.told(differences(_moved(whole, -begin), later, SLACK), asked, WHY, begin))
+def _differing(probe: Probe, question: Question, whole: Setups, begin: int, first: int) -> list[Finding]:
+    later = _since(question.of(probe.strategy, probe.bars.tail(begin)), first - begin)
+    return list(probe.findings(differences(_moved(whole, -begin), later, SLACK), question, WHY, begin))
 
 
 def _moved(setups: Setups, by: int) -> Setups:

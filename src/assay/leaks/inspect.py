@@ -1,4 +1,4 @@
-"""The laboratory: every check on one strategy."""
+"""Every leak check on one strategy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from assay.strategies import Strategy
 
 INSPECTION_VERSION = 2
-"""Raised whenever a check changes: what an older laboratory found clean is looked at again."""
+"""Raised whenever a check changes: what earlier checks found clean is inspected again."""
 
 CHECKS = (
     Check(
@@ -108,21 +108,21 @@ def inspect_strategy(
     if not 0 < effort < math.inf:
         raise InputError("effort", "must be above 0", effort)
     space = space or strategy.default_grid
-    subject = Probe(strategy, isolated_copies(strategy), bars, space, sides, seed, effort).with_enough_rows()
+    probe = Probe(strategy, isolated_copies(strategy), bars, space, sides, seed, effort).with_enough_rows()
     answers: list[Answer] = []
     for check in checks:
-        answers.append(Answer(check, _look(check, subject, answers)))
-    return LeakReport(strategy.name, len(subject.bars), tuple(answers))
+        answers.append(Answer(check, _look(check, probe, answers)))
+    return LeakReport(strategy.name, len(probe.bars), tuple(answers))
 
 
-def _look(check: Check, subject: Probe, before: list[Answer]) -> Looked | NotRun:
+def _look(check: Check, probe: Probe, before: list[Answer]) -> Looked | NotRun:
     """Run a check; none can compare answers that are no function of the bars."""
     impure = [a for a in before if a.check.look is purity and a.findings]
     if impure:
         return NotRun("purity does not hold: nothing can be compared")
-    if check.look is not purity and not subject.row_count:
+    if check.look is not purity and not probe.row_count:
         return NotRun("the strategy has no row on these bars")
-    return check.look(subject)
+    return check.look(probe)
 
 
 def refuse_leaks(report: LeakReport) -> None:

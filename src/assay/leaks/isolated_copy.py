@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def isolated_copies(strategy: Strategy) -> Another:
-    """Return how to have a strategy as it is now, before the laboratory asks it anything.
+    """Return how to have a strategy as it is now, before a check asks it anything.
 
     One that comes from a file is made from the file again, and shares nothing with the first, whatever that keeps and
     wherever. Another is copied, and what its classes and modules hold is put back meanwhile, as far as Python shows it;

@@ -1,4 +1,4 @@
-"""Leaks planted on purpose, one class each: what the laboratory has to catch, or it is worth nothing."""
+"""Leaks planted on purpose, one class each: what the leak checks have to catch, or they are worth nothing."""
 
 from __future__ import annotations
 

@@ -24,19 +24,19 @@ BAR_BUDGET = 1_500_000
 MIN_CUTS, MAX_CUTS = 8, 16
 
 
-def poison(subject: Probe) -> Looked | NotRun:
+def poison(probe: Probe) -> Looked | NotRun:
     """Triple prices and shuffle volume after some trades' exits; compare the trades that were closed by then."""
-    cuts = subject.times(BAR_BUDGET, len(subject.points), MIN_CUTS, MAX_CUTS)
+    cuts = probe.times(BAR_BUDGET, len(probe.points), MIN_CUTS, MAX_CUTS)
     findings: list[Finding] = []
     changed, compared = 0, 0
-    for number, point in enumerate(subject.points):
-        rng = subject.rng(300 + number)
-        before = _trades(subject, subject.bars, point)
+    for number, point in enumerate(probe.points):
+        rng = probe.rng(300 + number)
+        before = _trades(probe, probe.bars, point)
         if len(before) < 2:
             continue
         for k in _exits(before, cuts, rng):
-            after = _trades(subject, poisoned(subject.bars, k, rng), point)
-            findings += _changed(subject, before, after, k, point)
+            after = _trades(probe, poisoned(probe.bars, k, rng), point)
+            findings += _changed(probe, before, after, k, point)
             changed, compared = changed + 1, compared + int(np.sum(before.exit_bar <= k))
     if not changed:
         return NotRun("needs two trades on the bars")
@@ -60,11 +60,11 @@ def _exits(trades: Trades, cuts: int, rng: np.random.Generator) -> list[int]:
     return [int(k) for k in np.unique(np.concatenate([shortest, rng.choice(ended, cuts - len(shortest))]))]
 
 
-def _trades(subject: Probe, bars: Bars, point: Mapping[str, Value]) -> Trades:
-    return subject.trades(bars, ask(subject.strategy, bars, point, subject.sides), point)
+def _trades(probe: Probe, bars: Bars, point: Mapping[str, Value]) -> Trades:
+    return probe.trades(bars, ask(probe.strategy, bars, point, probe.sides), point)
 
 
-def _changed(subject: Probe, before: Trades, after: Trades, k: int, point: Mapping[str, Value]) -> list[Finding]:
+def _changed(probe: Probe, before: Trades, after: Trades, k: int, point: Mapping[str, Value]) -> list[Finding]:
     """Return the first trade that was closed at bar k under one future and is another one under the other."""
     closed, found = np.sum(before.exit_bar <= k), np.sum(after.exit_bar <= k)
     both = int(min(closed, found))
@@ -80,7 +80,7 @@ def _changed(subject: Probe, before: Trades, after: Trades, k: int, point: Mappi
         Finding(
             what="a closed trade",
             why=WHY,
-            time_ms=int(subject.bars.time[known.signal_bar[row]]),
+            time_ms=int(probe.bars.time[known.signal_bar[row]]),
             expected=100.0 * float(before.net_return[row]) if closed > row else np.nan,
             found=100.0 * float(after.net_return[row]) if found > row else np.nan,
             side=int(known.side[row]),

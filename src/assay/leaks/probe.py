@@ -78,11 +78,11 @@ def ask(
     except AssayError:
         raise
     except Exception as error:
-        told = textwrap.shorten(str(error).replace("\\n", " "), _LONGEST_MESSAGE, placeholder=" ...")
+        message = textwrap.shorten(str(error).replace("\\n", " "), _LONGEST_MESSAGE, placeholder=" ...")
         day = str(np.datetime64(int(bars.time[0]), "ms"))[:10] if len(bars) else "no day"
         history = f"on a history of {len(bars):,} bars from {day} on"
         where = f"{strategy.name} setups{_line(strategy, error)}"
-        raise RaisedError(where, f"raised {type(error).__name__}: {told} ({history})") from error
+        raise RaisedError(where, f"raised {type(error).__name__}: {message} ({history})") from error
 
 
 def _line(strategy: Strategy, error: Exception) -> str:
@@ -120,7 +120,7 @@ class Probe:
     effort: float = 1.0
 
     def with_enough_rows(self) -> Probe:
-        """Return the subject on its first 20,000 bars, or on more where the strategy has hardly a row there.
+        """Return the probe on its first 20,000 bars, or on more where the strategy has hardly a row there.
 
         Rows are counted by a copy: purity has to meet the strategy as it was handed over.
         """
@@ -136,20 +136,20 @@ class Probe:
         return replace(self, bars=self.bars.head(n))
 
     def _rows(self, strategy: Strategy, n: int) -> int:
-        return sum(len(asked.of(strategy, self.bars.head(n))) for asked in self.asked)
+        return sum(len(question.of(strategy, self.bars.head(n))) for question in self.questions)
 
     @cached_property
-    def asked(self) -> tuple[Question, ...]:
+    def questions(self) -> tuple[Question, ...]:
         """Both ends of the shapes and every mode on every side, the ends as they are and as a search asks for them."""
         loosest = loosest_thresholds(self.strategy, self.space)
         first, last = ({n: self.space[n][end] for n in self.strategy.shape_names} for end in (0, -1))
         modes = [n for n in first if not self.strategy.parameters[n].is_number]
         between = [first | {n: value} for n in modes for value in self.space[n][1:-1]]
-        shapes = [(shape, told) for shape in (first, last) for told in ({}, loosest)]
+        shapes = [(shape, limits) for shape in (first, last) for limits in ({}, loosest)]
         questions: list[Question] = []
         for side in Side.parse(self.sides).signs:
-            for shape, told in (*shapes, *((shape, {}) for shape in between)):
-                one = Question(side, shape, told)
+            for shape, limits in (*shapes, *((shape, {}) for shape in between)):
+                one = Question(side, shape, limits)
                 if one not in questions:
                     questions.append(one)
         return tuple(questions)
@@ -173,7 +173,7 @@ class Probe:
     @cached_property
     def warmup(self) -> int:
         """The longest warm-up of what is asked."""
-        shapes = [self.strategy.parameters.complete(asked.shape) for asked in self.asked]
+        shapes = [self.strategy.parameters.complete(question.shape) for question in self.questions]
         return max(self.strategy.warmup(shape) for shape in (*shapes, *self.points))
 
     def rng(self, salt: int) -> np.random.Generator:
@@ -182,8 +182,8 @@ class Probe:
 
     def times(self, bar_budget: int, questions: int, least: int, most: int) -> int:
         """Return how often each of so many questions is asked, so that all of a check reads about so many bars."""
-        asked = self.effort * bar_budget / (max(len(self.bars), 1) * questions)
-        return int(np.clip(asked, least, most))
+        often = self.effort * bar_budget / (max(len(self.bars), 1) * questions)
+        return int(np.clip(often, least, most))
 
     def trades(self, bars: Bars, setups: Setups, values: Mapping[str, Value]) -> Trades:
         """Replay setups without costs."""
@@ -191,7 +191,7 @@ class Probe:
         rules, bracket = self.strategy.rules, self.strategy.bracket
         return replay(bars, Signals.select(bars, setups, rules, bracket, values, span), FREE, span).trades
 
-    def told(self, found: list[Difference], asked: Question, why: str, begin: int = 0) -> Iterator[Finding]:
+    def findings(self, found: list[Difference], question: Question, why: str, begin: int = 0) -> Iterator[Finding]:
         """Turn differences, their bars counted from `begin`, into findings."""
         for one in found:
             yield Finding(
@@ -200,8 +200,8 @@ class Probe:
                 time_ms=int(self.bars.time[begin + one.bar]),
                 expected=one.expected,
                 found=one.found,
-                side=asked.side,
-                shape=dict(asked.shape),
+                side=question.side,
+                shape=dict(question.shape),
             )
 
 

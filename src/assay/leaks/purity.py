@@ -39,16 +39,16 @@ Rows = list[tuple[int, "Setups"]]
 """Answers, each with the number of its question."""
 
 
-def purity(subject: Probe) -> Looked:
+def purity(probe: Probe) -> Looked:
     """Ask again, in another order, of another instance, from other threads; look for what a call leaves behind."""
     state = np.random.get_state()
     np.random.seed(SEED)  # a known state: calls before these may have left the one that they leave
     marked = _random_state()
     try:
-        first, again = _asked(subject)
+        first, again = _asked(probe)
         drawn = _random_state() != marked
     except RaisedError as error:
-        if isinstance(error.__cause__, ValueError) and _writes(subject):
+        if isinstance(error.__cause__, ValueError) and _writes(probe):
             return Looked("one call", (Finding(what="the bars", why=WRITTEN),))
         raise
     finally:
@@ -57,7 +57,7 @@ def purity(subject: Probe) -> Looked:
         finding
         for why, answers in again.items()
         for number, rows in answers
-        for finding in subject.told(differences(first[number], rows), subject.asked[number], why)
+        for finding in probe.findings(differences(first[number], rows), probe.questions[number], why)
     ]
     if drawn:
         findings.append(Finding(what="numpy's global random numbers", why=GLOBAL_RANDOM))
@@ -65,71 +65,71 @@ def purity(subject: Probe) -> Looked:
     return Looked(f"{rows:,} rows, asked in {len(again)} more ways", first_of_each(findings))
 
 
-def _asked(subject: Probe) -> tuple[dict[int, Setups], dict[str, Rows]]:
-    other = _other(subject)
-    first = dict(_answers(subject, subject.strategy, subject.bars))
-    again = {why: ask(subject, other) for why, ask in _WAYS.items()}
-    with subject.another() as strategy:
-        again[ANOTHER] = _after_other_bars(replace(subject, strategy=strategy), other)
+def _asked(probe: Probe) -> tuple[dict[int, Setups], dict[str, Rows]]:
+    other = _other(probe)
+    first = dict(_answers(probe, probe.strategy, probe.bars))
+    again = {why: ask(probe, other) for why, ask in _WAYS.items()}
+    with probe.another() as strategy:
+        again[ANOTHER] = _after_other_bars(replace(probe, strategy=strategy), other)
     return first, again
 
 
-def _other(subject: Probe) -> Bars:
+def _other(probe: Probe) -> Bars:
     """Return bars that are other ones by whatever a strategy may measure: mirrored, another price, another volume."""
-    bars = mirror(subject.bars, subject.seed, 0)
+    bars = mirror(probe.bars, probe.seed, 0)
     open_, high, low, close = (PRICES * x for x in (bars.open, bars.high, bars.low, bars.close))
     return bars.with_prices(open_, high, low, close, bars.volume * VOLUMES)
 
 
-def _writes(subject: Probe) -> bool:
+def _writes(probe: Probe) -> bool:
     """Whether a call changes bars that let it."""
-    for asked in subject.asked:
-        with subject.another() as strategy:
-            bars = fresh(subject.bars)
+    for question in probe.questions:
+        with probe.another() as strategy:
+            bars = fresh(probe.bars)
             columns: dict[str, Any] = {n: x.copy() for n, x in vars(bars).items() if isinstance(x, np.ndarray)}
             bars = replace(bars, **columns)
             for column in columns.values():
                 column.flags.writeable = True
             with contextlib.suppress(RaisedError):
-                asked.of(strategy, bars)
-            if any(column.tobytes() != getattr(subject.bars, name).tobytes() for name, column in columns.items()):
+                question.of(strategy, bars)
+            if any(column.tobytes() != getattr(probe.bars, name).tobytes() for name, column in columns.items()):
                 return True
     return False
 
 
-def _answers(subject: Probe, strategy: Strategy, bars: Bars) -> Rows:
+def _answers(probe: Probe, strategy: Strategy, bars: Bars) -> Rows:
     """Ask every question on bars of its own, so that nothing derived from them is shared."""
-    return [(i, asked.of(strategy, fresh(bars))) for i, asked in enumerate(subject.asked)]
+    return [(i, question.of(strategy, fresh(bars))) for i, question in enumerate(probe.questions)]
 
 
-def _twice(subject: Probe, _: Bars) -> Rows:
+def _twice(probe: Probe, _: Bars) -> Rows:
     """Ask every question again on the very bars that it was asked on."""
     out: Rows = []
-    for i, asked in enumerate(subject.asked):
-        bars = fresh(subject.bars)
-        asked.of(subject.strategy, bars)
-        out.append((i, asked.of(subject.strategy, bars)))
+    for i, question in enumerate(probe.questions):
+        bars = fresh(probe.bars)
+        question.of(probe.strategy, bars)
+        out.append((i, question.of(probe.strategy, bars)))
     return out
 
 
-def _after_other_bars(subject: Probe, other: Bars) -> Rows:
-    _answers(subject, subject.strategy, other)
-    return _answers(subject, subject.strategy, subject.bars)
+def _after_other_bars(probe: Probe, other: Bars) -> Rows:
+    _answers(probe, probe.strategy, other)
+    return _answers(probe, probe.strategy, probe.bars)
 
 
-def _backwards(subject: Probe, _: Bars) -> Rows:
+def _backwards(probe: Probe, _: Bars) -> Rows:
     """Ask on shared bars from the last question to the first: what one derives must not serve another."""
-    shared = fresh(subject.bars)
-    questions = list(enumerate(subject.asked))
-    return [(i, asked.of(subject.strategy, shared)) for i, asked in reversed(questions)]
+    shared = fresh(probe.bars)
+    questions = list(enumerate(probe.questions))
+    return [(i, question.of(probe.strategy, shared)) for i, question in reversed(questions)]
 
 
-def _among_threads(subject: Probe, other: Bars) -> Rows:
-    bars = fresh(subject.bars)
-    questions = [(i, asked) for i, asked in enumerate(subject.asked) for _ in range(CALLS)]
+def _among_threads(probe: Probe, other: Bars) -> Rows:
+    bars = fresh(probe.bars)
+    questions = [(i, question) for i, question in enumerate(probe.questions) for _ in range(CALLS)]
     # threads in step set what they share in the order of the calls: the last of a step are now these bars, now others
-    calls = [(i, asked, bars if (k + k // THREADS) % 2 else other) for k, (i, asked) in enumerate(questions)]
-    answers = ordered_map(lambda call: call[1].of(subject.strategy, call[2]), calls, THREADS)
+    calls = [(i, question, bars if (k + k // THREADS) % 2 else other) for k, (i, question) in enumerate(questions)]
+    answers = ordered_map(lambda call: call[1].of(probe.strategy, call[2]), calls, THREADS)
     return [(i, rows) for (i, _, on), rows in zip(calls, answers, strict=True) if on is bars]
 
 

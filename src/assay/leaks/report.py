@@ -1,4 +1,4 @@
-"""The checks of the laboratory and what they say of a strategy."""
+"""The leak checks and what they say of a strategy."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What the laboratory says of a strategy.
+    """What the leak checks say of a strategy.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The laboratory's own test: every planted leak is caught by the checks that have to see it."""
+"""The test of the leak checks themselves: every planted leak is caught by the checks that have to see it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EFFORT = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Planting:
-    """A planted leak and what the laboratory says of it.
+    """A planted leak and what the leak checks say of it.
 
     Attributes
     ----------

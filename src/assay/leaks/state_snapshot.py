@@ -33,7 +33,7 @@ class StateSnapshot:
 
     @classmethod
     def by(cls, kind: type) -> Self:
-        """Copy what is held before the first call."""
+        """Copy the state before the first call."""
         places: list[tuple[type | ModuleType, dict[str, Any]]] = []
         for one in kind.__mro__:
             if one.__module__ in ("abc", "builtins") or one.__module__.startswith("assay.strategies."):

@@ -21,32 +21,32 @@ ROUNDING = Slack(relative=1e-9)
 """Matrix products and FFTs round the last bits otherwise in arrays of another length; a lead changes more than that."""
 
 
-def truncation(subject: Probe) -> Looked:
+def truncation(probe: Probe) -> Looked:
     """Shorten the history at many bars, for both ends of the shapes and every side, and compare all rows.
 
     Most cuts come right after a signal bar: only the last bar of a history can show a lead of one bar.
     """
     findings: list[Finding] = []
     count, rows = 0, 0
-    cuts = subject.times(BAR_BUDGET, len(subject.asked), MIN_CUTS, MAX_CUTS)
-    for number, asked in enumerate(subject.asked):
-        whole = asked.of(subject.strategy, fresh(subject.bars))
-        for cut in _cuts(subject, whole, cuts, number):
+    cuts = probe.times(BAR_BUDGET, len(probe.questions), MIN_CUTS, MAX_CUTS)
+    for number, question in enumerate(probe.questions):
+        whole = question.of(probe.strategy, fresh(probe.bars))
+        for cut in _cuts(probe, whole, cuts, number):
             known = whole.take(whole.bar < cut)
-            findings += _leaks(subject, asked, known, cut)
+            findings += _leaks(probe, question, known, cut)
             count, rows = count + 1, rows + len(known)
     return Looked(f"{count:,} cuts, {rows:,} rows", first_of_each(findings))
 
 
-def _cuts(subject: Probe, whole: Setups, cuts: int, number: int) -> list[int]:
-    rng, n = subject.rng(100 + number), len(subject.bars)
+def _cuts(probe: Probe, whole: Setups, cuts: int, number: int) -> list[int]:
+    rng, n = probe.rng(100 + number), len(probe.bars)
     after_signals = rng.choice(whole.bar, 3 * cuts // 4) + 1 if len(whole) else np.zeros(0, np.int64)
     anywhere = rng.integers(n // 2, n, cuts - len(after_signals))
     chosen = np.unique(np.concatenate([after_signals, anywhere]))
     return [int(cut) for cut in chosen[chosen < n]]
 
 
-def _leaks(subject: Probe, asked: Question, known: Setups, cut: int) -> list[Finding]:
+def _leaks(probe: Probe, question: Question, known: Setups, cut: int) -> list[Finding]:
     # what is expected is what can be known: the rows of the shortened history
-    alone = asked.of(subject.strategy, subject.bars.head(cut))
-    return list(subject.told(differences(alone, known, ROUNDING), asked, WHY))
+    alone = question.of(probe.strategy, probe.bars.head(cut))
+    return list(probe.findings(differences(alone, known, ROUNDING), question, WHY))

@@ -132,7 +132,7 @@ def windows(rows: Sequence[Window], starts_ms: Sequence[int]) -> Plot:
     return plot
 
 
-# --- luck
+# --- permutations
 
 
 def histogram(values: Sequence[float], around: float) -> tuple[list[int], list[float]]:
@@ -160,7 +160,7 @@ def _bars(plot: figure, counts: Sequence[int], edges: Sequence[float], colors: S
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[(what, "@left{0.00} to @right{0.00}"), ("count", "@count")]))
 
 
-def luck(maxima: Sequence[float], real: float) -> Plot:
+def permutations(maxima: Sequence[float], real: float) -> Plot:
     """Return the best score of every search on bars without direction, and that of the real one."""
     counts, edges = histogram(maxima, real)
     plot = empty_plot(220, y_range=DataRange1d(start=0))

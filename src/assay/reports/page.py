@@ -233,7 +233,7 @@ def _charts_of_document(document: TrainedDocument) -> dict[str, Plot]:
         drawn["windows"] = charts.windows(rows, [_start_ms(row.test_from) for row in rows])
     real, maxima = evidence.permutation.statistic, [m for m in evidence.permutation.maxima if m is not None]
     if maxima and real is not None:
-        drawn["luck"] = charts.luck(maxima, real)
+        drawn["permutations"] = charts.permutations(maxima, real)
     if evidence.fragility:
         changes = [(f.change, f.net_profit_pct) for f in evidence.fragility]
         drawn["fragility"] = charts.fragility([("as measured", document.metrics.net_profit_pct), *changes])

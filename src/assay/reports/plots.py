@@ -1,7 +1,7 @@
 """What all charts of a report share: an empty plot, columns for its glyphs, a legend, the line of zero.
 
 Colours of text, axes and grids are left to the page, whose style sheet knows light and dark; those of the data are
-readable on both, and no chart needs red and green to be told apart.
+readable on both, and no chart needs red and green to be kept apart.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def planes(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
     for plane in drawn["planes"]:
         across, down = axes[plane["x"]], axes.get(plane["y"], [""])
         scores = [None if s == REFUSED else round(s, 4) for row in plane["scores"] for s in row]
-        told = ["few" if s is None else f"{s:.2f}" for s in scores]
+        label = ["few" if s is None else f"{s:.2f}" for s in scores]
         found.append(
             {
                 "name": plane["x"] if plane["y"] is None else f"{plane['x']} x {plane['y']}",
@@ -54,8 +54,8 @@ def planes(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "x": across * len(down),
                     "y": [name for name in down for _ in across],
                     "score": scores,
-                    "told": told,
-                    "text": told if len(across) <= MAX_LABELLED else [""] * len(told),
+                    "label": label,
+                    "text": label if len(across) <= MAX_LABELLED else [""] * len(label),
                     "ink": ["#101418" if s is not None and s > light else "#ffffff" for s in scores],
                 },
                 "at": {"x": [across[drawn["at"][plane["x"]]]], "y": [down[drawn["at"].get(plane["y"], 0)]]},
@@ -110,7 +110,7 @@ def chart(drawn: Sequence[Mapping[str, Any]]) -> Plot:
         line_color=ORANGE,
         line_width=4,
     )
-    plot.add_tools(HoverTool(renderers=[cells], tooltips=[("", "@x, @y"), ("score", "@told")]))
+    plot.add_tools(HoverTool(renderers=[cells], tooltips=[("", "@x, @y"), ("score", "@label")]))
     bar = ColorBar(
         color_mapper=mapper,
         ticker=BasicTicker(desired_num_ticks=5),

@@ -1,6 +1,6 @@
 """Samplers that learn from the scores so far: each a pure function of the space, the history and the seed.
 
-A search that is taken up again after a crash asks for the same points as the uninterrupted one, and a larger
+A search that is resumed after a crash asks for the same points as the uninterrupted one, and a larger
 budget goes on where a smaller one ended. Points come in batches, because an engine runs many at once faster
 than one by one: a batch is a function of the history before it, also when only a part of it was run.
 """

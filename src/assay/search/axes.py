@@ -123,7 +123,7 @@ class Axes:
     ) -> list[Point]:
         """Return n points, none of them known: the first of those wished, then any.
 
-        There must be as many; the walk through the levels from a drawn one ends after `len(known) + n` steps.
+        There must be as many; the search through the levels from a drawn one ends after `len(known) + n` steps.
         """
         found = dict.fromkeys(point for point in wished if point not in known)
         chosen = dict.fromkeys(list(found)[:n])

@@ -135,7 +135,7 @@ def _batch(process: GaussianProcessRegressor, x: NDArray[np.float64], n: int) ->
     noise = float(np.exp(process.kernel_.theta[-1]))
     variance = covariance.diagonal() - noise
     best = float(process.y_train_.max())
-    told: list[NDArray[np.float64]] = []
+    columns: list[NDArray[np.float64]] = []
     chosen: list[int] = []
     free = np.ones(len(x), dtype=np.bool_)
     for _ in range(min(n, len(x))):
@@ -143,9 +143,9 @@ def _batch(process: GaussianProcessRegressor, x: NDArray[np.float64], n: int) ->
         z = (mean - best) / deviation
         gain = np.where(free, deviation * (z * norm.cdf(z) + norm.pdf(z)), -np.inf)
         i = int(np.argmax(gain))
-        column = covariance[:, i] - sum(t * t[i] for t in told)
-        told.append(column / np.sqrt(max(variance[i], 0.0) + noise))
-        variance = variance - told[-1] ** 2
+        column = covariance[:, i] - sum(t * t[i] for t in columns)
+        columns.append(column / np.sqrt(max(variance[i], 0.0) + noise))
+        variance = variance - columns[-1] ** 2
         best = max(best, float(mean[i]))
         free[i] = False
         chosen.append(i)

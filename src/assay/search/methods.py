@@ -92,7 +92,7 @@ ADAPTIVE = tuple(name for name, sampler in SAMPLERS.items() if sampler.learns)
 """Methods that choose points by the scores of those before (`assay.search.adaptive`)."""
 
 BUDGETS = {name: sampler.budget for name, sampler in SAMPLERS.items() if sampler.budget is not None}
-"""Points that a method tries where it is not told how many; a grid tries all of its own."""
+"""Points that a method tries where no number is given; a grid tries all of its own."""
 
 
 def find_sampler(method: str) -> Sampler:

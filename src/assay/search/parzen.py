@@ -1,4 +1,4 @@
-"""Points by Optuna's tree-structured Parzen estimator, asked and told on a study made from the history.
+"""Points by Optuna's tree-structured Parzen estimator, asked of a study made from the history.
 
 J. Bergstra, R. Bardenet, Y. Bengio and B. Kegl, Algorithms for Hyper-Parameter Optimization, 2011.
 """

@@ -221,7 +221,7 @@ def as_points(points: list[dict[str, Value]]) -> Combinations:
 
 
 def neighbourhood(winner: dict[str, Value], space: Space, evaluate: Evaluate) -> Neighbourhood:
-    """Score the winner's neighbours; a true edge has good ones, luck stands alone."""
+    """Score the winner's neighbours; a true edge has good ones, a chance peak stands alone."""
     around = [values for _, _, values in steps_around(winner, space)]
     scores = np.zeros(0)
     if around:

@@ -74,7 +74,7 @@ class Collected:
     ----------
     plan : Plan
     inserted, unchanged, changed : int
-        New bars, bars that were held with the same values, and with others, which stay.
+        New bars, bars that were stored with the same values, and with others, which stay.
     answered : list of (int, int)
         Spans that were answered and are stored.
     absent : int

@@ -200,20 +200,20 @@ class BarCollector:
             return collect(self.store, Imports(self.store), source, plan, clock=self._clock, on_bars=on_bars)
 
     def store_bars(self, bars: Bars, market: Market, source: str) -> Written:
-        """Store bars that came from elsewhere; those that are held stay as they are.
+        """Store bars that came from elsewhere; those that are stored already stay as they are.
 
         The reporter is warned when bars came again with other values, or the market's quality fell.
 
         Returns
         -------
         Written
-            Bars that were inserted, unchanged, and changed: held with other values, which are told and not replaced.
+            Bars that were inserted, unchanged, and changed: with other values, reported and not replaced.
         """
         columns = present(bars)
         settling.settle_market(columns["time"], market, None, market, source)
         done = Imports(self.store).add(market, columns, source=source, at_ms=int(self._clock() * 1000))
         if done.written.changed:
-            self._reporter.warn(f"{market}: {done.written.changed:,} bars are held with other values, which stay")
+            self._reporter.warn(f"{market}: {done.written.changed:,} bars are stored with other values, which stay")
         if done.alert is not None:
             self._reporter.warn(str(done.alert))
         return done.written
@@ -247,7 +247,7 @@ class BarCollector:
             raise InputError("since", f"must lie before until, which is {_text(stop)}", _text(start))
         return Window(start, stop, since is None)
 
-    # what is held
+    # what is stored
 
     def _held(self, market: Market, window: Window) -> Bars:
         try:
@@ -259,14 +259,14 @@ class BarCollector:
             ) from None
 
     def _resampled(self, market: Market, window: Window) -> Bars | None:
-        """Return bars made from finer ones that cover the whole window, where the market itself is not held."""
+        """Return bars made from finer ones that cover the whole window, where the market itself is not stored."""
         finer = [] if self.store.coverage(market) else self.store.finer(market)
         if not any(not self.store.missing(one, window.start_ms, window.stop_ms) for one in finer):
             return None
         return self.store.read_resampled(market, window.start_ms, window.stop_ms)
 
     def _stored(self, market: Market, window: Window, trouble: ExchangeError | InputError) -> Bars:
-        """Return what is held when the exchange cannot be asked, and say so."""
+        """Return what is stored when the exchange cannot be asked, and say so."""
         best = next(iter(self.store.finer(market)), None)
         newest = None if best is None else self.store.newest_ms(best)
         if best is None or newest is None:
@@ -298,17 +298,17 @@ class BarCollector:
         return type(trouble)(trouble.exchange, trouble.reason, hint, tries=trouble.tries, resume_ms=trouble.resume_ms)
 
     def _hint(self, market: Market) -> str:
-        """Say what is held, and what to do."""
+        """Say what is stored, and what to do."""
         held = self.store.markets()
         same = [h for h in held if _same(h.market, market) and h.first_ms is not None and h.last_ms is not None]
         if same:
             spans = ", ".join(
                 f"{h.market.timeframe} from {_text(h.first_ms or 0)} to {_text(h.last_ms or 0)}" for h in same
             )
-            return f"Held are {spans}"
+            return f"Stored are {spans}"
         names = list(dict.fromkeys(f"{h.market.symbol} on {h.market.exchange}" for h in held if h.bars))
         more = f" and {len(names) - 5} others" if len(names) > 5 else ""
-        known = f"Held are {', '.join(names[:5])}{more}" if names else "The database is empty"
+        known = f"Stored are {', '.join(names[:5])}{more}" if names else "The database is empty"
         return f"{known}; `assay data import FILE` stores the bars of a file"
 
     # exchanges

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def drill_down(evidence: Evidence, store: BarStore) -> Ambiguity:
-    """Return the ambiguity of the out-of-sample run, resolved as far as the held bars of the market can.
+    """Return the ambiguity of the out-of-sample run, resolved as far as the stored bars of the market can.
 
     Of several finer timeframes the one that decides most is used, the finest of equals. The evidence does not
     depend on it.

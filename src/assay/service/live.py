@@ -25,7 +25,7 @@ RELOAD_S = 5.0
 """How often the registry is asked whether the active configuration is still the same."""
 
 FAULT_REST = 10.0
-"""After a fault the next question waits for this many times as long as the failed one took: a trader is not held up."""
+"""After a fault the next question waits for this many times as long as the failed one took: a trader does not wait."""
 
 Mark = tuple[Any, ...]
 """What tells one state of the source from the next: cheap to ask for."""
@@ -177,10 +177,10 @@ def load_configuration(
 
 def _file_mark(path: Path) -> Mark:
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error.strerror}") from None
-    return (told.st_mtime_ns, told.st_size, told.st_ino)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _file(path: Path) -> dict[str, Any]:

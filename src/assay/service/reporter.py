@@ -1,4 +1,4 @@
-"""`Reporter`: who hears of work while it goes on."""
+"""`Reporter`: who is told of work while it goes on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TITLES = {
     "walk-forward": "searching again in every window",
     "matrix": "walking forward in other windows",
     "permutations": "searching bars without direction",
-    "second opinion": "searching bars whose moves changed places",
+    "scaled permutations": "searching bars whose moves changed places",
 }
 """What the stages of a training are called while they run."""
 

@@ -21,5 +21,5 @@ def run_training(
     *,
     threads: int = 1,
 ) -> Evidence:
-    """Train; a strategy that was found clean before is not looked through again."""
+    """Train; a strategy that was found clean before is not inspected again."""
     return train(experiment, bars, on_progress, threads=threads, passes=StoredPasses())

@@ -48,7 +48,7 @@ class SpanTerms:
         if self.days is not None and start is not None and stop is not None:
             raise InputError(in_days, f"cannot be combined with both {from_} and {to}", self.days)
         if self.days is not None and not self.days > 0:
-            raise InputError(in_days, "must be positive and at most what is held", self.days)
+            raise InputError(in_days, "must be positive and at most what the data holds", self.days)
         if start is not None and stop is not None and start >= stop:
             raise InputError(f"{from_} and {to}", f"must be in order, {from_} before {to}", [self.start, self.stop])
 
@@ -80,7 +80,7 @@ class SpanTerms:
         have = f"The file holds {iso_time(first)} to {iso_time(end)}, {ms_to_days(end - first):g} days"
         days, (in_days, from_, to) = self.days, self.names
         if days is not None and not days <= ms_to_days(end - first):
-            raise InputError(in_days, "must be positive and at most what is held", days, have)
+            raise InputError(in_days, "must be positive and at most what the data holds", days, have)
         begin = first if self.start_ms is None else self.start_ms
         stop = end if self.stop_ms is None else self.stop_ms
         self._check_range(begin, stop, bars, have)
@@ -90,7 +90,7 @@ class SpanTerms:
             begin = stop - days_to_ms(days)
         midnight, next_midnight = bars.market.calendar.whole_days(first, end)
         if not (midnight <= begin and stop <= next_midnight):
-            raise InputError(in_days, "reaches beyond what is held", days, have)
+            raise InputError(in_days, "reaches beyond the data", days, have)
         span = bars.index_at(begin), bars.index_at(stop)
         if span[0] >= span[1]:
             given = [iso_time(begin), iso_time(stop)]

@@ -1,4 +1,4 @@
-"""A sweep too large for memory: its time told beforehand, kept as it goes, and taken up again."""
+"""A sweep too large for memory: its time estimated beforehand, kept as it goes, and resumed."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def state_file(sweep: Sweep) -> Path:
 def run_stream(reporter: Reporter, sweep: Sweep, file: Path, *, threads: int, restart: bool) -> tuple[Summary, float]:
     """Run every combination in constant memory, kept in `file` every few seconds; return the summary and seconds.
 
-    A file that holds a part of this very sweep is taken up where it ends: the result is the same.
+    A file that holds a part of this very sweep is resumed where it ends: the result is the same.
     """
     total = sweep.space.size
     before = None

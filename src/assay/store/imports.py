@@ -55,7 +55,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import of a market: what it changed and what is held after it.
+    """One import of a market: what it changed and what is stored after it.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Import:
     data_digest : str
         Of the market's bars after the import.
     bars : int
-        Bars that came in; of them `inserted` were new and `changed` were held with other values, which stay.
+        Bars that came in; of them `inserted` were new and `changed` were stored with other values, which stay.
     valid_pct : float
         Valid bars of the market after the import, in percent.
     quality : dict

@@ -56,7 +56,7 @@ class TrialEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutOpening:
-    """A look behind the door."""
+    """An opening of a holdout."""
 
     experiment_digest: str
     exchange: str

@@ -154,7 +154,7 @@ def insert_configuration(
     c.execute(insert(c, TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
     held = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
     if held != plain:
-        raise InputError("configId", "is held already with another content", row["config_id"])
+        raise InputError("configId", "is stored already with other content", row["config_id"])
     if figures is not None:
         text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
         values = {"configuration_id": row["id"], "figures": zlib.compress(text.encode())}
@@ -205,7 +205,7 @@ class Registry:
         FileFormatError
             When it is not a V3 document, or a rate times its count is no whole number.
         InputError
-            When another document is held under the same configId.
+            When another document is stored under the same configId.
         """
         extra = {"metadata_json": metadata, "data_filter_config": data_filter_config}
         columns = {name: dict(value) for name, value in extra.items() if value is not None}

@@ -45,21 +45,26 @@ def _rows(open_, high, low, close, absent, valid, unit, strength, ratio, side, w
     edge = low if side > 0 else high
     out = np.empty((1024, _FIELDS))
     made = 0
+    # The window starts after bar 0, since ATR and close of the bar before it are asked for.
     for m in range(window, n):
         a = m - window + 1
         before = unit[a - 1]
+        # Only a bar that is the lowest of its window can be the low: this costs least and ends most of them.
         if absent[m] or not _is_extreme(m, a, side, edge, absent):
             continue
         volume, exhaustion = np.nan, np.nan
         for j in range(a, m + 1):
             if absent[j]:
                 continue
+            # `not <=` lets the first number replace the NaN; a window without any keeps it, and its condition is not
+            # met.
             if not np.isnan(ratio[j]) and not ratio[j] <= volume:
                 volume = ratio[j]
             # shorts: max RSI >= 100 - limit; above 50 the difference to 100 is exact
             weak = strength[j] if side > 0 else 100.0 - strength[j]
             if not np.isnan(weak) and not weak >= exhaustion:
                 exhaustion = weak
+        # What cannot be computed is NaN and fails its own condition alone: the vote may pass by the others.
         speed, burst = np.nan, np.nan
         if before > 0.0:
             burst = largest_multiple(unit[m], before)
@@ -69,13 +74,16 @@ def _rows(open_, high, low, close, absent, valid, unit, strength, ratio, side, w
         body = abs(close[m] - open_[m])
         wick = np.nan
         if shadow > 0.0:
+            # A bar without a body has a wick of any multiple of it.
             wick = largest_multiple(shadow, body) if body > 0.0 else np.inf
         middle = 0.5 * (high[m] + low[m])
         for t in range(m + 1, min(m + MAX_DELAY, n - 1) + 1):
             if absent[t]:
                 continue
+            # A lower low makes bar m no low any more, for every longer delay.
             if side * (edge[t] - edge[m]) < 0.0:
                 break
+            # Only the signal bar must be valid: the panic itself may hold bars that never signal.
             if not valid[t] or np.isnan(unit[t]):
                 continue
             if not (side * (close[t] - open_[t]) > 0.0 and side * (close[t] - middle) > 0.0):

@@ -62,6 +62,7 @@ def _rows(high, low, close, volume, absent, valid, tradable, unit, side, lookbac
     out = np.empty((1024, _FIELDS))
     made = 0
     for b in range(lookback, n):
+        # Measured before the break, which would widen the very unit that its depth is judged by.
         size = unit[b - 1]
         if absent[b] or not size > 0.0:
             continue
@@ -70,15 +71,19 @@ def _rows(high, low, close, volume, absent, valid, tradable, unit, side, lookbac
         for j in range(first, b):
             if absent[j]:
                 continue
+            # `not >=` lets the first price replace the NaN, and a range without a bar keeps it.
             if not side * (near[j] - bottom) >= 0.0:
                 bottom = near[j]
             if not side * (far[j] - top) <= 0.0:
                 top = far[j]
         height = side * (top - bottom)
         depth = side * (bottom - near[b]) / size
+        # A break that the shallowest depth of the search refuses is of no use to any combination.
         if not height > 0.0 or not depth >= least_depth:
             continue
         worst, t = near[b], -1
+        # The first close back in the range is the recovery at any recovery_speed: the longest is searched, and the
+        # delay is a feature that the rule judges.
         for j in range(b, min(b + MAX_DELAY, n - 1) + 1):
             if absent[j]:
                 continue
@@ -89,14 +94,18 @@ def _rows(high, low, close, volume, absent, valid, tradable, unit, side, lookbac
                 break
         if t < 0 or not valid[t]:
             continue
+        # Too deep a break was no trap, and a close beyond the middle leaves too little of the way to the other edge.
         if side * (bottom - worst) > 2.0 * size or side * (close[t] - (bottom + side * (0.5 * height))) > 0.0:
             continue
         usual = _mean_volume(first, b, volume, tradable)
         if not usual > 0.0:
             continue
+        # A break that recovers on its own bar has spent no bar outside: its own volume serves the score, and the rule
+        # of the breakdown is not asked (below).
         quiet = _mean_volume(b, t if t > b else b + 1, volume, tradable) / usual
         loud = volume[t] / usual
         reach = EDGE_SHARE * height
+        # Visits are runs of bars, not bars: a price that lingers at an edge has tested it once.
         at_near = _visits(first, b, near, bottom, side, reach, absent)
         at_far = _visits(first, b, far, top, -side, reach, absent)
         score = (

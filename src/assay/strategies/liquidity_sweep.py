@@ -90,10 +90,14 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
     levels = np.empty(lookback + 1)
     touches = np.empty(lookback + 1, dtype=np.int64)
     swing = np.zeros(n, dtype=np.bool_)
+    # The sweep bar has no say in its own level: the newest swing is that of p - 3, which the two bars after it, up to
+    # p - 1, confirm. It needs two bars before it as well.
     for p in range(5, n):
         enter = p - RECLAIM_BARS
         if _is_swing(enter, side, edge, absent):
             swing[enter] = True
+            # Sorted as the level's means are summed. One swing enters and one leaves per bar at most: shifting them
+            # is cheaper than sorting the window again.
             k = held
             while k > 0 and side * (window[k - 1] - edge[enter]) > 0.0:
                 window[k] = window[k - 1]
@@ -114,6 +118,8 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
         # a level lies between its lowest and highest member: none can be pierced outside of these
         if side * (before - window[0]) <= 0.0 or side * (window[held - 1] - extreme) <= 0.0:
             continue
+        # The loudest bar of the longest reclaim bounds the volume of any: many bars end here, before the dear
+        # clustering.
         loudest = -np.inf
         for j in range(p, min(p + RECLAIM_BARS, n - 1) + 1):
             loudest = max(loudest, ratio[j])
@@ -124,6 +130,7 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
             level = levels[c]
             if not (side * (before - level) > 0.0 and side * (level - extreme) > 0.0):
                 continue
+            # What the loosest thresholds of the search refuse no combination can use: such a row is not made.
             if touches[c] < least_touches or not reaches(extreme, level, level, least_pierce, side):
                 continue
             worst = extreme
@@ -135,19 +142,26 @@ def _rows(open_, high, low, close, absent, valid, unit, ratio, side, lookback, d
                 if side * (worst - edge[j]) > 0.0:
                     worst = edge[j]
                 volume = max(volume, ratio[j])
+                # The first close beyond the level is the reclaim for every delay; the deepest price and the volume up
+                # to it count.
                 if side * (close[j] - level) > 0.0:
                     r = j
                     break
+            # Deeper than that it is a breakdown that came back, not a sweep of the orders behind the level.
             if r < 0 or side * (level - worst) > max(2.0 * unit[p - 1], 0.01 * level) or volume < least_volume:
                 continue
+            # Found by bisection, hence only for a sweep that is reclaimed.
             pierce = largest_reach(extreme, level, level, side)
             body = -np.inf
             for t in range(r, min(r + MAX_DELAY, n)):
                 if absent[t]:
                     continue
+                # A close back beyond the level ends the pattern for every longer delay.
                 if side * (close[t] - level) <= 0.0:
                     break
                 rise = side * (close[t] - open_[t])
+                # The largest body so far, before the bar itself is judged: one of the closes may be strong and
+                # another give the signal.
                 body = max(body, rise)
                 if rise <= 0.0 or not valid[t] or not unit[t] > 0.0 or body < least_body * unit[t]:
                     continue

@@ -52,19 +52,24 @@ def _rows(high, low, close, absent, valid, unit, ratio, side):
     out = np.empty((1024, _FIELDS))
     made = 0
     for s in range(RANGE_BARS, n):
+        # The unit is that of the bar before: the shock would otherwise be measured by itself.
         if absent[s] or absent[s - 1] or not unit[s - 1] > 0.0 or np.isnan(ratio[s]) or not high[s] > low[s]:
             continue
         gain = side * (close[s] - close[s - 1])
         if not gain > 0.0 or not side * (close[s] - behind[s]) / (high[s] - low[s]) >= STRONG_CLOSE:
             continue
+        # Asked last, since it looks at twenty bars and the conditions above refuse most bars.
         if not _beyond(s, side, ahead, close, absent):
             continue
         move = gain / unit[s - 1]
         catalyst = 0.5 * min(1.0, move / 6.0) + 0.5 * min(1.0, ratio[s] / 12.0)
+        # One row per delay, each with the deepest price since the shock: the same shock then serves every persistence
+        # and retracement.
         worst = np.nan
         for t in range(s + 1, min(s + MAX_DELAY, n - 1) + 1):
             if absent[t]:
                 continue
+            # Before the bar may be passed over as invalid: what it gave back counts for the later delays.
             if not side * (behind[t] - worst) >= 0.0:
                 worst = behind[t]
             if not valid[t] or np.isnan(unit[t]):
@@ -79,6 +84,7 @@ def _rows(high, low, close, absent, valid, unit, ratio, side):
             out[made, 3] = catalyst
             out[made, 4] = smallest_hold(worst, close[s], gain, side)
             out[made, 5] = t - s
+            # The close from which the shock came: a close beyond it says that nothing of the move is left.
             out[made, 6] = close[s - 1]
             made += 1
     return out[:made]

@@ -134,7 +134,7 @@ def _without_volume(bars: Bars) -> Bars:
 
 
 def _delisted(bars: Bars) -> Bars:
-    """Trading stops for a quarter of the history, is taken up again, and ends without volume."""
+    """Trading stops for a quarter of the history, begins again, and ends without volume."""
     n, kept = len(bars), _all(bars)
     kept[n // 3 : n // 3 + n // 4] = False
     prices, end = _columns(bars), n - n // 8

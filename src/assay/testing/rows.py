@@ -76,7 +76,7 @@ def deterministic(case: Case) -> str | None:
 
 
 def _finding(case: Case, name: str) -> str | None:
-    """Return the first finding of a check of the leak laboratory."""
+    """Return the first finding of a leak check."""
     (check,) = (check for check in CHECKS if check.name == name)
     report = inspect_strategy(case.strategy, case.bars, sides=case.sides, effort=0.5, checks=(check,))
     return report.findings[0].sentence if report.findings else None

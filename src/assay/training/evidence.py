@@ -114,7 +114,7 @@ class ValidationEvidence:
 
 @dataclass(frozen=True, eq=False)
 class StatisticalTests:
-    """What speaks for luck or against it.
+    """What speaks for chance or against it.
 
     Attributes
     ----------

@@ -145,7 +145,7 @@ class Experiment:
 
     @property
     def in_depth(self) -> bool:
-        """Whether second opinions are asked: with as many permutations as standard evidence has, or more."""
+        """Whether the scaled permutations and the Sharpe statistics are asked for: from standard evidence on."""
         return self.permutations >= PERMUTATIONS["standard"]
 
     @property

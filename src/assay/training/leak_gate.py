@@ -1,4 +1,4 @@
-"""The gate before a training: a user's strategy goes through the leak laboratory, once per version of its code."""
+"""The gate before a training: a user's strategy goes through the leak checks, once per version of its code."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def refuse_unless_clean(experiment: Experiment, bars: Bars, passes: CleanPasses 
     """Look for leaks in a strategy that does not ship; those that ship are tested for them.
 
     A pass is remembered when every check could be run and found nothing. It stands for the strategy's file and what was
-    asked of it, not for the bars: the same strategy on another market is not looked through again. A strategy without
-    a file (of a notebook, of a script) is looked through every time: what it is made of cannot be told.
+    asked of it, not for the bars: the same strategy on another market is not inspected again. A strategy without a
+    file (of a notebook, of a script) is inspected every time: what it is made of cannot be known.
 
     Raises
     ------

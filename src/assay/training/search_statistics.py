@@ -1,4 +1,4 @@
-"""What the second opinions are asked about: the winner of a search and an evenly thinned sample of what it tried."""
+"""What the Sharpe statistics are asked about: the winner of a search and an evenly thinned sample of what it tried."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def statistics_of_search(
     found: SearchResult,
     permutation: PermutationTest,
 ) -> SharpeStatistics | None:
-    """Ask the second opinions about a search; None without a winner.
+    """Ask the Sharpe statistics about a search; None without a winner.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.training.experiment import Experiment
     from assay.training.leak_gate import CleanPasses
 
-STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "second opinion")
+STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "scaled permutations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def train(
     threads: int = 1,
     passes: CleanPasses | None = None,
 ) -> Evidence:
-    """Search, walk forward, test against luck, and decide.
+    """Search, walk forward, test against chance, and decide.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def train(
     threads : int
         Has no influence on the result.
     passes : CleanPasses, optional
-        Remembers which strategies the leak laboratory has found clean; without it a user's strategy is looked
-        through every time.
+        Remembers which strategies the leak checks have found clean; without it a user's strategy is inspected
+        every time.
 
     Raises
     ------

@@ -204,7 +204,7 @@ class TrainingRun:
 
         gate, scaled = test("mirror", "permutations"), none[1]
         if self.experiment.in_depth and gate.p_value <= MAX_P and not gate.stopped_by_budget:
-            scaled = test("scaled", "second opinion")
+            scaled = test("scaled", "scaled permutations")
         return gate, scaled
 
     def fragility(self, found: SearchResult, walk: WalkForward) -> tuple[Fragility, ...]:

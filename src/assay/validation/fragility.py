@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from assay.validation.walkforward import WalkForward
 
 
-LUCKY_DAYS = 30
-"""A profit that one month made may be that month's luck, however improbable it is on bars without direction."""
+BEST_DAYS = 30
+"""A profit that one month made may be chance, however improbable it is on bars without direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def _without_best(run: Run) -> float:
 
 
 def _without_best_days(run: Run) -> float:
-    """Net profit without its best `LUCKY_DAYS` days in a row; a quarter of the days where there are few."""
+    """Net profit without its best `BEST_DAYS` days in a row; a quarter of the days where there are few."""
     logs = np.log1p(np.maximum(run.daily_returns, -1.0 + 1e-12))
-    length = min(LUCKY_DAYS, len(logs) // 4)
+    length = min(BEST_DAYS, len(logs) // 4)
     if length < 1:
         return math.nan
     best = float(np.lib.stride_tricks.sliding_window_view(logs, length).sum(axis=1).max())
@@ -146,7 +146,7 @@ def fragility(
         Fragility("entry one bar late", late, gate=True),
         Fragility("median neighbour", _median_neighbour(evaluator, bars, walk, splits, space), gate=True),
         Fragility("ambiguous trades dropped", _compounded(walk.run, ~walk.run.trades.ambiguous), gate=True),
-        Fragility(f"best {LUCKY_DAYS} days removed", _without_best_days(walk.run), gate=True),
+        Fragility(f"best {BEST_DAYS} days removed", _without_best_days(walk.run), gate=True),
         Fragility("costs x 2", with_costs(2.0), gate=False),
         Fragility("best 5 % of trades removed", _without_best(walk.run), gate=False),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
 
 MAX_EXCEEDANCES = 10
-"""Sequential stopping: after so many null searches as good as the real one, luck is shown."""
+"""Sequential stopping: after so many null searches as good as the real one, chance explains it."""
 
 TRAILING_BARS = 20
 """Bars whose mean range and volume are the yardstick of a `scaled` permutation."""

@@ -98,7 +98,7 @@ def implied_trials(maxima: NDArray[np.float64], variance: float) -> float:
     """Return the number of independent trials whose expected maximum is the mean of searches without an edge.
 
     Combinations of one grid are alike, so that N of them are worth far fewer independent trials. The permutation test
-    has measured what the best of them shows by luck; this is the N that explains it.
+    has measured what the best of them shows by chance; this is the N that explains it.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class DeflatedSharpe:
 def deflated_sharpe(
     sharpe: float, n: int, trials: float, variance: float, skewness: float = 0.0, kurtosis: float = 3.0
 ) -> DeflatedSharpe:
-    """Probability that the true Sharpe ratio exceeds what the best of so many trials shows by luck.
+    """Probability that the true Sharpe ratio exceeds what the best of so many trials shows by chance.
 
     SR0 = sqrt(V) x `expected_maximum`(N), then `probabilistic_sharpe` against SR0 (Bailey and Lopez de Prado, The
     Deflated Sharpe Ratio, 2014).

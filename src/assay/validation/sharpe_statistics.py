@@ -1,4 +1,4 @@
-"""Second opinions: what the statistics of the literature say of the best of a search. Shown, never a gate."""
+"""Sharpe statistics: what the literature says of the best of a search. Shown, never a gate."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class SharpeStatistic:
 
 @dataclass(frozen=True, slots=True)
 class SharpeStatistics:
-    """All second opinions on one search.
+    """All Sharpe statistics of one search.
 
     Attributes
     ----------
-    items : tuple of Opinion
+    items : tuple of SharpeStatistic
     convention : str
         Which form of the Sharpe ratio's variance and which kurtosis are used.
     """
@@ -155,7 +155,7 @@ def sharpe_statistics(
 def _opinion(
     name: str, value: float, meaning: str, source: str, *, unknown: str, low: float = math.nan, high: float = math.nan
 ) -> SharpeStatistic:
-    """Return an opinion whose meaning is the reason where the value is unknown."""
+    """Return a statistic whose meaning is the reason where the value is unknown."""
     return SharpeStatistic(name, value, low, high, f"unknown: {unknown}" if math.isnan(value) else meaning, source)
 
 

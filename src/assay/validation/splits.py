@@ -147,7 +147,7 @@ class SplitPlan:
     train_ratio : float
         Share of the days that "split" trains on.
     holdout : float
-        Share of the bars behind the door.
+        Share of the bars in the sealed holdout.
     """
 
     mode: Mode = "anchored"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MAX_SCORES = 10_000_000
-"""Scores of all windows that are held in memory at once."""
+"""Scores of all windows that are kept in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,11 +145,11 @@ def show(output: Output, given: OneOptions) -> None:
         found = Registry(held).get(given.config_id)
     sections = explained(found)
     if output.json:
-        told = {
+        meanings = {
             title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
             for title, rows in sections.items()
         }
-        output.document({"row": readable(found), "explained": told, "configuration": found.document})
+        output.document({"row": readable(found), "explained": meanings, "configuration": found.document})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
     if why := found.typed.lifecycle.why_not_promoted:

@@ -159,8 +159,8 @@ def _self_test(output: Output, bars: Bars) -> None:
         output.table("", ("planted", *names), rows)
         for one in plantings:
             output.text(f"{one.name}: {one.story}")
-        told = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"
-        output.text(f"\n{len(plantings) - 1} planted leaks and an honest strategy: {told}.")
+        result = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"
+        output.text(f"\n{len(plantings) - 1} planted leaks and an honest strategy: {result}.")
     if failed:
         raise typer.Exit(FAILED)
 

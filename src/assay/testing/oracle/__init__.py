@@ -1,4 +1,4 @@
-"""A bar-by-bar trade simulator written from the rules alone: what every replay is held against.
+"""A bar-by-bar trade simulator written from the rules alone: what every replay is compared with.
 
 It shares no code with the engine, uses the standard library only and prefers clarity to speed. Every float expression
 has one fixed form and order, so that the engine can be required to agree to the last bit. `reading` alone knows the

@@ -1,4 +1,4 @@
-"""One position, walked bar by bar from its fill to its exit."""
+"""One position, followed bar by bar from its fill to its exit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class OraclePosition:
-    """A filled order, walked bar by bar until it is closed."""
+    """A filled order, followed bar by bar until it is closed."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class OraclePosition:
         self.marks: list[float] = []
 
     def run(self) -> OracleTrade:
-        """Walk until the exit; ``marks`` then holds one mark per bar from the entry bar to the exit bar."""
+        """Follow it until the exit; ``marks`` then holds one mark per bar from the entry bar to the exit bar."""
         for j in range(self.entry_bar, len(self.bars)):
             if not self.bars.tradable[j]:
                 self.marks.append(self.marks[-1])

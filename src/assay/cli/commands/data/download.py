@@ -104,7 +104,7 @@ def _say(output: Output, result: dict[str, Any]) -> None:
         output.text(f"{name}: NOT FETCHED. {result['error']['message']}")
         return
     if not result["asked_bars"]:
-        output.text(f"{name}: nothing to fetch, all of {result['from']} to {result['to']} is held")
+        output.text(f"{name}: nothing to fetch, all of {result['from']} to {result['to']} is stored")
         return
     absent = f", {result['absent_at_exchange']:,} the exchange does not have" if result["absent_at_exchange"] else ""
     output.text(f"{name}: {result['inserted']:,} bars are new{absent}, {result['from']} to {result['to']}")

@@ -106,14 +106,14 @@ def _say_import(output: Output, result: dict[str, Any]) -> None:
         return
     name = f"{result['symbol']} {result['timeframe']} on {result['exchange']}"
     counts = [f"{result['inserted']:,} bars are new"]
-    counts += [f"{result['unchanged']:,} were held already"] if result["unchanged"] else []
+    counts += [f"{result['unchanged']:,} were stored already"] if result["unchanged"] else []
     if not result["inserted"] and not result["changed"]:
-        counts = [f"nothing new, all {result['unchanged']:,} bars are held already"]
+        counts = [f"nothing new, all {result['unchanged']:,} bars are stored already"]
     output.text(
-        f"{result['file']}: {name}, {', '.join(counts)}; {result['valid_pct']:.1f} % of the bars held are valid"
+        f"{result['file']}: {name}, {', '.join(counts)}; {result['valid_pct']:.1f} % of the stored bars are valid"
     )
     if result["changed"]:
-        output.text(f"  {result['changed']:,} bars are held with other values, which stay")
+        output.text(f"  {result['changed']:,} bars are stored with other values, which stay")
     for kind, n in result["found"].items():
         if n:
             output.text("  " + _FINDINGS[kind].format(n=f"{n:,}"))
@@ -137,7 +137,7 @@ class ExportOptions:
 
 
 def export(output: Output, given: ExportOptions) -> None:
-    """Write a market's bars to a file; a timeframe that is not held is made from finer bars."""
+    """Write a market's bars to a file; a timeframe that is not stored is made from finer bars."""
     options.check_table(given.file, "FILE")
     span = which.span_ms(given.from_, given.to)
     with open_database(given.database) as opened:
@@ -180,7 +180,7 @@ def _one(markets: list[StoredMarket], timeframe: str | None) -> Market:
     if not names:
         raise InputError("data", "the database holds no markets", hint="Try `assay data import FILE`")
     if len(names) > 1:
-        hint = f"Held are {', '.join(names[:8])}"
+        hint = f"Stored are {', '.join(names[:8])}"
         raise InputError("--exchange and --symbol", "must say which market is meant", hint=hint)
     if timeframe is None and len(markets) > 1:
         known = ", ".join(str(m.market.timeframe) for m in markets)

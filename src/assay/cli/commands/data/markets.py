@@ -27,7 +27,7 @@ def select(store: BarStore, exchange: str | None, symbol: str | None, timeframe:
     Raises
     ------
     InputError
-        When there is none, naming what is held.
+        When there is none, naming what is stored.
     """
     wanted = {
         "--exchange": exchange and exchange.strip().lower(),
@@ -43,7 +43,7 @@ def select(store: BarStore, exchange: str | None, symbol: str | None, timeframe:
         found = [m for m in markets if _names(m)[option] == value]
         if not found:
             known = sorted({_names(m)[option] for m in markets})
-            raise InputError(option, f"must be one that is held: {', '.join(known)}", value)
+            raise InputError(option, f"must be one that is stored: {', '.join(known)}", value)
         markets = found
     return markets
 
@@ -63,7 +63,7 @@ def span_ms(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
 
 
 def describe_stored(held: StoredMarket) -> dict[str, Any]:
-    """Return a market and the span that is held of it as plain values."""
+    """Return a market and the span that is stored of it as plain values."""
     step = held.market.timeframe.ms
     return {
         **describe_market(held.market),
