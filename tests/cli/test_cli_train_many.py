@@ -21,6 +21,7 @@ from assay.market import Market, Timeframe
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, Registry, schema
 from assay.store.bars import present
+from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
 
@@ -100,8 +101,8 @@ def alive(parent: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def expected(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What an uninterrupted job saves."""
+def uninterrupted(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of an uninterrupted job."""
     path = tmp_path_factory.mktemp("expected") / "assay.db"
     path.write_bytes(markets.read_bytes())
     done = subprocess.run(
@@ -112,16 +113,17 @@ def expected(markets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     assert document["status"] == "completed"
     found = documents(path)
     assert sorted(found) == trials(path) == sorted(t["experiment_digest"] for t in document["tasks"])
-    return found
+    return path
 
 
-def test_masks_are_saved_with_the_digest_of_the_bars(expected: dict[str, str], markets: Path, tmp_path: Path) -> None:
-    path = tmp_path / "assay.db"
-    path.write_bytes(markets.read_bytes())
-    command = [sys.executable, "-m", "assay", *TRAIN, "--quiet"]
-    subprocess.run(command, env=environment(path), check=True, stdout=subprocess.DEVNULL)
-    assert documents(path) == expected
-    database = Database.open(path)
+@pytest.fixture(scope="module")
+def expected(uninterrupted: Path) -> dict[str, str]:
+    """What an uninterrupted job saves; those that are killed have to save the same."""
+    return documents(uninterrupted)
+
+
+def test_masks_are_saved_with_the_digest_of_the_bars(uninterrupted: Path) -> None:
+    database = Database.open(uninterrupted)
     c = schema.trained_configurations.c
     rows = database.read(lambda x: x.execute(sa.select(c.pair, c.data_filter_config)).all())
     for pair, kept in rows:
@@ -238,6 +240,22 @@ def test_bars_that_changed_are_not_trained_on(assay: Assay, database_file: Path)
     errors = [t["error"] for t in ran.document["tasks"]]
     assert "its stored bars have changed since the job was made" in errors[0]
     assert errors[1:] == [None, None]
+
+
+def test_a_task_of_a_machine_that_is_gone_is_begun_again_when_its_lease_ends(assay: Assay, database_file: Path) -> None:
+    one = (*TRAIN[:3], "--symbol", "AAA/USDT", *TRAIN[5:], "--database", database_file)
+    assert assay(*one, "--max-runtime", "0", "--quiet").code == 1
+    database = Database.open(database_file)
+    lease = {"status": "running", "lease_owner": "elsewhere:1", "lease_expires_at": now_ms() + 4000, "attempts": 1}
+    job = {"status": "running", "config": {"stop_ms": now_ms() + 90_000}}
+    database.write(lambda c: c.execute(sa.update(schema.training_tasks).values(**lease)))
+    database.write(lambda c: c.execute(sa.update(schema.training_jobs).values(**job)))
+    ran = assay("train", "--resume", "--database", database_file, "--json")
+    assert ran.code == 0, ran.err
+    (task,) = database.read(lambda c: c.execute(sa.select(schema.training_tasks)).all())
+    assert (task.status, task.attempts) == ("completed", 2)
+    assert task.started_at > lease["lease_expires_at"]
+    database.close()
 
 
 @pytest.mark.parametrize(

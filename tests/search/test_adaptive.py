@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def mixed(p: dict[str, Any]) -> float:
     return float(bonus - 8 * (p["free"] - 0.6) ** 2 - abs(p["whole"] - 12) / 10 - abs(p["stepped"] - 0.3))
 
 
+@cache  # pure functions of what they are given: the same question is asked by several tests
 def asked(space: Space, method: str, seed: int, n: int, objective: Objective) -> list[dict[str, Value]]:
     """The first n points, batch by batch."""
     points: list[dict[str, Value]] = []

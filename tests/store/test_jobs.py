@@ -95,7 +95,21 @@ def test_a_task_that_kills_its_workers_is_given_up(jobs: JobStore) -> None:
         assert jobs.release("job", [f"worker {i}"]) == 1
     assert claimed(jobs).number == 1
     first = jobs.tasks("job")[0]
-    assert (first["status"], first["error_message"]) == ("failed", f"took its worker with it {MAX_ATTEMPTS} times")
+    assert (first["status"], first["error_message"]) == ("failed", f"the worker died {MAX_ATTEMPTS} times on this task")
+
+
+def test_a_task_is_claimable_until_it_is_leased_and_again_when_its_worker_has_been_silent_for_too_long(
+    jobs: JobStore,
+) -> None:
+    assert jobs.claimable("job", 100) == 5
+    task = claimed(jobs, "of a machine that is gone", 100)
+    assert jobs.claimable("job", 100 + LEASE_MS) == 4
+    assert jobs.claimable("job", 101 + LEASE_MS) == 5
+    assert jobs.renew(task, 200)
+    assert jobs.claimable("job", 101 + LEASE_MS) == 4
+    assert jobs.complete(task, {}, 300, nothing)
+    assert jobs.claimable("job", 301 + 2 * LEASE_MS) == 4
+    assert jobs.claimable("other", 100) == 0
 
 
 def test_a_failure_does_not_stop_the_others(jobs: JobStore) -> None:

@@ -22,6 +22,7 @@ from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
+from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,7 +156,7 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
                 left = jobs.state(job)
                 if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MAX_RESTARTS:
                     break
-                if left.counts.get("pending"):
+                if jobs.claimable(job, now_ms()):
                     restarts += 1
                     running.append(_start(url, job, user))
             time.sleep(POLL_S)
@@ -180,7 +181,7 @@ def _show(state: JobState, seen: int, advance: Advance) -> int:
 
 
 def _release_dead(jobs: JobStore, job: str) -> None:
-    owners = {t["lease_owner"] for t in jobs.tasks(job) if t["status"] == "running" and t["lease_owner"]}
+    owners = {t["lease_owner"] for t in jobs.tasks(job) if t["status"] == JobStatus.RUNNING and t["lease_owner"]}
     jobs.release(job, [owner for owner in owners if is_gone(owner)])
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from assay.errors import InputError
 from assay.store import schema
+from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ LEASE_MS = 60_000
 """How long a worker may be silent before its task is another's."""
 
 MAX_ATTEMPTS = 3
-"""A task that took its worker with it so often is given up: it would take the next one, too."""
+"""A task on which so many workers died is given up: the next one would die, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,16 @@ class JobState:
 
     Attributes
     ----------
-    counts : dict of str to int
+    counts : dict of JobStatus to int
         Tasks per state.
     """
 
     id: str
-    status: str
+    status: JobStatus
     config: dict[str, Any]
     seed: int
     created_ms: int
-    counts: dict[str, int]
+    counts: dict[JobStatus, int]
 
     @property
     def total(self) -> int:
@@ -70,7 +71,7 @@ class JobState:
     @property
     def over(self) -> int:
         """Tasks that need no more work."""
-        return self.counts.get("completed", 0) + self.counts.get("failed", 0)
+        return self.counts.get(JobStatus.COMPLETED, 0) + self.counts.get(JobStatus.FAILED, 0)
 
 
 class JobStore:
@@ -104,7 +105,7 @@ class JobStore:
                     id=job,
                     user_id=user,
                     strategy_name=strategy,
-                    status="pending",
+                    status=JobStatus.PENDING,
                     config=dict(config),
                     digest=digest,
                     total_combinations=len(specs),
@@ -112,7 +113,9 @@ class JobStore:
                     created_at=at_ms,
                 )
             )
-            rows = [{"job_id": job, "number": i, "spec": dict(s), "status": "pending"} for i, s in enumerate(specs)]
+            rows = [
+                {"job_id": job, "number": i, "spec": dict(s), "status": JobStatus.PENDING} for i, s in enumerate(specs)
+            ]
             c.execute(sa.insert(schema.training_tasks), rows)
 
         self.database.write(work)
@@ -132,14 +135,26 @@ class JobStore:
             if row is None:
                 raise InputError("job", "there is none with this id", job, "assay train --resume takes up the last one")
             counts = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
-            return JobState(row.id, row.status, row.config, row.seed, row.created_at, {s: int(n) for s, n in counts})
+            return JobState(
+                row.id,
+                JobStatus(row.status),
+                row.config,
+                row.seed,
+                row.created_at,
+                {JobStatus(s): int(n) for s, n in counts},
+            )
 
         return self.database.read(work)
 
     def unfinished(self) -> str | None:
         """Return the newest job that is not over."""
         j = schema.training_jobs.c
-        query = sa.select(j.id).where(j.status.in_(("pending", "running"))).order_by(j.created_at.desc(), j.id).limit(1)
+        query = (
+            sa.select(j.id)
+            .where(j.status.in_((JobStatus.PENDING, JobStatus.RUNNING)))
+            .order_by(j.created_at.desc(), j.id)
+            .limit(1)
+        )
         return self.database.read(lambda c: c.execute(query).scalar())
 
     def tasks(self, job: str) -> list[dict[str, Any]]:
@@ -148,27 +163,33 @@ class JobStore:
         query = query.order_by(schema.training_tasks.c.number)
         return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
+    def claimable(self, job: str, now_ms: int) -> int:
+        """Return how many tasks a worker could claim: not begun, or silent for longer than their lease."""
+        query = sa.select(sa.func.count()).select_from(schema.training_tasks).where(*_claimable(job, now_ms))
+        return self.database.read(lambda c: int(c.execute(query).scalar_one()))
+
     def claim(self, job: str, owner: str, now_ms: int) -> Task | None:
         """Take the first task that nobody works on; None when there is none left."""
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def work(c: sa.Connection) -> Task | None:
-            free = sa.or_(t.status == "pending", sa.and_(t.status == "running", t.lease_expires_at < now_ms))
-            query = sa.select(schema.training_tasks).where(t.job_id == job, free).order_by(t.number)
+            query = sa.select(schema.training_tasks).where(*_claimable(job, now_ms)).order_by(t.number)
             while True:
                 row = c.execute(query.limit(1).with_for_update(skip_locked=True)).first()
                 if row is None:
                     return None
                 if row.attempts < MAX_ATTEMPTS:
                     break
-                rule = f"took its worker with it {row.attempts} times"
-                self._end(c, job, row.number, {"status": "failed", "error_message": rule, "completed_at": now_ms})
+                reason = f"the worker died {row.attempts} times on this task"
+                self._end(
+                    c, job, row.number, {"status": JobStatus.FAILED, "error_message": reason, "completed_at": now_ms}
+                )
             token = row.lease_token + 1
             c.execute(
                 sa.update(schema.training_tasks)
                 .where(t.job_id == job, t.number == row.number)
                 .values(
-                    status="running",
+                    status=JobStatus.RUNNING,
                     lease_owner=owner,
                     lease_token=token,
                     lease_expires_at=now_ms + LEASE_MS,
@@ -178,8 +199,8 @@ class JobStore:
             )
             c.execute(
                 sa.update(schema.training_jobs)
-                .where(j.id == job, j.status == "pending")
-                .values(status="running", started_at=now_ms)
+                .where(j.id == job, j.status == JobStatus.PENDING)
+                .values(status=JobStatus.RUNNING, started_at=now_ms)
             )
             return Task(job, row.number, row.spec, token, row.attempts + 1)
 
@@ -196,7 +217,12 @@ class JobStore:
         """Write a task's result together with its effects; nothing when the task is another's by now."""
 
         def work(c: sa.Connection) -> bool:
-            values = {"status": "completed", "result": dict(result), "completed_at": now_ms, "error_message": None}
+            values = {
+                "status": JobStatus.COMPLETED,
+                "result": dict(result),
+                "completed_at": now_ms,
+                "error_message": None,
+            }
             if not c.execute(sa.update(schema.training_tasks).where(*_held(task)).values(**values)).rowcount:
                 return False
             effects(c)
@@ -209,7 +235,7 @@ class JobStore:
         """Write why a task could not be done; the others go on."""
 
         def work(c: sa.Connection) -> bool:
-            values = {"status": "failed", "error_message": message, "completed_at": now_ms}
+            values = {"status": JobStatus.FAILED, "error_message": message, "completed_at": now_ms}
             done = c.execute(sa.update(schema.training_tasks).where(*_held(task)).values(**values)).rowcount
             self._count(c, task.job, now_ms)
             return bool(done)
@@ -221,8 +247,8 @@ class JobStore:
         t = schema.training_tasks.c
         freed = (
             sa.update(schema.training_tasks)
-            .where(t.job_id == job, t.status == "running", t.lease_owner.in_(owners))
-            .values(status="pending", lease_owner=None, lease_expires_at=None)
+            .where(t.job_id == job, t.status == JobStatus.RUNNING, t.lease_owner.in_(owners))
+            .values(status=JobStatus.PENDING, lease_owner=None, lease_expires_at=None)
         )
         return self.database.write(lambda c: int(c.execute(freed).rowcount)) if owners else 0
 
@@ -231,10 +257,10 @@ class JobStore:
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def work(c: sa.Connection) -> None:
-            left = sa.update(schema.training_tasks).where(t.job_id == job, t.status == "pending")
-            c.execute(left.values(status="cancelled", completed_at=now_ms))
+            left = sa.update(schema.training_tasks).where(t.job_id == job, t.status == JobStatus.PENDING)
+            c.execute(left.values(status=JobStatus.CANCELLED, completed_at=now_ms))
             ended = sa.update(schema.training_jobs).where(j.id == job)
-            c.execute(ended.values(status="cancelled", completed_at=now_ms))
+            c.execute(ended.values(status=JobStatus.CANCELLED, completed_at=now_ms))
 
         self.database.write(work)
 
@@ -249,20 +275,29 @@ class JobStore:
         # one at a time: two that end together must not each miss the other
         c.execute(sa.select(j.id).where(j.id == job).with_for_update())
         found = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
-        counts = {status: int(n) for status, n in found}
-        results = c.execute(sa.select(t.result).where(t.job_id == job, t.status == "completed")).scalars().all()
+        counts = {JobStatus(status): int(n) for status, n in found}
+        results = c.execute(sa.select(t.result).where(t.job_id == job, t.status == JobStatus.COMPLETED)).scalars().all()
         profits = [r["net_profit"] for r in results if r and r.get("net_profit") is not None]
         values: dict[str, Any] = {
-            "completed_combinations": counts.get("completed", 0),
-            "failed_combinations": counts.get("failed", 0),
+            "completed_combinations": counts.get(JobStatus.COMPLETED, 0),
+            "failed_combinations": counts.get(JobStatus.FAILED, 0),
             "configurations_created": sum(1 for r in results if r and r.get("config_id")),
             "best_net_profit": max(profits, default=None),
         }
-        if not counts.get("pending") and not counts.get("running"):
-            values |= {"status": "completed" if counts.get("completed") else "failed", "completed_at": now_ms}
+        if not counts.get(JobStatus.PENDING) and not counts.get(JobStatus.RUNNING):
+            values |= {
+                "status": JobStatus.COMPLETED if counts.get(JobStatus.COMPLETED) else JobStatus.FAILED,
+                "completed_at": now_ms,
+            }
         c.execute(sa.update(schema.training_jobs).where(j.id == job).values(**values))
+
+
+def _claimable(job: str, now_ms: int) -> list[sa.ColumnElement[bool]]:
+    t = schema.training_tasks.c
+    silent = sa.and_(t.status == JobStatus.RUNNING, t.lease_expires_at < now_ms)
+    return [t.job_id == job, sa.or_(t.status == JobStatus.PENDING, silent)]
 
 
 def _held(task: Task) -> list[sa.ColumnElement[bool]]:
     t = schema.training_tasks.c
-    return [t.job_id == task.job, t.number == task.number, t.lease_token == task.token, t.status == "running"]
+    return [t.job_id == task.job, t.number == task.number, t.lease_token == task.token, t.status == JobStatus.RUNNING]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,19 @@ from assay.validation.lifecycle import STAGES
 
 REGIMES = ("bull", "bear", "sideways", "volatile")
 TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
-JOB_STATES = ("pending", "running", "completed", "failed", "cancelled")
+
+
+class JobStatus(StrEnum):
+    """How far a job or a task of it is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+JOB_STATES = tuple(str(status) for status in JobStatus)
 
 metadata = sa.MetaData(
     naming_convention={

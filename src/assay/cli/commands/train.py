@@ -28,6 +28,7 @@ from assay.store import BarStore, Database
 from assay.store.jobs import JobStore
 from assay.store.ledger import Tried
 from assay.store.location import database_url
+from assay.store.schema import JobStatus
 from assay.strategies import Strategy
 from assay.validation.sharpe import expected_maximum
 
@@ -239,7 +240,7 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
         output.document(document)
     else:
         show_job(output, document)
-    failed = [t for t in document["tasks"] if t["status"] != "completed"]
+    failed = [t for t in document["tasks"] if t["status"] != JobStatus.COMPLETED]
     if failed or left:
         raise typer.Exit(1)
 
@@ -259,7 +260,7 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
         show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
     for one in document["left_out"]:
         output.text(f"{one['market']}: {one['reason']}")
-    kept, total = sum(t["status"] == "completed" for t in document["tasks"]), len(document["tasks"])
+    kept, total = sum(t["status"] == JobStatus.COMPLETED for t in document["tasks"]), len(document["tasks"])
     output.text(f"{kept} of {total} trained and saved in {document['seconds']:.1f} s: assay configurations list")
 
 
