@@ -384,7 +384,7 @@ class OwnLeak(Own):
 
 @pytest.fixture
 def inspected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the strategies that were looked through."""
+    """Names of the strategies that were inspected."""
     names: list[str] = []
 
     def count(strategy: Strategy, bars: Bars, space: Any, sides: str, *, seed: int) -> LeakReport:

@@ -260,6 +260,6 @@ def test_a_refused_point_has_no_score() -> None:
     plane = {"x": "a", "y": "b", "scores": [[-5.0, -6.5], [1.0, 2.0]]}
     (drawn,) = planes({"axes": axes, "at": {"a": 1, "b": 1}, "candidate": True, "planes": [plane]})
     assert drawn["cells"]["score"] == [None, -6.5, 1.0, 2.0]
-    assert drawn["cells"]["told"] == ["few", "-6.50", "1.00", "2.00"]
+    assert drawn["cells"]["label"] == ["few", "-6.50", "1.00", "2.00"]
     assert list(zip(drawn["cells"]["x"], drawn["cells"]["y"], strict=True))[1] == ("2", "0.1")
     assert drawn["at"] == {"x": ["2"], "y": ["0.2"]}

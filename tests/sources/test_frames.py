@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -214,6 +214,11 @@ def test_a_market_object_may_stand_in_the_attributes() -> None:
     df = frame()
     df.attrs["market"] = MARKET
     assert bars_from_frame(df).market == MARKET
+
+
+def test_what_a_point_is_worth_survives_a_frame() -> None:
+    market = Market("bybit", "BTC/USD", Timeframe(STEP), "future", 0.5, point_value=50.0)
+    assert bars_from_frame(frame_from_bars(replace(BARS, market=market))).market == market
 
 
 def test_a_frame_that_says_nothing_has_its_most_common_step() -> None:

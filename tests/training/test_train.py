@@ -415,7 +415,7 @@ def test_standard_evidence_holds_the_matrix(
     assert seen["matrix"][-1][0] == seen["matrix"][-1][1] == len(seen["matrix"])
     assert sorted(nosy.shown)[-2:] == [found.splits.holdout_start, found.splits.stop]
     assert found.holdout_openings == 1
-    # noise behind the door, and another number of threads
+    # noise in the holdout, and another number of threads
     other = train(spike_experiment(permutations=199), changed_from(bars, found.splits.holdout_start), threads=2)
     assert configuration(other, CREATED)["validation"]["matrix"] == matrix
 

@@ -8,10 +8,10 @@ from assay.validation import Holdout
 from validation.toys import market
 
 
-def test_before_the_door_there_is_no_later_bar() -> None:
+def test_before_the_holdout_there_is_no_later_bar() -> None:
     bars = market(1, 20)
-    door = Holdout(bars, 300)
-    before = door.before
+    holdout = Holdout(bars, 300)
+    before = holdout.before
     assert len(before) == 300
     assert before.time[-1] == bars.time[299]
     for name, column in vars(before).items():
@@ -20,10 +20,10 @@ def test_before_the_door_there_is_no_later_bar() -> None:
     for derived in ("age", "mark", "day"):
         assert len(getattr(before, derived)) == 300
     assert before.digest != bars.digest
-    assert door.openings == []
+    assert holdout.openings == []
 
 
-def test_what_was_derived_from_all_bars_does_not_pass_the_door() -> None:
+def test_what_was_derived_from_all_bars_does_not_pass_into_what_is_before_it() -> None:
     bars = market(1, 20)
     bars.derived("sum", lambda: float(bars.close.sum()))
     before = Holdout(bars, 300).before
@@ -32,10 +32,10 @@ def test_what_was_derived_from_all_bars_does_not_pass_the_door() -> None:
 
 def test_every_opening_is_recorded() -> None:
     bars = market(1, 20)
-    door = Holdout(bars, 300)
-    assert door.open("first") is bars
-    assert door.open("again") is bars
-    assert door.openings == ["first", "again"]
+    holdout = Holdout(bars, 300)
+    assert holdout.open("first") is bars
+    assert holdout.open("again") is bars
+    assert holdout.openings == ["first", "again"]
 
 
 def test_columns_are_read_only() -> None:

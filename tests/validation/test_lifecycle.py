@@ -103,7 +103,7 @@ def test_money_by_stage() -> None:
     "changes",
     [{"trades": 100.0}, {"sharpe": 1.5}, {"p_value": 0.03}, {"fragile": ("x",)}, {"adverse_selection": 0.5}],
 )
-def test_the_door_opens_only_when_all_else_holds(changes: dict[str, Any]) -> None:
+def test_the_holdout_is_opened_only_when_all_else_holds(changes: dict[str, Any]) -> None:
     assert deserves_holdout(GOOD)
     assert not deserves_holdout(replace(GOOD, **changes))
     verdict = decide(replace(GOOD, **changes))

@@ -110,7 +110,8 @@ def grid_of(strategy: Strategy, **changed: list[Any]) -> SearchPlan:
 def trial_of(**options: Any) -> Evaluator:
     strategy = options.pop("strategy", None) or Spike()
     money, sides = options.pop("money", Money()), Side(options.pop("sides", "long"))
-    return Evaluator(strategy, Execution(sides, money.costs, money.sizing), warmup=40, **options)
+    execution = options.pop("execution", Execution(costs=money.costs, sizing=money.sizing))
+    return Evaluator(strategy, replace(execution, sides=sides), warmup=40, **options)
 
 
 def every(plan: SearchPlan) -> Iterator[dict[str, Value]]:

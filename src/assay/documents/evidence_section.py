@@ -130,7 +130,7 @@ def _what_if(run: WhatIf) -> dict[str, Any]:
 
 def _circuit_breakers(e: Evidence) -> dict[str, Any]:
     return {
-        "stage": e.verdict.stage,
+        "stage": e.verdict.stage.value,
         "not_simulated": OF_THE_CAPITAL,
         "runs": [_what_if(run) for run in e.judgement.limits],
     }

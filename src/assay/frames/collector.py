@@ -103,7 +103,7 @@ class DataCollector(BarCollector):
         exchange : str
             Where not given, the first of `exchanges`, else ``binance``.
         timeframe : str or Timeframe
-            One that is not held is made from finer bars where these cover the span.
+            One that is not stored is made from finer bars where these cover the span.
         since, until : datetime, str or int
             [since, until); until now where not given.
         lookback_days : float

@@ -127,13 +127,13 @@ class ConfigurationWriter:
         return document
 
 
-def _stage(asked: str) -> str:
-    stage = str(asked).strip().upper()
+def _stage(requested: str) -> str:
+    stage = str(requested).strip().upper()
     if stage == "DECAY":
-        raise InputError("lifecycle_stage", "is found by monitoring, never asked for", asked)
+        raise InputError("lifecycle_stage", "is found by monitoring, never asked for", requested)
     if stage not in REQUESTABLE:
         rule = f"must be one of {', '.join(REQUESTABLE)}"
-        raise InputError("lifecycle_stage", rule, asked, near_name(stage, REQUESTABLE))
+        raise InputError("lifecycle_stage", rule, requested, near_name(stage, REQUESTABLE))
     return stage
 
 
@@ -156,8 +156,8 @@ def _proof(
         hint = "No point of the search was positive: the evidence stands for the defaults" if nothing else ""
         other = {n: v for n, v in given.items() if v != evidence.parameters[n]}
         raise InputError("parameters", "are not those that were measured", other, hint)
-    held = evidence.bars.market
-    measured = (held.exchange, held.symbol, str(held.timeframe))
+    traded = evidence.bars.market
+    measured = (traded.exchange, traded.symbol, str(traded.timeframe))
     for name, value, known in zip(("exchange", "pair", "timeframe"), market, measured, strict=True):
         if value is not None and value != known:
             raise InputError(name, f"is not the one that was measured, {known}", value)

@@ -27,11 +27,11 @@ def isolated_copies(strategy: Strategy) -> Another:
     made_again = strategy.made_again
     if made_again is not None:
         return lambda: nullcontext(made_again())
-    pristine, held = copied(strategy), StateSnapshot.by(type(strategy))
+    pristine, snapshot = copied(strategy), StateSnapshot.by(type(strategy))
 
     @contextmanager
     def another() -> Iterator[Strategy]:
-        with held.put_back():
+        with snapshot.put_back():
             yield copied(pristine)
 
     return another

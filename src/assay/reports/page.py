@@ -118,13 +118,13 @@ def measured(name: str, value: float | None) -> str:
 def _gates(gates: Sequence[Gate]) -> list[dict[str, Any]]:
     rows = []
     for gate in gates:
-        asked = gate.limit == 1.0 and gate.value in (0.0, 1.0)  # a question of yes or no, kept as a number
+        is_switch = gate.limit == 1.0 and gate.value in (0.0, 1.0)  # a question of yes or no, kept as a number
         rows.append(
             gate.by_key()
             | {
-                "measured": yes_no(bool(gate.value)) if asked else text(gate.value),
-                "asked": "yes" if asked else f"{gate.limit:g}",
-                "margin": "" if asked else text(gate.margin, "{:+.4g}"),
+                "measured": yes_no(bool(gate.value)) if is_switch else text(gate.value),
+                "asked": "yes" if is_switch else f"{gate.limit:g}",
+                "margin": "" if is_switch else text(gate.margin, "{:+.4g}"),
             }
         )
     return rows

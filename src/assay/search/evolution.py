@@ -70,11 +70,11 @@ def _run(
     )
     stale = 0
     while stale < STALE and not strategy.should_stop():
-        asked = [strategy.ask() for _ in range(strategy.population_size)]
-        points = axes.points(np.array([place for place, _ in asked]))
+        proposed = [strategy.ask() for _ in range(strategy.population_size)]
+        points = axes.points(np.array([place for place, _ in proposed]))
         if missing := [point for point in dict.fromkeys(points) if point not in score_of]:
             return missing
         stale = stale + 1 if met.issuperset(points) else 0
         met.update(points)
-        strategy.tell([(raw, -score_of[point]) for (_, raw), point in zip(asked, points, strict=True)])
+        strategy.tell([(raw, -score_of[point]) for (_, raw), point in zip(proposed, points, strict=True)])
     return []

@@ -44,8 +44,8 @@ def promising(
         optuna.trial.create_trial(params=_internal(axes, point), distributions=distributions, value=float(score))
         for point, score in zip(points, scores, strict=True)
     )
-    asked = (study.ask(distributions).params for _ in range(2 * n))
-    return [tuple(axis.levels[p[axis.name]] if axis.levels else p[axis.name] for axis in axes.all) for p in asked]
+    proposed = (study.ask(distributions).params for _ in range(2 * n))
+    return [tuple(axis.levels[p[axis.name]] if axis.levels else p[axis.name] for axis in axes.all) for p in proposed]
 
 
 def _internal(axes: Axes, point: Point) -> dict[str, float]:

@@ -71,7 +71,7 @@ class BarCollector:
         ``postgresql://...`` or the path of an SQLite file; where not given that of ASSAY_DATABASE_URL, else
         ``assay.db`` in the home folder (ASSAY_HOME).
     reporter : Reporter, optional
-        Hears how far a fetch is, and warnings: that bars are not all that was asked for, or not what they were.
+        Is told how far a fetch is, and warnings: that bars are not all that was asked for, or not what they were.
     clock : callable
         Seconds since 1970; replaced in tests.
     """
@@ -139,7 +139,7 @@ class BarCollector:
         exchange : str
             Where not given, the first of `exchanges`, else ``binance``.
         timeframe : str or Timeframe
-            One that is not held is made from finer bars where these cover the span.
+            One that is not stored is made from finer bars where these cover the span.
         since, until : datetime, str or int
             [since, until); until now where not given.
         lookback_days : float
@@ -299,14 +299,14 @@ class BarCollector:
 
     def _hint(self, market: Market) -> str:
         """Say what is stored, and what to do."""
-        held = self.store.markets()
-        same = [h for h in held if _same(h.market, market) and h.first_ms is not None and h.last_ms is not None]
+        stored = self.store.markets()
+        same = [h for h in stored if _same(h.market, market) and h.first_ms is not None and h.last_ms is not None]
         if same:
             spans = ", ".join(
                 f"{h.market.timeframe} from {_text(h.first_ms or 0)} to {_text(h.last_ms or 0)}" for h in same
             )
             return f"Stored are {spans}"
-        names = list(dict.fromkeys(f"{h.market.symbol} on {h.market.exchange}" for h in held if h.bars))
+        names = list(dict.fromkeys(f"{h.market.symbol} on {h.market.exchange}" for h in stored if h.bars))
         more = f" and {len(names) - 5} others" if len(names) > 5 else ""
         known = f"Stored are {', '.join(names[:5])}{more}" if names else "The database is empty"
         return f"{known}; `assay data import FILE` stores the bars of a file"

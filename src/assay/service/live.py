@@ -210,8 +210,8 @@ def _row_source(
         if not found:
             raise _Inactive(f"no configuration of {strategy} on {pair} is active")
         if len(found) > 1:
-            held = ", ".join(f"{row.exchange} {row.timeframe}" for row in found)
-            raise InputError("configuration", f"several are active ({held}): give exchange or timeframe")
+            active = ", ".join(f"{row.exchange} {row.timeframe}" for row in found)
+            raise InputError("configuration", f"several are active ({active}): give exchange or timeframe")
         pinned[:] = [found[0].exchange, found[0].timeframe]  # another market's activation changes nothing here
         return tuple(found[0])
 

@@ -62,7 +62,7 @@ def frame_from_bars(bars: Bars) -> pd.DataFrame:
     stamps = pd.Series(bars.time[there].astype("datetime64[ms]")).dt.tz_localize("UTC")
     names = (*PRICES, "volume") if bars.has_volume else PRICES
     frame = pd.DataFrame({"timestamp": stamps} | {name: getattr(bars, name)[there] for name in names})
-    frame.attrs["market"] = asdict(bars.market) | {"timeframe": str(bars.market.timeframe)}
+    frame.attrs["market"] = _plain(bars.market)
     return frame
 
 
@@ -96,6 +96,14 @@ def _chunked(values: Any) -> Any:
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
 
+def _plain(market: Market) -> dict[str, Any]:
+    """Return a market as plain values; what the first frames did not hold is left out at its default."""
+    values = asdict(market) | {"timeframe": str(market.timeframe)}
+    if market.point_value == 1.0:
+        del values["point_value"]
+    return values
+
+
 def _market_of(attrs: dict[str, Any]) -> Market | None:
     """Return the market that a frame's attributes name, or None."""
     said = attrs.get("market")
@@ -110,4 +118,5 @@ def _market_of(attrs: dict[str, Any]) -> Market | None:
         timeframe=Timeframe.parse(str(said["timeframe"])),
         kind=said.get("kind", "spot"),
         tick=said.get("tick"),
+        point_value=said.get("point_value", 1.0),
     )

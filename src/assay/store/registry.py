@@ -152,8 +152,8 @@ def insert_configuration(
     plain = _checked(document)
     row = row_of(plain, at_ms=at_ms, runtime=runtime_env()) | {"job_id": job_id} | dict(columns or {})
     c.execute(insert(c, TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
-    held = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
-    if held != plain:
+    stored = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
+    if stored != plain:
         raise InputError("configId", "is stored already with other content", row["config_id"])
     if figures is not None:
         text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
@@ -314,8 +314,8 @@ class Registry:
         """
 
         def work(c: sa.Connection) -> bytes | None:
-            held = sa.select(FIGURES.c.figures).where(FIGURES.c.configuration_id == _row(c, config_id)["id"])
-            return c.execute(held).scalar_one_or_none()
+            query = sa.select(FIGURES.c.figures).where(FIGURES.c.configuration_id == _row(c, config_id)["id"])
+            return c.execute(query).scalar_one_or_none()
 
         packed = self.database.read(work)
         if packed is None:
@@ -413,8 +413,8 @@ def _row(c: sa.Connection, config_id: str) -> dict[str, Any]:
     found = c.execute(sa.select(TABLE).where(named)).mappings().first()
     if found is None:
         newest = sa.select(TABLE.c.config_id).order_by(TABLE.c.created_at.desc()).limit(50)
-        held = [str(name) for name in c.scalars(newest)]
-        hint = near_name(config_id, held) if held else "The registry is empty"
+        known = [str(name) for name in c.scalars(newest)]
+        hint = near_name(config_id, known) if known else "The registry is empty"
         raise InputError("configuration", "is not in the registry", config_id, hint)
     return dict(found)
 

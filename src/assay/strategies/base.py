@@ -152,7 +152,7 @@ class Strategy(ABC):
     def all_setups(
         self, bars: Bars, values: Mapping[str, Value], sides: str, loosest: Mapping[str, float] | None = None
     ) -> Setups:
-        """Return the setups of the asked sides in one table.
+        """Return the setups of the requested sides in one table.
 
         Parameters
         ----------
@@ -189,21 +189,21 @@ def code_digest(kind: type[Strategy]) -> str:
     for one in kind.__mro__:
         if one not in (ABC, object) and not one.__module__.startswith("assay."):
             own = {name: value for name, value in vars(one).items() if not name.startswith(("__", "_abc_"))}
-            parts += [f"{name} {_told(value)}" for name, value in sorted(own.items())]
+            parts += [f"{name} {_written_down(value)}" for name, value in sorted(own.items())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _told(value: object) -> str:
+def _written_down(value: object) -> str:
     """Write a constant or a function down, the same in every process; "" for what cannot be."""
     if isinstance(value, property):
-        return _told(value.fget)
+        return _written_down(value.fget)
     value = getattr(value, "__func__", getattr(value, "__wrapped__", value))
     if isinstance(value, FunctionType):
-        return f"{_told(value.__defaults__)} {_told(value.__code__)}"
+        return f"{_written_down(value.__defaults__)} {_written_down(value.__code__)}"
     if isinstance(value, CodeType):
-        return repr((value.co_code, value.co_names, value.co_varnames, [_told(c) for c in value.co_consts]))
+        return repr((value.co_code, value.co_names, value.co_varnames, [_written_down(c) for c in value.co_consts]))
     if isinstance(value, frozenset):  # its order is another one in every process
-        return repr(sorted(map(_told, value)))
+        return repr(sorted(map(_written_down, value)))
     if isinstance(value, tuple):
-        return repr([_told(one) for one in value])
+        return repr([_written_down(one) for one in value])
     return repr(value) if isinstance(value, str | bytes | int | float | complex | None) else ""

@@ -72,8 +72,8 @@ class ListOptions:
 
 def list_(output: Output, given: ListOptions) -> None:
     """List configurations, the newest first."""
-    with open_database(given.database) as held:
-        found = Registry(held).find(
+    with open_database(given.database) as opened:
+        found = Registry(opened).find(
             strategy=given.strategy,
             pair=given.pair,
             exchange=given.exchange,
@@ -141,8 +141,8 @@ class OneOptions:
 
 def show(output: Output, given: OneOptions) -> None:
     """Explain every field of a configuration: value, unit and meaning."""
-    with open_database(given.database) as held:
-        found = Registry(held).get(given.config_id)
+    with open_database(given.database) as opened:
+        found = Registry(opened).get(given.config_id)
     sections = explained(found)
     if output.json:
         meanings = {
@@ -207,8 +207,8 @@ def compare(output: Output, given: CompareOptions) -> None:
     """Put configurations side by side: every field in which they differ."""
     if len(given.config_ids) < 2:
         raise InputError("ID", "at least two configurations are compared", given.config_ids)
-    with open_database(given.database) as held:
-        registry = Registry(held)
+    with open_database(given.database) as opened:
+        registry = Registry(opened)
         names = [registry.get(i).config_id for i in given.config_ids]
         table = registry.compare(names)
     if output.json:
@@ -227,18 +227,18 @@ def compare(output: Output, given: CompareOptions) -> None:
 
 def activate(output: Output, given: OneOptions) -> None:
     """Let programs load a configuration; the one that was active for its market is switched off."""
-    with open_database(given.database) as held:
-        replaced = Registry(held).activate(given.config_id, at_ms=now_ms())
-        _told(output, held, given.config_id, replaced=replaced)
+    with open_database(given.database) as opened:
+        replaced = Registry(opened).activate(given.config_id, at_ms=now_ms())
+        _show_change(output, opened, given.config_id, replaced=replaced)
     if not output.json and replaced:
         output.text(f"{replaced} is not active any more.")
 
 
 def deactivate(output: Output, given: OneOptions) -> None:
     """Let no program load a configuration any more."""
-    with open_database(given.database) as held:
-        changed = Registry(held).deactivate(given.config_id, at_ms=now_ms())
-        _told(output, held, given.config_id, changed=changed)
+    with open_database(given.database) as opened:
+        changed = Registry(opened).deactivate(given.config_id, at_ms=now_ms())
+        _show_change(output, opened, given.config_id, changed=changed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,13 +252,13 @@ class ArchiveOptions:
 
 def archive(output: Output, given: ArchiveOptions) -> None:
     """Put a configuration away; nothing is deleted, --undo takes it back."""
-    with open_database(given.database) as held:
-        registry = Registry(held)
+    with open_database(given.database) as opened:
+        registry = Registry(opened)
         changed = (registry.unarchive if given.undo else registry.archive)(given.config_id, at_ms=now_ms())
-        _told(output, held, given.config_id, changed=changed)
+        _show_change(output, opened, given.config_id, changed=changed)
 
 
-def _told(output: Output, database: Database, config_id: str, **facts: object) -> None:
+def _show_change(output: Output, database: Database, config_id: str, **facts: object) -> None:
     """Say how a configuration stands now."""
     found = Registry(database).get(config_id)
     if output.json:
@@ -284,8 +284,8 @@ class ExportOptions:
 
 def export(output: Output, given: ExportOptions) -> None:
     """Write V3 documents (ID.json), or their rows as one table (--csv)."""
-    with open_database(given.database) as held:
-        registry = Registry(held)
+    with open_database(given.database) as opened:
+        registry = Registry(opened)
         if given.config_ids:
             found = [registry.get(i) for i in given.config_ids]
         else:
@@ -341,10 +341,10 @@ class VerifyOptions:
 def verify(output: Output, given: VerifyOptions) -> None:
     """Train a configuration again from what is stored; it must give the same bytes."""
     cores = options.check_threads(given.threads)
-    with open_database(given.database) as held:
-        stored = Registry(held).get(given.config_id)
+    with open_database(given.database) as opened:
+        stored = Registry(opened).get(given.config_id)
         document, name = stored.document, stored.typed.config_id
-        bars = _bars(document, held, given.file)
+        bars = _bars(document, opened, given.file)
     with StageProgress(output) as progress:
         chosen = load_strategy(given.strategy or stored.typed.strategy)
         found = rebuild.verify(document, chosen, bars, progress, threads=cores)
@@ -380,5 +380,5 @@ def _bars(document: dict[str, Any], database: Database, file: Path | None) -> Ba
     market = rebuild.market_from(document)
     if file is not None:
         return rebuild.bars_for(document, read_bars(file, timeframe=str(market.timeframe)), str(file))
-    held = BarStore(database).read_resampled(market, rebuild.span_from(document).from_ms)
-    return rebuild.bars_for(document, held, database.name)
+    history = BarStore(database).read_resampled(market, rebuild.span_from(document).from_ms)
+    return rebuild.bars_for(document, history, database.name)

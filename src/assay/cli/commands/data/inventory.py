@@ -37,8 +37,8 @@ def list_(output: Output, given: ListOptions) -> None:
         store = BarStore(opened)
         sizes = store.size_bytes()
         imports = Imports(store)
-        held = which.select(store, given.exchange, given.symbol, given.timeframe)
-        rows = [_row(imports, h, sizes.get(h.id, 0)) for h in held]
+        stored = which.select(store, given.exchange, given.symbol, given.timeframe)
+        rows = [_row(imports, h, sizes.get(h.id, 0)) for h in stored]
         name = opened.name
     if output.json:
         output.document({"database": name, "markets": rows})
@@ -61,29 +61,29 @@ def list_(output: Output, given: ListOptions) -> None:
     output.table(name, columns, table)
 
 
-def _row(imports: Imports, held: StoredMarket, size: int) -> dict[str, Any]:
+def _row(imports: Imports, stored: StoredMarket, size: int) -> dict[str, Any]:
     return {
-        **which.describe_stored(held),
-        "holes": _holes(imports.store, held),
-        "valid_pct": _valid_pct(imports, held),
+        **which.describe_stored(stored),
+        "holes": _holes(imports.store, stored),
+        "valid_pct": _valid_pct(imports, stored),
         "size_bytes": size,
     }
 
 
-def _holes(store: BarStore, held: StoredMarket) -> list[dict[str, str]]:
+def _holes(store: BarStore, stored: StoredMarket) -> list[dict[str, str]]:
     """Return spans between the first and the last bar that were never fetched."""
-    spans = store.coverage(held.market)
+    spans = store.coverage(stored.market)
     return [{"from": iso_time(before[1]), "to": iso_time(after[0])} for before, after in itertools.pairwise(spans)]
 
 
-def _valid_pct(imports: Imports, held: StoredMarket) -> float | None:
+def _valid_pct(imports: Imports, stored: StoredMarket) -> float | None:
     """Return the share of valid bars: the recorded one where nothing has changed since."""
-    if not held.bars:
+    if not stored.bars:
         return None
-    last = imports.last(held.market)
-    if last is not None and last.quality.get("revision") == held.revision:
+    last = imports.last(stored.market)
+    if last is not None and last.quality.get("revision") == stored.revision:
         return last.valid_pct
-    return measure_quality(imports.store.read(held.market)).valid_pct
+    return measure_quality(imports.store.read(stored.market)).valid_pct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +100,10 @@ def quality(output: Output, given: QualityOptions) -> None:
     """Say what is wrong with the bars of each market, before and after masking, and what training says to it."""
     with open_database(given.database) as opened:
         store = BarStore(opened)
-        held = [h for h in which.select(store, given.exchange, given.symbol, given.timeframe) if h.bars]
+        stored = [h for h in which.select(store, given.exchange, given.symbol, given.timeframe) if h.bars]
         reports = []
-        with output.progress("quality", len(held)) as advance:
-            for market in held:
+        with output.progress("quality", len(stored)) as advance:
+            for market in stored:
                 reports.append(_report(Imports(store), market))
                 advance(1)
         name = opened.name
@@ -116,13 +116,13 @@ def quality(output: Output, given: QualityOptions) -> None:
         _say_quality(output, report)
 
 
-def _report(imports: Imports, held: StoredMarket) -> dict[str, Any]:
-    history = imports.history(held.market)
+def _report(imports: Imports, stored: StoredMarket) -> dict[str, Any]:
+    history = imports.history(stored.market)
     return {
-        **which.describe_stored(held),
-        **data_filter(imports.store.read(held.market)),
-        "holes": _holes(imports.store, held),
-        "changed_bars": imports.conflicts(held.market),
+        **which.describe_stored(stored),
+        **data_filter(imports.store.read(stored.market)),
+        "holes": _holes(imports.store, stored),
+        "changed_bars": imports.conflicts(stored.market),
         "found_in_sources": _found(history),
         "imports": [
             {

@@ -48,8 +48,8 @@ def select(store: BarStore, exchange: str | None, symbol: str | None, timeframe:
     return markets
 
 
-def _names(held: StoredMarket) -> dict[str, str]:
-    m = held.market
+def _names(stored: StoredMarket) -> dict[str, str]:
+    m = stored.market
     return {"--exchange": m.exchange, "--symbol": m.symbol, "--timeframe": str(m.timeframe)}
 
 
@@ -62,14 +62,14 @@ def span_ms(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     return start, stop
 
 
-def describe_stored(held: StoredMarket) -> dict[str, Any]:
+def describe_stored(stored: StoredMarket) -> dict[str, Any]:
     """Return a market and the span that is stored of it as plain values."""
-    step = held.market.timeframe.ms
+    step = stored.market.timeframe.ms
     return {
-        **describe_market(held.market),
-        "bars": held.bars,
-        "from": None if held.first_ms is None else iso_time(held.first_ms),
-        "to": None if held.last_ms is None else iso_time(held.last_ms + step),
+        **describe_market(stored.market),
+        "bars": stored.bars,
+        "from": None if stored.first_ms is None else iso_time(stored.first_ms),
+        "to": None if stored.last_ms is None else iso_time(stored.last_ms + step),
     }
 
 
