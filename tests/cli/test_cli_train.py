@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
 
+from assay.cli.commands.train import Method, Samples
 from assay.cli.main import main
 from assay.market import Bars
+from assay.search import SAMPLERS
 from assay.sources import read_bars, write_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
 
@@ -216,3 +218,13 @@ def test_help_names_every_option_of_the_design(capsys: pytest.CaptureFixture[str
     options = ("file", "days", "from", "to", "strategy", "side", "method", "objective", "evidence", "permutations")
     for option in (*options, "seed", "out", "space", "set", "allow-bad-data", "json", "quiet", "home"):
         assert f"--{option}" in text
+
+
+def test_help_says_what_the_table_of_samplers_says() -> None:
+    """Written out, since the table would bring the engine into `--help`."""
+    (method,), (samples,) = (get_args(option)[1:] for option in (Method, Samples))
+    ahead = ", ".join(name for name, sampler in SAMPLERS.items() if not sampler.learns)
+    learned = ", ".join(name for name, sampler in SAMPLERS.items() if sampler.learns)
+    assert method.help == f"auto (a grid), {ahead}, or one that learns as it goes: {learned}."
+    (usual,) = {sampler.budget for sampler in SAMPLERS.values() if sampler.learns}
+    assert f"{SAMPLERS['random'].budget} at random, {usual} otherwise" in samples.help
