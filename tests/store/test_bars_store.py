@@ -146,7 +146,7 @@ def test_what_is_not_held_is_named(store: BarStore) -> None:
     with pytest.raises(InputError, match="holds no markets"):
         store.read(MARKET)
     store.write(MARKET, columns(10), source="test", at_ms=1)
-    with pytest.raises(InputError, match=r"is not held.*Did you mean 'BTC/USDT 5m on binance'"):
+    with pytest.raises(InputError, match=r"is not stored.*Did you mean 'BTC/USDT 5m on binance'"):
         store.read(dataclasses.replace(MARKET, symbol="BTC/USDC"))
     with pytest.raises(InputError, match="holds no bars in this span"):
         store.read(MARKET, start_ms=0, stop_ms=1000)
@@ -167,7 +167,7 @@ def test_a_market_is_resampled_from_finer_bars(store: BarStore) -> None:
     hourly = dataclasses.replace(bars.market, timeframe=Timeframe.parse("1h"))
     assert store.read_resampled(hourly).digest == resample(bars, Timeframe.parse("1h")).digest
     assert store.read_resampled(bars.market).digest == bars.digest
-    with pytest.raises(InputError, match="is not held"):
+    with pytest.raises(InputError, match="is not stored"):
         store.read_resampled(dataclasses.replace(bars.market, timeframe=Timeframe.parse("1m")))
 
 

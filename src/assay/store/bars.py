@@ -1,4 +1,4 @@
-"""Bars in the database: written in bulk, never overwritten, read into arrays, with the spans that are held."""
+"""Bars in the database: written in bulk, never overwritten, read into arrays, with the spans that are stored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Written:
     Attributes
     ----------
     inserted, unchanged, changed : int
-        New bars; bars that were held with the same values; bars that were held with others, which stay.
+        New bars; bars that were stored with the same values; bars that were stored with others, which stay.
     """
 
     inserted: int
@@ -50,7 +50,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class StoredMarket:
-    """A market with the bars that are held of it.
+    """A market with the bars that are stored of it.
 
     Attributes
     ----------
@@ -126,15 +126,15 @@ class BarStore:
         return self.database.read(work)
 
     def find(self, exchange: str, symbol: str, timeframe: Timeframe) -> Market | None:
-        """Return the market that is held under this name, with its kind and tick."""
+        """Return the market that is stored under this name, with its kind and tick."""
         row = self.database.read(lambda c: _row(c, Market(exchange, symbol, timeframe, "spot", None)))
         return None if row is None else _market(row)
 
     def finer(self, market: Market) -> list[Market]:
-        """Return the held markets, this one among them, of whose bars it can be made: the coarsest first."""
+        """Return the stored markets, this one among them, of whose bars it can be made: the coarsest first."""
         m, b = schema.markets.c, schema.bars.c
-        held = sa.exists().where(b.market_id == m.id)  # counting millions of bars would say no more
-        query = sa.select(schema.markets).where(m.exchange == market.exchange, m.symbol == market.symbol, held)
+        stored = sa.exists().where(b.market_id == m.id)  # counting millions of bars would say no more
+        query = sa.select(schema.markets).where(m.exchange == market.exchange, m.symbol == market.symbol, stored)
         found = [_market(row) for row in self.database.read(lambda c: c.execute(query).all())]
         fitting = [one for one in found if market.timeframe.ms % one.timeframe.ms == 0]
         return sorted(fitting, key=lambda one: -one.timeframe.ms)
@@ -151,7 +151,7 @@ class BarStore:
         return self.database.read(work)
 
     def state(self, market: Market) -> tuple[int, int]:
-        """Return the number of a market that is held, and its revision."""
+        """Return the number of a market that is stored, and its revision."""
         row = self.database.read(lambda c: _row(c, market))
         if row is None:
             raise self._unknown(market)
@@ -180,7 +180,7 @@ class BarStore:
     def write(
         self, market: Market, columns: Columns, *, source: str, at_ms: int, covered: Span | None = None
     ) -> Written:
-        """Add bars; those that are held stay as they are. All of it is written or nothing.
+        """Add bars; those that are stored stay as they are. All of it is written or nothing.
 
         Parameters
         ----------
@@ -211,21 +211,21 @@ class BarStore:
             number = _ensure(c, market)
             if len(time):
                 _same_volumes(c, number, market, known=not unknown.all())
-            held = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
+            stored = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
             inserted = 0
             changed = np.zeros(0, dtype=np.int64)
-            if held is not None:
-                at = np.searchsorted(held["time"], time)
-                known = at < len(held["time"])
-                known[known] = held["time"][at[known]] == time[known]
+            if stored is not None:
+                at = np.searchsorted(stored["time"], time)
+                known = at < len(stored["time"])
+                known[known] = stored["time"][at[known]] == time[known]
                 rows = np.flatnonzero(known)
                 differs = np.zeros(len(rows), dtype=np.bool_)
                 for name in COLUMNS[1:]:
-                    a, b = columns[name][rows], held[name][at[rows]]
+                    a, b = columns[name][rows], stored[name][at[rows]]
                     differs |= (a != b) & ~(np.isnan(a) & np.isnan(b))
                 changed = rows[differs]
                 inserted = _insert(c, number, {name: columns[name][~known] for name in COLUMNS})
-                _tell_conflicts(c, number, columns, changed, held, at, source, at_ms)
+                _tell_conflicts(c, number, columns, changed, stored, at, source, at_ms)
             covering = _cover(c, number, covered) if covered else False
             if inserted or covering:
                 _touch(c, number)
@@ -276,7 +276,7 @@ class BarStore:
         return uncovered(self.coverage(market), start_ms, stop_ms)
 
     def columns(self, market: Market, start_ms: int, stop_ms: int) -> Columns:
-        """Return the held bars of [start, stop) as arrays, shape (n,) each; absent stamps are absent."""
+        """Return the stored bars of [start, stop) as arrays, shape (n,) each; absent stamps are absent."""
         return self.database.read(lambda c: _columns(c, _number(c, market), start_ms, stop_ms))
 
     def read(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
@@ -288,7 +288,7 @@ class BarStore:
         Raises
         ------
         InputError
-            When the market is not held, or holds nothing in the span.
+            When the market is not stored, or holds nothing in the span.
         """
         number, revision = self.state(market)
         with self._lock:
@@ -317,16 +317,16 @@ class BarStore:
         return bars
 
     def read_resampled(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
-        """Return the bars of a market, made of the coarsest finer bars that are held where it is not held itself."""
+        """Return the bars of a market, made of the coarsest finer bars stored where it is not stored itself."""
         sources = self.finer(market)
         if not sources or sources[0].timeframe == market.timeframe:
-            return self.read(market, start_ms, stop_ms)  # which says what is held where nothing fits
+            return self.read(market, start_ms, stop_ms)  # which says what is stored where nothing fits
         return resample(self.read(sources[0], start_ms, stop_ms), market.timeframe)
 
     def _unknown(self, market: Market) -> InputError:
-        held = [str(h.market) for h in self.markets()]
-        hint = near_name(str(market), held) if held else "The database holds no markets: assay data import FILE"
-        return InputError(str(market), "is not held", hint=hint)
+        stored = [str(h.market) for h in self.markets()]
+        hint = near_name(str(market), stored) if stored else "The database holds no markets: assay data import FILE"
+        return InputError(str(market), "is not stored", hint=hint)
 
 
 def present(bars: Bars) -> Columns:
@@ -343,7 +343,7 @@ def _market(row: Any) -> Market:
 
 
 def _row(c: sa.Connection, market: Market) -> sa.Row[Any] | None:
-    """Return the row of a market; None when it is not held."""
+    """Return the row of a market; None when it is not stored."""
     m = schema.markets.c
     where = (m.exchange == market.exchange, m.symbol == market.symbol, m.timeframe == str(market.timeframe))
     return c.execute(sa.select(schema.markets).where(*where)).first()
@@ -352,7 +352,7 @@ def _row(c: sa.Connection, market: Market) -> sa.Row[Any] | None:
 def _number(c: sa.Connection, market: Market) -> int:
     row = _row(c, market)
     if row is None:
-        raise InputError(str(market), "is not held")
+        raise InputError(str(market), "is not stored")
     return int(row.id)
 
 
@@ -368,7 +368,7 @@ def _ensure(c: sa.Connection, market: Market) -> int:
     c.execute(insert(c, schema.markets).values(**values).on_conflict_do_nothing())
     m = schema.markets.c
     number = _number(c, market)
-    # one writer of a market at a time: what it finds held stays so until it is done (SQLite has one writer anyway)
+    # one writer of a market at a time: what it finds stored stays so until it is done (SQLite has one writer anyway)
     c.execute(sa.select(m.id).where(m.id == number).with_for_update())
     if market.tick is not None:
         c.execute(sa.update(schema.markets).where(m.id == number, m.tick_size.is_(None)).values(tick_size=market.tick))
@@ -380,8 +380,8 @@ def _same_volumes(c: sa.Connection, number: int, market: Market, *, known: bool)
     b = schema.bars.c
     row = c.execute(sa.select(b.volume).where(b.market_id == number).limit(1)).first()
     if row is not None and (row[0] is not None) != known:
-        held, offered = ("with", "without") if row[0] is not None else ("without", "with")
-        raise InputError(str(market), f"is held {held} volumes, so bars {offered} them cannot be added")
+        stored, offered = ("with", "without") if row[0] is not None else ("without", "with")
+        raise InputError(str(market), f"is stored {stored} volumes, so bars {offered} them cannot be added")
 
 
 def _touch(c: sa.Connection, number: int) -> None:
@@ -402,10 +402,10 @@ def _add_spans(c: sa.Connection, number: int, spans: Sequence[Span]) -> None:
 
 
 def _cover(c: sa.Connection, number: int, span: Span) -> bool:
-    """Add a span to those held; return whether anything changed."""
-    held = _spans(c, number)
-    joined = merged([*held, span])
-    if joined == held:
+    """Add a span to those stored; return whether anything changed."""
+    stored = _spans(c, number)
+    joined = merged([*stored, span])
+    if joined == stored:
         return False
     c.execute(sa.delete(schema.market_coverage).where(schema.market_coverage.c.market_id == number))
     _add_spans(c, number, joined)
@@ -450,7 +450,7 @@ def _array(value: bytes | None, kind: type[np.int64 | np.float64]) -> NDArray[An
 
 
 def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
-    """Insert bars of which none is held; return how many."""
+    """Insert bars of which none is stored; return how many."""
     n = len(columns["time"])
     if not n:
         return 0
@@ -462,7 +462,7 @@ def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
                 zip([number] * n, *(columns[name].tolist() for name in COLUMNS), strict=True),
             )
         return n
-    # the market's row is locked and what is held was left out: nothing can be in the way of a plain COPY
+    # the market's row is locked and what is stored was left out: nothing can be in the way of a plain COPY
     names = [*COLUMNS[:-1], *(() if np.isnan(columns["volume"]).all() else ("volume",))]
     kinds = {"market_id": ">i8", **{name: ">i8" if name == "time" else ">f8" for name in names}}
     fields = [
@@ -488,7 +488,7 @@ def _tell_conflicts(
     number: int,
     columns: Columns,
     changed: NDArray[np.int64],
-    held: Columns,
+    stored: Columns,
     at: NDArray[np.int64],
     source: str,
     at_ms: int,
@@ -507,7 +507,7 @@ def _tell_conflicts(
             "time": int(columns["time"][i]),
             "found_at": at_ms,
             "source": source,
-            "held": values(held, int(at[i])),
+            "held": values(stored, int(at[i])),
             "offered": values(columns, int(i)),
         }
         for i in changed[:MAX_CONFLICTS].tolist()
