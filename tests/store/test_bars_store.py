@@ -17,24 +17,29 @@ from hypothesis import strategies as st
 
 from assay.errors import AssayError, InputError
 from assay.market import Market, Timeframe, resample
+from assay.market.ohlcv import COLUMNS
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, schema
-from assay.store.bars import COLUMNS, merged, present, uncovered
+from assay.store.bars import merged, present, uncovered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from assay.market import Bars
-    from assay.store.bars import Columns, Span
+    from assay.store.bars import Span
 
 MINUTE = 60_000
 MARKET = Market("binance", "BTC/USDT", Timeframe.parse("5m"), "spot", None)
 START = 1_700_000_100_000 // (5 * MINUTE) * (5 * MINUTE)
 
 
-def columns(n: int, first: int = 0, seed: int = 0) -> Columns:
+def columns(n: int, first: int = 0, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Bars number first..first+n of one endless series, a tenth of them absent."""
     rng = np.random.default_rng(seed)
     price = 1000 + np.cumsum(rng.normal(0, 1, 5000))
-    every: Columns = {
+    every: dict[str, NDArray[Any]] = {
         "time": START + np.arange(5000) * 5 * MINUTE,
         "open": price,
         "high": price + 2,
@@ -46,11 +51,11 @@ def columns(n: int, first: int = 0, seed: int = 0) -> Columns:
     return {name: column[kept] for name, column in every.items()}
 
 
-def read(store: BarStore, market: Market = MARKET, **span: int) -> Columns:
+def read(store: BarStore, market: Market = MARKET, **span: int) -> Mapping[str, NDArray[Any]]:
     return present(store.read(market, **span))
 
 
-def same(a: Columns, b: Columns) -> bool:
+def same(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> bool:
     return all(a[name].tobytes() == b[name].tobytes() for name in COLUMNS)
 
 
