@@ -112,7 +112,7 @@ def test_learned_points_follow_from_the_seed(bars: Bars, method: str, monkeypatc
 
 
 def test_an_unknown_method_is_refused_when_it_is_named() -> None:
-    with pytest.raises(errors.InputError, match=r"method: must be one of tpe, cmaes, gp.*Did you mean 'gp'"):
+    with pytest.raises(errors.InputError, match=r"method: must be one of gp, tpe, cmaes.*Did you mean 'gp'"):
         BayesianOptimizer(method="gpr")
 
 
