@@ -119,7 +119,8 @@ def test_nor_does_another_process(evidence: Evidence, swept: Evidence, shared_da
         "second = text(train(sweep_experiment(), recorded(Path(sys.argv[1])), threads=2));"
         "print(hashlib.sha256((first + second).encode()).hexdigest())"
     )
-    environment = os.environ | {"PYTHONHASHSEED": "77", "PYTHONPATH": str(TESTS)}
+    paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONHASHSEED": "77", "PYTHONPATH": paths}
     run = subprocess.run(
         [sys.executable, "-c", code, str(shared_data)],
         capture_output=True, text=True, check=True, env=environment, timeout=120,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,10 @@ class Database:
 
     engine: sa.Engine
     name: str
+
+    def __post_init__(self) -> None:
+        # from Python 3.13 on an SQLite connection that is not closed warns when it goes: close them with their owner
+        weakref.finalize(self, self.engine.dispose)
 
     @classmethod
     def open(cls, url: str | Path, *, upgrade: bool = True) -> Database:
