@@ -17,14 +17,16 @@ import pandas as pd
 import sqlalchemy as sa
 
 from assay.market import Market, Timeframe
+from assay.market.ohlcv import COLUMNS
 from assay.store import BarStore, Database
-from assay.store.bars import COLUMNS
 from benchmarks.report import Row, Section, Table, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from assay.market.ohlcv import OhlcvColumns
 
 MARKET = Market("bench", "BTC/USDT", Timeframe.parse("1m"), "spot", None)
 READ, WRITTEN = 25_920, 100_000
@@ -111,7 +113,7 @@ def _read(found: Section, kind: str, store: BarStore, columns: dict[str, NDArray
     span = int(columns["time"][first]), int(columns["time"][min(first + READ, n - 1)])
     number = next(h.id for h in store.markets() if h.market.symbol == MARKET.symbol)
 
-    def arrays() -> dict[str, NDArray[Any]]:
+    def arrays() -> OhlcvColumns:
         return store.columns(MARKET, *span)
 
     def pandas() -> pd.DataFrame:

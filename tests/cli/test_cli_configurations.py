@@ -172,7 +172,7 @@ def test_a_trained_configuration_is_verified(assay: Assay, hourly: Bars, home: P
     write_bars(file, hourly)
     name = train(assay, file, home)
     absent = assay("configurations", "verify", name)
-    assert (absent.code, "is not held" in absent.err or "holds no markets" in absent.err) == (2, True)
+    assert (absent.code, "is not stored" in absent.err or "holds no markets" in absent.err) == (2, True)
     market = replace(hourly.market, exchange="binance", symbol="BTC/USDT")
     store = BarStore(Database.open(home / "assay.db"))
     columns = present(hourly)

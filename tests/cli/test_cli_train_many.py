@@ -198,7 +198,7 @@ def test_one_that_fails_does_not_stop_the_others(assay: Assay, database_file: Pa
     assert "raised ZeroDivisionError" in document["tasks"][1]["error"]
     (left,) = document["left_out"]
     assert left["market"] == "ZZZ/USDT 15m on sim"
-    assert "is not held" in left["reason"]
+    assert "is not stored" in left["reason"]
 
 
 def test_a_coarser_timeframe_is_trained_on_finer_bars(assay: Assay, database_file: Path) -> None:

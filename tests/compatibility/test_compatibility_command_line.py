@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 RECORDED = json.loads((HERE / "command_line.json").read_text())
 TODAY = commands(make_app())
-ADDED = frozenset({"assay self-check"})
+VERIFIED = "assay configurations verify RISING_V3_20261130_075411_c324de --strategy rising.py:Rising"
+ADDED = frozenset({"assay self-check", f"{VERIFIED} --threads 1 --json --quiet: other_code"})
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.documents import TrainedDocument, read
+from assay.documents import TrainedDocument, read, rebuild
 from assay.documents.configuration import configuration
 from assay.documents.rebuild import bars_for, differences, experiment_from, verify
 from assay.documents.schema import sealed
@@ -23,6 +23,7 @@ from assay.market import Bars, Market, Timeframe
 from assay.search import parse_space
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Experiment, train
+from assay.training.experiment import LATER_TERMS
 from assay.training.procedure import PROCEDURE_VERSION
 from store.documents import BARS, CREATED, evidence, experiment, trained
 from validation.toys import Spike
@@ -145,6 +146,32 @@ def test_a_document_of_an_earlier_procedure_loads_and_is_not_verified() -> None:
     assert found.provenance.experiment.procedure_version == PROCEDURE_VERSION - 1
     with pytest.raises(GateError, match=r"_V3_.* was made by the earlier procedure: train again"):
         verify(document, Spike(), BARS)
+
+
+@dataclass(frozen=True)
+class WithOption(Experiment):
+    """An experiment of a later release, which has an option more."""
+
+    patience: int = 3
+
+
+def test_a_new_option_leaves_stored_documents_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They load and verify, and no digest moves; only another value than the default is another experiment."""
+    stored, digest = trained(), experiment().digest(BARS)
+    monkeypatch.setitem(LATER_TERMS, "patience", 3)
+    monkeypatch.setattr(rebuild, "Experiment", WithOption)
+    found = experiment_from(stored, Spike())
+    assert isinstance(found, WithOption)
+    assert (found.patience, found.digest(BARS)) == (3, digest)
+    assert read(sealed(stored)).config_id == stored["configId"]
+    checked = verify(stored, Spike(), BARS)
+    assert (checked.equal, checked.differences, checked.other_code) == (True, (), False)
+
+    other = replace(found, patience=4)
+    assert other.digest(BARS) != digest
+    again = WithOption.from_canonical(json.loads(json.dumps(other.canonical(BARS))), Spike())
+    assert isinstance(again, WithOption)
+    assert (again.patience, again.digest(BARS)) == (4, other.digest(BARS))
 
 
 TREES = st.recursive(

@@ -6,7 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from assay.testing.oracle import NAN, OracleBars, OracleCosts, OracleOrder, make_order, resolve_signals
+from assay.testing.oracle import (
+    NAN,
+    OracleBars,
+    OracleCosts,
+    OracleOrder,
+    OracleStop,
+    OracleTarget,
+    make_order,
+    resolve_signals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -236,9 +245,9 @@ def liquidity_sweep_orders(
                 side,
                 bars.close[t],
                 row["atr"],
-                multiple=params.atr_multiplier_sl,
+                OracleStop(params.atr_multiplier_sl),
+                OracleTarget(params.risk_reward_ratio),
                 tick=costs.tick,
-                target_multiple=params.risk_reward_ratio,
                 max_bars=params.max_holding_periods,
             )
             if order is not None:

@@ -17,6 +17,8 @@ from assay.testing.oracle import (
     OracleBars,
     OracleCosts,
     OracleOrder,
+    OracleStop,
+    OracleTarget,
     OracleTrade,
     make_order,
     resolve_signals,
@@ -349,27 +351,26 @@ def test_futures_pay_one_tick_and_a_commission() -> None:
 
 
 def test_bracket_is_rounded_away_from_the_reference() -> None:
-    order = make_order(5, 1, 100.0, 1.1, multiple=1.0, tick=0.25, target_multiple=2.1, r1=1.0)
+    order = make_order(5, 1, 100.0, 1.1, OracleStop(1.0), OracleTarget(2.1), r1=1.0, tick=0.25)
     assert order is not None
     # 98.9 -> 98.75, risk 1.25, target 102.625 -> 102.75, R1 101.25 stays.
     assert (order.stop, order.target, order.partial) == (98.75, 102.75, 101.25)
-    short = make_order(5, -1, 100.0, 1.1, multiple=1.0, tick=0.25, target_multiple=2.1, r1=1.0)
+    short = make_order(5, -1, 100.0, 1.1, OracleStop(1.0), OracleTarget(2.1), r1=1.0, tick=0.25)
     assert short is not None
     assert (short.stop, short.target, short.partial) == (101.25, 97.25, 98.75)
     assert round_to_tick(98.75 - 1e-12, 0.25, upwards=False) == 98.75
 
 
 def test_rows_that_are_no_signal() -> None:
-    assert make_order(5, 1, 100.0, NAN, multiple=1.0) is None
-    assert make_order(5, 1, 100.0, 0.0, multiple=1.0) is None
-    assert make_order(5, 1, 100.0, 1.0, multiple=1.0, flat_by=5) is None
-    assert make_order(5, 1, 100.0, 1.0, multiple=1.0, target_multiple=2.0, target_limit=99.0) is None
-    limited: dict[str, float] = {"multiple": 1.0, "target_multiple": 2.0, "target_limit": 100.7}
-    assert make_order(5, 1, 100.0, 1.0, **limited, min_target_r=0.8) is None  # type: ignore[arg-type]
-    kept = make_order(5, 1, 100.0, 1.0, **limited)  # type: ignore[arg-type]
+    assert make_order(5, 1, 100.0, NAN, OracleStop(1.0)) is None
+    assert make_order(5, 1, 100.0, 0.0, OracleStop(1.0)) is None
+    assert make_order(5, 1, 100.0, 1.0, OracleStop(1.0), flat_by=5) is None
+    assert make_order(5, 1, 100.0, 1.0, OracleStop(1.0), OracleTarget(2.0, limit=99.0)) is None
+    assert make_order(5, 1, 100.0, 1.0, OracleStop(1.0), OracleTarget(2.0, limit=100.7, min_r=0.8)) is None
+    kept = make_order(5, 1, 100.0, 1.0, OracleStop(1.0), OracleTarget(2.0, limit=100.7))
     assert kept is not None
     assert kept.target == 100.7
-    anchored = make_order(5, -1, 100.0, 1.0, multiple=1.0, floor=1.5, anchor=103.0)
+    anchored = make_order(5, -1, 100.0, 1.0, OracleStop(1.0, floor=1.5, anchor=103.0))
     assert anchored is not None
     assert (anchored.stop, math.isnan(anchored.target)) == (103.0, True)
 
@@ -513,8 +514,8 @@ def test_dense_loop_agrees_to_the_last_bit(seed: int, risk_sizing: bool) -> None
                 int(row_side[k]),
                 bars.close[t],
                 float(unit[k]),
-                multiple=float(combo[5]),
-                target_multiple=float(combo[6]),
+                OracleStop(float(combo[5])),
+                OracleTarget(float(combo[6])),
                 max_bars=int(combo[7]),
             )
             if order is not None:

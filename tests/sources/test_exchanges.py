@@ -627,18 +627,18 @@ def test_every_exchange_of_ccxt_that_serves_candles_can_be_opened() -> None:
     assert len(names) > 50
     for name in names:
         with open_exchange(name) as exchange:
-            assert exchange.habits.candles > 0, name
+            assert exchange.rules.candles > 0, name
             assert offered(exchange.client.timeframes), name
             assert _first_address(exchange.client.urls["api"]).startswith("http"), name
 
 
 @pytest.mark.parametrize("name", PAGING_RULES)
 def test_what_is_known_of_an_exchange_agrees_with_ccxt(name: str) -> None:
-    habits = PAGING_RULES[name]
+    rules = PAGING_RULES[name]
     with open_exchange(name) as exchange:
-        assert exchange.habits is habits
-        assert habits.candles <= exchange.client.features["spot"]["fetchOHLCV"]["limit"]
-        assert habits.takes_until == (":param int [params.until]" in exchange.client.fetch_ohlcv.__doc__)
+        assert exchange.rules is rules
+        assert rules.candles <= exchange.client.features["spot"]["fetchOHLCV"]["limit"]
+        assert rules.takes_until == (":param int [params.until]" in exchange.client.fetch_ohlcv.__doc__)
 
 
 @pytest.mark.parametrize(
@@ -659,7 +659,7 @@ def test_what_ccxt_sends_covers_the_span(name: str, first: str, last: str, per_m
             return {}
 
         client.request = request
-        start, candles = OPEN_NOW - 5000 * STEP, exchange.habits.candles
+        start, candles = OPEN_NOW - 5000 * STEP, exchange.rules.candles
         exchange.candles(Market(name, "BTC/USD", Timeframe(STEP)), start, start + candles * STEP)
     (query,) = sent
     begin, end = int(query[first]) * per_ms, int(query[last]) * per_ms
@@ -670,7 +670,7 @@ def test_what_ccxt_sends_covers_the_span(name: str, first: str, last: str, per_m
     assert (end == final + STEP) == (name == "kucoin")
 
 
-def test_an_exchange_of_unknown_habits_is_asked_with_care(hub: Hub) -> None:
+def test_an_exchange_of_unknown_rules_is_asked_with_care(hub: Hub) -> None:
     """Binance's protocol with nothing known of it: no last stamp is sent, and a late start is not taken for a gap."""
     listed = OPEN_NOW - 900 * STEP
     hole = range(OPEN_NOW - 700 * STEP, OPEN_NOW - 100 * STEP, STEP)

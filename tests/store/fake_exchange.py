@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from assay.sources.exchanges import Finding, Page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from assay.store.bars import Columns, Span
+    from numpy.typing import NDArray
+
+    from assay.store.bars import Span
 
 STEP = 300_000
 NOW = 1_700_006_400_000 + 640_000
@@ -23,7 +25,7 @@ OPEN = NOW // STEP * STEP
 """Opening of the bar that is not over."""
 
 
-def columns(start: int, stop: int, absent: frozenset[int] = frozenset(), step: int = STEP) -> Columns:
+def columns(start: int, stop: int, absent: frozenset[int] = frozenset(), step: int = STEP) -> dict[str, NDArray[Any]]:
     """The one true series in a span, without the bars whose number is absent."""
     time = np.arange(-(-start // step) * step, stop, step)
     time = time[~np.isin(time // step, list(absent))]

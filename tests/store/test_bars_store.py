@@ -17,24 +17,29 @@ from hypothesis import strategies as st
 
 from assay.errors import AssayError, InputError
 from assay.market import Market, Timeframe, resample
+from assay.market.ohlcv import COLUMNS
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, schema
-from assay.store.bars import COLUMNS, merged, present, uncovered
+from assay.store.bars import merged, present, uncovered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from assay.market import Bars
-    from assay.store.bars import Columns, Span
+    from assay.store.bars import Span
 
 MINUTE = 60_000
 MARKET = Market("binance", "BTC/USDT", Timeframe.parse("5m"), "spot", None)
 START = 1_700_000_100_000 // (5 * MINUTE) * (5 * MINUTE)
 
 
-def columns(n: int, first: int = 0, seed: int = 0) -> Columns:
+def columns(n: int, first: int = 0, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Bars number first..first+n of one endless series, a tenth of them absent."""
     rng = np.random.default_rng(seed)
     price = 1000 + np.cumsum(rng.normal(0, 1, 5000))
-    every: Columns = {
+    every: dict[str, NDArray[Any]] = {
         "time": START + np.arange(5000) * 5 * MINUTE,
         "open": price,
         "high": price + 2,
@@ -46,11 +51,11 @@ def columns(n: int, first: int = 0, seed: int = 0) -> Columns:
     return {name: column[kept] for name, column in every.items()}
 
 
-def read(store: BarStore, market: Market = MARKET, **span: int) -> Columns:
+def read(store: BarStore, market: Market = MARKET, **span: int) -> Mapping[str, NDArray[Any]]:
     return present(store.read(market, **span))
 
 
-def same(a: Columns, b: Columns) -> bool:
+def same(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> bool:
     return all(a[name].tobytes() == b[name].tobytes() for name in COLUMNS)
 
 
@@ -146,7 +151,7 @@ def test_what_is_not_held_is_named(store: BarStore) -> None:
     with pytest.raises(InputError, match="holds no markets"):
         store.read(MARKET)
     store.write(MARKET, columns(10), source="test", at_ms=1)
-    with pytest.raises(InputError, match=r"is not held.*Did you mean 'BTC/USDT 5m on binance'"):
+    with pytest.raises(InputError, match=r"is not stored.*Did you mean 'BTC/USDT 5m on binance'"):
         store.read(dataclasses.replace(MARKET, symbol="BTC/USDC"))
     with pytest.raises(InputError, match="holds no bars in this span"):
         store.read(MARKET, start_ms=0, stop_ms=1000)
@@ -167,7 +172,7 @@ def test_a_market_is_resampled_from_finer_bars(store: BarStore) -> None:
     hourly = dataclasses.replace(bars.market, timeframe=Timeframe.parse("1h"))
     assert store.read_resampled(hourly).digest == resample(bars, Timeframe.parse("1h")).digest
     assert store.read_resampled(bars.market).digest == bars.digest
-    with pytest.raises(InputError, match="is not held"):
+    with pytest.raises(InputError, match="is not stored"):
         store.read_resampled(dataclasses.replace(bars.market, timeframe=Timeframe.parse("1m")))
 
 

@@ -27,10 +27,11 @@ from assay.store.bars import present
 from store.fake_exchange import NOW, OPEN, STEP, FakeExchange, columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from assay.store.bars import Columns
+    from numpy.typing import NDArray
+
 
 DAY = 288
 DAY_MS = 86_400_000
@@ -64,7 +65,7 @@ def times(frame: pd.DataFrame) -> list[int]:
     return found
 
 
-def same(a: Columns, b: Columns) -> bool:
+def same(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> bool:
     return all(np.array_equal(a[name], b[name]) for name in b)
 
 
@@ -326,7 +327,7 @@ def test_a_span_without_bars_is_an_error(collector: DataCollector, fake: FakeExc
         collector.fetch_ohlcv("BTC/USDT", lookback_days=2)
 
 
-def frame_of(table: Columns) -> pd.DataFrame:
+def frame_of(table: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
     return pd.DataFrame(
         {"timestamp": pd.to_datetime(table["time"], unit="ms", utc=True)}
         | {name: table[name] for name in ("open", "high", "low", "close", "volume")}

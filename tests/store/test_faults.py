@@ -19,8 +19,8 @@ import pytest
 import sqlalchemy as sa
 
 from assay.errors import StoreError
+from assay.market.ohlcv import COLUMNS
 from assay.store import BarStore, Database
-from assay.store.bars import COLUMNS
 from store.test_bars_store import MARKET, columns, read, same
 
 if TYPE_CHECKING:

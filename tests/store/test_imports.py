@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from assay.store.imports import ALERT_MARGIN_PCT
 from store.requirement import QUALITY_QUERY
 
 if TYPE_CHECKING:
-    from assay.store.bars import Columns
+    from numpy.typing import NDArray
 
 STEP = 300_000
 MARKET = Market("binanceus", "SOL/USDT", Timeframe(STEP))
@@ -23,7 +23,7 @@ START = 1_700_006_400_000
 DAY = 288
 
 
-def days(first: int, last: int, *, dead: float = 0.0, step: int = STEP) -> Columns:
+def days(first: int, last: int, *, dead: float = 0.0, step: int = STEP) -> dict[str, NDArray[Any]]:
     """Days number first..last of an endless series, of which a share of the bars did not trade."""
     n = np.arange(first * DAY, last * DAY)
     close = 100.0 + n % 7

@@ -168,9 +168,8 @@ def _store(store: BarStore, found: Collected, page: Page, at_ms: int) -> None:
     if page.start_ms >= page.stop_ms:
         return
     market = found.plan.market
-    columns = {name: getattr(page, name) for name in ("time", "open", "high", "low", "close", "volume")}
     covered = (page.start_ms, page.stop_ms)
-    written = store.write(market, columns, source=f"{market.exchange} API", at_ms=at_ms, covered=covered)
+    written = store.write(market, page.columns, source=f"{market.exchange} API", at_ms=at_ms, covered=covered)
     found.inserted += written.inserted
     found.unchanged += written.unchanged
     found.changed += written.changed

@@ -113,7 +113,7 @@ def _bars_of(
         bars = finished(store.read_resampled(market))
     except InputError:
         raise trouble or InputError(
-            str(market), "is not held", hint="assay data import, or without --offline"
+            str(market), "is not stored", hint="assay data import, or without --offline"
         ) from None
     if trouble is not None:
         reporter.note(f"{market}: only stored bars are used. {trouble}")
@@ -151,7 +151,7 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
                     restarts += 1
                     running.append(_start(url, job, user))
             if not running:
-                # a task may be held by a worker that another, killed command has left behind
+                # a task may be leased to a worker that another, killed command has left behind
                 _release_dead(jobs, job)
                 left = jobs.state(job)
                 if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MAX_RESTARTS:

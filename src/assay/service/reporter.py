@@ -1,4 +1,4 @@
-"""`Reporter`: who is told of work while it goes on."""
+"""`Reporter`: where work reports its progress while it goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clean passes of the leak laboratory, kept as small files beside the compiled kernels.
+"""Clean passes of the leak inspection, kept as small files beside the compiled kernels.
 
 Both are facts about one version of the code: another version looks into another folder, and old ones are forgotten
 together.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.market.bars import PRICES, check_rows
+from assay.market.ohlcv import OhlcvColumns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,13 +70,12 @@ class Rows:
     Attributes
     ----------
     market : Market
-    columns : dict of str to array, shape (n,) each
-        ``time`` (int64, milliseconds UTC), open, high, low, close and volume (float64, NaN without recorded volume).
+    columns : OhlcvColumns
     findings : Findings
     """
 
     market: Market
-    columns: dict[str, NDArray[np.float64] | NDArray[np.int64]]
+    columns: OhlcvColumns
     findings: Findings
 
 
@@ -118,10 +118,9 @@ def clean_rows(
     for column in table.values():
         differs |= column[rows] != column[rows[first]]
     kept = rows[~again]
-    out: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {"time": time[kept]}
-    out |= {name: column[kept] for name, column in table.items()}
+    clean: dict[str, NDArray[Any]] = {"time": time[kept]} | {name: column[kept] for name, column in table.items()}
     if not has_volume:
-        out["volume"] = np.full(len(kept), np.nan)
+        clean["volume"] = np.full(len(kept), np.nan)
     findings = Findings(
         rows=len(time),
         duplicate=int(np.count_nonzero(again & ~differs)),
@@ -131,7 +130,7 @@ def clean_rows(
         broken=int(np.count_nonzero(broken)),
         unfinished=int(np.count_nonzero(unfinished)),
     )
-    return Rows(market, out, findings)
+    return Rows(market, OhlcvColumns.of(clean), findings)
 
 
 def _broken(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Bars in the database: written in bulk, never overwritten, read into arrays, with the spans that are held."""
+"""Bars in the database: written in bulk, never overwritten, read into arrays, with the spans that are stored."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ import sqlalchemy as sa
 from assay.errors import InputError, near_name
 from assay.market import Bars, Market, Timeframe, resample
 from assay.market.bars import check_rows
+from assay.market.ohlcv import COLUMNS, VALUES, OhlcvColumns
 from assay.store import schema
 from assay.store.database import insert, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from assay.store.database import Database
 
-Columns = dict[str, "NDArray[Any]"]
-COLUMNS = ("time", "open", "high", "low", "close", "volume")
 Span = tuple[int, int]
 
 MAX_CACHED = 32
@@ -40,7 +39,7 @@ class Written:
     Attributes
     ----------
     inserted, unchanged, changed : int
-        New bars; bars that were held with the same values; bars that were held with others, which stay.
+        New bars; bars that were stored with the same values; bars that were stored with others, which stay.
     """
 
     inserted: int
@@ -50,7 +49,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class StoredMarket:
-    """A market with the bars that are held of it.
+    """A market with the bars that are stored of it.
 
     Attributes
     ----------
@@ -126,15 +125,15 @@ class BarStore:
         return self.database.read(work)
 
     def find(self, exchange: str, symbol: str, timeframe: Timeframe) -> Market | None:
-        """Return the market that is held under this name, with its kind and tick."""
+        """Return the market that is stored under this name, with its kind and tick."""
         row = self.database.read(lambda c: _row(c, Market(exchange, symbol, timeframe, "spot", None)))
         return None if row is None else _market(row)
 
     def finer(self, market: Market) -> list[Market]:
-        """Return the held markets, this one among them, of whose bars it can be made: the coarsest first."""
+        """Return the stored markets, this one among them, of whose bars it can be made: the coarsest first."""
         m, b = schema.markets.c, schema.bars.c
-        held = sa.exists().where(b.market_id == m.id)  # counting millions of bars would say no more
-        query = sa.select(schema.markets).where(m.exchange == market.exchange, m.symbol == market.symbol, held)
+        stored = sa.exists().where(b.market_id == m.id)  # counting millions of bars would say no more
+        query = sa.select(schema.markets).where(m.exchange == market.exchange, m.symbol == market.symbol, stored)
         found = [_market(row) for row in self.database.read(lambda c: c.execute(query).all())]
         fitting = [one for one in found if market.timeframe.ms % one.timeframe.ms == 0]
         return sorted(fitting, key=lambda one: -one.timeframe.ms)
@@ -151,7 +150,7 @@ class BarStore:
         return self.database.read(work)
 
     def state(self, market: Market) -> tuple[int, int]:
-        """Return the number of a market that is held, and its revision."""
+        """Return the number of a market that is stored, and its revision."""
         row = self.database.read(lambda c: _row(c, market))
         if row is None:
             raise self._unknown(market)
@@ -178,15 +177,20 @@ class BarStore:
     # writing
 
     def write(
-        self, market: Market, columns: Columns, *, source: str, at_ms: int, covered: Span | None = None
+        self,
+        market: Market,
+        columns: Mapping[str, NDArray[Any]],
+        *,
+        source: str,
+        at_ms: int,
+        covered: Span | None = None,
     ) -> Written:
-        """Add bars; those that are held stay as they are. All of it is written or nothing.
+        """Add bars; those that are stored stay as they are. All of it is written or nothing.
 
         Parameters
         ----------
-        columns : mapping of str to array
-            ``time`` (int64, milliseconds UTC, increasing), open, high, low, close and volume (float64; a volume is NaN
-            where it is unknown), shape (n,) each; only bars that the source has.
+        columns : OhlcvColumns, or a mapping with its six columns
+            Bars that the source has, in order of time.
         source : str
             Where they come from, for findings.
         at_ms : int
@@ -199,33 +203,33 @@ class BarStore:
         BarsError
             Naming the first row that breaks a rule of `Bars`.
         """
-        time = columns["time"]
-        unknown = np.isnan(columns["volume"])
-        volume = np.zeros(len(time)) if unknown.all() else columns["volume"]
+        offered = OhlcvColumns.of(columns)
+        time = offered.time
         if len(time):
-            check_rows(time, {**{n: columns[n] for n in COLUMNS[1:5]}, "volume": volume}, market.timeframe.ms)
+            volume = offered.volume if offered.has_volume else np.zeros(len(time))
+            check_rows(time, {**offered, "volume": volume}, market.timeframe.ms)
         if covered is None and len(time):
             covered = (int(time[0]), int(time[-1]) + market.timeframe.ms)
 
         def work(c: sa.Connection) -> Written:
             number = _ensure(c, market)
             if len(time):
-                _same_volumes(c, number, market, known=not unknown.all())
-            held = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
+                _same_volumes(c, number, market, known=offered.has_volume)
+            stored = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
             inserted = 0
             changed = np.zeros(0, dtype=np.int64)
-            if held is not None:
-                at = np.searchsorted(held["time"], time)
-                known = at < len(held["time"])
-                known[known] = held["time"][at[known]] == time[known]
+            if stored is not None:
+                at = np.searchsorted(stored.time, time)
+                known = at < len(stored.time)
+                known[known] = stored.time[at[known]] == time[known]
                 rows = np.flatnonzero(known)
                 differs = np.zeros(len(rows), dtype=np.bool_)
-                for name in COLUMNS[1:]:
-                    a, b = columns[name][rows], held[name][at[rows]]
+                for name in VALUES:
+                    a, b = offered[name][rows], stored[name][at[rows]]
                     differs |= (a != b) & ~(np.isnan(a) & np.isnan(b))
                 changed = rows[differs]
-                inserted = _insert(c, number, {name: columns[name][~known] for name in COLUMNS})
-                _tell_conflicts(c, number, columns, changed, held, at, source, at_ms)
+                inserted = _insert(c, number, offered.rows(~known))
+                _tell_conflicts(c, number, offered, changed, stored, at, source, at_ms)
             covering = _cover(c, number, covered) if covered else False
             if inserted or covering:
                 _touch(c, number)
@@ -275,8 +279,8 @@ class BarStore:
         """Spans of [start, stop) that were never fetched."""
         return uncovered(self.coverage(market), start_ms, stop_ms)
 
-    def columns(self, market: Market, start_ms: int, stop_ms: int) -> Columns:
-        """Return the held bars of [start, stop) as arrays, shape (n,) each; absent stamps are absent."""
+    def columns(self, market: Market, start_ms: int, stop_ms: int) -> OhlcvColumns:
+        """Return the stored bars of [start, stop) as arrays, shape (n,) each; absent stamps are absent."""
         return self.database.read(lambda c: _columns(c, _number(c, market), start_ms, stop_ms))
 
     def read(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
@@ -288,7 +292,7 @@ class BarStore:
         Raises
         ------
         InputError
-            When the market is not held, or holds nothing in the span.
+            When the market is not stored, or holds nothing in the span.
         """
         number, revision = self.state(market)
         with self._lock:
@@ -296,20 +300,21 @@ class BarStore:
         if kept is not None and kept[0] == revision:
             return kept[1]
 
-        def work(c: sa.Connection) -> tuple[sa.Row[Any] | None, Columns]:
+        def work(c: sa.Connection) -> tuple[sa.Row[Any], OhlcvColumns] | None:
             # asked again, so that bars and revision are of one state of the database
             row = _row(c, market)
             low, high = start_ms if start_ms is not None else -(2**62), stop_ms if stop_ms is not None else 2**62
-            return row, {} if row is None else _columns(c, row.id, low, high)
+            return None if row is None else (row, _columns(c, row.id, low, high))
 
-        row, columns = self.database.read(work)
-        if row is None:
+        found = self.database.read(work)
+        if found is None:
             raise self._unknown(market)
-        if not len(columns["time"]):
+        row, columns = found
+        if not len(columns.time):
             raise InputError(str(market), "holds no bars in this span", [start_ms, stop_ms])
-        volume = None if np.isnan(columns["volume"]).all() else columns["volume"]
-        time, open_, high, low, close = (columns[name] for name in COLUMNS[:5])
-        bars = Bars.from_columns(_market(row), time, open_, high, low, close, volume)
+        c = columns
+        volume = c.volume if c.has_volume else None
+        bars = Bars.from_columns(_market(row), c.time, c.open, c.high, c.low, c.close, volume)
         with self._lock:
             self._cache[int(row.id), start_ms, stop_ms] = (int(row.revision), bars)
             while len(self._cache) > MAX_CACHED:
@@ -317,25 +322,25 @@ class BarStore:
         return bars
 
     def read_resampled(self, market: Market, start_ms: int | None = None, stop_ms: int | None = None) -> Bars:
-        """Return the bars of a market, made of the coarsest finer bars that are held where it is not held itself."""
+        """Return the bars of a market, made of the coarsest finer bars stored where it is not stored itself."""
         sources = self.finer(market)
         if not sources or sources[0].timeframe == market.timeframe:
-            return self.read(market, start_ms, stop_ms)  # which says what is held where nothing fits
+            return self.read(market, start_ms, stop_ms)  # which says what is stored where nothing fits
         return resample(self.read(sources[0], start_ms, stop_ms), market.timeframe)
 
     def _unknown(self, market: Market) -> InputError:
-        held = [str(h.market) for h in self.markets()]
-        hint = near_name(str(market), held) if held else "The database holds no markets: assay data import FILE"
-        return InputError(str(market), "is not held", hint=hint)
+        stored = [str(h.market) for h in self.markets()]
+        hint = near_name(str(market), stored) if stored else "The database holds no markets: assay data import FILE"
+        return InputError(str(market), "is not stored", hint=hint)
 
 
-def present(bars: Bars) -> Columns:
+def present(bars: Bars) -> OhlcvColumns:
     """Return the bars that the source had, without the absent stamps that were inserted."""
     kept = ~bars.absent
-    columns: Columns = {name: getattr(bars, name)[kept] for name in COLUMNS}
+    columns = {name: getattr(bars, name)[kept] for name in COLUMNS}
     if not bars.has_volume:
         columns["volume"] = np.full(int(kept.sum()), np.nan)
-    return columns
+    return OhlcvColumns.of(columns)
 
 
 def _market(row: Any) -> Market:
@@ -343,7 +348,7 @@ def _market(row: Any) -> Market:
 
 
 def _row(c: sa.Connection, market: Market) -> sa.Row[Any] | None:
-    """Return the row of a market; None when it is not held."""
+    """Return the row of a market; None when it is not stored."""
     m = schema.markets.c
     where = (m.exchange == market.exchange, m.symbol == market.symbol, m.timeframe == str(market.timeframe))
     return c.execute(sa.select(schema.markets).where(*where)).first()
@@ -352,7 +357,7 @@ def _row(c: sa.Connection, market: Market) -> sa.Row[Any] | None:
 def _number(c: sa.Connection, market: Market) -> int:
     row = _row(c, market)
     if row is None:
-        raise InputError(str(market), "is not held")
+        raise InputError(str(market), "is not stored")
     return int(row.id)
 
 
@@ -368,7 +373,7 @@ def _ensure(c: sa.Connection, market: Market) -> int:
     c.execute(insert(c, schema.markets).values(**values).on_conflict_do_nothing())
     m = schema.markets.c
     number = _number(c, market)
-    # one writer of a market at a time: what it finds held stays so until it is done (SQLite has one writer anyway)
+    # one writer of a market at a time: what it finds stored stays so until it is done (SQLite has one writer anyway)
     c.execute(sa.select(m.id).where(m.id == number).with_for_update())
     if market.tick is not None:
         c.execute(sa.update(schema.markets).where(m.id == number, m.tick_size.is_(None)).values(tick_size=market.tick))
@@ -380,8 +385,8 @@ def _same_volumes(c: sa.Connection, number: int, market: Market, *, known: bool)
     b = schema.bars.c
     row = c.execute(sa.select(b.volume).where(b.market_id == number).limit(1)).first()
     if row is not None and (row[0] is not None) != known:
-        held, offered = ("with", "without") if row[0] is not None else ("without", "with")
-        raise InputError(str(market), f"is held {held} volumes, so bars {offered} them cannot be added")
+        stored, offered = ("with", "without") if row[0] is not None else ("without", "with")
+        raise InputError(str(market), f"is stored {stored} volumes, so bars {offered} them cannot be added")
 
 
 def _touch(c: sa.Connection, number: int) -> None:
@@ -402,10 +407,10 @@ def _add_spans(c: sa.Connection, number: int, spans: Sequence[Span]) -> None:
 
 
 def _cover(c: sa.Connection, number: int, span: Span) -> bool:
-    """Add a span to those held; return whether anything changed."""
-    held = _spans(c, number)
-    joined = merged([*held, span])
-    if joined == held:
+    """Add a span to those stored; return whether anything changed."""
+    stored = _spans(c, number)
+    joined = merged([*stored, span])
+    if joined == stored:
         return False
     c.execute(sa.delete(schema.market_coverage).where(schema.market_coverage.c.market_id == number))
     _add_spans(c, number, joined)
@@ -419,26 +424,27 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _TRAILER = b"\xff\xff"
 
 
-def _columns(c: sa.Connection, number: int, start: int, stop: int) -> Columns:
+def _columns(c: sa.Connection, number: int, start: int, stop: int) -> OhlcvColumns:
     """Read bars into arrays by the driver's own fastest way."""
     with raw(c) as driver:
         if c.dialect.name == "sqlite":
             rows = driver.execute(_SELECT.format(", ".join(COLUMNS), "?", "?", "?"), (number, start, stop)).fetchall()
             table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
             # stamps in milliseconds are exact in a float64 until the year 287,000
-            columns: Columns = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(COLUMNS)}
-            columns["time"] = columns["time"].astype(np.int64)
-            return columns
+            columns = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(COLUMNS)}
+            return OhlcvColumns.of(columns | {"time": columns["time"].astype(np.int64)})
         # one row of six arrays, taken in binary: COPY would hand over a message per bar
         arrays = ", ".join(f"array_agg({name})" for name in COLUMNS)
         names = ", ".join((*COLUMNS[:-1], "coalesce(volume, 'NaN') AS volume"))
         with driver.cursor(binary=True) as cursor:
             cursor.execute(f"SELECT {arrays} FROM ({_SELECT.format(names, number, start, stop)}) AS held")  # noqa: S608
             values = [cursor.pgresult.get_value(0, i) for i in range(len(COLUMNS))]
-    return {
-        name: _array(value, np.int64 if name == "time" else np.float64)
-        for name, value in zip(COLUMNS, values, strict=True)
-    }
+    return OhlcvColumns.of(
+        {
+            name: _array(value, np.int64 if name == "time" else np.float64)
+            for name, value in zip(COLUMNS, values, strict=True)
+        }
+    )
 
 
 def _array(value: bytes | None, kind: type[np.int64 | np.float64]) -> NDArray[Any]:
@@ -449,9 +455,9 @@ def _array(value: bytes | None, kind: type[np.int64 | np.float64]) -> NDArray[An
     return np.frombuffer(value, dtype=element, offset=_ARRAY_HEADER)["value"].astype(kind)
 
 
-def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
-    """Insert bars of which none is held; return how many."""
-    n = len(columns["time"])
+def _insert(c: sa.Connection, number: int, columns: OhlcvColumns) -> int:
+    """Insert bars of which none is stored; return how many."""
+    n = len(columns.time)
     if not n:
         return 0
     if c.dialect.name == "sqlite":
@@ -462,8 +468,8 @@ def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
                 zip([number] * n, *(columns[name].tolist() for name in COLUMNS), strict=True),
             )
         return n
-    # the market's row is locked and what is held was left out: nothing can be in the way of a plain COPY
-    names = [*COLUMNS[:-1], *(() if np.isnan(columns["volume"]).all() else ("volume",))]
+    # the market's row is locked and what is stored was left out: nothing can be in the way of a plain COPY
+    names = [*COLUMNS[:-1], *(("volume",) if columns.has_volume else ())]
     kinds = {"market_id": ">i8", **{name: ">i8" if name == "time" else ">f8" for name in names}}
     fields = [
         (f"{part}_{name}", kind if part == "value" else ">i4")
@@ -486,9 +492,9 @@ def _insert(c: sa.Connection, number: int, columns: Columns) -> int:
 def _tell_conflicts(
     c: sa.Connection,
     number: int,
-    columns: Columns,
+    columns: OhlcvColumns,
     changed: NDArray[np.int64],
-    held: Columns,
+    stored: OhlcvColumns,
     at: NDArray[np.int64],
     source: str,
     at_ms: int,
@@ -497,17 +503,17 @@ def _tell_conflicts(
     if not len(changed):
         return
 
-    def values(table: Columns, row: int) -> dict[str, float | None]:
-        found = {name: float(table[name][row]) for name in COLUMNS[1:]}
+    def values(table: OhlcvColumns, row: int) -> dict[str, float | None]:
+        found = {name: float(table[name][row]) for name in VALUES}
         return {name: None if np.isnan(value) else value for name, value in found.items()}
 
     rows = [
         {
             "market_id": number,
-            "time": int(columns["time"][i]),
+            "time": int(columns.time[i]),
             "found_at": at_ms,
             "source": source,
-            "held": values(held, int(at[i])),
+            "held": values(stored, int(at[i])),
             "offered": values(columns, int(i)),
         }
         for i in changed[:MAX_CONFLICTS].tolist()

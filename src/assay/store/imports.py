@@ -15,8 +15,10 @@ from assay.store.bars import merged
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from assay.market import Market, QualityReport
-    from assay.store.bars import BarStore, Columns, Span, Written
+    from assay.store.bars import BarStore, Span, Written
 
 ALERT_MARGIN_PCT = 5.0
 """A fall of the valid bars by more than this (percentage points) is an alert. From month to month the recorded liquid
@@ -113,7 +115,13 @@ class Imports:
         self.store = store
 
     def add(
-        self, market: Market, columns: Columns, *, source: str, at_ms: int, found: Mapping[str, int] | None = None
+        self,
+        market: Market,
+        columns: Mapping[str, NDArray[Any]],
+        *,
+        source: str,
+        at_ms: int,
+        found: Mapping[str, int] | None = None,
     ) -> Imported:
         """Write the bars of a file or frame (see `BarStore.write`) and record the import.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -43,12 +43,8 @@ LATER_TERMS: dict[str, Any] = {"procedure_version": 1}
 """Terms that came after the first documents, each with the value that a document without it stands for.
 
 A term at that value is left out of the canonical form: a new option breaks no stored document and moves no digest.
+A new option is a field of `Experiment` and a line here.
 """
-
-
-def _beyond_defaults(later: Mapping[str, Any], terms: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the terms that do not stand at the value of documents without them."""
-    return {name: value for name, value in terms.items() if value != later[name]}
 
 
 @dataclass(frozen=True)
@@ -237,8 +233,14 @@ class Experiment:
             "allow_bad_data": self.allow_bad_data,
             **execution,
             "procedure": self.procedure,
-            **_beyond_defaults(LATER_TERMS, {"procedure_version": PROCEDURE_VERSION}),
+            **self._later_terms(),
         }
+
+    def _later_terms(self) -> dict[str, Any]:
+        """Return the terms that do not stand at the value of documents without them."""
+        fixed = {"procedure_version": PROCEDURE_VERSION}
+        terms = {name: fixed[name] if name in fixed else getattr(self, name) for name in LATER_TERMS}
+        return {name: value for name, value in terms.items() if value != LATER_TERMS[name]}
 
     @classmethod
     def from_canonical(cls, terms: Mapping[str, Any], strategy: Strategy) -> Experiment:
@@ -255,7 +257,9 @@ class Experiment:
         ):
             if wanted != have:
                 raise InputError(name, f"must be the one of the experiment, {wanted}", have)
+        options = {field.name for field in fields(cls)}
         return cls(
+            **{name: terms.get(name, value) for name, value in LATER_TERMS.items() if name in options},
             strategy=strategy,
             space=parse_space(dict(terms["space"]), strategy.parameters),
             method=terms["method"],

@@ -152,7 +152,7 @@ def sharpe_statistics(
     )
 
 
-def _opinion(
+def _statistic(
     name: str, value: float, meaning: str, source: str, *, unknown: str, low: float = math.nan, high: float = math.nan
 ) -> SharpeStatistic:
     """Return a statistic whose meaning is the reason where the value is unknown."""
@@ -163,7 +163,7 @@ _NO_SHARPE = "the winner's daily returns do not vary, or their moments allow no 
 
 
 def _probabilistic(s: _Search) -> SharpeStatistic:
-    return _opinion(
+    return _statistic(
         "probabilistic_sharpe",
         probabilistic_sharpe(s.sharpe, s.days, s.skewness, s.kurtosis),
         "probability that the true Sharpe ratio is above 0, as if nothing had been searched",
@@ -173,7 +173,7 @@ def _probabilistic(s: _Search) -> SharpeStatistic:
 
 
 def _track_record(s: _Search) -> SharpeStatistic:
-    return _opinion(
+    return _statistic(
         "minimum_track_record",
         minimum_track_record(s.sharpe, s.skewness, s.kurtosis) / s.year,
         f"years of such days after which the Sharpe ratio is above 0 with 95 % confidence; there are "
@@ -189,7 +189,7 @@ def _threshold(s: _Search, deflated: DeflatedSharpe) -> str:
 
 def _deflated(s: _Search) -> SharpeStatistic:
     found = s.deflated(s.trials)
-    return _opinion(
+    return _statistic(
         "deflated_sharpe",
         found.probability,
         f"probability that the true Sharpe ratio is above what the best of {s.trials:,} independent trials shows by "
@@ -205,7 +205,7 @@ def _deflated_by_permutations(s: _Search) -> SharpeStatistic:
     reason = (
         "no number of trials explains the permuted searches" if len(s.maxima) else "no permuted search was measured"
     )
-    return _opinion(
+    return _statistic(
         "deflated_sharpe_implied",
         found.probability,
         f"the same for the {trials:,.0f} independent trials whose luck equals that of the searches on permuted bars, "
@@ -217,7 +217,7 @@ def _deflated_by_permutations(s: _Search) -> SharpeStatistic:
 
 def _overfitting(s: _Search) -> SharpeStatistic:
     found = probability_of_overfitting(s.sample, seed=s.seed)
-    return _opinion(
+    return _statistic(
         "probability_of_overfitting",
         found.pbo,
         f"share of splits in which the best of {s.sample.shape[1]} combinations on one half of the days ranks in the "
@@ -235,7 +235,7 @@ def _superior(s: _Search) -> tuple[SharpeStatistic, SharpeStatistic]:
     unknown = "the sample has no combination or fewer than 10 days"
     count = s.sample.shape[1]
     return (
-        _opinion(
+        _statistic(
             "superior_ability",
             found.consistent,
             f"p value that none of {count} sampled combinations has a Sharpe ratio above 0, beside its lower and upper "
@@ -245,7 +245,7 @@ def _superior(s: _Search) -> tuple[SharpeStatistic, SharpeStatistic]:
             low=found.lower,
             high=found.upper,
         ),
-        _opinion(
+        _statistic(
             "superior_combinations",
             math.nan if math.isnan(found.consistent) else float(len(found.superior)),
             f"how many of {count} sampled combinations have a Sharpe ratio above 0, with at most {100 * SIZE:.0f} % "
@@ -260,7 +260,7 @@ def _haircut(s: _Search) -> SharpeStatistic:
     others = s.sample.mean(axis=0) / scale_of(s.sample) if s.days > 1 else None
     cut = haircut_sharpe(s.sharpe, s.days, s.trials, others)
     annual = [value * math.sqrt(s.year) for value in (cut.bhy, cut.bonferroni, cut.holm)]
-    return _opinion(
+    return _statistic(
         "haircut_sharpe",
         annual[0],
         f"annual Sharpe ratio of {s.sharpe * math.sqrt(s.year):.2f} after the haircut for {s.trials:,} trials (BHY; "
@@ -273,7 +273,7 @@ def _haircut(s: _Search) -> SharpeStatistic:
 
 
 def _backtest_length(s: _Search) -> SharpeStatistic:
-    return _opinion(
+    return _statistic(
         "minimum_backtest_length",
         minimum_backtest_length(s.trials),
         f"years of data below which the best of {s.trials:,} trials without an edge shows an annual Sharpe ratio of 1; "

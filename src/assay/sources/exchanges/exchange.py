@@ -91,8 +91,8 @@ def open_exchange(
     if isinstance(listed, dict) and isinstance(listed.get("types"), list):
         client.options["fetchMarkets"] = {**listed, "types": ["spot"]}
     limit = (((client.features or {}).get("spot") or {}).get("fetchOHLCV") or {}).get("limit")
-    habits = PAGING_RULES.get(found) or PagingRules(limit or PagingRules().candles)
-    return Exchange(found, client, habits, patience or RetryPolicy(), clock, sleep)
+    rules = PAGING_RULES.get(found) or PagingRules(limit or PagingRules().candles)
+    return Exchange(found, client, rules, patience or RetryPolicy(), clock, sleep)
 
 
 def _with_urls(api: Any, urls: Mapping[str, str], exchange: str) -> Any:
@@ -112,7 +112,7 @@ class Exchange:
     name : str
         ccxt's id, which is also the exchange of its markets.
     client : ccxt.Exchange
-    habits : Habits
+    rules : PagingRules
         How it pages.
     patience : Patience
     clock, sleep : callable
@@ -121,7 +121,7 @@ class Exchange:
 
     name: str
     client: Any = field(repr=False)
-    habits: PagingRules
+    rules: PagingRules
     patience: RetryPolicy
     clock: Callable[[], float] = field(repr=False)
     sleep: Callable[[float], None] = field(repr=False)
@@ -217,7 +217,7 @@ class Exchange:
         start, stop = -(-start_ms // step) * step, min(-(-stop_ms // step), now // step) * step
         settled = (now - SETTLING_MS) // step * step
         has_days = DAY_MS in offered(self.client.timeframes)
-        paginator = Paginator(partial(self.candles, market), self.habits, step, has_days=has_days)
+        paginator = Paginator(partial(self.candles, market), self.rules, step, has_days=has_days)
         cursor = start
         while cursor < stop:
             try:
@@ -276,8 +276,8 @@ class Exchange:
         step = timeframe_ms or market.timeframe.ms
         name = offered(self.client.timeframes)[step]
         # ccxt cuts an answer at the limit from its oldest end on, which would hide that only the newest were served.
-        limit = None if self.habits.only_newest else (stop - start) // step
-        params = {"until": stop - 1} if self.habits.takes_until else {}
+        limit = None if self.rules.only_newest else (stop - start) // step
+        params = {"until": stop - 1} if self.rules.takes_until else {}
         fetch = self.client.fetch_ohlcv
         return self._retry(lambda: columns(fetch(market.symbol, name, start, limit, params)))
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from assay.market.ohlcv import OhlcvColumns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -87,6 +89,11 @@ class Page:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @property
+    def columns(self) -> OhlcvColumns:
+        """The candles alone."""
+        return OhlcvColumns.of(vars(self))
 
     def __repr__(self) -> str:
         span = f"{np.datetime64(self.start_ms, 'ms')} to {np.datetime64(self.stop_ms, 'ms')}"

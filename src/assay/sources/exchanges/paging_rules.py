@@ -38,7 +38,7 @@ PAGING_RULES = {
     "kucoin": PagingRules(1499, bounded=True),
     "okx": PagingRules(300, takes_until=True, bounded=True),
 }
-"""Exchanges whose ways are known; others are asked with care (`Habits()`, ccxt's own limit where it names one)."""
+"""Exchanges whose rules are known; others get `PagingRules()`, with the limit that ccxt names where it names one."""
 
 ALIASES = {
     "binance.us": "binanceus",

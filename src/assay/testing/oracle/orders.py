@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,102 +125,90 @@ def round_to_tick(price: float, tick: float, *, upwards: bool) -> float:
     return math.floor(price / tick + GRID_TOLERANCE) * tick
 
 
+@dataclass
+class OracleStop:
+    """Where the stop goes.
+
+    ``base - side*max(floor, multiple*unit)`` (base: the close unless given), or further off at the anchor.
+    """
+
+    multiple: float
+    floor: float = 0.0
+    base: float = NAN
+    anchor: float = NAN
+
+
+@dataclass
+class OracleTarget:
+    """Where the target goes; nan multiple: no target.
+
+    ``multiple`` times ``unit`` or, without one, the risk; at least ``floor`` off, not beyond ``limit``. A row whose
+    target is worth less than ``min_r`` times the risk is no signal.
+    """
+
+    multiple: float
+    unit: float = NAN
+    floor: float = 0.0
+    limit: float = NAN
+    min_r: float = 0.0
+
+
+NO_TARGET = OracleTarget(NAN)
+
+
 def make_order(
     bar: int,
     side: int,
     close: float,
     unit: float,
+    stop: OracleStop,
+    target: OracleTarget = NO_TARGET,
     *,
-    multiple: float,
-    floor: float = 0.0,
-    base: float = NAN,
-    anchor: float = NAN,
-    tick: float = 0.0,
-    target_multiple: float = NAN,
-    target_unit: float = NAN,
-    target_floor: float = 0.0,
-    target_limit: float = NAN,
     r1: float = NAN,
-    min_target_r: float = 0.0,
-    max_bars: int = 0,
-    invalid_price: float = NAN,
-    flat_by: int = -1,
-    trail_kind: str = "",
-    trail_activation: float = 0.0,
-    trail_activation_in: str = "unit",
-    trail_distance: float = 0.0,
-    trail_bars: int = 0,
-    cooldown: int = 0,
-    group_a: int = -1,
-    cap_a: int = 0,
-    group_b: int = -1,
-    cap_b: int = 0,
+    tick: float = 0.0,
+    **as_given: Any,
 ) -> OracleOrder | None:
     """Resolve the bracket of one row.
 
     Parameters
     ----------
-    multiple, floor, base, anchor
-        The stop is ``base - side*max(floor, multiple*unit)`` (base: the close unless given), and the further
-        of it and the anchor.
-    target_multiple, target_unit, target_floor, target_limit
-        Target distance in ``target_unit`` or, without one, in the risk; nan multiple: no target.
     r1
         Partial exit in multiples of the risk; nan: none.
+    **as_given
+        Fields of `OracleOrder` that need no resolving: time stop, trail, caps.
 
     Returns
     -------
     The order, or None when the row is no signal.
     """
-    if 0 <= flat_by <= bar:
+    if 0 <= as_given.get("flat_by", -1) <= bar:
         return None
-    distance = max(floor, multiple * unit) if not math.isnan(multiple * unit) else NAN
-    stop = (close if math.isnan(base) else base) - side * distance
-    if math.isnan(stop):
+    distance = max(stop.floor, stop.multiple * unit) if not math.isnan(stop.multiple * unit) else NAN
+    stop_price = (close if math.isnan(stop.base) else stop.base) - side * distance
+    if math.isnan(stop_price):
         return None
-    if math.isfinite(anchor):
-        stop = min(stop, anchor) if side > 0 else max(stop, anchor)
-    stop = round_to_tick(stop, tick, upwards=side < 0)
-    risk = abs(close - stop)
-    if not side * (close - stop) > 0.0:
+    if math.isfinite(stop.anchor):
+        stop_price = min(stop_price, stop.anchor) if side > 0 else max(stop_price, stop.anchor)
+    stop_price = round_to_tick(stop_price, tick, upwards=side < 0)
+    risk = abs(close - stop_price)
+    if not side * (close - stop_price) > 0.0:
         return None  # a stop beyond the close would fill at once, at a price better than the market's
 
-    target = NAN
-    if not math.isnan(target_multiple):
-        reach = target_multiple * (risk if math.isnan(target_unit) else target_unit)
-        target = close + side * max(target_floor, reach)
-        if math.isfinite(target_limit):
-            target = min(target, target_limit) if side > 0 else max(target, target_limit)
-        target = round_to_tick(target, tick, upwards=side > 0)
-        worth = side * (target - close)
-        if not worth > 0.0 or worth < min_target_r * risk:
+    target_price = NAN
+    if not math.isnan(target.multiple):
+        reach = target.multiple * (risk if math.isnan(target.unit) else target.unit)
+        target_price = close + side * max(target.floor, reach)
+        if math.isfinite(target.limit):
+            target_price = min(target_price, target.limit) if side > 0 else max(target_price, target.limit)
+        target_price = round_to_tick(target_price, tick, upwards=side > 0)
+        worth = side * (target_price - close)
+        if not worth > 0.0 or worth < target.min_r * risk:
             return None
     partial = NAN
     if not math.isnan(r1):
         partial = round_to_tick(close + side * r1 * risk, tick, upwards=side > 0)
 
-    return OracleOrder(
-        bar=bar,
-        side=side,
-        close=close,
-        stop=stop,
-        target=target,
-        unit=unit,
-        partial=partial,
-        max_bars=max_bars,
-        invalid_price=invalid_price,
-        flat_by=flat_by,
-        trail_kind=trail_kind,
-        trail_activation=trail_activation,
-        trail_activation_in=trail_activation_in,
-        trail_distance=trail_distance,
-        trail_bars=trail_bars,
-        cooldown=cooldown,
-        group_a=group_a,
-        cap_a=cap_a,
-        group_b=group_b,
-        cap_b=cap_b,
-    )
+    return OracleOrder(bar, side, close, stop_price, target_price, unit, partial, **as_given)
 
 
 def resolve_signals(orders: Iterable[OracleOrder]) -> list[OracleOrder]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.engine import Rule, Switch
-from assay.testing.oracle.orders import NAN, OracleBars, OracleCosts, make_order, resolve_signals
+from assay.testing.oracle.orders import (
+    NAN,
+    OracleBars,
+    OracleCosts,
+    OracleStop,
+    OracleTarget,
+    make_order,
+    resolve_signals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,17 +77,21 @@ def oracle_orders(bars: Bars, rows: Setups, brackets: Sequence[Bracket], money: 
             side,
             close,
             unit,
-            multiple=_number(b.stop),
-            floor=max(floor, _number(b.min_stop_costs, 0.0) * (2.0 * (costs.fee + costs.slippage)) * close),
-            base=base,
-            anchor=anchor,
-            tick=costs.tick,
-            target_multiple=_number(b.target),
-            target_unit=target_unit if b.target_in == "unit" else NAN,
-            target_floor=0.0 if np.isnan(target_floor) else target_floor,
-            target_limit=limit if _number(b.target_limited) > 0 else NAN,
+            OracleStop(
+                multiple=_number(b.stop),
+                floor=max(floor, _number(b.min_stop_costs, 0.0) * (2.0 * (costs.fee + costs.slippage)) * close),
+                base=base,
+                anchor=anchor,
+            ),
+            OracleTarget(
+                multiple=_number(b.target),
+                unit=target_unit if b.target_in == "unit" else NAN,
+                floor=0.0 if np.isnan(target_floor) else target_floor,
+                limit=limit if _number(b.target_limited) > 0 else NAN,
+                min_r=_number(b.min_target_r, 0.0),
+            ),
             r1=_number(b.partial),
-            min_target_r=_number(b.min_target_r, 0.0),
+            tick=costs.tick,
             max_bars=int(_number(b.max_bars, 0)),
             invalid_price=invalid,
             flat_by=int(rows.flat_by[i]),
