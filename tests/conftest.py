@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 # A shared machine makes single examples slow; what takes long is seen in the total.
 settings.register_profile("assay", deadline=None, print_blob=True)
 settings.load_profile("assay")
+
+# A shell that runs the suite in the background has it ignore Ctrl-C, and commands that tests interrupt inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
