@@ -106,6 +106,24 @@ def test_home_is_set_for_the_command_alone(assay: Assay, tmp_path: Path, monkeyp
     assert (ran.code, "--home: must be a folder" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "template", ["--home HOME train --help", "train --home=HOME --help", "data --home HOME list --help"]
+)
+def test_home_holds_the_compiled_kernels_too(tmp_path: Path, template: str) -> None:
+    """A command's module, imported to parse its options, brings the kernels' cache: the folder is known by then."""
+    arguments = template.replace("HOME", str(tmp_path / "mine")).split()
+    program = (
+        f"import sys; from assay.cli.main import main; code = main({arguments!r})\n"
+        "from assay.compiled import CACHE_DIRECTORY\n"
+        "sys.stderr.write(f'{code} {CACHE_DIRECTORY}')"
+    )
+    own = {name: value for name, value in os.environ.items() if name not in ("ASSAY_HOME", "NUMBA_CACHE_DIR")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=own, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr.startswith(f"0 {tmp_path / 'mine' / 'cache'}")
+
+
 def test_commands_of_a_group_have_two_names(assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     at = command(monkeypatch, lambda output: seen.append((output.json, output.quiet, os.environ["ASSAY_HOME"])))

@@ -251,6 +251,20 @@ def _same_environment() -> Iterator[None]:
             os.environ["ASSAY_HOME"] = before
 
 
+def _home_of(given: Sequence[str]) -> Path | None:
+    """Return the folder that ``--home`` names, before anything is parsed; of several the last, as the parser has it.
+
+    A command's module brings the compiled kernels, whose cache is in that folder, and it is imported in order to
+    parse the command's options.
+    """
+    home = None
+    for text, following in zip(given, [*given, ""][1:], strict=True):
+        name, equals, value = text.partition("=")
+        if name == "--home" and (value or (not equals and following)):
+            home = Path(value or following)
+    return home
+
+
 def _resumed(given: list[str]) -> list[str]:
     """Give ``--resume`` without an id its value: the parser knows options with a value and without, not both."""
     out: list[str] = []
@@ -277,6 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _resumed(list(sys.argv[1:] if arguments is None else arguments))
     try:
         with _same_environment():
+            _use_home(_home_of(given))
             command = make_app()
             with command.make_context("assay", given) as context:
                 command.invoke(context)
