@@ -8,17 +8,18 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from assay import Experiment, Market, Timeframe, configuration, load_strategy, train
-from assay.cli.main import main
 from assay.documents.schema import validate
 from assay.store import BarStore, Database
+from cli.conftest import assay
+
+__all__ = ["assay"]
 
 HERE = Path(__file__).parent
 DUMP = HERE / "first_release.sql.gz"
@@ -98,36 +99,3 @@ def first_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database_file(first_release: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     return Path(shutil.copy(first_release, tmp_path / "assay.db"))
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        made: dict[str, Any] = json.loads(self.out)
-        return made
-
-
-class Assay(Protocol):
-    """Run the command line."""
-
-    def __call__(self, *arguments: object) -> Ran: ...
-
-
-@pytest.fixture
-def assay(capsys: pytest.CaptureFixture[str]) -> Assay:
-    """Run the command line in this process."""
-
-    def run(*arguments: object) -> Ran:
-        capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    return run

@@ -15,7 +15,7 @@ from compatibility.recording import SPACE, commands, described, key_paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compatibility.conftest import Assay
+    from cli.conftest import Assay
 
 RECORDED = json.loads((HERE / "command_line.json").read_text())
 TODAY = commands(make_app())

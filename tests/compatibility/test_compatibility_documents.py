@@ -14,7 +14,7 @@ from compatibility.conftest import HERE, OTHER_CODE, accepted, content, document
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compatibility.conftest import Assay
+    from cli.conftest import Assay
 
 DOCUMENTS = documents()
 TRAINED = [name for name, document in DOCUMENTS.items() if document["evidence"]["verified"]]

@@ -10,7 +10,7 @@ from compatibility.conftest import HERE, as_then, content, rows
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compatibility.conftest import Assay
+    from cli.conftest import Assay
 
 RESUMED = json.loads((HERE / "resumed.json").read_text())
 JOB = RESUMED["job"]

@@ -10,7 +10,7 @@ from compatibility.conftest import HERE, as_then, rows
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compatibility.conftest import Assay
+    from cli.conftest import Assay
 
 LEDGER = (HERE / "ledger.json").read_text()
 TABLES = ("SELECT * FROM trials ORDER BY experiment_digest", "SELECT * FROM holdout_openings ORDER BY at DESC")
