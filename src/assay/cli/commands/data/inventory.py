@@ -22,8 +22,8 @@ _NOT_BEFORE_AND_AFTER = ("valid", "passes", "required_valid_pct", "recorded", "z
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListOptions:
-    """Options of `assay data list`."""
+class StoredOptions:
+    """Options of `assay data list` and `assay data quality`: which of the stored markets."""
 
     exchange: which.Exchange = None
     symbol: which.Symbol = None
@@ -31,7 +31,7 @@ class ListOptions:
     database: options.DatabaseUrl = None
 
 
-def list_(output: Output, given: ListOptions) -> None:
+def list_(output: Output, given: StoredOptions) -> None:
     """List the markets in the database: bars, span, holes that were never fetched, valid bars, size."""
     with open_database(given.database) as opened:
         store = BarStore(opened)
@@ -86,17 +86,7 @@ def _valid_pct(imports: Imports, stored: StoredMarket) -> float | None:
     return measure_quality(imports.store.read(stored.market)).valid_pct
 
 
-@dataclass(frozen=True, kw_only=True)
-class QualityOptions:
-    """Options of `assay data quality`."""
-
-    exchange: which.Exchange = None
-    symbol: which.Symbol = None
-    timeframe: which.Timeframe = None
-    database: options.DatabaseUrl = None
-
-
-def quality(output: Output, given: QualityOptions) -> None:
+def quality(output: Output, given: StoredOptions) -> None:
     """Say what is wrong with the bars of each market, before and after masking, and what training says to it."""
     with open_database(given.database) as opened:
         store = BarStore(opened)
