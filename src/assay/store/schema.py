@@ -230,8 +230,37 @@ holdout_openings = sa.Table(
     sa.Column("at", Time, nullable=False),
 )
 
-APPEND_ONLY = ("trials", "holdout_openings")
-"""Tables that nothing may rewrite: triggers refuse UPDATE, DELETE and TRUNCATE."""
+ledger_identity = sa.Table(
+    "ledger_identity",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("entries_before", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("number = 1", name="single"),
+)
+"""Which ledger this is, in one row: a random UUID, since when its entries are chained, and how many were there then."""
+
+ledger_chain = sa.Table(
+    "ledger_chain",
+    metadata,
+    sa.Column("position", Id, primary_key=True, autoincrement=False),
+    sa.Column("entry_table", sa.Text, nullable=False),
+    sa.Column("entry_key", sa.Text, nullable=False),
+    sa.Column("content_digest", sa.String(64), nullable=False),
+    sa.Column("previous_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.UniqueConstraint("entry_table", "entry_key"),
+)
+"""The order of the ledger's entries, from 1: each holds the digest of its entry and the hash of the one before."""
+
+ledger_chain.add_is_dependent_on(ledger_identity)  # whoever copies tables: an identity stands before its chain
+
+CHAINED = (trials, holdout_openings)
+"""Tables whose entries are links of `ledger_chain`: they are written by `assay.store.chain.append` alone."""
+
+APPEND_ONLY = (*(t.name for t in CHAINED), "ledger_chain", "ledger_identity")
+"""Tables that nothing may rewrite: triggers refuse UPDATE, DELETE, TRUNCATE and, on SQLite, INSERT OR REPLACE."""
 
 _RATES = (
     "gross_win_rate", "p_value", "stability_score", "fill_rate", "partial_fill_rate", "adverse_selection_score",
@@ -301,6 +330,8 @@ trained_configurations = sa.Table(
     sa.Column("max_allocation_pct", Float),
     sa.Column("experiment_digest", sa.String(64)),
     sa.Column("config_json", ExactJson, nullable=False),
+    sa.Column("ledger_length", sa.BigInteger),
+    sa.Column("ledger_head", sa.String(64)),
     sa.Index(None, "strategy_name", "pair", "timeframe"),
     sa.Index(
         "uq_trained_configurations_active",
