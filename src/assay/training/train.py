@@ -21,8 +21,9 @@ from assay.validation.next_steps import CHEAPER_STOPS, MAX_ROUND_TRIP_SHARE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from assay.leaks.search_answers import FreshProcess
     from assay.training.experiment import Experiment
-    from assay.training.leak_gate import CleanPasses
+    from assay.training.leak_gate import CleanPasses, LeakChecks
 
 STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "scaled permutations")
 
@@ -54,6 +55,7 @@ def train(
     *,
     threads: int = 1,
     passes: CleanPasses | None = None,
+    fresh_process: FreshProcess | None = None,
 ) -> Evidence:
     """Search, walk forward, test against chance, and decide.
 
@@ -70,6 +72,8 @@ def train(
     passes : CleanPasses, optional
         Remembers which strategies the leak checks have found clean; without it a user's strategy is inspected
         every time.
+    fresh_process : FreshProcess, optional
+        Asks a user's strategy in a process of its own; without it such a strategy is never promoted.
 
     Raises
     ------
@@ -87,7 +91,9 @@ def train(
     markets = (bars,) if isinstance(bars, Bars) else tuple(bars)
     run = TrainingRun.begin(experiment, markets, threads, report, passes)
     result = run.search()
+    asked = run.refuse_leaks(result)
     walk = run.walk_forward(result)
+    leak_checks = run.refuse_leaks_of(walk, asked, fresh_process)
     matrix = run.matrix(result)
     permutation, scaled = run.permutation_tests(result)
     parameters = result.tried.at(0) if run.fixed else result.best
@@ -111,6 +117,7 @@ def train(
     )
     summary = walk.summary(run.year)
     facts = _facts(run, search, tests, walk.measures | {"stability_score": summary["stability_score"]})
+    facts = replace(facts, fresh_process=_fresh_process(leak_checks))
     holdout = None
     if result.best is not None and run.splits.has_holdout and deserves_holdout(facts):
         holdout = run.open_holdout(result.best)
@@ -128,7 +135,9 @@ def train(
             sizings=run.sizings(walk, verdict.stage),
             warnings=_warnings(run, search, tests.round_trip_share),
         ),
-        provenance=Provenance(experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations),
+        provenance=Provenance(
+            experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations, leak_checks
+        ),
     )
 
 
@@ -151,6 +160,11 @@ def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, me
         funnel=search.funnel.sentence,
     )
     return known.measured(measures)
+
+
+def _fresh_process(checks: LeakChecks | None) -> str | None:
+    """Return why a user's strategy was not asked in a fresh process, "" when it was; None for one that ships."""
+    return None if checks is None else checks.not_in_fresh_process
 
 
 def _warnings(run: TrainingRun, search: SearchEvidence, share: float) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ class Facts:
         What keeps the trades few.
     holdout_sharpe : float
         Sharpe ratio of the holdout; NaN while it is sealed.
+    fresh_process : str or None
+        Why a user's strategy was not asked in a fresh process; "" when it was, None for a strategy that ships.
     """
 
     has_candidate: bool
@@ -65,6 +67,7 @@ class Facts:
     best_score: float = math.nan
     funnel: str = ""
     holdout_sharpe: float = math.nan
+    fresh_process: str | None = None
 
     def measured(self, measures: Mapping[str, float]) -> Facts:
         """Return the facts with those of a stitched run: the one place that knows which measure is which fact.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING
 
-from assay.validation.next_steps import candidate_step, history_step, p_step, profit_step, trades_step
+from assay.validation.next_steps import candidate_step, history_step, p_step, process_step, profit_step, trades_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +110,8 @@ class Gate:
         From the facts to the cheapest thing that could change the answer.
     also : callable
         What else the facts must say.
+    concerns : callable
+        Whether the gate is asked at all of what the facts are about.
     """
 
     name: Callable[[Facts], str]
@@ -119,6 +121,7 @@ class Gate:
     holds: Callable[[float, float], bool]
     next_step: Callable[[Facts], str]
     also: Callable[[Facts], bool] = lambda _: True
+    concerns: Callable[[Facts], bool] = lambda _: True
 
     def ask(self, facts: Facts) -> Answer:
         """Return what the gate says of the facts."""
@@ -162,6 +165,10 @@ GATES: tuple[Gate, ...] = (
     Gate(
         _says(f"permutation p of at most {MAX_P}"), Stage.DISCOVERY,
         lambda f: f.p_value, MAX_P, le, p_step, lambda f: not f.stopped_by_budget,
+    ),
+    Gate(
+        _says("a user's strategy answers the same in a fresh process"), Stage.DISCOVERY,
+        lambda f: float(not f.fresh_process), 1.0, ge, process_step, concerns=lambda f: f.fresh_process is not None,
     ),
     Gate(
         _says(f"at least {DISCOVERY_TRADES} out-of-sample trades"), Stage.VALIDATION,
@@ -237,7 +244,7 @@ def confidence(trades: float, sharpe: float, win_rate: float, stability: float) 
 
 
 def _answers(facts: Facts, stage: Stage) -> list[Answer]:
-    return [gate.ask(facts) for gate in GATES if gate.guards == stage]
+    return [gate.ask(facts) for gate in GATES if gate.guards == stage and gate.concerns(facts)]
 
 
 def deserves_holdout(facts: Facts) -> bool:

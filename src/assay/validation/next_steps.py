@@ -68,3 +68,8 @@ def p_step(f: Facts) -> str:
         return "The test was stopped by its time budget: let it finish."
     many = f" or choose fewer than {f.combinations:,} combinations beforehand" if f.combinations > 1 else ""
     return f"A search on bars without direction finds as much too often: use a longer history{many}."
+
+
+def process_step(f: Facts) -> str:
+    """Return what to try where a user's strategy was not asked in a fresh process."""
+    return f"It was not asked in a fresh process: {f.fresh_process}."
