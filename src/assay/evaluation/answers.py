@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from assay.threads import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from assay.engine import Setups
     from assay.market import Bars
     from assay.parameters import Value
     from assay.strategies import Strategy
+
+NO_PROCESS = "this training cannot start one (`assay train` and `assay.train` can)"
+"""Why a strategy is not asked in a fresh process where no `FreshProcess` was handed in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,24 @@ class SetupsQuestion:
         The searches and the leak checks both ask here: a strategy that looks at its call stack sees the same frames.
         """
         return apart(strategy.all_setups, bars, self.shape, self.sides, self.loosest)
+
+
+class FreshProcess(Protocol):
+    """Asks a strategy in a process that has asked it nothing before; handed in, since the pure rooms start none."""
+
+    def refusal(self, strategy: Strategy) -> str:
+        """Return why a strategy cannot be asked there; "" where it can."""
+
+    def answers(
+        self, strategy: Strategy, bars: Bars, questions: Sequence[tuple[SetupsQuestion, int]]
+    ) -> Iterator[Setups]:
+        """Answer each question on the first so many bars, in their order, in one process.
+
+        Raises
+        ------
+        StrategyError
+            When it gives no answer there.
+        """
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.evaluation import digest_of
+from assay.evaluation import NO_PROCESS, digest_of
 from assay.leaks.compare import differences
 from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.probe import ENOUGH_BARS, answer_to, first_of_each, fresh
@@ -21,32 +21,19 @@ from assay.leaks.report import Answer, Check, LeakReport
 from assay.leaks.truncation import ROUNDING, WHY, cuts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Mapping
     from collections.abc import Set as AbstractSet
-    from typing import Protocol
 
     from assay.engine import Setups
-    from assay.evaluation import SetupsQuestion
+    from assay.evaluation import FreshProcess, SetupsQuestion
     from assay.leaks.compare import Slack
     from assay.market import Bars
     from assay.strategies import Strategy
-
-    class FreshProcess(Protocol):
-        """Asks a strategy in a process that has never asked it anything; handed in, since a check starts none."""
-
-        def refusal(self, strategy: Strategy) -> str:
-            """Return why a strategy cannot be asked there; "" where it can."""
-
-        def answers(
-            self, strategy: Strategy, bars: Bars, questions: Sequence[tuple[SetupsQuestion, int]]
-        ) -> Iterator[Setups]:
-            """Answer each question on the first so many bars, in their order, in one process."""
 
 
 OTHERS = "are others than those that it gave in the search"
 TWICE = "are not the same whenever a training asks for them"
 FRESH = "differs in a fresh process, in which nothing was asked before"
-NO_PROCESS = "this training cannot start one (`assay train` and `assay.train` can)"
 CUTS, FEWEST_CUTS = 16, 4
 BAR_BUDGET = 6_000_000
 PROCESS_QUESTIONS, PROCESS_CUTS = 4, 4

@@ -32,8 +32,7 @@ from assay.search.space import Range
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from assay.evaluation import Evaluator, SetupsQuestion
-    from assay.leaks.search_answers import FreshProcess
+    from assay.evaluation import Evaluator, FreshProcess, SetupsQuestion
     from assay.market import Bars
     from assay.parameters import Value
     from assay.training.experiment import Experiment

@@ -21,7 +21,7 @@ from assay.validation.next_steps import CHEAPER_STOPS, MAX_ROUND_TRIP_SHARE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from assay.leaks.search_answers import FreshProcess
+    from assay.evaluation import FreshProcess
     from assay.training.experiment import Experiment
     from assay.training.leak_gate import CleanPasses, LeakChecks
 

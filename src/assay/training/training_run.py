@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from assay.engine import Span
+    from assay.evaluation import FreshProcess
     from assay.evaluation.evaluator import Evaluator
     from assay.evaluation.funnel import SignalFunnel
-    from assay.leaks.search_answers import FreshProcess
     from assay.market import Bars, QualityReport
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchPlan, SearchResult
