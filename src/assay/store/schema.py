@@ -232,8 +232,8 @@ trial_nulls = sa.Table(
     sa.Column("at", Time, nullable=False),
     sa.PrimaryKeyConstraint("experiment_digest", "first"),
 )
-"""Null statistics of experiments: the best score on the real bars and on permuted bars `first`, `first` + 1, ... (float64,
-little-endian). They are functions of the experiment alone, whoever computes them."""
+"""Null statistics of experiments: the best score on the real bars and on permuted bars `first`, `first` + 1, ...
+(float64, little-endian). They are functions of the experiment alone, whoever computes them."""
 
 trial_declarations = sa.Table(
     "trial_declarations",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
+    from assay.training.leak_gate import LeakChecks
     from assay.validation import (
         BarSplits,
         Campaign,
@@ -194,12 +195,15 @@ class Provenance:
     quality : QualityReport
     trials : int
         Combinations tried by this run's search.
+    leak_checks : LeakChecks or None
+        What a user's strategy was asked around the search; None for one that ships.
     """
 
     experiment_digest: str
     data_digest: str
     quality: QualityReport
     trials: int
+    leak_checks: LeakChecks | None = None
 
 
 @dataclass(frozen=True, eq=False)

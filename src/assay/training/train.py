@@ -30,8 +30,9 @@ from assay.validation.next_steps import CHEAPER_STOPS, MAX_ROUND_TRIP_SHARE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from assay.evaluation import FreshProcess
     from assay.training.experiment import Experiment
-    from assay.training.leak_gate import CleanPasses
+    from assay.training.leak_gate import CleanPasses, LeakChecks
     from assay.validation import Campaign
 
 STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "scaled permutations")
@@ -64,6 +65,7 @@ def train(
     *,
     threads: int = 1,
     passes: CleanPasses | None = None,
+    fresh_process: FreshProcess | None = None,
     campaign: Callable[[Evidence], Campaign | None] | None = None,
 ) -> Evidence:
     """Search, walk forward, test against chance, and decide.
@@ -81,6 +83,8 @@ def train(
     passes : CleanPasses, optional
         Remembers which strategies the leak checks have found clean; without it a user's strategy is inspected
         every time.
+    fresh_process : FreshProcess, optional
+        Asks a user's strategy in a process of its own; without it such a strategy is never promoted.
     campaign : callable, optional
         From the evidence without a verdict to what else was tried on the same days, which the core cannot know;
         without it nothing is counted in.
@@ -100,7 +104,7 @@ def train(
 
     markets = (bars,) if isinstance(bars, Bars) else tuple(bars)
     run = TrainingRun.begin(experiment, markets, threads, report, passes)
-    found = _provisional(run)
+    found = _provisional(run, fresh_process)
     return judge(run, found, None if campaign is None else campaign(found))
 
 
@@ -148,11 +152,13 @@ def in_campaign(facts: Facts, campaign: Campaign | None) -> Facts:
     )
 
 
-def _provisional(run: TrainingRun) -> Evidence:
+def _provisional(run: TrainingRun, fresh_process: FreshProcess | None) -> Evidence:
     """Return everything but what the other experiments on these days decide: the holdout stays sealed."""
     experiment = run.experiment
     result = run.search()
+    asked = run.refuse_leaks(result)
     walk = run.walk_forward(result)
+    leak_checks = run.refuse_leaks_of(walk, asked, fresh_process)
     matrix = run.matrix(result)
     permutation, scaled = run.permutation_tests(result)
     parameters = result.tried.at(0) if run.fixed else result.best
@@ -179,6 +185,7 @@ def _provisional(run: TrainingRun) -> Evidence:
     )
     summary = walk.summary(run.year)
     facts = _facts(run, search, tests, walk.measures | {"stability_score": summary["stability_score"]})
+    facts = replace(facts, fresh_process=_fresh_process(leak_checks))
     return Evidence(
         experiment=experiment,
         markets=(run.bars,),
@@ -186,7 +193,9 @@ def _provisional(run: TrainingRun) -> Evidence:
         validation=ValidationEvidence(run.splits.as_moments(run.bars), walk, summary, matrix, None),
         tests=tests,
         judgement=Judgement(decide(facts), facts, None, (), (), _warnings(run, search, tests.round_trip_share)),
-        provenance=Provenance(experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations),
+        provenance=Provenance(
+            experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations, leak_checks
+        ),
     )
 
 
@@ -214,6 +223,11 @@ def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, me
         funnel=search.funnel.sentence,
     )
     return known.measured(measures)
+
+
+def _fresh_process(checks: LeakChecks | None) -> str | None:
+    """Return why a user's strategy was not asked in a fresh process, "" when it was; None for one that ships."""
+    return None if checks is None else checks.not_in_fresh_process
 
 
 def _warnings(run: TrainingRun, search: SearchEvidence, share: float) -> tuple[str, ...]:

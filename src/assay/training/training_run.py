@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.engine import measure
 from assay.errors import InputError, QualityError
+from assay.evaluation import Answers
 from assay.evaluation.funnel import signal_funnel
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
 from assay.training.circuit_breakers import limits_of
 from assay.training.evidence import kelly_of
-from assay.training.leak_gate import refuse_unless_clean
+from assay.training.leak_gate import (
+    refuse_leaks_of_holdout,
+    refuse_leaks_of_windows,
+    refuse_leaks_of_winner,
+    refuse_unless_clean,
+)
 from assay.training.search_statistics import statistics_of_search
 from assay.validation import (
     Comparability,
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from assay.engine import Span
+    from assay.evaluation import FreshProcess
     from assay.evaluation.evaluator import Evaluator
     from assay.evaluation.funnel import SignalFunnel
     from assay.market import Bars, QualityReport
@@ -49,7 +56,7 @@ if TYPE_CHECKING:
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.training.evidence import Evidence
     from assay.training.experiment import Experiment
-    from assay.training.leak_gate import CleanPasses
+    from assay.training.leak_gate import AskedAgain, CleanPasses, LeakChecks
     from assay.validation import BarSplits, Fragility, Interval, Matrix, SharpeStatistics, WalkForward, WhatIf
 
     Report = Callable[[str, int, int, str], bool]
@@ -111,6 +118,8 @@ class TrainingRun:
         holdout = Holdout(bars.head(stop), splits.holdout_start)
         if inspect:
             refuse_unless_clean(experiment, holdout.before, passes)
+        if experiment.strategy.identity() is not None:
+            evaluator = replace(evaluator, answers=Answers(holdout.before))
         return cls(experiment, bars, evaluator, quality, splits, holdout, threads, report)
 
     @classmethod
@@ -159,6 +168,18 @@ class TrainingRun:
         self, plan: SearchPlan, bars: Bars, threads: int = 1, notify: Callable[[int], None] | None = None
     ) -> SearchResult:
         return run_search(plan, lambda c: self.evaluator.score(bars, self.span, c, threads=threads, on_done=notify))
+
+    def refuse_leaks(self, found: SearchResult) -> AskedAgain | None:
+        """Ask a user's strategy again what the search has asked, on shortened histories too."""
+        winner = found.tried.at(0) if self.fixed else found.best
+        return refuse_leaks_of_winner(self.experiment, self.evaluator, self.before, winner)
+
+    def refuse_leaks_of(
+        self, walk: WalkForward, asked: AskedAgain | None, fresh_process: FreshProcess | None
+    ) -> LeakChecks | None:
+        """Ask for the shapes of the windows too, and in a fresh process."""
+        winners = [window.parameters for window in walk.windows]
+        return refuse_leaks_of_windows(self.experiment, self.evaluator, self.before, winners, asked, fresh_process)
 
     def walk_forward(self, found: SearchResult) -> WalkForward:
         """Search again in every window and stitch the test days."""
@@ -289,6 +310,7 @@ class TrainingRun:
         opened = self.holdout.open(reason)
         span = self.evaluator.span(self.splits.holdout_start, self.splits.stop)
         run = self.evaluator.replay(opened, parameters, span)
+        refuse_leaks_of_holdout(self.experiment, self.evaluator, opened, parameters)
         return OpenedHoldout(run, measure(run, opened), reason)
 
     def intervals(self, walk: WalkForward) -> dict[str, Interval]:

@@ -57,6 +57,8 @@ class Facts:
         Permutations without which p_adjusted cannot reach its limit; 0 where these are enough.
     holdout_sharpe : float
         Sharpe ratio of the holdout; NaN while it is sealed.
+    fresh_process : str or None
+        Why a user's strategy was not asked in a fresh process; "" when it was, None for a strategy that ships.
     """
 
     has_candidate: bool
@@ -91,6 +93,7 @@ class Facts:
     unknown: int = 0
     needed: int = 0
     holdout_sharpe: float = math.nan
+    fresh_process: str | None = None
 
     def measured(self, measures: Mapping[str, float]) -> Facts:
         """Return the facts with those of a stitched run: the one place that knows which measure is which fact.

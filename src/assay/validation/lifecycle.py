@@ -14,6 +14,7 @@ from assay.validation.next_steps import (
     candidate_step,
     history_step,
     p_step,
+    process_step,
     profit_step,
     trades_step,
 )
@@ -219,6 +220,11 @@ GATES: tuple[Gate, ...] = (
     Gate(
         lambda f: f"alpha over the market of {ALPHA_T} standard errors ({_side(f)})", Stage.DISCOVERY,
         lambda f: f.alpha_t, ALPHA_T, ge, alpha_step, applies=lambda f: f.lean > MAX_LEAN,
+    ),
+    Gate(
+        _says("a user's strategy answers the same in a fresh process"), Stage.DISCOVERY,
+        lambda f: float(not f.fresh_process), 1.0, ge, process_step,
+        applies=lambda f: f.fresh_process is not None, is_switch=True,
     ),
     Gate(
         _says(f"at least {DISCOVERY_TRADES} out-of-sample trades"), Stage.VALIDATION,

@@ -101,3 +101,8 @@ def alpha_step(f: Facts) -> str:
     if math.isnan(f.alpha_t):
         return "Alpha is unknown: it needs 60 days out of sample on a market that moves. Use a longer history."
     return "What it earns the market gives at the same exposure: trade both sides, or use a longer history."
+
+
+def process_step(f: Facts) -> str:
+    """Return what to try where a user's strategy was not asked in a fresh process."""
+    return f"It was not asked in a fresh process: {f.fresh_process}."

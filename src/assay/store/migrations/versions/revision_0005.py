@@ -51,9 +51,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("user_id", sa.String(length=50), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('declared', 'started', 'withdrawn')", name=op.f("ck_trial_declarations_kind")
-        ),
+        sa.CheckConstraint("kind IN ('declared', 'started', 'withdrawn')", name=op.f("ck_trial_declarations_kind")),
         sa.PrimaryKeyConstraint("experiment_digest", "kind", name=op.f("pk_trial_declarations")),
     )
     for table, key in KEYS.items():
