@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.engine import Execution, Side
 from assay.search import parse_space
+from assay.service.fresh_process import FreshProcess
 from assay.sources.null_markets import NullMarket, simulate_null
 from assay.sources.user_strategy import load_strategy
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -44,8 +45,6 @@ PATTERN_SEED = 300_000
 QUICK = Terms(permutations=PERMUTATIONS["quick"])
 PATTERN_TERMS = Terms(days=120, permutations=19)
 PATTERN_TIMEFRAME = "15m"
-SHOWN = ("p_adj", "alpha", "alpha_t", "beta", "lean")
-"""Measures that a row takes from the evidence where it has them."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ _PASSES = Remembered()
 
 def row_of(evidence: Evidence) -> Row:
     """Return what a training says of its market; p of every market, also where nothing was found."""
-    m, test = evidence.metrics, permutation_of(evidence)
+    m, test, beside, facts = evidence.metrics, permutation_of(evidence), evidence.tests.alpha, evidence.judgement.facts
     return {
         "stage": evidence.stage,
         "net_profit_pct": m["net_profit_pct"],
@@ -152,7 +151,12 @@ def row_of(evidence: Evidence) -> Row:
         "combinations": evidence.provenance.trials,
         "best_score": evidence.search.result.score,
         "failed": [gate.name for gate in evidence.verdict.failed],
-        **{name: m.get(name) for name in SHOWN},
+        "similarity": facts.similarity,
+        "p_adjusted": facts.p_adjusted,
+        "alpha_pct": beside.alpha_pct,
+        "alpha_t": beside.t,
+        "beta": beside.beta,
+        "lean": beside.lean,
     }
 
 
@@ -162,7 +166,7 @@ def judged(task: Task | PatternTask) -> Row:
 
 
 def _judged(task: Task | PatternTask) -> Row:
-    row = row_of(train(task.experiment(), task.bars(), passes=_PASSES))
+    row = row_of(train(task.experiment(), task.bars(), passes=_PASSES, fresh_process=FreshProcess()))
     if isinstance(task, PatternTask):
         return plain(row | {"pattern": task.pattern, "seed": PATTERN_SEED + task.number})
     return plain(row | {"cell": task.cell.name, "number": task.number, "seed": task.cell.seed(task.number)})
