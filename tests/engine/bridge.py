@@ -118,27 +118,30 @@ class Case:
         return oracle_orders(self.bars, self.signals.rows, [self.brackets[e] for e in self.signals.exit_of], self.money)
 
     def answer(self) -> OracleResult:
-        bars = oracle_bars(self.bars)
-        return simulate(
-            bars,
-            self.orders(),
-            oracle_costs(self.money),
-            self.span.start,
-            self.span.stop,
-            self.delay,
-            exit_on_opposite=self.opposite,
-            gate=self.breakers(bars),
-        )
+        bars, orders = oracle_bars(self.bars), self.orders()
 
-    def breakers(self, bars: OracleBars) -> CircuitBreakers | None:
+        def simulated(gate: CircuitBreakers | None) -> OracleResult:
+            return simulate(
+                bars,
+                orders,
+                oracle_costs(self.money),
+                self.span.start,
+                self.span.stop,
+                self.delay,
+                exit_on_opposite=self.opposite,
+                gate=gate,
+            )
+
+        return simulated(None if self.limits is None else self.breakers(bars, self.limits, simulated(None)))
+
+    def breakers(self, bars: OracleBars, limits: Limits, shadow: OracleResult) -> CircuitBreakers:
         """Hand the limits to the oracle."""
-        if self.limits is None:
-            return None
         market = self.bars.market
         return CircuitBreakers(
             bars,
-            OracleLimits(**asdict(self.limits)),
+            OracleLimits(**asdict(limits)),
             self.span.start,
+            shadow,
             bar_minutes=market.timeframe.ms / 60_000,
             days_per_year=market.days_per_year,
         )

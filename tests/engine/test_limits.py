@@ -157,7 +157,8 @@ MUTANTS = (
     Mutant("one loss more", "streak >= limits", "streak > limits"),
     Mutant("one trade more", "fills_today >= limits", "fills_today > limits"),
     Mutant("one bar of cooldown more", "since_loss < limits", "since_loss <= limits"),
-    Mutant("sharpe limit from above", "limits[LIMIT_YEAR]) < limits", "limits[LIMIT_YEAR]) > limits"),
+    Mutant("sharpe limit from above", "first_day] < limits[LIMIT_MIN", "first_day] > limits[LIMIT_MIN"),
+    Mutant("a tie of the sharpe limit", "first_day] < limits[LIMIT_MIN", "first_day] <= limits[LIMIT_MIN"),
     Mutant("day of the signal", "today = day[entry_bar]", "today = day[bar[row]]"),
     Mutant("day of a fill on time", "today = day[entry_bar]", "today = day[bar[row] + 1]"),
     Mutant(
@@ -207,29 +208,54 @@ MUTANTS = (
         "                streak = 0\n",
         "                streak, last_loss = 0, o[OUTCOME_EXIT_BAR]\n",
     ),
-    Mutant("sharpe on 31 days", "if days < MONTH:", "if days <= MONTH:"),
-    Mutant("sharpe of 29 days", "range(days - MONTH, days)", "range(days - MONTH + 1, days)"),
+    Mutant("sharpe of 30 days", "SHARPE_DAYS = 90", "SHARPE_DAYS = 30"),
+    Mutant("sharpe of 89 days", "SHARPE_DAYS = 90", "SHARPE_DAYS = 89"),
+    Mutant("sharpe of 91 days", "SHARPE_DAYS = 90", "SHARPE_DAYS = 91"),
+    Mutant("sharpe of all days", "max(0, today - SHARPE_DAYS)", "0"),
+    Mutant("sharpe judged from 29 days on", "MIN_SHARPE_TRADES = 30, 30", "MIN_SHARPE_TRADES = 29, 30"),
+    Mutant("sharpe judged from 31 days on", "MIN_SHARPE_TRADES = 30, 30", "MIN_SHARPE_TRADES = 31, 30"),
+    Mutant("sharpe judged from 90 days on", "MIN_SHARPE_TRADES = 30, 30", "MIN_SHARPE_TRADES = 90, 30"),
+    Mutant("sharpe judged without trades", "MIN_SHARPE_TRADES = 30, 30", "MIN_SHARPE_TRADES = 30, 0"),
+    Mutant("sharpe judged from 29 trades on", "MIN_SHARPE_TRADES = 30, 30", "MIN_SHARPE_TRADES = 30, 29"),
+    Mutant("sharpe judged from 31 trades on", "MIN_SHARPE_TRADES = 30, 30", "MIN_SHARPE_TRADES = 30, 31"),
+    Mutant("trades of today", "exit_days[closed] < today", "exit_days[closed] <= today"),
     Mutant(
-        "sharpe with today", "month_sharpe(values, today - first_day,", "month_sharpe(values, today - first_day + 1,"
+        "trades of the 90 days only",
+        "closed >= MIN_SHARPE_TRADES",
+        "closed - np.sum(exit_days < today - SHARPE_DAYS) >= MIN_SHARPE_TRADES",
     ),
-    Mutant("sharpe of the population", "spread / (MONTH - 1)", "spread / MONTH"),
+    Mutant("trades that are open", "exit_days[closed] < today", "exit_days[closed] <= today + 1"),
+    Mutant("sharpe with today", "day[bar[row] + 1] - first_day]", "day[bar[row] + 1] - first_day + 1]"),
+    Mutant("sharpe without yesterday", "day[bar[row] + 1] - first_day]", "day[bar[row]] - first_day]"),
+    Mutant("sharpe until the fill", "day[bar[row] + 1] - first_day]", "today - first_day]"),
+    Mutant("sharpe of the population", "squares / (n - 1)", "squares / n"),
     Mutant("sharpe of 365 days", "np.sqrt(year)", "np.sqrt(365.0)"),
+    Mutant("sharpe of days that do not vary", "return np.nan\n    total, squares", "return 0.0\n    total, squares"),
     Mutant("sharpe without the first day", "values[d - 1] if d > 0 else 1.0", "values[d - 1] if d > 0 else values[d]"),
     Mutant(
         "sharpe without marks",
         "values[d] = equity * mark_factor(days.mark[bar], o[OUTCOME_ENTRY], side, o[OUTCOME_SIZE], leg1, costs)",
         "values[d] = equity",
     ),
-    Mutant("sharpe forgives", "weak = weak or month_sharpe", "weak = month_sharpe"),
     Mutant(
-        "sharpe judged where nothing else is named",
-        "            if cause >= 0:\n",
-        "            weak = weak and cause in (-1, LIMIT_MIN_SHARPE)\n            if cause >= 0:\n",
+        "sharpe for good once a day was weak",
+        "weak = shadow_sharpe[day[bar[row] + 1] - first_day] < limits[LIMIT_MIN_SHARPE]",
+        "weak = np.any(shadow_sharpe[: day[bar[row] + 1] - first_day + 1] < limits[LIMIT_MIN_SHARPE])",
     ),
     Mutant(
-        "any limit is for good",
+        "sharpe for good once it held an order back",
         "            if cause >= 0:\n",
-        "            weak = weak or cause >= 0\n            if cause >= 0:\n",
+        "            if cause == LIMIT_MIN_SHARPE:\n"
+        "                shadow_sharpe = np.full(len(shadow_sharpe), -np.inf)\n"
+        "            if cause >= 0:\n",
+    ),
+    Mutant(
+        "sharpe of the run that it pauses",
+        "weak = shadow_sharpe[day[bar[row] + 1] - first_day] < limits[LIMIT_MIN_SHARPE]",
+        "own = daily_values(out, side[rows_out[:trades]], trades, days, costs, first_day, day[-1] - first_day + 1)\n"
+        "                own_exits = day[out[:trades, OUTCOME_EXIT_BAR].astype(np.int64)] - first_day\n"
+        "                own_sharpe = rolling_sharpe(own, own_exits, 365)\n"
+        "                weak = own_sharpe[day[bar[row] + 1] - first_day] < limits[LIMIT_MIN_SHARPE]",
     ),
     Mutant("limits asked of what cannot be sent", "and not 0 <= flat_by < entry_bar", "and True"),
     Mutant(
