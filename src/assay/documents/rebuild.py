@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assay.documents.configuration import configuration
 from assay.documents.reading import Document, TrainedDocument
 from assay.errors import GateError
+from assay.evaluation import NO_PROCESS
 from assay.market import Bars, Market
 from assay.training.experiment import Experiment
 from assay.training.procedure import PROCEDURE_VERSION
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from assay.documents.sections.provenance import DataSpan
+    from assay.evaluation import FreshProcess
     from assay.strategies import Strategy
     from assay.training.train import Progress
 
@@ -176,6 +178,7 @@ def verify(
     on_progress: Callable[[Progress], bool | None] | None = None,
     *,
     threads: int = 1,
+    fresh_process: FreshProcess | None = None,
 ) -> Verification:
     """Train the experiment of a document again and compare.
 
@@ -183,6 +186,8 @@ def verify(
     ----------
     bars : Bars
         Those of `bars_for`.
+    fresh_process : FreshProcess, optional
+        As `train` takes it; not used where the document was trained without one.
 
     Raises
     ------
@@ -194,7 +199,9 @@ def verify(
         raise GateError(f"{stored.config_id} was made by the earlier procedure: train again")
     experiment = experiment_from(document, strategy)
     created = datetime.strptime(stored.created_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    evidence = train(experiment, bars, on_progress, threads=threads)
+    asked = stored.provenance.leak_checks
+    without = asked is not None and asked.not_in_fresh_process == NO_PROCESS
+    evidence = train(experiment, bars, on_progress, threads=threads, fresh_process=None if without else fresh_process)
     again = TrainedDocument(configuration(evidence, created, requested=stored.lifecycle.requested_stage))
     found = [d for d in differences(stored.raw, again.raw) if d.field not in _not_compared(stored, again)]
     before, now = stored.provenance, again.provenance

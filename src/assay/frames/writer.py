@@ -12,10 +12,10 @@ from assay.documents.unverified import unverified
 from assay.errors import InputError, StrategyError, near_name
 from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
 from assay.market import Timeframe, canonical_symbol
+from assay.service.run import run_training
 from assay.service.training import describe_training
 from assay.store import Database, Registry
 from assay.store.location import database_url
-from assay.training import train
 from assay.training.evidence import Evidence, Metrics
 from assay.validation.lifecycle import STAGES
 
@@ -149,7 +149,7 @@ def _proof(
         raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
     evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence
     if evidence is None:
-        evidence = train(metrics.experiment, metrics.bars, threads=cores())
+        evidence = run_training(metrics.experiment, metrics.bars, threads=cores())
     given = evidence.experiment.strategy.parameters.complete(as_parameters(parameters))
     if given != evidence.parameters:
         nothing = evidence.search.result.best is None and evidence.experiment.procedure == "train"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.service.fresh_process import FreshProcess
 from assay.sources.clean_passes import StoredPasses
 from assay.training import train
 
@@ -21,5 +22,5 @@ def run_training(
     *,
     threads: int = 1,
 ) -> Evidence:
-    """Train; a strategy that was found clean before is not inspected again."""
-    return train(experiment, bars, on_progress, threads=threads, passes=StoredPasses())
+    """Train; a strategy that was found clean before is not inspected again, and is asked in a fresh process."""
+    return train(experiment, bars, on_progress, threads=threads, passes=StoredPasses(), fresh_process=FreshProcess())
