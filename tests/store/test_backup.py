@@ -30,12 +30,14 @@ def test_a_backup_holds_everything(database: Database, tmp_path: Path) -> None:
     name = Registry(database).save(variant(), at_ms=1, figures={"equity": [1.0, 1.5]})
     path = tmp_path / "copy.db"
     rows = backup(database, path)
-    assert rows == len(columns(3000)["time"]) + 1 + 1 + 1 + 2  # bars, market, coverage, trial, configuration, figures
+    # bars, market, coverage, trial, its link, the ledger's identity, configuration, figures
+    assert rows == len(columns(3000)["time"]) + 1 + 1 + 1 + 1 + 1 + 2
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith((".", "copy"))] == ["copy.db"]
     copied = Database.open(path)
     assert same(read(BarStore(copied)), columns(3000))
     assert BarStore(copied).coverage(MARKET) == store.coverage(MARKET)
     assert Ledger(copied).entries() == ledger.entries()
+    assert (Ledger(copied).identity(), Ledger(copied).head()) == (ledger.identity(), ledger.head())
     assert Registry(copied).figures(name) == {"equity": [1.0, 1.5]}
     for table in schema.metadata.sorted_tables:
         assert counted(copied, table) == counted(database, table), table.name

@@ -64,6 +64,7 @@ def _copy_tables(database: Database, part: Path, on_rows: Callable[[int], object
     copied = 0
     made = Database.open(part)
     try:
+        made.write(lambda c: c.execute(sa.delete(schema.ledger_identity)))  # a copy is the same ledger
         with database.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source:
             for table in schema.metadata.sorted_tables:
                 streamed = source.execution_options(yield_per=ROWS).execute(sa.select(table))

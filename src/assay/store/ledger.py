@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from assay.store import schema
-from assay.store.database import insert
+from assay.store import chain, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +103,14 @@ class Ledger:
         """Append an opening of a holdout; return False when this experiment's is there already."""
         return self.database.write(lambda c: append_opening(c, opening, user=user, at_ms=at_ms))
 
+    def identity(self) -> str:
+        """Return which ledger it is: a random UUID, which backups keep."""
+        return self.database.read(chain.identity).id
+
+    def head(self) -> chain.Head:
+        """Return how many entries it has, and the hash of the newest, in which all before are contained."""
+        return self.database.read(chain.head)
+
     def tried(self, exchange: str, symbol: str, start_ms: int, stop_ms: int) -> Tried:
         """Count what was tried on a market's days, whatever the timeframe and strategy."""
         return self.tried_on([(exchange, symbol, start_ms, stop_ms)])[0]
@@ -145,14 +152,9 @@ def counted(c: sa.Connection, exchange: str, symbol: str, start_ms: int, stop_ms
 
 def append_trial(c: sa.Connection, entry: TrialEntry, *, user: str, at_ms: int) -> bool:
     """Append an experiment in a transaction of the caller's."""
-    return _append(c, schema.trials, asdict(entry), user, at_ms)
+    return chain.append(c, schema.trials, asdict(entry) | {"user_id": user, "at": at_ms})
 
 
 def append_opening(c: sa.Connection, opening: HoldoutOpening, *, user: str, at_ms: int) -> bool:
     """Append an opening of a holdout in a transaction of the caller's."""
-    return _append(c, schema.holdout_openings, asdict(opening), user, at_ms)
-
-
-def _append(c: sa.Connection, table: sa.Table, values: dict[str, Any], user: str, at_ms: int) -> bool:
-    row = insert(c, table).values(**values, user_id=user, at=at_ms).on_conflict_do_nothing()
-    return c.execute(row.returning(table.c.experiment_digest)).first() is not None
+    return chain.append(c, schema.holdout_openings, asdict(opening) | {"user_id": user, "at": at_ms})

@@ -211,9 +211,50 @@ trials = sa.Table(
     sa.Column("distribution", Json, nullable=False),
     sa.Column("user_id", sa.String(50), nullable=False),
     sa.Column("at", Time, nullable=False),
+    sa.Column("first_day", sa.BigInteger),
+    sa.Column("day_closes", sa.LargeBinary),
+    sa.Column("task", Json),
     sa.Index(None, "exchange", "symbol", "start_ms"),
 )
-"""The ledger: what was tried, once per experiment, for ever."""
+"""The ledger: what was tried, once per experiment, for ever.
+
+`first_day` and `day_closes` (float32, little-endian) are the closes by UTC day, which tell whether two experiments have
+seen the same days; `task` is what the experiment is made again from. NULL in rows of before.
+"""
+
+trial_nulls = sa.Table(
+    "trial_nulls",
+    metadata,
+    sa.Column("experiment_digest", sa.String(64), nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("statistic", Float, nullable=False),
+    sa.Column("maxima", sa.LargeBinary, nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.PrimaryKeyConstraint("experiment_digest", "first"),
+)
+"""Null statistics of experiments: the best score on the real bars and on permuted bars `first`, `first` + 1, ...
+(float64, little-endian). They are functions of the experiment alone, whoever computes them."""
+
+trial_declarations = sa.Table(
+    "trial_declarations",
+    metadata,
+    sa.Column("experiment_digest", sa.String(64), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("exchange", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("start_ms", Time, nullable=False),
+    sa.Column("stop_ms", Time, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("first_day", sa.BigInteger, nullable=False),
+    sa.Column("day_closes", sa.LargeBinary, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("user_id", sa.String(50), nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.PrimaryKeyConstraint("experiment_digest", "kind"),
+    sa.CheckConstraint("kind IN ('declared', 'started', 'withdrawn')", name="kind"),
+)
+"""What somebody means to try (declared), has begun to (started), or has begun and learned nothing from (withdrawn)."""
 
 holdout_openings = sa.Table(
     "holdout_openings",
@@ -230,8 +271,37 @@ holdout_openings = sa.Table(
     sa.Column("at", Time, nullable=False),
 )
 
-APPEND_ONLY = ("trials", "holdout_openings")
-"""Tables that nothing may rewrite: triggers refuse UPDATE, DELETE and TRUNCATE."""
+ledger_identity = sa.Table(
+    "ledger_identity",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("entries_before", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("number = 1", name="single"),
+)
+"""Which ledger this is, in one row: a random UUID, since when its entries are chained, and how many were there then."""
+
+ledger_chain = sa.Table(
+    "ledger_chain",
+    metadata,
+    sa.Column("position", Id, primary_key=True, autoincrement=False),
+    sa.Column("entry_table", sa.Text, nullable=False),
+    sa.Column("entry_key", sa.Text, nullable=False),
+    sa.Column("content_digest", sa.String(64), nullable=False),
+    sa.Column("previous_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.UniqueConstraint("entry_table", "entry_key"),
+)
+"""The order of the ledger's entries, from 1: each holds the digest of its entry and the hash of the one before."""
+
+ledger_chain.add_is_dependent_on(ledger_identity)  # whoever copies tables: an identity stands before its chain
+
+CHAINED = (trials, holdout_openings, trial_nulls, trial_declarations)
+"""Tables whose entries are links of `ledger_chain`: they are written by `assay.store.chain.append` alone."""
+
+APPEND_ONLY = (*(t.name for t in CHAINED), "ledger_chain", "ledger_identity")
+"""Tables that nothing may rewrite: triggers refuse UPDATE, DELETE, TRUNCATE and, on SQLite, INSERT OR REPLACE."""
 
 _RATES = (
     "gross_win_rate", "p_value", "stability_score", "fill_rate", "partial_fill_rate", "adverse_selection_score",
@@ -301,6 +371,8 @@ trained_configurations = sa.Table(
     sa.Column("max_allocation_pct", Float),
     sa.Column("experiment_digest", sa.String(64)),
     sa.Column("config_json", ExactJson, nullable=False),
+    sa.Column("ledger_length", sa.BigInteger),
+    sa.Column("ledger_head", sa.String(64)),
     sa.Index(None, "strategy_name", "pair", "timeframe"),
     sa.Index(
         "uq_trained_configurations_active",

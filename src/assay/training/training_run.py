@@ -25,9 +25,11 @@ from assay.training.leak_gate import (
 )
 from assay.training.search_statistics import statistics_of_search
 from assay.validation import (
+    Comparability,
     Holdout,
     OpenedHoldout,
     PermutationTest,
+    compare_counts,
     fixed_walk_forward,
     fragility,
     intervals_of_days,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from assay.market import Bars, QualityReport
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchPlan, SearchResult
+    from assay.training.evidence import Evidence
     from assay.training.experiment import Experiment
     from assay.training.leak_gate import AskedAgain, CleanPasses, LeakChecks
     from assay.validation import BarSplits, Fragility, Interval, Matrix, SharpeStatistics, WalkForward, WhatIf
@@ -95,8 +98,10 @@ class TrainingRun:
         threads: int,
         report: Report,
         passes: CleanPasses | None = None,
+        *,
+        inspect: bool = True,
     ) -> Self:
-        """Judge the bars and divide them."""
+        """Judge the bars and divide them; a user's strategy is inspected for leaks where that is not switched off."""
         if len(markets) != 1:
             raise InputError(
                 "markets", "must be one: several markets in one experiment are not built yet", len(markets)
@@ -111,10 +116,18 @@ class TrainingRun:
         per_day = bars.market.bars_per_day
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
-        refuse_unless_clean(experiment, holdout.before, passes)
+        if inspect:
+            refuse_unless_clean(experiment, holdout.before, passes)
         if experiment.strategy.identity() is not None:
             evaluator = replace(evaluator, answers=Answers(holdout.before))
         return cls(experiment, bars, evaluator, quality, splits, holdout, threads, report)
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the run that gave evidence, to go on with it."""
+        e, bars, splits = evidence.experiment, evidence.bars, evidence.splits
+        holdout = Holdout(bars.head(splits.stop), splits.holdout_start)
+        return cls(e, bars, e.evaluator(bars), evidence.provenance.quality, splits, holdout, 1, lambda *_: False)
 
     @property
     def before(self) -> Bars:
@@ -201,23 +214,18 @@ class TrainingRun:
 
     def permutation_tests(self, found: SearchResult) -> tuple[PermutationTest, PermutationTest]:
         """Repeat the search on mirrored bars; where that finds less, on scaled bars too."""
-        plan, total = self.experiment.compared, self.experiment.permutations
+        total = self.experiment.permutations
         none = PermutationTest.not_run("mirror"), PermutationTest.not_run("scaled")
         if found.best is None or not total or self.fixed:
             return none
-        observed = found.score if plan == self.experiment.search else self._searched(plan, self.before).score
-
-        def search(permuted: Bars) -> tuple[float, float]:
-            result = self._searched(plan, permuted)
-            return result.score, result.measure
+        observed = found.score if self.experiment.compared == self.experiment.search else self.statistic()
 
         def test(method: str, stage: str) -> PermutationTest:
             return permutation_test(
                 self.before,
-                search,
+                self.repeated,
                 observed,
                 permutations=total,
-                seed=self.experiment.seed,
                 method=method,
                 threads=self.threads,
                 on_done=lambda done, worse: self.report(stage, done, total, f"{worse} as good"),
@@ -227,6 +235,29 @@ class TrainingRun:
         if self.experiment.in_depth and gate.p_value <= MAX_P and not gate.stopped_by_budget:
             scaled = test("scaled", "scaled permutations")
         return gate, scaled
+
+    def repeated(self, permuted: Bars) -> tuple[float, float]:
+        """Return the best score of the search that is compared under permutation, and its plain objective."""
+        result = self._searched(self.experiment.compared, permuted)
+        return result.score, result.measure
+
+    def statistic(self) -> float:
+        """Return the best score on the real bars of the search that is compared under permutation."""
+        return self.repeated(self.before)[0]
+
+    def comparability(
+        self, parameters: Mapping[str, Value] | None, permutation: PermutationTest
+    ) -> Comparability | None:
+        """Count the winner's pattern on permuted bars, where p is small enough for it to matter."""
+        if parameters is None or not permutation.p_value <= MAX_P:
+            return None
+
+        def count(bars: Bars) -> tuple[int, int]:
+            rows = self.evaluator.strategy.all_setups(bars, parameters, self.evaluator.execution.sides)
+            inside = (rows.bar >= self.span.start) & (rows.bar < self.span.stop)
+            return int(inside.sum()), len(self.evaluator.replay(bars, parameters, self.span).trades)
+
+        return compare_counts(self.before, count)
 
     def fragility(self, found: SearchResult, walk: WalkForward) -> tuple[Fragility, ...]:
         """Replay the stitched schedule under changes."""

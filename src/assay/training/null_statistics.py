@@ -1,0 +1,66 @@
+"""The null statistics of an experiment: what its search finds on bars without an edge, permutation by permutation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.threads import ordered_map
+from assay.training.training_run import TrainingRun
+from assay.validation import NULLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from assay.market import Bars
+    from assay.training.experiment import Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class NullStatistics:
+    """What a search finds on the real bars, and on permuted ones.
+
+    Attributes
+    ----------
+    statistic : float
+        Best score on the real bars.
+    first : int
+        Index of the first permutation.
+    maxima : float64, shape (k,)
+        Best scores on the permuted bars.
+    """
+
+    statistic: float
+    first: int
+    maxima: NDArray[np.float64]
+
+
+def null_statistics(
+    experiment: Experiment,
+    bars: Bars,
+    first: int,
+    stop: int,
+    *,
+    threads: int = 1,
+    on_done: Callable[[int], None] | None = None,
+) -> NullStatistics:
+    """Repeat the search of an experiment on permuted bars first to stop - 1: those that its own training would meet.
+
+    Parameters
+    ----------
+    on_done : callable, optional
+        Called with how many are done.
+    """
+    run = TrainingRun.begin(experiment, (bars,), threads, lambda *_: False, inspect=False)
+    mirrored = NULLS["mirror"]
+    maxima = np.empty(stop - first)
+    found = ordered_map(lambda i: run.repeated(mirrored(run.before, i))[0], range(first, stop), threads)
+    for number, value in enumerate(found):
+        maxima[number] = value
+        if on_done is not None:
+            on_done(number + 1)
+    return NullStatistics(run.statistic(), first, maxima)
