@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.documents.plain import plain
+from assay.documents.plain import iso, plain
 from assay.training.circuit_breakers import OF_THE_CAPITAL
 from assay.validation import ambiguity
 from assay.validation.lifecycle import MIN_SIMILARITY
@@ -158,6 +158,9 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
         "p_adjusted": plain(campaign.p_adjusted),
         "needed_permutations": campaign.needed,
         "digest": campaign.digest,
+        "members": list(campaign.members),
+        "declared": campaign.declared,
+        "declared_at": None if campaign.declared_at is None else iso(campaign.declared_at),
     }
 
 

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.threads import ordered_map
 from assay.training.training_run import TrainingRun
-from assay.validation import NULLS
+from assay.validation import NULLS, NullStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from assay.market import Bars
     from assay.training.experiment import Experiment
-
-
-@dataclass(frozen=True, eq=False)
-class NullStatistics:
-    """What a search finds on the real bars, and on permuted ones.
-
-    Attributes
-    ----------
-    statistic : float
-        Best score on the real bars.
-    first : int
-        Index of the first permutation.
-    maxima : float64, shape (k,)
-        Best scores on the permuted bars.
-    """
-
-    statistic: float
-    first: int
-    maxima: NDArray[np.float64]
 
 
 def null_statistics(

@@ -140,7 +140,7 @@ def judge(run: TrainingRun, evidence: Evidence, campaign: Campaign | None) -> Ev
 
 def in_campaign(facts: Facts, campaign: Campaign | None) -> Facts:
     """Return the facts with what else was tried on the same days."""
-    if campaign is None:
+    if campaign is None or not campaign.counts:
         return replace(facts, campaign_known=False, p_adjusted=math.nan, experiments=0, unknown=0, needed=0)
     return replace(
         facts,

@@ -2,7 +2,15 @@
 
 from assay.validation.ambiguity import Ambiguity, ambiguity
 from assay.validation.bootstrap import Interval, intervals_of_days, intervals_of_trades
-from assay.validation.campaign import Campaign, DayCloses, Tried, adjusted_p, needed_permutations, settle_campaign
+from assay.validation.campaign import (
+    Campaign,
+    DayCloses,
+    NullStatistics,
+    TriedExperiment,
+    adjusted_p,
+    needed_permutations,
+    settle_campaign,
+)
 from assay.validation.comparability import Comparability, compare_counts
 from assay.validation.facts import Facts
 from assay.validation.fragility import Fragility, break_even, fragility
@@ -41,6 +49,7 @@ __all__ = [
     "Interval",
     "MarketAlpha",
     "Matrix",
+    "NullStatistics",
     "OpenedHoldout",
     "PermutationTest",
     "SharpeStatistic",
@@ -48,7 +57,7 @@ __all__ = [
     "SplitPlan",
     "Splits",
     "Stage",
-    "Tried",
+    "TriedExperiment",
     "Verdict",
     "WalkForward",
     "WhatIf",

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.market import Bars
+    from assay.validation.permutation import PermutationTest
 
 EQUAL_RETURNS = 1e-4
 """Daily returns that differ by less are those of the same market."""
+
+MEMBER_DIGITS = 16
+"""So many digits of a digest tell an experiment from all others of a ledger."""
 
 MIN_SHARED = 0.5
 """Two histories are the same days when more than this share of the shorter one's daily returns are equal."""
@@ -62,21 +66,30 @@ class DayCloses:
         closes = self.closes.astype(np.float64)
         return closes[1:] / closes[:-1] - 1.0
 
+    def _equal(self, other: DayCloses) -> tuple[int, int]:
+        """Return how many daily returns of the days in common are equal, and of how many."""
+        begin = max(self.first, other.first)
+        end = min(self.first + len(self.closes), other.first + len(other.closes))
+        if end - begin < 2:
+            return 0, 0
+        a, b = (x.returns[begin - x.first : end - x.first - 1] for x in (self, other))
+        return int(np.sum(np.abs(a - b) < EQUAL_RETURNS)), end - begin - 1
+
+    def same_market_as(self, other: DayCloses) -> bool:
+        """Whether more than half of the daily returns of the days in common are equal, however few those are."""
+        equal, common = self._equal(other)
+        return equal > MIN_SHARED * common
+
     def same_days_as(self, other: DayCloses) -> bool:
         """Whether more than half of the shorter history's daily returns are equal, whatever the files are called."""
         shorter = min(len(self.closes), len(other.closes)) - 1
-        begin = max(self.first, other.first)
-        end = min(self.first + len(self.closes), other.first + len(other.closes))
-        if shorter < 1:
-            return begin < end
-        if end - begin < 2:
-            return False
-        a, b = (x.returns[begin - x.first : end - x.first - 1] for x in (self, other))
-        return int(np.sum(np.abs(a - b) < EQUAL_RETURNS)) > MIN_SHARED * shorter
+        if shorter < 1:  # a single day has no return to compare
+            return self.first < other.first + len(other.closes) and other.first < self.first + len(self.closes)
+        return self._equal(other)[0] > MIN_SHARED * shorter
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
+class TriedExperiment:
     """Another experiment on the same days.
 
     Attributes
@@ -91,6 +104,25 @@ class Tried:
 
     digest: str
     statistic: float
+    maxima: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class NullStatistics:
+    """What a search finds on the real bars, and on permuted ones.
+
+    Attributes
+    ----------
+    statistic : float
+        Best score on the real bars.
+    first : int
+        Index of the first permutation.
+    maxima : float64, shape (k,)
+        Best scores on the permuted bars.
+    """
+
+    statistic: float
+    first: int
     maxima: NDArray[np.float64]
 
 
@@ -114,6 +146,12 @@ class Campaign:
         Over the experiments and their statistics: the same experiment in the same campaign gives the same bytes.
     needed : int or None
         Permutations with which `MAX_P` could be reached, where these are too few.
+    members : tuple of str
+        The first `MEMBER_DIGITS` digits of the digests of the other experiments, in order.
+    declared : str or None
+        The note with which the experiment was declared before any of it was run; None where it was not.
+    declared_at : int or None
+        When, milliseconds UTC.
     """
 
     ledger: str | None
@@ -123,10 +161,18 @@ class Campaign:
     p_adjusted: float
     digest: str
     needed: int | None = None
+    members: tuple[str, ...] = ()
+    declared: str | None = None
+    declared_at: int | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the others were counted in: only where the experiment would be promoted without them."""
+        return not math.isnan(self.p_adjusted)
 
 
 def adjusted_p(
-    statistic: float, maxima: NDArray[np.float64], p_value: float, others: Sequence[Tried]
+    statistic: float, maxima: NDArray[np.float64], p_value: float, others: Sequence[TriedExperiment]
 ) -> tuple[float, int]:
     """Return p with the other experiments counted in, and how many of them are unknown.
 
@@ -137,7 +183,7 @@ def adjusted_p(
     maxima : float64, shape (B,)
         On permuted bars.
     p_value : float
-    others : sequence of Tried
+    others : sequence of TriedExperiment
         In any order; those with fewer than B null statistics are unknown and cost as if they were unrelated.
     """
     if math.isnan(p_value) or not len(maxima):
@@ -167,14 +213,24 @@ def _studentised(statistic: float, maxima: NDArray[np.float64]) -> tuple[float, 
 
 
 def settle_campaign(
-    ledger: str | None, statistic: float, maxima: NDArray[np.float64], p_value: float, others: Sequence[Tried]
+    ledger: str | None, test: PermutationTest, others: Sequence[TriedExperiment], *, asked: bool = True
 ) -> Campaign:
     """Return what the other experiments on the same days do to a p.
 
-    The order of the others changes nothing.
+    Parameters
+    ----------
+    ledger : str or None
+        Identity of the ledger that names the others.
+    test : PermutationTest
+        Of the experiment itself.
+    others : sequence of TriedExperiment
+        In any order.
+    asked : bool
+        Whether the answer matters: not where other gates have said no.
     """
+    statistic, maxima, p_value = test.statistic, test.maxima, test.p_value
     ordered = sorted(others, key=lambda other: other.digest)
-    asked = p_value <= MAX_P
+    asked = asked and p_value <= MAX_P
     p_adjusted, unknown = adjusted_p(statistic, maxima, p_value, ordered) if asked else (math.nan, 0)
     content = hashlib.sha256()
     for other in ordered:
@@ -190,6 +246,7 @@ def settle_campaign(
         p_adjusted=p_adjusted,
         digest=content.hexdigest(),
         needed=wanted if asked and wanted > len(maxima) else None,
+        members=tuple(other.digest[:MEMBER_DIGITS] for other in ordered),
     )
 
 

@@ -201,7 +201,10 @@ class CampaignFacts(Section):
     permutations: int
     p_adjusted: float | None = Field(description="null where p alone is too large, or unknown.")
     needed_permutations: int | None = Field(description="Without which p_adjusted cannot reach its limit.")
-    digest: str
+    digest: str = Field(description="Over the experiments and their null statistics.")
+    members: tuple[str, ...] = Field(description="First digits of the digests of the other experiments.")
+    declared: str | None = Field(description="Note of a declaration that was made before anything was run.")
+    declared_at: str | None
 
 
 class Evidence(Section):
