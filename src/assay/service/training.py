@@ -19,6 +19,7 @@ from assay.service.kernels import compile_kernels
 from assay.service.ledger import opening_of, trial_entry
 from assay.service.reporter import StageProgress
 from assay.service.run import run_training
+from assay.store.chain import head
 from assay.store.database import now_ms
 from assay.store.ledger import append_opening, append_trial, counted
 from assay.store.registry import insert_configuration
@@ -85,12 +86,15 @@ def save_trained(
     """
     evidence = trained.evidence
     filtered = data_filter(evidence.bars, evidence.provenance.quality, override=evidence.experiment.allow_bad_data)
-    columns = {"data_filter_config": filtered}
-    insert_configuration(c, trained.document, at_ms=created_ms, job_id=job_id, columns=columns, figures=trained.figures)
     entry = trial_entry(evidence)
     append_trial(c, entry, user=user, at_ms=at_ms)
     if (opening := opening_of(evidence)) is not None:
         append_opening(c, opening, user=user, at_ms=at_ms)
+    ledger = head(
+        c
+    )  # with its own entries in it: a ledger that is cut off later is shorter than its configurations say
+    columns = {"data_filter_config": filtered, "ledger_length": ledger.length, "ledger_head": ledger.hash}
+    insert_configuration(c, trained.document, at_ms=created_ms, job_id=job_id, columns=columns, figures=trained.figures)
     return entry
 
 

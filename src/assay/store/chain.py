@@ -1,6 +1,7 @@
 """The chain of the ledger: each entry is hashed together with the hash of the entry before.
 
-An entry that is edited, removed, put in beside the chain or moved to another place breaks it, and `check` says where.
+An entry that is edited, removed, put in beside the chain or moved to another place breaks it, and
+`assay.store.ledger_check` says where.
 What remains possible for somebody who may write to the database is in docs/security.md.
 
 An entry's content is the canonical JSON of its row as the database gives it back (JSONB may answer another number than
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from assay.errors import StoreError
 from assay.store import schema
 from assay.store.database import insert
 
@@ -94,9 +96,17 @@ def entry_key(table: sa.Table, row: Mapping[str, Any]) -> str:
 
 
 def identity(c: sa.Connection) -> Identity:
-    """Return which ledger it is, in a transaction of the caller's."""
+    """Return which ledger it is, in a transaction of the caller's.
+
+    Raises
+    ------
+    StoreError
+        When somebody removed it.
+    """
     t = schema.ledger_identity.c
-    found = c.execute(sa.select(t.id, t.created_at, t.entries_before)).one()
+    found = c.execute(sa.select(t.id, t.created_at, t.entries_before)).first()
+    if found is None:
+        raise StoreError("ledger", "has no identity any more: its row was removed", hint="Restore a backup")
     return Identity(str(found.id), int(found.created_at), int(found.entries_before))
 
 
