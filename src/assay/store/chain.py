@@ -127,11 +127,13 @@ def append(c: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool
     """
     if c.dialect.name != "sqlite":  # a writer of SQLite is alone already (`Database.write`)
         c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    written = insert(c, table).values(**values).on_conflict_do_nothing().returning(*table.columns)
-    found = c.execute(written).mappings().first()
-    if found is None:
+    key_columns = list(table.primary_key)
+    written = c.execute(insert(c, table).values(**values).on_conflict_do_nothing().returning(*key_columns)).first()
+    if written is None:
         return False
-    row = dict(found)
+    # what lies there now, not what RETURNING says: SQLite writes -0.0 as 0
+    same = [column == value for column, value in zip(key_columns, written, strict=True)]
+    row = dict(c.execute(sa.select(table).where(*same)).mappings().one())
     before = head(c)
     position, key, content = before.length + 1, entry_key(table, row), content_digest(row)
     c.execute(
