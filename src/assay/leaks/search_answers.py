@@ -8,12 +8,13 @@ answer that the check does not get again is itself a finding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.evaluation import NO_PROCESS, digest_of
+from assay.evaluation import NO_PROCESS, SetupsQuestion, digest_of
+from assay.evaluation.evaluator import loosest_thresholds
 from assay.leaks.compare import differences
 from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.probe import ENOUGH_BARS, answer_to, first_of_each, fresh
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from assay.engine import Setups
-    from assay.evaluation import FreshProcess, SetupsQuestion
+    from assay.evaluation import FreshProcess
     from assay.leaks.compare import Slack
     from assay.market import Bars
+    from assay.parameters import Value
     from assay.strategies import Strategy
 
 
@@ -156,5 +158,30 @@ def inspect_search(probe: SearchProbe, checks: tuple[Check, ...] = (SEARCH, PROC
     StrategyError
         When the strategy raises.
     """
-    answers = tuple(Answer(check, check.look(probe)) for check in checks)
-    return LeakReport(probe.strategy.name, len(probe.bars), answers)
+    answers: list[Answer] = []
+    for check in checks:
+        held = not any(answer.findings for answer in answers)
+        answers.append(Answer(check, check.look(probe) if held else NotRun("the answers do not hold in one process")))
+    return LeakReport(probe.strategy.name, len(probe.bars), tuple(answers))
+
+
+def search_questions(
+    strategy: Strategy, space: Mapping[str, tuple[Value, ...]], sides: str
+) -> tuple[SetupsQuestion, ...]:
+    """Return what a search over a grid asks of a strategy for the defaults and for both ends."""
+    defaults = strategy.parameters.defaults
+    loosest = loosest_thresholds(strategy, {n: (*values, defaults[n]) for n, values in space.items()})
+    shapes = [
+        {n: values[n] for n in strategy.shape_names}
+        for values in (defaults, *({n: axis[end] for n, axis in space.items()} for end in (0, -1)))
+    ]
+    questions = (SetupsQuestion(shape, loosest, sides) for shape in shapes)
+    return tuple({question.key: question for question in questions}.values())
+
+
+def inspect_fully(before: LeakReport, probe: SearchProbe) -> LeakReport:
+    """Return the report of the checks before a search with those after it, which need answers that can be compared."""
+    if "purity" in before.caught_by:
+        reason = NotRun("purity does not hold: nothing can be compared")
+        return replace(before, checks=(*before.checks, *(Answer(check, reason) for check in (SEARCH, PROCESS))))
+    return replace(before, checks=(*before.checks, *inspect_search(probe).checks))

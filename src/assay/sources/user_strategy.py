@@ -71,8 +71,17 @@ def _from_file(path: Path, name: str) -> Strategy:
 
 
 def _once_more(path: Path, source: bytes, beside: dict[str, Path], name: str) -> Strategy:
-    """Execute the same source as another module: its strategy shares no variable with the first one."""
-    return _made(getattr(_executed(path, source, beside, _module_name(path) + "_again"), name), f"{path}:{name}")
+    """Execute the same source as another module: its strategy shares no variable with the first one.
+
+    Both have one name, since compiled functions that are kept on disk are found again by their module's.
+    """
+    known = sys.modules.get(_module_name(path))
+    try:
+        module = _executed(path, source, beside, _module_name(path))
+    finally:
+        if known is not None:
+            sys.modules[known.__name__] = known
+    return _made(getattr(module, name), f"{path}:{name}")
 
 
 def _known(found: Mapping[str, object], name: str) -> str:

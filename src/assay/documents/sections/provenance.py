@@ -95,6 +95,15 @@ class LeakChecks(Section):
     asked_in_fresh_process: bool
     not_in_fresh_process: str = Field(description="Why not; empty where it was.")
 
+    @property
+    def sentence(self) -> str:
+        """What was asked and passed, in one sentence."""
+        process = "yes" if self.asked_in_fresh_process else f"no, {self.not_in_fresh_process}"
+        return (
+            f"No leak was found by {', '.join(self.checks)} (after the search {self.points} sets of parameters on "
+            f"{self.histories} shortened histories; asked in a fresh process: {process})."
+        )
+
 
 class Provenance(Section):
     """Digests of data, experiment and code, and the experiment itself."""
