@@ -46,9 +46,9 @@ SPACE = {
 }  # fmt: skip
 
 
-def shuffle(bars: Bars, seed: int, index: int) -> Bars:
+def shuffle(bars: Bars, index: int) -> Bars:
     """Let whole bars change places, moves and volume as they are."""
-    order = np.random.default_rng(np.random.SeedSequence([seed, 0x5EED, index])).permutation(len(bars))
+    order = np.random.default_rng(np.random.SeedSequence([0x5EED, index])).permutation(len(bars))
     before = np.concatenate((bars.open[:1], bars.close[:-1]))
     gap, high, low, close = np.log(
         np.stack([bars.open / before, bars.high / bars.open, bars.low / bars.open, bars.close / bars.open])
@@ -93,7 +93,7 @@ def _permuted(task: Task) -> Row:
     real = best(bars)
     row: Row = {"costs": task.costs, "seed": task.seed}
     for name, permute in NULLS.items():
-        found = np.array([best(permute(bars, task.seed, i)) for i in range(PERMUTATIONS)])
+        found = np.array([best(permute(bars, i)) for i in range(PERMUTATIONS)])
         row[name] = {"above": int((found > real).sum()), "ties": int((found == real).sum())}
     return row
 

@@ -126,7 +126,6 @@ def permutation_of(evidence: Evidence) -> PermutationTest:
         search,
         evidence.search.result.score,
         permutations=e.permutations,
-        seed=e.seed,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from threading import Thread
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 B = TypeVar("B")
+P = ParamSpec("P")
 
 
 class Workers:
@@ -61,3 +63,21 @@ def ordered_map(work: Callable[[A], B], items: Iterable[A], threads: int) -> Ite
     """Yield work(item) in the order of the items, on threads of its own (see `Workers.map`)."""
     with Workers(threads) as workers:
         yield from workers.map(work, items)
+
+
+def apart(work: Callable[P, B], *args: P.args, **kwargs: P.kwargs) -> B:
+    """Return what work gives on a thread of its own: the frames below it are the same, whoever asks.
+
+    What it raises is raised here.
+    """
+    answer: Future[B] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(work(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001  (handed over, whatever it is)
+            answer.set_exception(error)
+
+    # a daemon: an interrupted program does not wait for work that never ends
+    Thread(target=run, name="assay", daemon=True).start()
+    return answer.result()

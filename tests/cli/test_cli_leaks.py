@@ -26,7 +26,7 @@ def few(bars: Bars, tmp_path: Path) -> Path:
 def test_a_clean_strategy(assay: Assay, few: Path, rising: Path) -> None:
     ran = assay("leaks", "--strategy", f"{rising}:Rising", "--file", few)
     assert ran.code == 0, ran.out
-    for name in ("purity", "truncation", "history", "calendar", "direction", "poison"):
+    for name in ("purity", "truncation", "history", "calendar", "direction", "poison", "search", "process"):
         assert name in ran.out
     assert "No leak was found" in ran.out
     assert "LEAK" not in ran.out
@@ -56,9 +56,9 @@ def test_every_planted_leak_is_caught_by_the_checks_that_have_to(assay: Assay) -
     assert ran.code == 0, ran.out
     told = {one["name"]: one["caught_by"] for one in ran.document["plantings"]}
     assert told == {"HONEST": [], **{kind.name: list(kind.caught_by) for kind in PLANTED}}
-    assert len(PLANTED) == 11
+    assert len(PLANTED) == 16
     assert {name for caught in told.values() for name in caught} == {
-        "purity", "truncation", "history", "calendar", "direction", "poison",
+        "purity", "truncation", "history", "calendar", "direction", "poison", "search", "process",
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,11 +12,13 @@ import pytest
 from assay.documents.configuration import configuration
 from assay.documents.figures import figures
 from assay.search import parse_space
-from assay.training import Evidence, train
 from assay.validation import SplitPlan
 from store.documents import BARS, CREATED, evidence, experiment
 from training.test_train import planted, spike_experiment
-from validation.toys import HOUR_MS, Spike, changed_from, market
+from validation.toys import HOUR_MS, Spike, changed_from, market, train
+
+if TYPE_CHECKING:
+    from assay.training import Evidence
 
 DAY_MS = 86_400_000
 

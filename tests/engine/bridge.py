@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,27 +118,30 @@ class Case:
         return oracle_orders(self.bars, self.signals.rows, [self.brackets[e] for e in self.signals.exit_of], self.money)
 
     def answer(self) -> OracleResult:
-        bars = oracle_bars(self.bars)
-        return simulate(
-            bars,
-            self.orders(),
-            oracle_costs(self.money),
-            self.span.start,
-            self.span.stop,
-            self.delay,
-            exit_on_opposite=self.opposite,
-            gate=self.breakers(bars),
-        )
+        bars, orders = oracle_bars(self.bars), self.orders()
 
-    def breakers(self, bars: OracleBars) -> CircuitBreakers | None:
+        def simulated(gate: CircuitBreakers | None) -> OracleResult:
+            return simulate(
+                bars,
+                orders,
+                oracle_costs(self.money),
+                self.span.start,
+                self.span.stop,
+                self.delay,
+                exit_on_opposite=self.opposite,
+                gate=gate,
+            )
+
+        return simulated(None if self.limits is None else self.breakers(bars, self.limits, simulated(None)))
+
+    def breakers(self, bars: OracleBars, limits: Limits, shadow: OracleResult) -> CircuitBreakers:
         """Hand the limits to the oracle."""
-        if self.limits is None:
-            return None
         market = self.bars.market
         return CircuitBreakers(
             bars,
-            OracleLimits(**asdict(self.limits)),
+            OracleLimits(**asdict(limits)),
             self.span.start,
+            shadow,
             bar_minutes=market.timeframe.ms / 60_000,
             days_per_year=market.days_per_year,
         )
@@ -220,7 +223,10 @@ def random_rows(
     )
 
 
-def random_case(seed: int, *, shortest: int = 20, longest: int = 220, market: Market = HOURLY) -> Case:
+def random_case(
+    seed: int, *, shortest: int = 20, longest: int = 220, market: Market = HOURLY, busy: bool = False
+) -> Case:
+    """Return a random run; a busy one has many more signals and short trades, of which nothing caps the number."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(shortest, longest))
     grid, rough = float(rng.choice([0.0, 0.25])), float(rng.choice([0.0, 1.0, 2.0]))
@@ -231,7 +237,11 @@ def random_case(seed: int, *, shortest: int = 20, longest: int = 220, market: Ma
     span = Span(begin, int(rng.integers(begin + 1, n + 1)) if rng.random() < 0.5 else n)
     money = random_money(rng)
     brackets = tuple(random_bracket(rng) for _ in range(int(rng.integers(1, 4))))
-    count = int(rng.integers(1, max(2, n // 3)))
+    if busy:
+        brackets = tuple(
+            replace(b, max_bars=int(rng.integers(1, 6)), cooldown=None, cap_a=None, cap_b=None) for b in brackets
+        )
+    count = int(rng.integers(n // 2, 2 * n)) if busy else int(rng.integers(1, max(2, n // 3)))
     which = rng.integers(0, len(brackets), count)
     rows = eligible(bars, random_rows(rng, bars, count, features={"exit": which}), span)
     exits = np.array([b.vector({}) for b in brackets])

@@ -99,9 +99,6 @@ def by(limit: str, *bars: int) -> dict[int, str]:
     return dict.fromkeys(bars, limit)
 
 
-ROOT = math.sqrt(1 / 30)
-"""Mean over standard deviation of 30 returns of which one is above 0 and the others are 0."""
-
 DAILY_LOSSES = (
     # Bar 3 leaves 3/4 of the morning's 1. The order of bar 23 fills on the next day.
     *pair(
@@ -201,49 +198,88 @@ COOLDOWNS = (
            by(COOLDOWN, 5), delay=1),
 )  # fmt: skip
 
+
+def one_return(days: float, count: int = 31) -> float:
+    """Sharpe ratio, in a year of so many days, of `count` days of which one wins and nothing else moves.
+
+    Mean over standard deviation is the root of 1 / count, however large the return.
+    """
+    return math.sqrt(days / count)
+
+
+def every(start: int, stop: int, *left_out: int, step: int = 1) -> tuple[int, ...]:
+    """Signal bars from one to another, the last included."""
+    return tuple(bar for bar in range(start, stop + 1, step) if bar not in left_out)
+
+
+# A signal at every close of daily bars: a trade a day from day 1 on, each of nothing but where a bar says otherwise. At
+# the close of bar 29 30 days are over, and 29 trades; at that of bar 30, 31 and 30.
 SHARPE_RATIOS = (
-    # One loss in 30 days: -sqrt(365/30). The order of bar 28 fills on day 29, when only 29 days are over.
+    # One loss in 31 days: -sqrt(365/31), in 32 -sqrt(365/32), which is above the limit again.
     *pair(
-        Script("sharpe", Limits(min_sharpe_ratio=-ROOT * math.sqrt(364)), (2, 28, 29, 33, 50), {3: LOSS}, (2, 28),
-               by(SHARPE, 29, 33, 50), market=DAILY),
-        Limits(min_sharpe_ratio=-ROOT * math.sqrt(366)),
+        Script("sharpe", Limits(min_sharpe_ratio=-one_return(364)), every(0, 34), {3: LOSS}, every(0, 34, 30),
+               by(SHARPE, 30), market=DAILY),
+        Limits(min_sharpe_ratio=-one_return(366)),
     ),
-    *pair(
-        Script("sharpe of a win", Limits(min_sharpe_ratio=ROOT * math.sqrt(366)), (2, 28, 29, 50), {3: WIN}, (2, 28),
-               by(SHARPE, 29, 50), market=DAILY),
-        Limits(min_sharpe_ratio=ROOT * math.sqrt(364)),
-    ),
+    # A win is forgotten as slowly: sqrt(365/31) is not reached again.
+    Script("sharpe of a win", Limits(min_sharpe_ratio=one_return(366)), every(0, 34), {3: WIN}, every(0, 29),
+           by(SHARPE, *every(30, 34)), market=DAILY),
+    Script("sharpe of a win: not quite", Limits(min_sharpe_ratio=one_return(364)), every(0, 34), {3: WIN}, every(0, 30),
+           by(SHARPE, *every(31, 34)), market=DAILY),
     # Futures trade on 252 days of a year.
     *pair(
-        Script("sharpe of a future", Limits(min_sharpe_ratio=-ROOT * math.sqrt(251)), (2, 29), {3: LOSS}, (2,),
-               by(SHARPE, 29), market=FUTURE),
-        Limits(min_sharpe_ratio=-ROOT * math.sqrt(253)),
+        Script("sharpe of a future", Limits(min_sharpe_ratio=-one_return(251)), every(0, 34), {3: LOSS},
+               every(0, 34, 30), by(SHARPE, 30), market=FUTURE),
+        Limits(min_sharpe_ratio=-one_return(253)),
     ),
-    # A position open in the evening is marked: day 3 loses 1/4, day 4 wins 1/3. The mean is 1/360, the sum of squares
-    # 25/144, the ratio .6863.
+    # Days that are all the same have no ratio, and none that is below the limit.
+    Script("sharpe of nothing", Limits(min_sharpe_ratio=5.0), every(0, 34), {}, every(0, 34), market=DAILY),
+    # A position open in the evening is marked: day 3 loses 1/4, day 4 wins 1/3. The mean of 61 days is 1/732, the sum
+    # of squares 25/144, the ratio .4854; of 63 days .4777.
     *pair(
-        Script("sharpe of marks", Limits(min_sharpe_ratio=0.69), (2, 32), {3: closing(75.0)}, (2,), by(SHARPE, 32),
-               market=DAILY, hold=2, levels=(50.0, 150.0)),
-        Limits(min_sharpe_ratio=0.68),
+        Script("sharpe of marks", Limits(min_sharpe_ratio=0.49), every(0, 62, step=2), {3: closing(75.0)},
+               every(0, 58, step=2), by(SHARPE, 60, 62), market=DAILY, hold=2, levels=(50.0, 150.0)),
+        Limits(min_sharpe_ratio=0.47),
     ),
-    # Day 3 is one of the 30 days before the fill of bar 32, and none of those before that of bar 33. Below once is
-    # below for good; first asked when the loss is forgotten, it never was.
-    Script("the last day of a loss", Limits(min_sharpe_ratio=0.0), (2, 32, 50), {3: LOSS}, (2,), by(SHARPE, 32, 50),
-           market=DAILY),
-    Script("the day after the last", Limits(min_sharpe_ratio=0.0), (2, 33, 50), {3: LOSS}, (2, 33, 50), market=DAILY),
-    # The first return is against 1. Bar 58 fills on day 29, bar 59 on day 30, bar 61 on day 31.
-    Script("a loss on the first day", Limits(min_sharpe_ratio=0.0), (0, 58, 59), {1: LOSS}, (0, 58), by(SHARPE, 59),
-           market=HALF_DAYS),
-    Script("the first day forgotten", Limits(min_sharpe_ratio=0.0), (0, 61), {1: LOSS}, (0, 61), market=HALF_DAYS),
-    # The loss of bar 60 is on the day of bar 61, which is not over.
-    Script("today is not over", Limits(min_sharpe_ratio=0.0), (59, 60, 61), {60: LOSS}, (59, 60), by(SHARPE, 61),
-           market=HALF_DAYS),
+    # Days 3 to 92 are the 90 before day 93, to which the order of bar 92 belongs; then the loss of day 3 is forgotten.
+    Script("the last day of a loss", Limits(min_sharpe_ratio=0.0), every(0, 96), {3: LOSS},
+           every(0, 29) + every(93, 96), by(SHARPE, *every(30, 92)), market=DAILY, length=99),
+    # While entries are paused the shadow wins back on bar 40 what it lost: the mean is 0, and 0 is not below 0.
+    Script("a win of the shadow", Limits(min_sharpe_ratio=0.0), every(0, 45), {3: LOSS, 40: WIN},
+           every(0, 29) + every(40, 45), by(SHARPE, *every(30, 39)), market=DAILY),
+    # And pauses again when it loses again.
+    Script("a second pause", Limits(min_sharpe_ratio=0.0), every(0, 60), {3: LOSS, 40: WIN, 45: LOSS, 50: WIN},
+           every(0, 29) + every(40, 44) + every(50, 60), by(SHARPE, *every(30, 39), *every(45, 49)), market=DAILY),
+    # 30 days are over at the close of bar 59: the order of bar 58 belongs to day 29, that of bar 61 to day 31.
+    Script("sharpe of thirty days", Limits(min_sharpe_ratio=-one_return(364, 30)), every(0, 64), {3: LOSS},
+           every(0, 64, 59, 60), by(SHARPE, 59, 60), market=HALF_DAYS),
+    # 29 trades in 51 days are too few, the thirtieth is closed on day 51.
+    Script("sharpe of thirty trades", Limits(min_sharpe_ratio=0.0), (*every(0, 28), 50, 51, 52), {3: LOSS},
+           (*every(0, 28), 50), by(SHARPE, 51, 52), market=DAILY),
+    # They are counted from the start, not over the 90 days: 31 by day 102, of which day 12 and later saw 20.
+    Script("trades of long ago", Limits(min_sharpe_ratio=0.0), (*every(0, 29), 100, 101), {101: LOSS},
+           (*every(0, 29), 100), by(SHARPE, 101), market=DAILY, length=110),
+    # The first return is against 1. Day 0 is one of the 90 days before day 90, and none of those before day 91.
+    Script("a loss on the first day", Limits(min_sharpe_ratio=0.0), (*every(0, 62), *every(178, 183)), {1: LOSS},
+           every(0, 58) + every(181, 183), by(SHARPE, *every(59, 62), *every(178, 180)), market=HALF_DAYS, length=190),
+    # The loss of bar 60 is on the day of bar 61, which is not over at the close of bar 60.
+    Script("today is not over", Limits(min_sharpe_ratio=0.0), every(0, 62), {60: LOSS}, every(0, 60),
+           by(SHARPE, 61, 62), market=HALF_DAYS),
     # Days are counted from the first bar of the span.
-    Script("sharpe of a later span", Limits(min_sharpe_ratio=0.0), (7, 33, 34), {8: LOSS}, (7, 33), by(SHARPE, 34),
-           market=DAILY, start=5),
-    # Filled two bars after it, the order of bar 58 belongs to day 30.
-    Script("sharpe, late fills", Limits(min_sharpe_ratio=0.0), (0, 58), {2: LOSS}, (0,), by(SHARPE, 58),
-           market=HALF_DAYS, delay=1),
+    Script("sharpe of a later span", Limits(min_sharpe_ratio=-one_return(364)), every(5, 39), {8: LOSS},
+           every(5, 39, 35), by(SHARPE, 35), market=DAILY, start=5),
+    # Filled two bars after its signal, the order of bar 62 belongs to day 32; but day 31 is not over at its close, and
+    # the shadow's win at bar 63 not known.
+    Script("sharpe, late fills", Limits(min_sharpe_ratio=0.0), (*every(1, 61, step=2), 62, 63), {5: LOSS, 63: WIN},
+           (*every(1, 59, step=2), 63), by(SHARPE, 61, 62), market=HALF_DAYS, delay=1),
+    # At the close of bar 59 the shadow's thirtieth trade, which the cooldown kept from this run, is still open.
+    Script("trades that are closed", Limits(cooldown_after_loss_minutes=2880, min_sharpe_ratio=5.0),
+           (*every(0, 58, step=2), 59), dict.fromkeys(range(2, 60, 2), closing(101.0)) | {57: LOSS},
+           (*every(0, 56, step=2), 59), by(COOLDOWN, 58), market=DAILY, hold=2),
+    # The shadow trades twice a day, and alone makes the loss of bar 3.
+    Script("no limit holds the shadow back", Limits(daily_trade_limit=1, min_sharpe_ratio=0.0), every(0, 62),
+           {3: LOSS}, (0, *every(1, 57, step=2)), by(TRADES, *every(2, 58, step=2)) | by(SHARPE, *every(59, 62)),
+           market=HALF_DAYS),
 )  # fmt: skip
 
 ONE_LOSS = {3: LOSS}
@@ -254,31 +290,21 @@ SEVERAL = (
     Script("all but three", Limits(above(25.0), above(25.0), 2, 1, 60), (2, 3), ONE_LOSS, (2,), by(TRADES, 3)),
     Script("the cooldown alone", Limits(above(25.0), above(25.0), 2, 2, 60), (2, 3, 4), ONE_LOSS, (2, 4),
            by(COOLDOWN, 3)),
-    Script("sharpe is named last", Limits(cooldown_after_loss_minutes=1440, min_sharpe_ratio=0.0), (28, 29, 30),
-           {29: LOSS}, (28,), by(COOLDOWN, 29) | by(SHARPE, 30), market=DAILY),
+    # Every day wins 1 %, and the ratio is above 100, until the loss of bar 40.
+    Script("sharpe is named last", Limits(cooldown_after_loss_minutes=1440, min_sharpe_ratio=5.0), every(0, 42),
+           dict.fromkeys(range(1, 43), closing(101.0)) | {40: LOSS}, every(0, 39),
+           by(COOLDOWN, 40) | by(SHARPE, 41, 42), market=DAILY),
 )  # fmt: skip
 
-# At bar 29 the cooldown holds the order back; the ratio is below its limit there too, so nothing is sent at bar 60,
-# when the loss is forgotten.
-JUDGED_BESIDE_ANOTHER = Script(
-    "sharpe is judged beside another limit",
-    Limits(cooldown_after_loss_minutes=1440, min_sharpe_ratio=0.0),
-    (28, 29, 60),
-    {29: LOSS},
-    (28,),
-    by(COOLDOWN, 29) | by(SHARPE, 60),
-    market=DAILY,
-)
-# The order of bar 29 would fill after its flat bar: it is none, and so nothing is judged by it.
+# The order of bar 4 would fill after its flat bar: it is none, and no limit is asked.
 NO_ORDER = Script(
     "an order that cannot be sent",
-    Limits(min_sharpe_ratio=0.0),
-    (2, 29, 40),
+    Limits(cooldown_after_loss_minutes=240),
+    (2, 4, 8),
     {4: LOSS},
-    (2, 40),
-    market=DAILY,
+    (2, 8),
     delay=1,
-    unsent=(29,),
+    unsent=(4,),
 )
 
 SCRIPTS = (
@@ -289,7 +315,6 @@ SCRIPTS = (
     *COOLDOWNS,
     *SHARPE_RATIOS,
     *SEVERAL,
-    JUDGED_BESIDE_ANOTHER,
     NO_ORDER,
 )
 

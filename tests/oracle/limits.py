@@ -3,6 +3,9 @@
 Each limit is judged at the close of a signal bar whose order would otherwise be sent, by the trades closed until
 then. An order belongs to the day of the bar at which it would fill. Every limit is judged for itself there, so one
 that stops a run for good does so even where another limit is named first.
+
+The Sharpe ratio is that of the shadow: the run of the same orders that nothing holds back. What counts of it are days
+that are over at the close of the signal bar, and trades that were closed on them.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ from assay.testing.oracle import NAN, EquityPath
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assay.testing.oracle import OracleBars, OracleTrade
+    from assay.testing.oracle import OracleBars, OracleResult, OracleTrade
 
-SHARPE_DAYS = 30
+FEWEST_DAYS = 30
+FEWEST_TRADES = 30
+MOST_DAYS = 90
 
 
 @dataclass
@@ -35,12 +40,23 @@ class OracleLimits:
 
 
 class CircuitBreakers:
-    """The books of one run from the bar ``start`` on, and the judgement of its limits (a gate of ``simulate``)."""
+    """The books of one run from the bar ``start`` on, and the judgement of its limits (a gate of ``simulate``).
+
+    ``shadow`` is what the same orders make of the same bars without a gate.
+    """
 
     def __init__(
-        self, bars: OracleBars, limits: OracleLimits, start: int, *, bar_minutes: float, days_per_year: int
+        self,
+        bars: OracleBars,
+        limits: OracleLimits,
+        start: int,
+        shadow: OracleResult,
+        *,
+        bar_minutes: float,
+        days_per_year: int,
     ) -> None:
         self.limits = limits
+        self.shadow = shadow
         self.day = bars.day
         self.first_day = bars.day[start]
         self.days_per_year = days_per_year
@@ -53,7 +69,6 @@ class CircuitBreakers:
         self.pause = NAN
         if not math.isnan(limits.cooldown_after_loss_minutes):
             self.pause = math.ceil(limits.cooldown_after_loss_minutes / bar_minutes)
-        self.sharpe_stopped = False
 
     def closed(self, trade: OracleTrade, marks: Sequence[float]) -> None:
         """Enter a trade into the books."""
@@ -77,16 +92,13 @@ class CircuitBreakers:
         limits, today = self.limits, self.day[entry_bar]
         morning = self.equity_in_the_evening(today - 1)
         loss = 1.0 - self.path.equity / morning if morning > 0 else 0.0
-        sharpe = self.rolling_sharpe(today)
-        if sharpe < limits.min_sharpe_ratio:
-            self.sharpe_stopped = True
         judged = {
             "max_daily_loss_pct": loss >= limits.max_daily_loss_pct / 100.0,
             "max_drawdown_pct": self.path.drawdown >= limits.max_drawdown_pct / 100.0,
             "max_consecutive_losses": today <= self.streak_day,
             "daily_trade_limit": self.fills_of_day.get(today, 0) >= limits.daily_trade_limit,
             "cooldown_after_loss_minutes": self.last_loss is not None and bar - self.last_loss < self.pause,
-            "min_sharpe_ratio": self.sharpe_stopped,
+            "min_sharpe_ratio": self.sharpe_of_the_shadow(bar) < limits.min_sharpe_ratio,
         }
         return next((name for name, binds in judged.items() if binds), "")
 
@@ -95,14 +107,20 @@ class CircuitBreakers:
         held = [d for d in self.evening if d <= day]
         return self.evening[max(held)] if held else 1.0
 
-    def rolling_sharpe(self, today: int) -> float:
-        """Return the annual Sharpe ratio of the last 30 days before today, nan where it is unknown."""
-        if today - self.first_day < SHARPE_DAYS:
+    def sharpe_of_the_shadow(self, bar: int) -> float:
+        """Return its annual Sharpe ratio as it is known at the close of a bar, nan where it is not judged."""
+        unfinished = self.day[bar + 1]  # the next bar opens on the first day that is not over
+        evenings = [1.0]
+        for day in range(self.first_day, unfinished):
+            after = day - self.first_day
+            known = self.shadow.equity_by_day
+            evenings.append(known[after] if after < len(known) else known[-1])
+        closed = sum(self.day[trade.exit_bar] < unfinished for trade in self.shadow.trades)
+        if len(evenings) - 1 < FEWEST_DAYS or closed < FEWEST_TRADES:
             return NAN
-        values = [self.equity_in_the_evening(d) for d in range(today - SHARPE_DAYS - 1, today)]
-        returns = [b / a - 1.0 if a > 0 else 0.0 for a, b in pairwise(values)]
+        returns = [b / a - 1.0 if a > 0 else 0.0 for a, b in pairwise(evenings)][-MOST_DAYS:]
         if min(returns) == max(returns):
             return NAN
-        mean = math.fsum(returns) / SHARPE_DAYS
-        variance = math.fsum((r - mean) * (r - mean) for r in returns) / (SHARPE_DAYS - 1)
+        mean = math.fsum(returns) / len(returns)
+        variance = math.fsum((r - mean) * (r - mean) for r in returns) / (len(returns) - 1)
         return mean / math.sqrt(variance) * math.sqrt(self.days_per_year)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from assay.documents.configuration import configuration
 from assay.documents.figures import figures
 from assay.documents.unverified import unverified
-from assay.training import train
 from store.documents import CREATED, evidence, experiment
 from training.test_train import planted, spike_experiment
-from validation.toys import market
+from validation.toys import market, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable

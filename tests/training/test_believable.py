@@ -11,9 +11,9 @@ import pytest
 
 from assay.engine import Costs, Execution, Setups, Side
 from assay.errors import LeakError
-from assay.training import Experiment, train
+from assay.training import Experiment
 from assay.validation import SplitPlan
-from validation.toys import Spike, market
+from validation.toys import Spike, market, train
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

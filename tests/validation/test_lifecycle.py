@@ -172,3 +172,16 @@ def test_the_first_failed_gate_speaks_and_all_are_listed() -> None:
     assert [g.name.split()[0] for g in bad.failed] == ["bars", "a", "out-of-sample", "permutation"]
     assert bad.why_not_promoted.startswith("bars accepted without override")
     assert len(bad.passed) + len(bad.failed) == 6
+
+
+def test_a_users_strategy_has_to_answer_in_a_fresh_process() -> None:
+    """Of a strategy that ships nothing is asked, and its gates are those of before."""
+    name = "a user's strategy answers the same in a fresh process"
+    assert name not in [gate.name for gate in decide(GOOD).passed]
+    assert stage(fresh_process="") == stage(fresh_process=None)
+    asked = decide(replace(GOOD, fresh_process=""))
+    assert name in [gate.name for gate in asked.passed]
+    unasked = decide(replace(GOOD, fresh_process="it is of a notebook"))
+    assert (unasked.stage, [gate.name for gate in unasked.failed]) == ("PAPER", [name])
+    assert unasked.why_not_promoted.endswith("It was not asked in a fresh process: it is of a notebook.")
+    assert not deserves_holdout(replace(GOOD, fresh_process="it is of a notebook"))

@@ -29,7 +29,7 @@ def returning(values: Iterable[float]) -> Callable[[Bars], tuple[float, float]]:
 
 
 def run(values: list[float], statistic: float, n: int) -> PermutationTest:
-    return permutation_test(BARS, returning(values), statistic, permutations=n, seed=1)
+    return permutation_test(BARS, returning(values), statistic, permutations=n)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_budget_that_ends_it_blocks_promotion() -> None:
         seen.append((done, exceedances))
         return done == 40
 
-    test = permutation_test(BARS, returning([0.0, 1.0, *[0.0] * 98]), 1.0, permutations=99, seed=1, on_done=on_done)
+    test = permutation_test(BARS, returning([0.0, 1.0, *[0.0] * 98]), 1.0, permutations=99, on_done=on_done)
     assert (test.done, test.stopped_by_budget, test.stopped_early) == (40, True, False)
     assert test.p_value == pytest.approx(2 / 41)
     assert seen[:3] == [(1, 0), (2, 1), (3, 1)]
@@ -87,7 +87,7 @@ def test_a_budget_that_ends_it_blocks_promotion() -> None:
 
 
 def test_a_budget_that_ends_with_the_last_one_blocks_nothing() -> None:
-    test = permutation_test(BARS, returning([0.0] * 9), 1.0, permutations=9, seed=1, on_done=lambda done, _: done == 9)
+    test = permutation_test(BARS, returning([0.0] * 9), 1.0, permutations=9, on_done=lambda done, _: done == 9)
     assert not test.stopped_by_budget
 
 
@@ -100,11 +100,11 @@ def test_the_search_sees_mirrored_bars_by_index() -> None:
 
     for method, permute in NULLS.items():
         seen.clear()
-        test = permutation_test(BARS, search, 1.0, permutations=4, seed=17, method=method)
+        test = permutation_test(BARS, search, 1.0, permutations=4, method=method)
         assert test.method == method
         assert test.measures.tolist() == [0.0] * 4  # nothing traded: what cash earns
         for index, bars in enumerate(seen):
-            assert np.array_equal(bars.close, permute(BARS, 17, index).close)
+            assert np.array_equal(bars.close, permute(BARS, index).close)
 
 
 @pytest.mark.parametrize("statistic", [1e9, -1e9, 0.35])
@@ -117,7 +117,7 @@ def test_threads_change_nothing(statistic: float) -> None:
         return found.score, found.measure
 
     bars = market(4, 60)
-    first, *others = (permutation_test(bars, search, statistic, permutations=30, seed=3, threads=n) for n in (1, 2, 3))
+    first, *others = (permutation_test(bars, search, statistic, permutations=30, threads=n) for n in (1, 2, 3))
     assert len(set(first.maxima.tolist())) > 1
     for other in others:
         assert other.maxima.tolist() == first.maxima.tolist()
@@ -157,7 +157,7 @@ def test_p_is_uniform_without_an_edge(costs: Costs) -> None:
             return run_search(plan, lambda c, b=b: trial.score(b, trial.span(40, len(b)), c)).score  # type: ignore[misc]
 
         observed = search(bars)
-        null = np.array([search(mirror(bars, 7, i)) for i in range(39)])
+        null = np.array([search(mirror(bars, i)) for i in range(39)])
         as_good, ties = np.count_nonzero(null > observed), np.count_nonzero(null == observed)
         sample.append((as_good + rng.random() * (1 + ties)) / 40)  # a discrete p, spread evenly over its step
     assert kolmogorov_p(np.array(sample)) > 0.01
@@ -173,4 +173,4 @@ def test_an_edge_is_seen() -> None:
         return found.score, found.measure
 
     bars = market(5, 125, edge=0.015)
-    assert permutation_test(bars, search, search(bars)[0], permutations=39, seed=7, threads=2).p_value == 1 / 40
+    assert permutation_test(bars, search, search(bars)[0], permutations=39, threads=2).p_value == 1 / 40

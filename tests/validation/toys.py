@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from assay import training
 from assay.engine import Bracket, Execution, Money, Setups, Side, at_least
 from assay.evaluation import Evaluator
 from assay.market import Bars, Market, Timeframe
@@ -17,9 +19,10 @@ from assay.search import SearchPlan, parse_space
 from assay.strategies import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from assay.engine.rules import AnyRule
+    from assay.evaluation import SetupsQuestion
     from assay.parameters import Value
 
 HOUR_MS = 3_600_000
@@ -53,6 +56,23 @@ class Spike(Strategy):
             ratio[memory:] = bars.volume[memory:] / np.median(before, axis=1)
         t = np.flatnonzero(ratio >= 1.0)
         return Setups.build(bar=t, side=np.full(len(t), side), features={"ratio": ratio[t]}, stop_unit=bars.close[t])
+
+
+class SameProcess:
+    """Answers for a fresh process: what one is like is tested with the service that starts it."""
+
+    def refusal(self, strategy: Strategy) -> str:
+        del strategy
+        return ""
+
+    def answers(
+        self, strategy: Strategy, bars: Bars, questions: Sequence[tuple[SetupsQuestion, int]]
+    ) -> Iterator[Setups]:
+        return (question.of(strategy, bars.head(n)) for question, n in questions)
+
+
+train = partial(training.train, fresh_process=SameProcess())
+"""`assay.training.train` for strategies of tests, which it would not promote otherwise."""
 
 
 def market(seed: int, days: int, *, edge: float = 0.0, market: Market = HOURLY) -> Bars:

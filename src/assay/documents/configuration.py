@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from assay.market import QualityReport
     from assay.training.evidence import Evidence
+    from assay.training.leak_gate import LeakChecks
     from assay.validation import Answer
 
 __all__ = [
@@ -124,7 +125,23 @@ def _provenance(e: Evidence) -> dict[str, Any]:
         "code_version": __version__,
         "engine_hash": result_digest(),
         "seed": e.experiment.seed,
+        **_leak_checks(e.provenance.leak_checks),
     }
+
+
+def _leak_checks(asked: LeakChecks | None) -> dict[str, Any]:
+    """Return what a user's strategy was asked; nothing for one that ships."""
+    if asked is None:
+        return {}
+    said = {
+        "checks": list(asked.checks),
+        "version": asked.version,
+        "points": asked.points,
+        "histories": asked.histories,
+        "asked_in_fresh_process": asked.asked_in_fresh_process,
+        "not_in_fresh_process": asked.not_in_fresh_process,
+    }
+    return {"leak_checks": said}
 
 
 def configuration(evidence: Evidence, created: datetime, *, requested: str | None = None) -> dict[str, Any]:

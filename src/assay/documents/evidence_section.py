@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.documents.plain import plain
+from assay.documents.plain import iso, plain
 from assay.training.circuit_breakers import OF_THE_CAPITAL
 from assay.validation import ambiguity
+from assay.validation.lifecycle import MIN_SIMILARITY
 from assay.validation.sharpe import CONVENTION
 
 if TYPE_CHECKING:
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
     from assay.market import Regime
     from assay.search import Neighbourhood
     from assay.training.evidence import Evidence
-    from assay.validation import Fragility, PermutationTest, SharpeStatistic, WhatIf
+    from assay.validation import (
+        Campaign,
+        Comparability,
+        Fragility,
+        MarketAlpha,
+        PermutationTest,
+        SharpeStatistic,
+        WhatIf,
+    )
 
 MEANING_OF_P = "better than no edge under the same costs; whether it is profitable the walk-forward says"
 
@@ -116,6 +125,45 @@ def _funnel(found: SignalFunnel, *, candidate: bool) -> dict[str, Any]:
     }
 
 
+def _market(alpha: MarketAlpha) -> dict[str, Any]:
+    return {
+        "days": alpha.days,
+        "market_pct": plain(alpha.market_pct),
+        "exposure": plain(alpha.exposure),
+        "same_exposure_pct": plain(alpha.same_exposure_pct),
+        "lean": plain(alpha.lean),
+        "alpha_pct": plain(alpha.alpha_pct),
+        "beta": plain(alpha.beta),
+        "t": plain(alpha.t),
+    }
+
+
+def _comparability(found: Comparability) -> dict[str, Any]:
+    return {
+        "rows": found.rows,
+        "permuted_rows": plain(found.permuted_rows),
+        "trades": found.trades,
+        "permuted_trades": plain(found.permuted_trades),
+        "similarity": plain(found.similarity),
+        "comparable": found.similarity >= MIN_SIMILARITY,
+    }
+
+
+def _campaign(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "ledger": campaign.ledger,
+        "experiments": campaign.experiments,
+        "unknown": campaign.unknown,
+        "permutations": campaign.permutations,
+        "p_adjusted": plain(campaign.p_adjusted),
+        "needed_permutations": campaign.needed,
+        "digest": campaign.digest,
+        "members": list(campaign.members),
+        "declared": campaign.declared,
+        "declared_at": None if campaign.declared_at is None else iso(campaign.declared_at),
+    }
+
+
 def _what_if(run: WhatIf) -> dict[str, Any]:
     return {
         "name": run.name,
@@ -147,6 +195,9 @@ def evidence_section(e: Evidence) -> dict[str, Any]:
         "second_opinion": _permutation(e, e.tests.scaled_permutation),
         "opinions": None if e.tests.statistics is None else [_statistic(s) for s in e.tests.statistics.items],
         "intervals": {name: plain([i.low, i.high]) for name, i in e.tests.intervals.items()},
+        "market": _market(e.tests.alpha),
+        "comparability": None if e.tests.comparability is None else _comparability(e.tests.comparability),
+        "campaign": None if e.judgement.campaign is None else _campaign(e.judgement.campaign),
         "probabilistic_sharpe": plain(e.tests.probabilistic_sharpe),
         "sharpe_convention": CONVENTION,
         "fragility": [_change(f) for f in e.tests.fragility],

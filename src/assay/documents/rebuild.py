@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from assay.documents.configuration import configuration
 from assay.documents.reading import Document, TrainedDocument
 from assay.errors import GateError
+from assay.evaluation import NO_PROCESS
 from assay.market import Bars, Market
 from assay.training.experiment import Experiment
 from assay.training.procedure import PROCEDURE_VERSION
 from assay.training.train import train
+from assay.validation import Campaign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from assay.documents.sections.provenance import DataSpan
+    from assay.evaluation import FreshProcess
     from assay.strategies import Strategy
     from assay.training.train import Progress
 
@@ -176,6 +180,7 @@ def verify(
     on_progress: Callable[[Progress], bool | None] | None = None,
     *,
     threads: int = 1,
+    fresh_process: FreshProcess | None = None,
 ) -> Verification:
     """Train the experiment of a document again and compare.
 
@@ -183,6 +188,8 @@ def verify(
     ----------
     bars : Bars
         Those of `bars_for`.
+    fresh_process : FreshProcess, optional
+        As `train` takes it; not used where the document was trained without one.
 
     Raises
     ------
@@ -194,12 +201,45 @@ def verify(
         raise GateError(f"{stored.config_id} was made by the earlier procedure: train again")
     experiment = experiment_from(document, strategy)
     created = datetime.strptime(stored.created_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    evidence = train(experiment, bars, on_progress, threads=threads)
+    asked = stored.provenance.leak_checks
+    without = asked is not None and asked.not_in_fresh_process == NO_PROCESS
+    recorded = recorded_campaign(stored)
+    evidence = train(
+        experiment,
+        bars,
+        on_progress,
+        threads=threads,
+        fresh_process=None if without else fresh_process,
+        campaign=None if recorded is None else lambda _: recorded,
+    )
     again = TrainedDocument(configuration(evidence, created, requested=stored.lifecycle.requested_stage))
     found = [d for d in differences(stored.raw, again.raw) if d.field not in _not_compared(stored, again)]
     before, now = stored.provenance, again.provenance
     other_code = (before.engine_hash, before.code_version) != (now.engine_hash, now.code_version)
     return Verification(not found, tuple(found[:MAX_DIFFERENCES]), dict(again.raw), other_code)
+
+
+def recorded_campaign(document: TrainedDocument) -> Campaign | None:
+    """Return the campaign as a document has it: what else was tried, only the ledger of then can tell."""
+    found = document.evidence.campaign
+    if found is None:
+        return None
+    return Campaign(
+        ledger=found.ledger,
+        experiments=found.experiments,
+        unknown=found.unknown,
+        permutations=found.permutations,
+        p_adjusted=math.nan if found.p_adjusted is None else found.p_adjusted,
+        digest=found.digest,
+        needed=found.needed_permutations,
+        members=found.members,
+        declared=found.declared,
+        declared_at=None if found.declared_at is None else _moment_ms(found.declared_at),
+    )
+
+
+def _moment_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def _not_compared(stored: TrainedDocument, again: TrainedDocument) -> set[str]:

@@ -59,7 +59,6 @@ from assay.engine.layout import (
     LIMIT_MAX_LOSSES,
     LIMIT_MIN_SHARPE,
     LIMIT_PAUSE_AFTER_LOSS,
-    LIMIT_YEAR,
     OUTCOME_AMBIGUOUS,
     OUTCOME_BARS_HELD,
     OUTCOME_ENTRY,
@@ -111,8 +110,11 @@ from assay.engine.layout import (
     Account,
 )
 
-MONTH = 30
-"""Days over which the rolling Sharpe ratio of the limits is taken."""
+SHARPE_DAYS = 90
+"""Days over which the rolling Sharpe ratio of the limits is taken, where there are as many."""
+
+MIN_SHARPE_DAYS, MIN_SHARPE_TRADES = 30, 30
+"""What must be over before it is judged: fewer days or trades say next to nothing about a ratio."""
 
 
 @compiled
@@ -553,19 +555,52 @@ def fill_days(values, filled, o, side, equity, days, costs, first_day):
 
 
 @compiled
-def month_sharpe(values, days, year):
-    """Annual Sharpe ratio of the last 30 of `days` days; NaN where there are fewer or they do not vary."""
-    if days < MONTH:
+def annual_sharpe(returns, year):
+    """Sharpe ratio of daily returns, made annual; NaN where they do not vary."""
+    n = len(returns)
+    # Asked of the days themselves: rounding leaves a spread above 0 to days that are all the same.
+    if not returns.min() < returns.max():
         return np.nan
     total, squares = 0.0, 0.0
-    for d in range(days - MONTH, days):
-        r = day_return(values[d], values[d - 1] if d > 0 else 1.0)
+    for r in returns:
         total += r
-        squares += r * r
-    spread = squares - total * total / MONTH
-    if not spread > 0.0:
-        return np.nan
-    return total / MONTH / np.sqrt(spread / (MONTH - 1)) * np.sqrt(year)
+    mean = total / n
+    for r in returns:
+        squares += (r - mean) * (r - mean)
+    return mean / np.sqrt(squares / (n - 1)) * np.sqrt(year)
+
+
+@compiled
+def rolling_sharpe(values, exit_days, year):
+    """Annual Sharpe ratio of a run by what was over before each of its days, shape (days,).
+
+    Parameters
+    ----------
+    values : float64, shape (days,)
+        Equity at the end of each day, 1 before the first.
+    exit_days : int64, shape (trades,)
+        Day on which each trade was closed, from 0 on, in order of time.
+    year : int
+        Trading days of a year.
+
+    Returns
+    -------
+    float64, shape (days,)
+        Of the last 90 days, or of all where there are fewer; NaN before 30 days and 30 trades are over, and where
+        the days do not vary.
+    """
+    n = len(values)
+    returns = np.empty(n)
+    for d in range(n):
+        returns[d] = day_return(values[d], values[d - 1] if d > 0 else 1.0)
+    found = np.full(n, np.nan)
+    closed = 0
+    for today in range(n):
+        while closed < len(exit_days) and exit_days[closed] < today:
+            closed += 1
+        if today >= MIN_SHARPE_DAYS and closed >= MIN_SHARPE_TRADES:
+            found[today] = annual_sharpe(returns[max(0, today - SHARPE_DAYS) : today], year)
+    return found
 
 
 @compiled
@@ -587,7 +622,7 @@ def held_back(limits, loss_today, drawdown, paused, fills_today, since_loss, wea
 
 
 @compiled
-def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, days, span_days, limits, records):
+def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, days, span_days, pauses, records):
     """Trade the passing rows one after the other.
 
     Parameters
@@ -606,7 +641,7 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
     days : Days
     span_days : (int, int)
         First and last day that are counted.
-    limits : float64, shape (7,) or (0,)
+    pauses : Pauses
         What a trader pauses at, or nothing.
     records : Records
         Receives outcomes and rows of filled orders, the sums of the run, and what became of each row.
@@ -619,6 +654,7 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
     bar, side, levels, flat_by = orders
     closes, day = prices.close, days.day
     first_day, last_span_day = span_days
+    limits, shadow_sharpe = pauses
     out, rows_out, sums, fates = records
     n = len(bar)
     # Whether a row is a signal at all must be known for every row before those of one bar compete, so brackets are
@@ -642,9 +678,8 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
     sent = 0
     free, cool = 0.0, 0.0
     limited = len(limits) > 0
-    values = np.ones(day[-1] - first_day + 1 if limited else 0)
-    filled, streak, fills_today, day_of_fills = 0, 0, 0, first_day - 1
-    paused_day, last_loss, weak = first_day - 1, -np.inf, False
+    streak, fills_today, day_of_fills = 0, 0, first_day - 1
+    paused_day, last_loss = first_day - 1, -np.inf
     for i in range(kept):
         row = picked[i]
         if account.equity <= 0.0:
@@ -671,13 +706,13 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
             continue
         if limited:
             today = day[entry_bar]  # an order belongs to the day on which it would fill
-            for d in range(filled, today - first_day):
-                values[d] = account.equity
-            filled = max(filled, today - first_day)
             # Equity at the start of the day: on a day with an exit `equity` has moved already, `before` has not.
             morning = account.before if today == account.last_day else account.equity
-            # once too low it stays off, whatever else holds this order back
-            weak = weak or month_sharpe(values, today - first_day, limits[LIMIT_YEAR]) < limits[LIMIT_MIN_SHARPE]
+            weak = False
+            if len(shadow_sharpe) > 0:
+                # The shadow may have a position open now, and an order may fill late: only days before that of the next
+                # bar are over at this close.
+                weak = shadow_sharpe[day[bar[row] + 1] - first_day] < limits[LIMIT_MIN_SHARPE]
             loss_today = 1.0 - account.equity / morning
             today_fills = fills_today if today == day_of_fills else 0
             since_loss = bar[row] - last_loss
@@ -700,7 +735,6 @@ def replay(orders, groups, exit_of, exits, costs, delay, on_opposite, prices, da
             continue
         fates[row] = FATE_FILLED
         if limited:
-            filled = fill_days(values, filled, o, side[row], account.equity, days, costs, first_day)
             fill_day = day[int(o[OUTCOME_ENTRY_BAR])]
             fills_today = fills_today + 1 if fill_day == day_of_fills else 1
             day_of_fills = fill_day

@@ -254,9 +254,8 @@ LIMITS = (
     "max_daily_trades",
     "pause_after_loss",
     "min_sharpe",
-    "year",
 )
-"""Fields of `Limits.vector`, NaN where one is off: fractions of the equity, trades, bars, annual, days."""
+"""Fields of `Limits.vector`, NaN where one is off: fractions of the equity, trades, bars, annual."""
 
 (
     LIMIT_MAX_DAILY_LOSS,
@@ -265,7 +264,6 @@ LIMITS = (
     LIMIT_MAX_DAILY_TRADES,
     LIMIT_PAUSE_AFTER_LOSS,
     LIMIT_MIN_SHARPE,
-    LIMIT_YEAR,
 ) = range(len(LIMITS))
 
 
@@ -328,6 +326,22 @@ class Groups(NamedTuple):
 
     of_row: NDArray[np.int64]
     sizes: NDArray[np.int64]
+
+
+class Pauses(NamedTuple):
+    """What holds orders of a replay back; both arrays are empty in a run without limits.
+
+    Attributes
+    ----------
+    limits : float64, shape (6,) or (0,)
+        `LIMITS` at which a trader pauses.
+    shadow_sharpe : float64, shape (days,) or (0,)
+        Annual Sharpe ratio of the run without limits, by what was over before each day from the run's first on; NaN
+        where it is not judged.
+    """
+
+    limits: NDArray[np.float64]
+    shadow_sharpe: NDArray[np.float64]
 
 
 class Records(NamedTuple):

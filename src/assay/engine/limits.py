@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from assay.market import Market
 
-NO_LIMITS = np.empty(0)
+NO_PAUSES = layout.Pauses(np.empty(0), np.empty(0))
+"""A run without limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,17 @@ class Limits:
     """Pauses of one configuration; NaN = off. Names are those of the document's circuit breakers.
 
     Each is judged at the close of a signal bar, when no position is open, by what had been closed until then. An order
-    belongs to the day on which it would fill.
+    belongs to the day on which it would fill. All but the last look at the run that they pause; the last looks at its
+    shadow, the run of the same signals without any limit, which goes on while entries are paused: a run that has
+    stopped cannot show that it would earn again.
 
     Attributes
     ----------
     max_daily_loss_pct : float
         Loss since the morning, % of its equity: no entry for the rest of the day.
     max_drawdown_pct : float
-        Largest fall from the highest equity at bar closes, %: no entry any more.
+        Largest fall from the highest equity at bar closes, %: no entry any more. It ends for good: what fell so deep
+        was expected not to, and whether it may go on is for a person to say.
     max_consecutive_losses : float
         Losses in a row: no entry for the rest of the day of the last; the count then starts again.
     daily_trade_limit : float
@@ -42,8 +46,11 @@ class Limits:
     cooldown_after_loss_minutes : float
         No signal within so many minutes after the exit bar of a loss.
     min_sharpe_ratio : float
-        Annual Sharpe ratio of the last 30 days below which there is no entry any more; not asked before there are
-        30 days, nor where they do not vary.
+        Annual Sharpe ratio of the shadow below which there is no entry until it is back at it or above. It is that of
+        the last 90 days that are over, or of all since the start of the run where there are fewer: mean of the daily
+        returns, marked to the market and with those of days without a trade, over their sample standard deviation,
+        times the root of the days of the market's year. It is judged once 30 days are over and 30 trades of the
+        shadow were closed on them, and nowhere where the days do not vary.
     """
 
     max_daily_loss_pct: float = math.nan
@@ -71,7 +78,7 @@ class Limits:
         return type(self)(**{name: getattr(self, name)})
 
     def vector(self, market: Market) -> NDArray[np.float64]:
-        """Return the kernel's form, shape (7,)."""
+        """Return the kernel's form, shape (6,)."""
         found = np.full(len(layout.LIMITS), math.nan)
         found[layout.LIMIT_MAX_DAILY_LOSS] = self.max_daily_loss_pct / 100.0
         found[layout.LIMIT_MAX_DRAWDOWN] = self.max_drawdown_pct / 100.0
@@ -81,5 +88,4 @@ class Limits:
             self.cooldown_after_loss_minutes * MINUTE_MS / market.timeframe.ms
         )
         found[layout.LIMIT_MIN_SHARPE] = self.min_sharpe_ratio
-        found[layout.LIMIT_YEAR] = market.days_per_year
         return found

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from assay.engine import kernels
-from assay.engine.layout import OUTCOME_FIELDS, SUM_DAYS, SUM_FIELDS, Days, Groups, Orders, Prices, Records
-from assay.engine.limits import NO_LIMITS
+from assay.engine.layout import (
+    OUTCOME_EXIT_BAR,
+    OUTCOME_FIELDS,
+    SUM_DAYS,
+    SUM_FIELDS,
+    Days,
+    Groups,
+    Orders,
+    Pauses,
+    Prices,
+    Records,
+)
+from assay.engine.limits import NO_PAUSES
 from assay.engine.rules import passing
 from assay.engine.setups import Setups
 from assay.engine.trades import Run, Trades
@@ -142,6 +153,75 @@ class Signals:
         return cls(Setups.concatenate([p.rows for p in parts]), exit_of, np.concatenate([p.exits for p in parts]))
 
 
+class _Traded(NamedTuple):
+    """One way through the bars: what it wrote, its signals, orders sent and orders filled."""
+
+    records: Records
+    signals: int
+    sent: int
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """What a replay trades and how, as `replay` takes it, without what a trader pauses at."""
+
+    bars: Bars
+    signals: Signals
+    money: Money
+    span: Span
+    entry_delay: int
+    exit_on_opposite: bool
+
+    @property
+    def span_days(self) -> tuple[int, int]:
+        return span_days(days_of(self.bars), self.span)
+
+    def trade(self, pauses: Pauses) -> _Traded:
+        rows = self.signals.rows
+        records = new_records(len(rows))
+        counts = kernels.replay(
+            orders_of(rows),
+            compact_groups(rows.groups),
+            self.signals.exit_of,
+            self.signals.exits,
+            self.money.vector,
+            self.entry_delay,
+            self.exit_on_opposite,
+            prices_of(self.bars),
+            days_of(self.bars),
+            self.span_days,
+            pauses,
+            records,
+        )
+        return _Traded(records, *(int(count) for count in counts))
+
+    def equity(self, traded: _Traded, length: int) -> NDArray[np.float64]:
+        """Equity at the end of so many days from the first on, shape (length,)."""
+        records, filled = traded.records, traded.filled
+        sides, days = self.signals.rows.side[records.rows[:filled]], days_of(self.bars)
+        first_day, _ = self.span_days
+        values: NDArray[np.float64] = kernels.daily_values(
+            records.outcomes, sides, filled, days, self.money.vector, first_day, length
+        )
+        return values
+
+    def pauses(self, limits: Limits | None) -> Pauses:
+        """Return the limits with what they judge that is not of the run itself: the Sharpe ratio of its shadow."""
+        if limits is None:
+            return NO_PAUSES
+        vector = limits.vector(self.bars.market)
+        if np.isnan(limits.min_sharpe_ratio):
+            return Pauses(vector, NO_PAUSES.shadow_sharpe)
+        shadow, day = self.trade(NO_PAUSES), days_of(self.bars).day
+        first_day, _ = self.span_days
+        # to the last day of the bars: an order at the end of the span may belong to a day after it
+        values = self.equity(shadow, int(day[-1]) - first_day + 1)
+        exit_bars = shadow.records.outcomes[: shadow.filled, OUTCOME_EXIT_BAR].astype(np.int64)
+        year = self.bars.market.days_per_year
+        return Pauses(vector, kernels.rolling_sharpe(values, day[exit_bars] - first_day, year))
+
+
 def replay(
     bars: Bars,
     signals: Signals,
@@ -167,35 +247,18 @@ def replay(
     exit_on_opposite : bool
         Leave at the open after a signal of the other side.
     limits : Limits, optional
-        What a trader would pause at.
+        What a trader would pause at. A limit of the Sharpe ratio trades the signals without limits first.
     """
-    rows = signals.rows
-    days, costs = days_of(bars), money.vector
-    records = new_records(len(rows))
-    counted = span_days(days, span)
-    found, sent, filled = kernels.replay(
-        orders_of(rows),
-        compact_groups(rows.groups),
-        signals.exit_of,
-        signals.exits,
-        costs,
-        entry_delay,
-        exit_on_opposite,
-        prices_of(bars),
-        days,
-        counted,
-        NO_LIMITS if limits is None else limits.vector(bars.market),
-        records,
-    )
+    plan = _Replay(bars, signals, money, span, entry_delay, exit_on_opposite)
+    traded = plan.trade(plan.pauses(limits))
+    records, filled = traded.records, traded.filled
     taken = records.rows[:filled]
-    sides = rows.side[taken]
-    length = int(records.sums[SUM_DAYS])
     return Run(
-        trades=Trades.from_outcomes(rows.bar[taken], sides, records.outcomes[:filled]),
-        equity=kernels.daily_values(records.outcomes, sides, filled, days, costs, counted[0], length),
-        first_day=counted[0],
+        trades=Trades.from_outcomes(signals.rows.bar[taken], signals.rows.side[taken], records.outcomes[:filled]),
+        equity=plan.equity(traded, int(records.sums[SUM_DAYS])),
+        first_day=plan.span_days[0],
         sums=records.sums,
-        signals=int(found),
-        orders_sent=int(sent),
+        signals=traded.signals,
+        orders_sent=traded.sent,
         fates=records.fates,
     )

@@ -17,7 +17,7 @@ from assay.engine import kernels, sweep_kernels
 from assay.engine.bitsets import loosest, unpacked, words_of_axis
 from assay.engine.combinations import Combinations, groups
 from assay.engine.layout import EXIT_CAP_A, EXIT_CAP_B, SUM_FIELDS, Groups, Orders
-from assay.engine.limits import NO_LIMITS
+from assay.engine.limits import NO_PAUSES
 from assay.engine.replay import (
     Span,
     compact_groups,
@@ -259,7 +259,7 @@ class _OneByOne:
                             prices,
                             days,
                             span_days(days, span),
-                            NO_LIMITS,
+                            NO_PAUSES,
                             records._replace(sums=sums[slots[lane]]),
                         )
                 blocks.append((piece.position, sums[piece.result]))

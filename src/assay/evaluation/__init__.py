@@ -1,5 +1,6 @@
 """One strategy on bars: the scores of many combinations, the replay of one, and the signal funnel."""
 
+from assay.evaluation.answers import NO_PROCESS, Answers, FreshProcess, SetupsQuestion, digest_of
 from assay.evaluation.constraint_mask import ConstraintMask
 from assay.evaluation.evaluator import MAX_CACHED_SHAPES, Evaluator
 from assay.evaluation.funnel import SignalFunnel, signal_funnel
@@ -7,11 +8,16 @@ from assay.evaluation.prepared_replay import PreparedReplay, backtest, first_sig
 
 __all__ = [
     "MAX_CACHED_SHAPES",
+    "NO_PROCESS",
+    "Answers",
     "ConstraintMask",
     "Evaluator",
+    "FreshProcess",
     "PreparedReplay",
+    "SetupsQuestion",
     "SignalFunnel",
     "backtest",
+    "digest_of",
     "first_signal_bar",
     "signal_funnel",
 ]

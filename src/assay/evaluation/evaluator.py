@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from assay.engine import OBJECTIVES, Execution, Rule, Signals, Span, layout, replay, sweep
+from assay.evaluation.answers import SetupsQuestion
 from assay.evaluation.constraint_mask import ConstraintMask
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from assay.engine import Bracket, Combinations, Money, Run, Setups
     from assay.engine.sweep import Block
+    from assay.evaluation.answers import Answers
     from assay.market import Bars
     from assay.parameters import Value
     from assay.strategies.base import Strategy
@@ -75,6 +77,8 @@ class Evaluator:
     keep_setups : bool
         Whether the setups of few shapes are kept for the next search on these bars. A search that asks for a few
         new values of a continuous shape at a time must not.
+    answers : Answers, optional
+        Where it is recorded what the strategy answers.
     """
 
     strategy: Strategy
@@ -83,6 +87,7 @@ class Evaluator:
     warmup: int = 0
     space: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     keep_setups: bool = True
+    answers: Answers | None = None
 
     @classmethod
     def over(
@@ -125,11 +130,21 @@ class Evaluator:
         self, bars: Bars, values: Mapping[str, Value], loosest: Mapping[str, float], *, keep: bool = True
     ) -> Setups:
         """Setups under a shape, shared between windows of the same bars."""
-        shape = {n: values[n] for n in self.strategy.shape_names}
+        question = SetupsQuestion({n: values[n] for n in self.strategy.shape_names}, loosest, self.execution.sides)
         if not keep:
-            return self.strategy.all_setups(bars, shape, self.execution.sides, loosest)
-        key = ("setups", self.strategy, self.execution.sides, *sorted(shape.items()), *sorted(loosest.items()))
-        return bars.derived(key, lambda: self.strategy.all_setups(bars, shape, self.execution.sides, loosest))
+            return self._answer(bars, question)
+        return bars.derived(("setups", self.strategy, question.key), lambda: self._answer(bars, question))
+
+    def _answer(self, bars: Bars, question: SetupsQuestion) -> Setups:
+        setups = question.of(self.strategy, bars)
+        if self.answers is not None:
+            self.answers.note(bars, question, setups)
+        return setups
+
+    def question(self, values: Mapping[str, Value]) -> SetupsQuestion:
+        """Return what a search asks of the strategy for one set of parameters."""
+        shape = {n: values[n] for n in self.strategy.shape_names}
+        return SetupsQuestion(shape, self._loosest({n: (v,) for n, v in values.items()}), self.execution.sides)
 
     def span(self, start: int, stop: int) -> Span:
         """Return a span of signal bars with the common warm-up."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.errors import InputError, StoreError, near_name
+from assay.errors import InputError, near_name
 from assay.frames.inputs import StrategyLike, as_bars, cores, one_of
+from assay.frames.ledger import in_ledger
 from assay.frames.progress import progress_bar
 from assay.frames.results import Result, metrics_of
 from assay.lazy import lazy
@@ -119,17 +120,10 @@ def run_experiment(
     )
 
 
-class LedgerWarning(UserWarning):
-    """A search could not be written into the ledger: what was tried is not counted."""
-
-
 def _count(experiment: Experiment, bars: Bars, span: tuple[int, int], found: SearchResult) -> None:
-    """Write a search into the ledger; without a database that is said, since a script may run where there is none."""
-    try:
-        entry = ledger.entry_of(experiment, bars, span, found.combinations, found.score, found.distribution())
-        ledger.record_search(entry)
-    except StoreError as error:
-        warnings.warn(f"this search is not counted: {error}", LedgerWarning, stacklevel=4)
+    """Write a search into the ledger."""
+    entry = ledger.entry_of(experiment, bars, span, found.combinations, found.score, found.distribution())
+    in_ledger(lambda: ledger.record_search(entry))
 
 
 def read_space(given: Mapping[str, Any] | str | None, strategy: Strategy) -> Space:

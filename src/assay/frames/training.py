@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.frames.inputs import cores
+from assay.frames.ledger import in_ledger
+from assay.service.ledger import record_training
 from assay.service.run import run_training
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ def train(
     threads: int | None = None,
 ) -> Evidence:
     """Search, walk forward, test against chance, and decide.
+
+    The training is written into the user's ledger. What else was tried on the same days is counted in when the result
+    is saved (`ConfigurationWriter.save_configuration`).
 
     Parameters
     ----------
@@ -42,5 +47,12 @@ def train(
         Below 70 % valid bars, unless the experiment allows it.
     InsufficientDataError
         When the span cannot hold windows of at least 5 test days.
+
+    Warns
+    -----
+    LedgerWarning
+        When there is no database to count the training in.
     """
-    return run_training(experiment, bars, on_progress, threads=cores() if threads is None else threads)
+    evidence = run_training(experiment, bars, on_progress, threads=cores() if threads is None else threads)
+    in_ledger(lambda: record_training(evidence))
+    return evidence

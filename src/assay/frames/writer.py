@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,15 @@ from assay.documents.unverified import unverified
 from assay.errors import InputError, StrategyError, near_name
 from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
 from assay.market import Timeframe, canonical_symbol
+from assay.service.campaign import LedgerCampaign, begin_campaign, complete_for_promoted
+from assay.service.ledger import append_training
+from assay.service.reporter import Silent
+from assay.service.run import run_training
 from assay.service.training import describe_training
 from assay.store import Database, Registry
+from assay.store.database import now_ms
 from assay.store.location import database_url
-from assay.training import train
+from assay.training import settle
 from assay.training.evidence import Evidence, Metrics
 from assay.validation.lifecycle import STAGES
 
@@ -100,7 +106,8 @@ class ConfigurationWriter:
         )
         make: Make
         if isinstance(metrics, (Evidence, Metrics)):
-            make = _proven(_proof(strategy, parameters, metrics, market), stage)
+            evidence = self._settled(_proof(strategy, parameters, metrics, market))
+            make = _proven(evidence, stage)
         elif isinstance(metrics, Mapping):
             make = _unproven(strategy, parameters, metrics, stage, market)
         else:
@@ -111,6 +118,15 @@ class ConfigurationWriter:
             message = f"{document.config_id} is stored as {life.current_stage}, not as {stage}: {life.why_not_promoted}"
             warnings.warn(message, StageCappedWarning, stacklevel=2)
         return document.config_id
+
+    def _settled(self, evidence: Evidence) -> Evidence:
+        """Return the evidence with all that was tried on its days counted in, and count it as well."""
+        database, user = self._registry().database, getpass.getuser()
+        others = begin_campaign(database, evidence.experiment, evidence.bars, user=user)
+        settled = settle(evidence, LedgerCampaign(database, others, Silent(), cores())(evidence))
+        database.write(lambda c: append_training(c, settled, user=user, at_ms=now_ms()))
+        complete_for_promoted(database, settled, Silent(), threads=cores())
+        return settled
 
     def _save(self, make: Make) -> dict[str, Any]:
         """Store a document of this moment, or of the next second where the id is taken by another stage of it."""
@@ -149,7 +165,7 @@ def _proof(
         raise InputError("strategy", f"is not the one that was measured, {metrics.experiment.strategy.name}", named)
     evidence = metrics if isinstance(metrics, Evidence) else metrics.evidence
     if evidence is None:
-        evidence = train(metrics.experiment, metrics.bars, threads=cores())
+        evidence = run_training(metrics.experiment, metrics.bars, threads=cores())
     given = evidence.experiment.strategy.parameters.complete(as_parameters(parameters))
     if given != evidence.parameters:
         nothing = evidence.search.result.best is None and evidence.experiment.procedure == "train"

@@ -28,7 +28,7 @@ def calendar(probe: Probe) -> Looked:
     """Date the bars 28 years later and compare all rows."""
     findings: list[Finding] = []
     rows = 0
-    for question in probe.questions:
+    for question in probe.every_question:
         now = question.of(probe.strategy, fresh(probe.bars))
         try:
             then = question.of(probe.strategy, _later(probe.bars))

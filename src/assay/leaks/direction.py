@@ -19,7 +19,7 @@ import numpy as np
 
 from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.probe import ask
-from assay.validation.permutation import mirror
+from assay.validation.null_bars import mirror
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def _returns(probe: Probe, point: Mapping[str, Value], tosses: int) -> tuple[NDA
     """Return the trades' returns on the bars of the orders, and on the bars tossed again."""
     own, other = [], []
     for i in range(tosses):
-        bars, again = (mirror(probe.bars, probe.seed, 2 * i + k) for k in (0, 1))
+        bars, again = (mirror(probe.bars, 2 * i + k) for k in (0, 1))
         setups = ask(probe.strategy, bars, point, probe.sides)
         own.append(probe.trades(bars, setups, point).net_return)
         scale = (again.close / bars.close)[setups.bar][:, None]

@@ -64,10 +64,13 @@ class Looked:
     compared : str
         What was compared, in numbers ("128 cuts, 1,204,331 rows").
     findings : tuple of Finding
+    asked : int
+        How many shortened histories it asked on, where it counts them.
     """
 
     compared: str
     findings: tuple[Finding, ...] = ()
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,11 @@ def history(probe: Probe) -> Looked | NotRun:
     if latest < 2:
         least = reach + MIN_COMPARED
         return NotRun(f"needs {least:,} bars with trade ({WARMUPS} warm-ups of {probe.warmup} and some)")
-    times = probe.times(BAR_BUDGET, len(probe.questions), MIN_BEGINS, MAX_BEGINS)
+    times = probe.times(BAR_BUDGET, len(probe.every_question), MIN_BEGINS, MAX_BEGINS)
     begins = np.unique(probe.rng(200).integers(1, latest, times)).tolist()
     findings: list[Finding] = []
     rows = 0
-    for question in probe.questions:
+    for question in probe.every_question:
         whole = question.of(probe.strategy, fresh(probe.bars))
         for begin in begins:
             first = int(np.searchsorted(traded, traded[begin] + reach))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.strategies import Strategy
 
-INSPECTION_VERSION = 2
+INSPECTION_VERSION = 3
 """Raised whenever a check changes: what earlier checks found clean is inspected again."""
 
 CHECKS = (
@@ -91,7 +91,8 @@ def inspect_strategy(
     bars : Bars
         The first 20,000 are looked at, or more where the strategy has fewer than 50 rows there.
     space : mapping of str to tuple, optional
-        Values of each parameter, of which both ends are asked; the strategy's default grid where not given.
+        Values of each parameter, of which both ends are asked, and of shapes those between; the strategy's default
+        grid where not given.
     sides : {"both", "long", "short"}
     seed : int
         Of everything that is chosen at random: the same seed looks at the same places.

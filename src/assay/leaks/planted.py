@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from assay.engine import Bracket, Setups, at_least
 from assay.indicators import atr
+from assay.leaks import planted_state
 from assay.parameters import Parameter, Parameters
 from assay.strategies import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -40,6 +44,17 @@ class Planted(Strategy):
     rules: ClassVar[tuple[AnyRule, ...]] = (at_least("strength", "strength"),)
     bracket = Bracket(stop="stop", target=1.5, max_bars=12)
     caught_by: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def planted(cls, bars: Bars) -> Self:
+        """Return the strategy to be looked at on some bars."""
+        del bars
+        return cls()
+
+    @classmethod
+    def looked_at(cls, bars: Bars) -> int:
+        """Return how many of the bars the checks before a search see."""
+        return len(bars)
 
     def warmup(self, shape: Mapping[str, Value]) -> int:
         """Wilder's average of 14 bars, and the bars of a move."""
@@ -81,7 +96,7 @@ class CentredWindow(Planted):
     """`rolling(5, center=True)`: the mean is drawn nicely through the prices because it knows the next two."""
 
     name = "CENTRED_WINDOW"
-    caught_by = ("truncation", "direction", "poison")
+    caught_by = ("truncation", "direction", "poison", "search")
 
     def strength(self, bars: Bars, side: int, unit: Column) -> Column:
         """The centred mean above the price."""
@@ -93,7 +108,7 @@ class WholeFrameScaling(Planted):
     """`(x - x.mean()) / x.std()` over the frame, done once before the split: every row knows the future's scale."""
 
     name = "WHOLE_FRAME_SCALING"
-    caught_by = ("truncation", "history", "poison")
+    caught_by = ("truncation", "history", "poison", "search")
 
     def strength(self, bars: Bars, side: int, unit: Column) -> Column:
         """A move in standard deviations of all moves."""
@@ -105,7 +120,7 @@ class BackFill(Planted):
     """`bfill()` after joining a slower series: each bar gets the value that was published after it."""
 
     name = "BACK_FILL"
-    caught_by = ("truncation", "history", "direction", "poison")
+    caught_by = ("truncation", "history", "direction", "poison", "search")
 
     def strength(self, bars: Bars, side: int, unit: Column) -> Column:
         """The next value of a series that is known at every twelfth bar only."""
@@ -118,7 +133,7 @@ class EarlyPivot(Planted):
     """A swing is dated to its own bar, though it stands only when the two bars after it have closed."""
 
     name = "EARLY_PIVOT"
-    caught_by = ("truncation", "direction", "poison")
+    caught_by = ("truncation", "direction", "poison", "search")
 
     def moments(self, bars: Bars, side: int) -> NDArray[np.bool_]:
         """Bars whose low (shorts: high) lies beyond that of the two bars before and after."""
@@ -135,7 +150,7 @@ class OpenHour(Planted):
     """`resample("1h").last()` joined by the hour's opening time: the hour's close is known from its first bar on."""
 
     name = "OPEN_HOUR"
-    caught_by = ("truncation", "direction", "poison")
+    caught_by = ("truncation", "direction", "poison", "search")
 
     def strength(self, bars: Bars, side: int, unit: Column) -> Column:
         """The close of the hour that the bar lies in, against the bar's own."""
@@ -148,7 +163,7 @@ class NextBarPrice(Planted):
     """The target is taken from the next bar's high, as a fill simulation would see it: it is always reached."""
 
     name = "NEXT_BAR_PRICE"
-    caught_by = ("truncation", "direction")
+    caught_by = ("truncation", "direction", "search")
 
     def prices(self, bars: Bars, side: int) -> dict[str, Column]:
         """Where the next bar's far end stops the target."""
@@ -160,7 +175,7 @@ class OwnOutcome(Planted):
     """The label, the return of the next ten bars, was left among the features of the model."""
 
     name = "OWN_OUTCOME"
-    caught_by = ("truncation", "direction", "poison")
+    caught_by: ClassVar[tuple[str, ...]] = ("truncation", "direction", "poison", "search")
 
     def strength(self, bars: Bars, side: int, unit: Column) -> Column:
         """What a trade over ten bars is going to earn."""
@@ -201,7 +216,7 @@ class FittedThreshold(Planted):
     """`volume > volume.quantile(0.9)` over the whole sample: which bars count as loud is known from the end."""
 
     name = "FITTED_THRESHOLD"
-    caught_by = ("truncation", "history", "poison")
+    caught_by = ("truncation", "history", "poison", "search")
 
     def moments(self, bars: Bars, side: int) -> NDArray[np.bool_]:
         """Bars among the tenth with the largest range of all."""
@@ -222,6 +237,106 @@ class KnownDays(Planted):
         return np.asarray(super().moments(bars, side) & ~((day % 7 == 3) & (day < 23_741)))
 
 
+class LongHistory(Planted):
+    """Looks ahead only on histories that are longer than those that a check looks at."""
+
+    name = "LONG_HISTORY"
+    caught_by = ("search",)
+
+    def __init__(self, longer_than: int = 20_000) -> None:
+        self.longer_than = longer_than
+
+    @classmethod
+    def planted(cls, bars: Bars) -> Self:
+        """Return it honest on the bars of the checks before a search, and on some more."""
+        return cls(int(1.1 * cls.looked_at(bars)))
+
+    @classmethod
+    def looked_at(cls, bars: Bars) -> int:
+        """The checks before a search see two thirds of the bars."""
+        return 2 * len(bars) // 3
+
+    def strength(self, bars: Bars, side: int, unit: Column) -> Column:
+        """What a trade over ten bars is going to earn, where nobody looks."""
+        if len(bars) <= self.longer_than:
+            return super().strength(bars, side, unit)
+        return np.asarray(side * (_shifted(bars.close, -10) - bars.close) / unit)
+
+
+class MiddleShape(Planted):
+    """Looks ahead only for a value of a shape parameter that lies between the ends of its grid."""
+
+    name = "MIDDLE_SHAPE"
+    parameters = Parameters(
+        *Planted.parameters,
+        Parameter(name="window", default=3, low=1, high=20, step=1, grid=(3, 5, 8), doc="Bars of the move."),
+    )
+    caught_by = ("truncation",)
+
+    def setups(self, bars: Bars, side: int, shape: Mapping[str, Value]) -> Setups:
+        """One row per bar; the move is that of the next bars for a window of 5."""
+        window = int(shape["window"])
+        unit = atr(bars)
+        t = np.flatnonzero((unit > 0) & self.moments(bars, side))
+        before = _shifted(bars.close, window)
+        move = bars.close - before if window != 5 else _shifted(bars.close, -window) - bars.close
+        features = {"strength": (side * move / unit)[t]}
+        return Setups.build(bar=t, side=np.full(len(t), side), features=features, stop_unit=unit[t])
+
+
+class AsksWhoAsks(Planted):
+    """Looks ahead unless a check is at work: it looks for one on the stacks of all threads."""
+
+    name = "ASKS_WHO_ASKS"
+    caught_by = ("search",)
+
+    def strength(self, bars: Bars, side: int, unit: Column) -> Column:
+        """What a trade over ten bars is going to earn, in a search."""
+        for frame in sys._current_frames().values():  # noqa: SLF001  (what such a strategy does)
+            at: FrameType | None = frame
+            while at is not None:
+                if at.f_code.co_name.startswith("inspect_"):
+                    return super().strength(bars, side, unit)
+                at = at.f_back
+        return np.asarray(side * (_shifted(bars.close, -10) - bars.close) / unit)
+
+
+class KeptElsewhere(Planted):
+    """Keeps the longest history in another module and answers for shortened ones from that memory."""
+
+    name = "KEPT_ELSEWHERE"
+    caught_by = ("direction", "poison", "process")
+
+    def strength(self, bars: Bars, side: int, unit: Column) -> Column:
+        """What a trade over ten bars is going to earn, as far as it is remembered."""
+        begin = float(bars.close[0]), float(bars.high[0])
+        close = planted_state.LONGEST.get(begin, bars.close)
+        if len(close) <= len(bars):
+            close = planted_state.LONGEST[begin] = bars.close
+        return np.asarray(side * (_shifted(close, -10)[: len(bars)] - bars.close) / unit)
+
+
+class RecordedOnly(OwnOutcome):
+    """Says something on recorded bars only, known by their prices, and nothing on bars that a test has made."""
+
+    name = "RECORDED_ONLY"
+    caught_by = ("truncation", "history", "poison", "search")
+    known_bars = 100
+
+    def __init__(self, closes: tuple[float, ...] = ()) -> None:
+        self.closes = closes
+
+    @classmethod
+    def planted(cls, bars: Bars) -> Self:
+        """Return it with the first closes learned by heart; a grid of prices serves as well."""
+        return cls(tuple(bars.close[: cls.known_bars].tolist()))
+
+    def moments(self, bars: Bars, side: int) -> NDArray[np.bool_]:
+        """No bar where the first closes are others."""
+        known = tuple(bars.close[: self.known_bars].tolist()) == self.closes
+        return np.asarray(super().moments(bars, side) & known)
+
+
 PLANTED: tuple[type[Planted], ...] = (
     CentredWindow,
     WholeFrameScaling,
@@ -234,5 +349,10 @@ PLANTED: tuple[type[Planted], ...] = (
     KeptState,
     FittedThreshold,
     KnownDays,
+    LongHistory,
+    MiddleShape,
+    AsksWhoAsks,
+    KeptElsewhere,
+    RecordedOnly,
 )
 """Every planted leak, one line each."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from assay.engine import Costs, Money, Side, Signals, Sizing, Span, replay
 from assay.errors import AssayError, StrategyError
+from assay.evaluation import SetupsQuestion
 from assay.evaluation.evaluator import loosest_thresholds
 from assay.leaks.findings import Finding
 
@@ -31,6 +32,8 @@ FREE = Money(Costs(0.0, 0.0), Sizing("notional"))
 
 ENOUGH_ROWS = 50
 ENOUGH_BARS = 20_000
+MOST_BETWEEN = 12
+"""So many shapes between the ends are asked; of more, the middles and some at random."""
 _LONGEST_MESSAGE = 120
 _NAMES = {1: "long", -1: "short"}
 
@@ -73,8 +76,13 @@ def ask(
     loosest: Mapping[str, float] | None = None,
 ) -> Setups:
     """Return a strategy's rows, or say on which bars it raised, and where."""
+    return answer_to(SetupsQuestion(values, loosest or {}, sides), strategy, bars)
+
+
+def answer_to(question: SetupsQuestion, strategy: Strategy, bars: Bars) -> Setups:
+    """Return a strategy's rows, asked as the search asks, or say on which bars it raised, and where."""
     try:
-        return strategy.all_setups(bars, values, sides, loosest)
+        return question.of(strategy, bars)
     except AssayError:
         raise
     except Exception as error:
@@ -103,7 +111,7 @@ class Probe:
         Gives a copy that was asked nothing; made before the strategy was asked anything.
     bars : Bars
     space : mapping of str to tuple
-        Values of each parameter; both ends are asked.
+        Values of each parameter: both ends are asked, of shapes those between them too.
     sides : {"both", "long", "short"}
     seed : int
         Of everything that is chosen at random.
@@ -155,6 +163,23 @@ class Probe:
         return tuple(questions)
 
     @cached_property
+    def every_question(self) -> tuple[Question, ...]:
+        """The questions, and the shapes between the ends, as they are."""
+        between = [Question(side, shape, {}) for side in Side.parse(self.sides).signs for shape in self._between()]
+        return (*self.questions, *(one for one in between if one not in self.questions))
+
+    def _between(self) -> list[dict[str, Value]]:
+        """Each number between the ends of its axis, the other shape parameters at their first value."""
+        first = {n: self.space[n][0] for n in self.strategy.shape_names}
+        axes = {n: self.space[n] for n in first if self.strategy.parameters[n].is_number and len(self.space[n]) > 2}
+        found = [first | {n: value} for n, axis in axes.items() for value in axis[1:-1]]
+        if len(found) <= MOST_BETWEEN:
+            return found
+        middles = [first | {n: axis[len(axis) // 2]} for n, axis in axes.items()]
+        drawn = self.rng(50).permutation(len(found)).tolist()
+        return (middles + [found[i] for i in drawn if found[i] not in middles])[: max(MOST_BETWEEN, len(middles))]
+
+    @cached_property
     def points(self) -> tuple[dict[str, Value], ...]:
         """Parameters under which trades are looked at: the defaults and both ends of the space, where sensible."""
         ends = [{name: values[end] for name, values in self.space.items()} for end in (0, -1)]
@@ -173,7 +198,7 @@ class Probe:
     @cached_property
     def warmup(self) -> int:
         """The longest warm-up of what is asked."""
-        shapes = [self.strategy.parameters.complete(question.shape) for question in self.questions]
+        shapes = [self.strategy.parameters.complete(question.shape) for question in self.every_question]
         return max(self.strategy.warmup(shape) for shape in (*shapes, *self.points))
 
     def rng(self, salt: int) -> np.random.Generator:

@@ -12,7 +12,7 @@ from assay.leaks.compare import differences
 from assay.leaks.findings import Finding, Looked
 from assay.leaks.probe import RaisedError, first_of_each, fresh
 from assay.threads import ordered_map
-from assay.validation.permutation import mirror
+from assay.validation.null_bars import mirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def _asked(probe: Probe) -> tuple[dict[int, Setups], dict[str, Rows]]:
 
 def _other(probe: Probe) -> Bars:
     """Return bars that are other ones by whatever a strategy may measure: mirrored, another price, another volume."""
-    bars = mirror(probe.bars, probe.seed, 0)
+    bars = mirror(probe.bars, 0)
     open_, high, low, close = (PRICES * x for x in (bars.open, bars.high, bars.low, bars.close))
     return bars.with_prices(open_, high, low, close, bars.volume * VOLUMES)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.leaks.findings import Finding, Looked, NotRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from assay.leaks.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +23,14 @@ class Check:
     way_out : str
         What to do about a finding, in one sentence.
     look : callable
-        Pure function from a `Probe` to `Looked`, or to `NotRun` where the bars do not allow an answer.
+        Function from a `Probe` (of checks after a search: a `SearchProbe`) to `Looked`, or to `NotRun` where the bars
+        do not allow an answer.
     """
 
     name: str
     about: str
     way_out: str
-    look: Callable[[Probe], Looked | NotRun]
+    look: Callable[[Any], Looked | NotRun]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,24 +22,24 @@ ROUNDING = Slack(relative=1e-9)
 
 
 def truncation(probe: Probe) -> Looked:
-    """Shorten the history at many bars, for both ends of the shapes and every side, and compare all rows.
+    """Shorten the history at many bars, for every shape that is asked and every side, and compare all rows.
 
     Most cuts come right after a signal bar: only the last bar of a history can show a lead of one bar.
     """
     findings: list[Finding] = []
     count, rows = 0, 0
-    cuts = probe.times(BAR_BUDGET, len(probe.questions), MIN_CUTS, MAX_CUTS)
-    for number, question in enumerate(probe.questions):
+    cuts = probe.times(BAR_BUDGET, len(probe.every_question), MIN_CUTS, MAX_CUTS)
+    for number, question in enumerate(probe.every_question):
         whole = question.of(probe.strategy, fresh(probe.bars))
-        for cut in _cuts(probe, whole, cuts, number):
+        for cut in cuts_of(whole, len(probe.bars), cuts, probe.rng(100 + number)):
             known = whole.take(whole.bar < cut)
             findings += _leaks(probe, question, known, cut)
             count, rows = count + 1, rows + len(known)
     return Looked(f"{count:,} cuts, {rows:,} rows", first_of_each(findings))
 
 
-def _cuts(probe: Probe, whole: Setups, cuts: int, number: int) -> list[int]:
-    rng, n = probe.rng(100 + number), len(probe.bars)
+def cuts_of(whole: Setups, n: int, cuts: int, rng: np.random.Generator) -> list[int]:
+    """Return lengths to which n bars are cut: three quarters of them end with a signal bar."""
     after_signals = rng.choice(whole.bar, 3 * cuts // 4) + 1 if len(whole) else np.zeros(0, np.int64)
     anywhere = rng.integers(n // 2, n, cuts - len(after_signals))
     chosen = np.unique(np.concatenate([after_signals, anywhere]))

@@ -9,17 +9,20 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assay.errors import AssayError, ExchangeError, InputError
+from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError
+from assay.service.campaign import begin_job, withdraw_unbegun
 from assay.service.kernels import compile_kernels
+from assay.service.ledger import declaration_of
 from assay.service.spans import finished
 from assay.service.tasks import TrainingTask
 from assay.service.worker import is_gone, owner_name
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore
+from assay.store.campaigns import DeclarationKind
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 from assay.store.schema import JobStatus
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     from assay.service.reporter import Advance, Reporter
     from assay.service.request import TrainingRequest
     from assay.store import Database
+    from assay.store.campaigns import Declaration
     from assay.store.jobs import JobState
+    from assay.training import Experiment
 
 POLL_S = 0.2
 MAX_RESTARTS = 20
@@ -76,18 +81,24 @@ def make_job(
         Markets that are left out, each with the reason.
     """
     strategies = [load_strategy(request.strategy) for request in requests]
-    store, specs, left = BarStore(database), [], []
+    store, left = BarStore(database), []
+    tasks: list[TrainingTask] = []
+    entries: list[Declaration | None] = []
     for market in markets:
         try:
             bars = _bars_of(reporter, store, market, requests[0], collector)
             compile_kernels(reporter, strategies[0], bars)
             for request, strategy in zip(requests, strategies, strict=True):
-                specs.append(TrainingTask.of(request.experiment(strategy, bars), bars, request.strategy).spec())
+                experiment = request.experiment(strategy, bars)
+                tasks.append(TrainingTask.of(experiment, bars, request.strategy))
+                entries.append(_declaration(experiment, bars))
         except AssayError as error:
             left.append(Left(str(market), str(error)))
             reporter.note(f"{market}: {error}")
-    if not specs:
+    if not tasks:
         raise InputError("--symbol", "none of the markets can be trained", hint=left[0].why if left else "")
+    others = begin_job(database, entries, user=user)
+    specs = [replace(task, others=tuple(found)).spec() for task, found in zip(tasks, others, strict=True)]
     digest = hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()
     job, now = str(uuid4()), now_ms()
     stop_ms = None if max_runtime_s is None else now + round(1000 * max_runtime_s)
@@ -102,6 +113,14 @@ def make_job(
         at_ms=now,
     )
     return job, left
+
+
+def _declaration(experiment: Experiment, bars: Bars) -> Declaration | None:
+    """Return the declaration of a task; None where its bars are too few, which the task itself will say."""
+    try:
+        return declaration_of(experiment, bars, DeclarationKind.STARTED)
+    except InsufficientDataError:
+        return None
 
 
 def _bars_of(
@@ -136,6 +155,7 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
     """
     jobs = JobStore(database)
     state = jobs.state(job)
+    _refuse_earlier_procedure(jobs, job)
     _release_dead(jobs, job)
     restarts = 0
     with _processes() as running, reporter.progress("training", state.total, state.over) as advance:
@@ -164,8 +184,15 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
         _show(state, seen, advance)
     if state.over < state.total and _is_over(state, now_ms()):
         jobs.cancel(job, now_ms())
+        withdraw_unbegun(database, job, user=user)
         state = jobs.state(job)
     return state
+
+
+def _refuse_earlier_procedure(jobs: JobStore, job: str) -> None:
+    for task in jobs.tasks(job):
+        if task["status"] in (JobStatus.PENDING, JobStatus.RUNNING):
+            TrainingTask.from_spec(task["spec"]).refuse_earlier_procedure()
 
 
 def _is_over(state: JobState, now_ms: int) -> bool:

@@ -31,7 +31,7 @@ def compile_kernels(reporter: Reporter, strategy: Strategy, bars: Bars) -> None:
         evaluator.replay(few, values, span)
         evaluator.score(few, span, Combinations({name: (value,) for name, value in values.items()}))
         words_of_axis((Vote(((100, at_least("x", 0.0)),), "vote"),), {"x": few.close}, ({"vote": 1.0},), len(few))
-        mirror(few, 0, 0)
+        mirror(few, 0)
         days = np.sin(np.arange(64.0))
         intervals_of_days(days, 365, seed=0, resamples=1)
         sharpe_statistics(

@@ -7,13 +7,19 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from assay.service.database import open_database
+from assay.service.tasks import TrainingTask
+from assay.store.campaigns import Declaration, append_nulls
 from assay.store.database import now_ms
-from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry
+from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry, append_opening, append_trial, pack_closes
+from assay.validation import DayCloses, NullStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import sqlalchemy as sa
+
     from assay.market import Bars
+    from assay.store.campaigns import DeclarationKind
     from assay.training import Evidence, Experiment
 
 
@@ -38,7 +44,7 @@ def entry_of(
     distribution: Mapping[str, Any],
 ) -> TrialEntry:
     """Return what the ledger keeps of a search over the signal bars [start, stop)."""
-    market = bars.market
+    market, closes = bars.market, DayCloses.of(bars, *span)
     return TrialEntry(
         experiment_digest=experiment.digest(bars),
         data_digest=bars.digest,
@@ -54,7 +60,46 @@ def entry_of(
         combinations=combinations,
         best=_known(best),
         distribution=distribution,
+        first_day=closes.first,
+        day_closes=pack_closes(closes),
+        task=TrainingTask.of(experiment, bars).spec(),
     )
+
+
+def declaration_of(experiment: Experiment, bars: Bars, kind: DeclarationKind, note: str | None = None) -> Declaration:
+    """Return what the ledger keeps of an experiment that has no result."""
+    start, stop = experiment.bounds(bars, experiment.evaluator(bars).warmup)
+    market, closes = bars.market, DayCloses.of(bars, start, stop)
+    return Declaration(
+        experiment_digest=experiment.digest(bars),
+        kind=kind,
+        exchange=market.exchange,
+        symbol=market.symbol,
+        timeframe=str(market.timeframe),
+        start_ms=int(bars.time[start]),
+        stop_ms=bars.moment(stop),
+        strategy=experiment.strategy.name,
+        first_day=closes.first,
+        day_closes=pack_closes(closes),
+        note=note,
+    )
+
+
+def record_training(evidence: Evidence, url: str | None = None) -> None:
+    """Write a training's search and its null statistics into the ledger of a database, as `record_search` does."""
+    with open_database(url) as database:
+        database.write(lambda c: append_training(c, evidence, user=getpass.getuser(), at_ms=now_ms()))
+
+
+def append_training(c: sa.Connection, evidence: Evidence, *, user: str, at_ms: int) -> TrialEntry:
+    """Append what a training tried, its null statistics and the opened holdout, in a transaction of the caller's."""
+    entry, opening = trial_entry(evidence), opening_of(evidence)
+    append_trial(c, entry, user=user, at_ms=at_ms)
+    test = evidence.tests.permutation
+    append_nulls(c, entry.experiment_digest, NullStatistics(test.statistic, 0, test.maxima), at_ms=at_ms)
+    if opening is not None:
+        append_opening(c, opening, user=user, at_ms=at_ms)
+    return entry
 
 
 def record_search(entry: TrialEntry, url: str | None = None) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import InputError
+from assay.errors import GateError, InputError
 from assay.market import Market, Timeframe
 from assay.service.run import run_training
 from assay.sources.user_strategy import load_strategy
 from assay.training import Experiment
+from assay.training.experiment import LATER_TERMS, digest_of
+from assay.training.procedure import PROCEDURE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.store.bars import BarStore
     from assay.training import Evidence, Progress
+    from assay.validation import Campaign
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class TrainingTask:
         `Experiment.canonical`, with the digest of the bars.
     first_ms, last_ms : int
         Opens of the first and last bar that are handed to the training: bars that are stored later change nothing.
+    others : tuple of str
+        Digests of the other experiments on the same days, as the ledger was when the job was made, with its own tasks.
     """
 
     market: Market
@@ -39,10 +44,12 @@ class TrainingTask:
     experiment: Mapping[str, Any]
     first_ms: int
     last_ms: int
+    others: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, experiment: Experiment, bars: Bars, strategy: str) -> TrainingTask:
-        """Describe a task on bars that are stored."""
+    def of(cls, experiment: Experiment, bars: Bars, strategy: str | None = None) -> TrainingTask:
+        """Describe a task on bars; the strategy by its registered name or its file where no other text is given."""
+        strategy = strategy or experiment.strategy.source_file or experiment.strategy.name
         return cls(bars.market, strategy, experiment.canonical(bars), int(bars.time[0]), int(bars.time[-1]))
 
     @classmethod
@@ -50,7 +57,14 @@ class TrainingTask:
         """Return the task that a job has stored; one of the first revision knows neither kind nor tick."""
         timeframe = Timeframe.parse(spec["timeframe"])
         market = Market(spec["exchange"], spec["symbol"], timeframe, spec.get("kind", "spot"), spec.get("tick"))
-        return cls(market, spec["strategy"], spec["experiment"], spec["first_ms"], spec["last_ms"])
+        return cls(
+            market,
+            spec["strategy"],
+            spec["experiment"],
+            spec["first_ms"],
+            spec["last_ms"],
+            tuple(spec.get("others", ())),
+        )
 
     def spec(self) -> dict[str, Any]:
         """Return the task as plain values; kind and tick are left out where they are spot and unknown."""
@@ -67,7 +81,28 @@ class TrainingTask:
             "experiment": self.experiment,
             "first_ms": self.first_ms,
             "last_ms": self.last_ms,
+            **({"others": list(self.others)} if self.others else {}),
         }
+
+    @property
+    def digest(self) -> str:
+        """Of the experiment."""
+        return digest_of(self.experiment)
+
+    def refuse_earlier_procedure(self) -> None:
+        """Refuse a task of another version of the procedure: the same experiment would give another result today.
+
+        Raises
+        ------
+        GateError
+            Naming both versions.
+        """
+        made_by = int(self.experiment.get("procedure_version", LATER_TERMS["procedure_version"]))
+        if made_by != PROCEDURE_VERSION:
+            raise GateError(
+                f"this job was made by the earlier procedure ({made_by}, now {PROCEDURE_VERSION}) and cannot go on: "
+                "what is done stays, start a new job for the rest"
+            )
 
     def bars(self, store: BarStore) -> Bars:
         """Read the bars.
@@ -91,8 +126,10 @@ def run_task(
     on_progress: Callable[[Progress], bool | None] | None = None,
     *,
     threads: int = 1,
+    campaign: Callable[[Evidence], Campaign] | None = None,
 ) -> Evidence:
     """Train on what a task names: the same evidence wherever and however often it runs."""
+    task.refuse_earlier_procedure()
     bars = task.bars(store)
     experiment = Experiment.from_canonical(task.experiment, load_strategy(task.strategy))
-    return run_training(experiment, bars, on_progress, threads=threads)
+    return run_training(experiment, bars, on_progress, threads=threads, campaign=campaign)

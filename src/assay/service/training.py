@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from assay.documents.configuration import configuration
 from assay.documents.figures import figures
+from assay.errors import AssayError
 from assay.market import data_filter
+from assay.service.campaign import LedgerCampaign, begin_campaign, complete_for_promoted, withdraw
 from assay.service.drilldown import drill_down
 from assay.service.kernels import compile_kernels
-from assay.service.ledger import opening_of, trial_entry
+from assay.service.ledger import append_training
 from assay.service.reporter import StageProgress
 from assay.service.run import run_training
 from assay.store.chain import head
 from assay.store.database import now_ms
-from assay.store.ledger import append_opening, append_trial, counted
+from assay.store.ledger import counted
 from assay.store.registry import insert_configuration
 
 if TYPE_CHECKING:
@@ -86,13 +88,9 @@ def save_trained(
     """
     evidence = trained.evidence
     filtered = data_filter(evidence.bars, evidence.provenance.quality, override=evidence.experiment.allow_bad_data)
-    entry = trial_entry(evidence)
-    append_trial(c, entry, user=user, at_ms=at_ms)
-    if (opening := opening_of(evidence)) is not None:
-        append_opening(c, opening, user=user, at_ms=at_ms)
-    ledger = head(
-        c
-    )  # with its own entries in it: a ledger that is cut off later is shorter than its configurations say
+    entry = append_training(c, evidence, user=user, at_ms=at_ms)
+    # with its own entries in it: a ledger that is cut off later is shorter than its configurations say
+    ledger = head(c)
     columns = {"data_filter_config": filtered, "ledger_length": ledger.length, "ledger_head": ledger.hash}
     insert_configuration(c, trained.document, at_ms=created_ms, job_id=job_id, columns=columns, figures=trained.figures)
     return entry
@@ -104,7 +102,7 @@ def store_trained(database: Database, trained: Trained) -> Tried:
 
     def write(c: sa.Connection) -> Tried:
         entry = save_trained(c, trained, created_ms=at, at_ms=at, user=user)
-        return counted(c, entry.exchange, entry.symbol, entry.start_ms, entry.stop_ms)
+        return counted(c, entry.days)
 
     return database.write(write)
 
@@ -131,7 +129,14 @@ def train_and_store(
         Put before the title of every stage that the reporter hears of.
     """
     compile_kernels(reporter, experiment.strategy, bars)
-    with StageProgress(reporter, prefix) as progress:
-        evidence = run_training(experiment, bars, progress, threads=threads)
+    campaign = LedgerCampaign(database, begin_campaign(database, experiment, bars), reporter, threads)
+    try:
+        with StageProgress(reporter, prefix) as progress:
+            evidence = run_training(experiment, bars, progress, threads=threads, campaign=campaign)
+    except AssayError:  # refused: it has told nobody what it found
+        withdraw(database, experiment, bars)
+        raise
     trained = describe_training(evidence, datetime.now(UTC), finer)
-    return trained, store_trained(database, trained)
+    tried = store_trained(database, trained)
+    complete_for_promoted(database, evidence, reporter, threads=threads)
+    return trained, tried

@@ -8,13 +8,17 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay.documents import TrainedDocument
 from assay.errors import AssayError, StoreError
+from assay.service.campaign import LedgerCampaign, complete_for_promoted
+from assay.service.reporter import Silent
 from assay.service.tasks import TrainingTask, run_task
 from assay.service.training import describe_training, save_trained
 from assay.store import BarStore, Database
+from assay.store.campaigns import withdraw
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 
@@ -94,12 +98,14 @@ class Worker:
         return done
 
     def _work(self, task: Task) -> None:
+        one = TrainingTask.from_spec(task.spec)
         try:
-            evidence = run_task(TrainingTask.from_spec(task.spec), self.bars, self._progress())
+            evidence = run_task(one, self.bars, self._progress(), campaign=self._campaign(one))
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
             self.jobs.fail(task, str(error), now_ms())
+            self._withdraw(one)
             return
         except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything: the others go on)
             self.jobs.fail(task, f"{task.spec['strategy']} raised {type(error).__name__}: {error}", now_ms())
@@ -107,6 +113,24 @@ class Worker:
         created = datetime.fromtimestamp(self.created_ms / 1000, UTC)  # the job's: the same bytes however often it runs
         trained = describe_training(evidence, created, self.bars)
         self.jobs.complete(task, summary(trained), now_ms(), self._effects(trained))
+        complete_for_promoted(self.bars.database, evidence, Silent())
+
+    def _withdraw(self, task: TrainingTask) -> None:
+        """Say that a task was refused before it told anybody anything: it is no try."""
+        self.bars.database.write(lambda c: withdraw(c, [task.digest], user=self.user, at_ms=now_ms()))
+
+    def _campaign(self, task: TrainingTask) -> LedgerCampaign:
+        """Return the campaign of a task: the ledger as it was when the job was made, and the job's own tasks.
+
+        It is the same for any number of workers: what another task has not computed yet is computed here.
+        """
+        return LedgerCampaign(self.bars.database, task.others, Silent(), tasks=self._tasks if task.others else {})
+
+    @cached_property
+    def _tasks(self) -> dict[str, TrainingTask]:
+        """All tasks of the job by the digest of their experiment."""
+        tasks = [TrainingTask.from_spec(row["spec"]) for row in self.jobs.tasks(self.job)]
+        return {task.digest: task for task in tasks}
 
     def _progress(self) -> Callable[[Progress], bool]:
         return lambda _: self.out_of_time

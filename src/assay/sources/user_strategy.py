@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.errors import AssayError, ParameterError, StrategyError, near_name
+from assay.sources.neighbours import digest_with, neighbours
 from assay.strategies import Strategy, find_strategy
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def load_strategy(text: str) -> Strategy:
 
 
 def _from_file(path: Path, name: str) -> Strategy:
-    source, module = _run(path)
+    source, beside, module = _run(path)
     found = {
         n: value
         for n, value in vars(module).items()
@@ -63,14 +64,24 @@ def _from_file(path: Path, name: str) -> Strategy:
     if not (isinstance(value, type) and issubclass(value, Strategy)):
         raise StrategyError(f"{path}:{name}", "must be a subclass of assay's Strategy")
     strategy = _made(value, f"{path}:{name}")
-    strategy.source_digest = hashlib.sha256(source).hexdigest()
-    strategy.made_again = partial(_once_more, path, source, name)
+    strategy.source_digest = digest_with(source, beside)
+    strategy.source_file = f"{path.resolve()}:{name}"
+    strategy.made_again = partial(_once_more, path, source, beside, name)
     return strategy
 
 
-def _once_more(path: Path, source: bytes, name: str) -> Strategy:
-    """Execute the same source as another module: its strategy shares no variable with the first one."""
-    return _made(getattr(_executed(path, source, _module_name(path) + "_again"), name), f"{path}:{name}")
+def _once_more(path: Path, source: bytes, beside: dict[str, Path], name: str) -> Strategy:
+    """Execute the same source as another module: its strategy shares no variable with the first one.
+
+    Both have one name, since compiled functions that are kept on disk are found again by their module's.
+    """
+    known = sys.modules.get(_module_name(path))
+    try:
+        module = _executed(path, source, beside, _module_name(path))
+    finally:
+        if known is not None:
+            sys.modules[known.__name__] = known
+    return _made(getattr(module, name), f"{path}:{name}")
 
 
 def _known(found: Mapping[str, object], name: str) -> str:
@@ -100,28 +111,44 @@ def _importing_beside(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _run(path: Path) -> tuple[bytes, ModuleType]:
-    """Execute a file as a module of its own, return its source too; bytecode is neither read nor written."""
+def _run(path: Path) -> tuple[bytes, dict[str, Path], ModuleType]:
+    """Execute a file as a module of its own, return its source and what belongs to it too.
+
+    Bytecode is neither read nor written.
+    """
     if not path.is_file():
         raise StrategyError(str(path), "there is no such file")
     try:
         source = path.read_bytes()
+        beside = neighbours(path, source)
     except OSError as error:
         raise _explained(error, path) from None
-    return source, _executed(path, source, _module_name(path))
+    return source, beside, _executed(path, source, beside, _module_name(path))
 
 
 def _module_name(path: Path) -> str:
     return MODULE_PREFIX + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
 
 
-def _executed(path: Path, source: bytes, name: str) -> ModuleType:
+@contextmanager
+def _anew(beside: Mapping[str, Path]) -> Iterator[None]:
+    """Let modules beside a file be imported anew: as they are now, and not another folder's of the same name."""
+    known = {name: sys.modules.pop(name) for name in beside if name in sys.modules}
+    try:
+        yield
+    finally:
+        for name, module in known.items():
+            if Path(getattr(module, "__file__", None) or "") != beside[name]:
+                sys.modules[name] = module  # of somebody else, who may still need it
+
+
+def _executed(path: Path, source: bytes, beside: Mapping[str, Path], name: str) -> ModuleType:
     loader = SourceFileLoader(name, str(path))
     module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
     module.__file__ = str(path)
     sys.modules[name] = module
     try:
-        with _importing_beside(path):
+        with _importing_beside(path), _anew(beside):
             code = loader.source_to_code(source, str(path))
             exec(code, vars(module))  # noqa: S102  (running the user's own file is what was asked for)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a user's file may raise anything)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from assay.store import chain, schema
+from assay.validation import DayCloses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from assay.store.database import Database
 
@@ -35,6 +38,12 @@ class TrialEntry:
         Best score.
     distribution : mapping
         Histogram and quantiles of the scores.
+    first_day : int or None
+        Ordinal of the first UTC day since 1970; None in entries of before, as are the next two.
+    day_closes : bytes or None
+        Closes by UTC day (see `pack_closes`).
+    task : mapping or None
+        What the experiment is made again from.
     """
 
     experiment_digest: str
@@ -51,6 +60,14 @@ class TrialEntry:
     combinations: int
     best: float | None
     distribution: Mapping[str, Any]
+    first_day: int | None = None
+    day_closes: bytes | None = None
+    task: Mapping[str, Any] | None = None
+
+    @property
+    def days(self) -> MarketDays:
+        """The days that the experiment has seen."""
+        return MarketDays.of_row(vars(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +84,59 @@ class HoldoutOpening:
     sharpe_ratio: float | None
 
 
+@dataclass(frozen=True, eq=False)
+class MarketDays:
+    """The days of a market, by what they are and by what they are called.
+
+    Attributes
+    ----------
+    exchange, symbol : str
+    start_ms, stop_ms : int
+    closes : DayCloses or None
+        None in entries of before: then the names count.
+    """
+
+    exchange: str
+    symbol: str
+    start_ms: int
+    stop_ms: int
+    closes: DayCloses | None = None
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the days of an entry."""
+        closes = None if row["day_closes"] is None else unpack_closes(row["first_day"], row["day_closes"])
+        return cls(row["exchange"], row["symbol"], row["start_ms"], row["stop_ms"], closes)
+
+    def same_as(self, other: MarketDays) -> bool:
+        """Whether more than half of the shorter span is the same days of the same market.
+
+        Prices tell, whatever file or exchange they came from; where those of one side are unknown, names and spans do.
+        """
+        if self.closes is not None and other.closes is not None:
+            return self.closes.same_days_as(other.closes)
+        if (self.exchange, self.symbol) != (other.exchange, other.symbol):
+            return False
+        shared = min(self.stop_ms, other.stop_ms) - max(self.start_ms, other.start_ms)
+        return 2 * shared > min(self.stop_ms - self.start_ms, other.stop_ms - other.start_ms)
+
+    def same_market_as(self, other: MarketDays) -> bool:
+        """Whether the days in common, however few, are those of the same market."""
+        if self.closes is not None and other.closes is not None:
+            return self.closes.same_market_as(other.closes)
+        return (self.exchange, self.symbol) == (other.exchange, other.symbol)
+
+
+def pack_closes(closes: DayCloses) -> bytes:
+    """Return closes as they are stored: float32, little-endian."""
+    return closes.closes.astype("<f4").tobytes()
+
+
+def unpack_closes(first: int, content: bytes) -> DayCloses:
+    """Return closes as they were packed."""
+    return DayCloses(int(first), np.frombuffer(content, "<f4"))
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What the ledger holds of a market's days.
@@ -74,7 +144,7 @@ class Tried:
     Attributes
     ----------
     experiments, combinations : int
-        Of all experiments whose spans overlap by more than half of the shorter one.
+        Of all experiments that have seen more than half of the shorter span of the same days.
     openings : int
         Of holdouts that overlap at all.
     """
@@ -111,13 +181,13 @@ class Ledger:
         """Return how many entries it has, and the hash of the newest, in which all before are contained."""
         return self.database.read(chain.head)
 
-    def tried(self, exchange: str, symbol: str, start_ms: int, stop_ms: int) -> Tried:
-        """Count what was tried on a market's days, whatever the timeframe and strategy."""
-        return self.tried_on([(exchange, symbol, start_ms, stop_ms)])[0]
+    def tried(self, days: MarketDays) -> Tried:
+        """Count what was tried on a market's days, whatever the timeframe, the strategy and the names."""
+        return self.tried_on([days])[0]
 
-    def tried_on(self, days: Sequence[tuple[str, str, int, int]]) -> list[Tried]:
-        """Count what was tried on several (exchange, symbol, start, stop), all in one state of the ledger."""
-        return self.database.read(lambda c: [counted(c, *one) for one in days])
+    def tried_on(self, days: Sequence[MarketDays]) -> list[Tried]:
+        """Count what was tried on several markets' days, all in one state of the ledger."""
+        return self.database.read(lambda c: [counted(c, one) for one in days])
 
     def entries(self, *, exchange: str | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
         """Every experiment, newest first."""
@@ -133,21 +203,31 @@ class Ledger:
         return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
 
-def counted(c: sa.Connection, exchange: str, symbol: str, start_ms: int, stop_ms: int) -> Tried:
-    """Count experiments whose spans overlap by more than half of the shorter span, in a transaction of the caller's."""
-    t, h = schema.trials.c, schema.holdout_openings.c
-    near = sa.select(t.start_ms, t.stop_ms, t.combinations).where(
-        t.exchange == exchange, t.symbol == symbol, t.start_ms < stop_ms, t.stop_ms > start_ms
+_OF_DAYS = ("exchange", "symbol", "start_ms", "stop_ms", "first_day", "day_closes")
+
+
+def trials_on(c: sa.Connection, days: MarketDays) -> list[dict[str, Any]]:
+    """Return digest, combinations and days of all experiments on the same days, in a transaction of the caller's."""
+    t = schema.trials.c
+    columns = (t.experiment_digest, t.combinations, *(t[name] for name in _OF_DAYS))
+    near = sa.select(*columns).where(t.start_ms < days.stop_ms, t.stop_ms > days.start_ms)
+    rows = [dict(row) for row in c.execute(near.order_by(t.at, t.experiment_digest)).mappings()]
+    return [row for row in rows if days.same_as(MarketDays.of_row(row))]
+
+
+def counted(c: sa.Connection, days: MarketDays) -> Tried:
+    """Count what was tried on the same days, in a transaction of the caller's."""
+    found = trials_on(c, days)
+    h, t = schema.holdout_openings.c, schema.trials.c
+    seen = (
+        sa.select(h.exchange, h.symbol, h.start_ms, h.stop_ms, t.first_day, t.day_closes)
+        .join_from(schema.holdout_openings, schema.trials, h.experiment_digest == t.experiment_digest, isouter=True)
+        .where(h.start_ms < days.stop_ms, h.stop_ms > days.start_ms)
     )
-    experiments = combinations = 0
-    for a, b, n in c.execute(near):
-        if 2 * (min(b, stop_ms) - max(a, start_ms)) > min(b - a, stop_ms - start_ms):
-            experiments += 1
-            combinations += n
-    seen = sa.select(sa.func.count()).where(
-        h.exchange == exchange, h.symbol == symbol, h.start_ms < stop_ms, h.stop_ms > start_ms
+    openings = [MarketDays.of_row(dict(row)) for row in c.execute(seen).mappings()]
+    return Tried(
+        len(found), sum(row["combinations"] for row in found), sum(days.same_market_as(one) for one in openings)
     )
-    return Tried(experiments, combinations, int(c.execute(seen).scalar_one()))
 
 
 def append_trial(c: sa.Connection, entry: TrialEntry, *, user: str, at_ms: int) -> bool:

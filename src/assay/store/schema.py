@@ -211,9 +211,50 @@ trials = sa.Table(
     sa.Column("distribution", Json, nullable=False),
     sa.Column("user_id", sa.String(50), nullable=False),
     sa.Column("at", Time, nullable=False),
+    sa.Column("first_day", sa.BigInteger),
+    sa.Column("day_closes", sa.LargeBinary),
+    sa.Column("task", Json),
     sa.Index(None, "exchange", "symbol", "start_ms"),
 )
-"""The ledger: what was tried, once per experiment, for ever."""
+"""The ledger: what was tried, once per experiment, for ever.
+
+`first_day` and `day_closes` (float32, little-endian) are the closes by UTC day, which tell whether two experiments have
+seen the same days; `task` is what the experiment is made again from. NULL in rows of before.
+"""
+
+trial_nulls = sa.Table(
+    "trial_nulls",
+    metadata,
+    sa.Column("experiment_digest", sa.String(64), nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("statistic", Float, nullable=False),
+    sa.Column("maxima", sa.LargeBinary, nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.PrimaryKeyConstraint("experiment_digest", "first"),
+)
+"""Null statistics of experiments: the best score on the real bars and on permuted bars `first`, `first` + 1, ...
+(float64, little-endian). They are functions of the experiment alone, whoever computes them."""
+
+trial_declarations = sa.Table(
+    "trial_declarations",
+    metadata,
+    sa.Column("experiment_digest", sa.String(64), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("exchange", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    sa.Column("start_ms", Time, nullable=False),
+    sa.Column("stop_ms", Time, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("first_day", sa.BigInteger, nullable=False),
+    sa.Column("day_closes", sa.LargeBinary, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("user_id", sa.String(50), nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.PrimaryKeyConstraint("experiment_digest", "kind"),
+    sa.CheckConstraint("kind IN ('declared', 'started', 'withdrawn')", name="kind"),
+)
+"""What somebody means to try (declared), has begun to (started), or has begun and learned nothing from (withdrawn)."""
 
 holdout_openings = sa.Table(
     "holdout_openings",
@@ -256,7 +297,7 @@ ledger_chain = sa.Table(
 
 ledger_chain.add_is_dependent_on(ledger_identity)  # whoever copies tables: an identity stands before its chain
 
-CHAINED = (trials, holdout_openings)
+CHAINED = (trials, holdout_openings, trial_nulls, trial_declarations)
 """Tables whose entries are links of `ledger_chain`: they are written by `assay.store.chain.append` alone."""
 
 APPEND_ONLY = (*(t.name for t in CHAINED), "ledger_chain", "ledger_identity")

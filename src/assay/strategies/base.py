@@ -60,7 +60,9 @@ class Strategy(ABC):
     rules: ClassVar[tuple[AnyRule, ...]]
     bracket: ClassVar[Bracket]
     source_digest: str | None = None
-    """SHA-256 of the file of a user's strategy: part of its identity."""
+    """SHA-256 of the file of a user's strategy, with what it imports from beside: part of its identity."""
+    source_file: str | None = None
+    """Where a user's strategy was loaded from, ``/folder/path.py:Class``."""
     made_again: Callable[[], Strategy] | None = None
     """Makes a user's strategy from its file once more, sharing nothing with this one."""
 

@@ -53,7 +53,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "max_consecutive_losses": ("trades", "losses in a row at which it pauses"),
     "daily_trade_limit": ("trades", "most entries a day"),
     "cooldown_after_loss_minutes": ("minutes", "pause after a loss"),
-    "min_sharpe_ratio": ("annual", "rolling Sharpe ratio below which it is deactivated"),
+    "min_sharpe_ratio": (
+        "annual",
+        "Sharpe ratio of the last 90 days, counted on without limits, below which it pauses until it is back",
+    ),
     "max_daily_loss": ("fraction", "loss of the whole portfolio in a day at which all pause"),
     "max_correlation_spike": ("correlation", "correlation of configurations above which they pause"),
     "unusual_market_threshold": ("sigma", "move beyond the usual volatility at which trading pauses"),

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchResult
     from assay.training.experiment import Experiment
+    from assay.training.leak_gate import LeakChecks
     from assay.validation import (
         BarSplits,
+        Campaign,
+        Comparability,
+        Facts,
         Fragility,
         Interval,
+        MarketAlpha,
         Matrix,
         OpenedHoldout,
         PermutationTest,
@@ -133,6 +138,12 @@ class StatisticalTests:
         Round-trip cost at which the stitched run neither earns nor loses, as a fraction of the price.
     round_trip_share : float
         Round-trip cost over the median stop distance of the stitched trades.
+    gross_p : float
+        One-sided p of the mean stitched trade before costs.
+    alpha : MarketAlpha
+        The stitched run beside its market.
+    comparability : Comparability or None
+        How often the winner's pattern occurs on permuted bars; looked at where p is small enough to matter.
     """
 
     permutation: PermutationTest
@@ -143,6 +154,9 @@ class StatisticalTests:
     fragility: tuple[Fragility, ...]
     break_even: float
     round_trip_share: float
+    gross_p: float
+    alpha: MarketAlpha
+    comparability: Comparability | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +166,10 @@ class Judgement:
     Attributes
     ----------
     verdict : Verdict
+    facts : Facts
+        What the verdict is made of.
+    campaign : Campaign or None
+        What else was tried on these days; None where no ledger was asked.
     limits : tuple of WhatIf
         The stitched run under the circuit breakers of its stage: without any, each alone, all.
     sizings : tuple of WhatIf
@@ -160,6 +178,8 @@ class Judgement:
     """
 
     verdict: Verdict
+    facts: Facts
+    campaign: Campaign | None
     limits: tuple[WhatIf, ...]
     sizings: tuple[WhatIf, ...]
     warnings: tuple[str, ...]
@@ -175,12 +195,15 @@ class Provenance:
     quality : QualityReport
     trials : int
         Combinations tried by this run's search.
+    leak_checks : LeakChecks or None
+        What a user's strategy was asked around the search; None for one that ships.
     """
 
     experiment_digest: str
     data_digest: str
     quality: QualityReport
     trials: int
+    leak_checks: LeakChecks | None = None
 
 
 @dataclass(frozen=True, eq=False)

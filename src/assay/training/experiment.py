@@ -277,5 +277,10 @@ class Experiment:
 
     def digest(self, bars: Bars) -> str:
         """SHA-256 of `canonical`, in hexadecimal: the experiment's identity."""
-        text = json.dumps(self.canonical(bars), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.canonical(bars))
+
+
+def digest_of(canonical: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a canonical form, in hexadecimal."""
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,8 @@
-"""`train`: from an experiment and bars to evidence."""
+"""`train`: from an experiment and bars to evidence, and `settle`: the verdict beside all else that was tried."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,24 @@ from assay.training.evidence import (
     ValidationEvidence,
 )
 from assay.training.training_run import TrainingRun
-from assay.validation import Facts, break_even, decide, deserves_holdout, probabilistic_sharpe_of
+from assay.validation import (
+    Facts,
+    break_even,
+    decide,
+    deserves_holdout,
+    market_alpha,
+    mean_above_zero_p,
+    probabilistic_sharpe_of,
+)
 from assay.validation.next_steps import CHEAPER_STOPS, MAX_ROUND_TRIP_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from assay.evaluation import FreshProcess
     from assay.training.experiment import Experiment
-    from assay.training.leak_gate import CleanPasses
+    from assay.training.leak_gate import CleanPasses, LeakChecks
+    from assay.validation import Campaign
 
 STAGES_OF_WORK = ("search", "walk-forward", "matrix", "permutations", "scaled permutations")
 
@@ -54,6 +65,8 @@ def train(
     *,
     threads: int = 1,
     passes: CleanPasses | None = None,
+    fresh_process: FreshProcess | None = None,
+    campaign: Callable[[Evidence], Campaign | None] | None = None,
 ) -> Evidence:
     """Search, walk forward, test against chance, and decide.
 
@@ -70,6 +83,11 @@ def train(
     passes : CleanPasses, optional
         Remembers which strategies the leak checks have found clean; without it a user's strategy is inspected
         every time.
+    fresh_process : FreshProcess, optional
+        Asks a user's strategy in a process of its own; without it such a strategy is never promoted.
+    campaign : callable, optional
+        From the evidence without a verdict to what else was tried on the same days, which the core cannot know;
+        without it nothing is counted in.
 
     Raises
     ------
@@ -86,8 +104,61 @@ def train(
 
     markets = (bars,) if isinstance(bars, Bars) else tuple(bars)
     run = TrainingRun.begin(experiment, markets, threads, report, passes)
+    found = _provisional(run, fresh_process)
+    return judge(run, found, None if campaign is None else campaign(found))
+
+
+def settle(evidence: Evidence, campaign: Campaign | None) -> Evidence:
+    """Return the evidence with another campaign: its verdict, and what follows from it, are made again.
+
+    A holdout that was opened stays open; one that was not is opened where the campaign allows it.
+    """
+    return judge(TrainingRun.of(evidence), evidence, campaign)
+
+
+def judge(run: TrainingRun, evidence: Evidence, campaign: Campaign | None) -> Evidence:
+    """Count in what else was tried, open the holdout where all else holds, and decide."""
+    walk, holdout, best = evidence.walk_forward, evidence.validation.holdout, evidence.search.result.best
+    facts = in_campaign(evidence.judgement.facts, campaign)
+    if best is not None and run.splits.has_holdout and deserves_holdout(facts):
+        holdout = holdout or run.open_holdout(best)
+        facts = replace(facts, holdout_sharpe=holdout.measures["sharpe_ratio"])
+    verdict = decide(facts)
+    return replace(
+        evidence,
+        validation=replace(evidence.validation, holdout=holdout),
+        judgement=replace(
+            evidence.judgement,
+            verdict=verdict,
+            facts=facts,
+            campaign=campaign,
+            limits=run.limits(walk, verdict.stage),
+            sizings=run.sizings(walk, verdict.stage),
+        ),
+    )
+
+
+def in_campaign(facts: Facts, campaign: Campaign | None) -> Facts:
+    """Return the facts with what else was tried on the same days."""
+    if campaign is None or not campaign.counts:
+        return replace(facts, campaign_known=False, p_adjusted=math.nan, experiments=0, unknown=0, needed=0)
+    return replace(
+        facts,
+        campaign_known=True,
+        p_adjusted=campaign.p_adjusted,
+        experiments=campaign.experiments,
+        unknown=campaign.unknown,
+        needed=campaign.needed or 0,
+    )
+
+
+def _provisional(run: TrainingRun, fresh_process: FreshProcess | None) -> Evidence:
+    """Return everything but what the other experiments on these days decide: the holdout stays sealed."""
+    experiment = run.experiment
     result = run.search()
+    asked = run.refuse_leaks(result)
     walk = run.walk_forward(result)
+    leak_checks = run.refuse_leaks_of(walk, asked, fresh_process)
     matrix = run.matrix(result)
     permutation, scaled = run.permutation_tests(result)
     parameters = result.tried.at(0) if run.fixed else result.best
@@ -108,27 +179,23 @@ def train(
         fragility=run.fragility(result, walk),
         break_even=break_even(run.evaluator, run.before, walk, run.splits),
         round_trip_share=run.round_trip_share(walk),
+        gross_p=mean_above_zero_p(walk.run.trades.gross_return),
+        alpha=market_alpha(walk.run, run.before),
+        comparability=run.comparability(parameters, permutation),
     )
     summary = walk.summary(run.year)
     facts = _facts(run, search, tests, walk.measures | {"stability_score": summary["stability_score"]})
-    holdout = None
-    if result.best is not None and run.splits.has_holdout and deserves_holdout(facts):
-        holdout = run.open_holdout(result.best)
-        facts = replace(facts, holdout_sharpe=holdout.measures["sharpe_ratio"])
-    verdict = decide(facts)
+    facts = replace(facts, fresh_process=_fresh_process(leak_checks))
     return Evidence(
         experiment=experiment,
-        markets=markets,
+        markets=(run.bars,),
         search=search,
-        validation=ValidationEvidence(run.splits.as_moments(run.bars), walk, summary, matrix, holdout),
+        validation=ValidationEvidence(run.splits.as_moments(run.bars), walk, summary, matrix, None),
         tests=tests,
-        judgement=Judgement(
-            verdict=verdict,
-            limits=run.limits(walk, verdict.stage),
-            sizings=run.sizings(walk, verdict.stage),
-            warnings=_warnings(run, search, tests.round_trip_share),
+        judgement=Judgement(decide(facts), facts, None, (), (), _warnings(run, search, tests.round_trip_share)),
+        provenance=Provenance(
+            experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations, leak_checks
         ),
-        provenance=Provenance(experiment.digest(run.bars), run.bars.digest, run.quality, result.combinations),
     )
 
 
@@ -145,12 +212,22 @@ def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, me
         round_trip_share=tests.round_trip_share,
         round_trip=run.evaluator.money.costs.round_trip,
         break_even=tests.break_even,
+        gross_p=tests.gross_p,
+        similarity=math.nan if tests.comparability is None else tests.comparability.similarity,
+        counts="" if tests.comparability is None else tests.comparability.sentence,
+        lean=tests.alpha.lean,
+        alpha_t=tests.alpha.t,
         permutations_run=permutation.done,
         combinations=result.combinations,
         best_score=result.score,
         funnel=search.funnel.sentence,
     )
     return known.measured(measures)
+
+
+def _fresh_process(checks: LeakChecks | None) -> str | None:
+    """Return why a user's strategy was not asked in a fresh process, "" when it was; None for one that ships."""
+    return None if checks is None else checks.not_in_fresh_process
 
 
 def _warnings(run: TrainingRun, search: SearchEvidence, share: float) -> tuple[str, ...]:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.engine import measure
 from assay.errors import InputError, QualityError
+from assay.evaluation import Answers
 from assay.evaluation.funnel import signal_funnel
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import neighbourhood, run_search
 from assay.training.circuit_breakers import limits_of
 from assay.training.evidence import kelly_of
-from assay.training.leak_gate import refuse_unless_clean
+from assay.training.leak_gate import (
+    refuse_leaks_of_holdout,
+    refuse_leaks_of_windows,
+    refuse_leaks_of_winner,
+    refuse_unless_clean,
+)
 from assay.training.search_statistics import statistics_of_search
 from assay.validation import (
+    Comparability,
     Holdout,
     OpenedHoldout,
     PermutationTest,
+    compare_counts,
     fixed_walk_forward,
     fragility,
     intervals_of_days,
@@ -40,13 +48,15 @@ if TYPE_CHECKING:
     from typing import Self
 
     from assay.engine import Span
+    from assay.evaluation import FreshProcess
     from assay.evaluation.evaluator import Evaluator
     from assay.evaluation.funnel import SignalFunnel
     from assay.market import Bars, QualityReport
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchPlan, SearchResult
+    from assay.training.evidence import Evidence
     from assay.training.experiment import Experiment
-    from assay.training.leak_gate import CleanPasses
+    from assay.training.leak_gate import AskedAgain, CleanPasses, LeakChecks
     from assay.validation import BarSplits, Fragility, Interval, Matrix, SharpeStatistics, WalkForward, WhatIf
 
     Report = Callable[[str, int, int, str], bool]
@@ -88,8 +98,10 @@ class TrainingRun:
         threads: int,
         report: Report,
         passes: CleanPasses | None = None,
+        *,
+        inspect: bool = True,
     ) -> Self:
-        """Judge the bars and divide them."""
+        """Judge the bars and divide them; a user's strategy is inspected for leaks where that is not switched off."""
         if len(markets) != 1:
             raise InputError(
                 "markets", "must be one: several markets in one experiment are not built yet", len(markets)
@@ -104,8 +116,18 @@ class TrainingRun:
         per_day = bars.market.bars_per_day
         splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
-        refuse_unless_clean(experiment, holdout.before, passes)
+        if inspect:
+            refuse_unless_clean(experiment, holdout.before, passes)
+        if experiment.strategy.identity() is not None:
+            evaluator = replace(evaluator, answers=Answers(holdout.before))
         return cls(experiment, bars, evaluator, quality, splits, holdout, threads, report)
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the run that gave evidence, to go on with it."""
+        e, bars, splits = evidence.experiment, evidence.bars, evidence.splits
+        holdout = Holdout(bars.head(splits.stop), splits.holdout_start)
+        return cls(e, bars, e.evaluator(bars), evidence.provenance.quality, splits, holdout, 1, lambda *_: False)
 
     @property
     def before(self) -> Bars:
@@ -147,6 +169,18 @@ class TrainingRun:
     ) -> SearchResult:
         return run_search(plan, lambda c: self.evaluator.score(bars, self.span, c, threads=threads, on_done=notify))
 
+    def refuse_leaks(self, found: SearchResult) -> AskedAgain | None:
+        """Ask a user's strategy again what the search has asked, on shortened histories too."""
+        winner = found.tried.at(0) if self.fixed else found.best
+        return refuse_leaks_of_winner(self.experiment, self.evaluator, self.before, winner)
+
+    def refuse_leaks_of(
+        self, walk: WalkForward, asked: AskedAgain | None, fresh_process: FreshProcess | None
+    ) -> LeakChecks | None:
+        """Ask for the shapes of the windows too, and in a fresh process."""
+        winners = [window.parameters for window in walk.windows]
+        return refuse_leaks_of_windows(self.experiment, self.evaluator, self.before, winners, asked, fresh_process)
+
     def walk_forward(self, found: SearchResult) -> WalkForward:
         """Search again in every window and stitch the test days."""
         if self.fixed:
@@ -180,23 +214,18 @@ class TrainingRun:
 
     def permutation_tests(self, found: SearchResult) -> tuple[PermutationTest, PermutationTest]:
         """Repeat the search on mirrored bars; where that finds less, on scaled bars too."""
-        plan, total = self.experiment.compared, self.experiment.permutations
+        total = self.experiment.permutations
         none = PermutationTest.not_run("mirror"), PermutationTest.not_run("scaled")
         if found.best is None or not total or self.fixed:
             return none
-        observed = found.score if plan == self.experiment.search else self._searched(plan, self.before).score
-
-        def search(permuted: Bars) -> tuple[float, float]:
-            result = self._searched(plan, permuted)
-            return result.score, result.measure
+        observed = found.score if self.experiment.compared == self.experiment.search else self.statistic()
 
         def test(method: str, stage: str) -> PermutationTest:
             return permutation_test(
                 self.before,
-                search,
+                self.repeated,
                 observed,
                 permutations=total,
-                seed=self.experiment.seed,
                 method=method,
                 threads=self.threads,
                 on_done=lambda done, worse: self.report(stage, done, total, f"{worse} as good"),
@@ -206,6 +235,29 @@ class TrainingRun:
         if self.experiment.in_depth and gate.p_value <= MAX_P and not gate.stopped_by_budget:
             scaled = test("scaled", "scaled permutations")
         return gate, scaled
+
+    def repeated(self, permuted: Bars) -> tuple[float, float]:
+        """Return the best score of the search that is compared under permutation, and its plain objective."""
+        result = self._searched(self.experiment.compared, permuted)
+        return result.score, result.measure
+
+    def statistic(self) -> float:
+        """Return the best score on the real bars of the search that is compared under permutation."""
+        return self.repeated(self.before)[0]
+
+    def comparability(
+        self, parameters: Mapping[str, Value] | None, permutation: PermutationTest
+    ) -> Comparability | None:
+        """Count the winner's pattern on permuted bars, where p is small enough for it to matter."""
+        if parameters is None or not permutation.p_value <= MAX_P:
+            return None
+
+        def count(bars: Bars) -> tuple[int, int]:
+            rows = self.evaluator.strategy.all_setups(bars, parameters, self.evaluator.execution.sides)
+            inside = (rows.bar >= self.span.start) & (rows.bar < self.span.stop)
+            return int(inside.sum()), len(self.evaluator.replay(bars, parameters, self.span).trades)
+
+        return compare_counts(self.before, count)
 
     def fragility(self, found: SearchResult, walk: WalkForward) -> tuple[Fragility, ...]:
         """Replay the stitched schedule under changes."""
@@ -258,6 +310,7 @@ class TrainingRun:
         opened = self.holdout.open(reason)
         span = self.evaluator.span(self.splits.holdout_start, self.splits.stop)
         run = self.evaluator.replay(opened, parameters, span)
+        refuse_leaks_of_holdout(self.experiment, self.evaluator, opened, parameters)
         return OpenedHoldout(run, measure(run, opened), reason)
 
     def intervals(self, walk: WalkForward) -> dict[str, Interval]:

@@ -39,8 +39,26 @@ class Facts:
         Days out of sample.
     funnel : str
         What keeps the trades few.
+    gross_p : float
+        One-sided p of the mean trade before costs: whether it earns at all, were trading free.
+    similarity : float
+        How alike permuted and real bars are for the winner's pattern (`Comparability.similarity`).
+    counts : str
+        The counts behind it, in words.
+    lean : float
+        How far the position leans to one side, 0 to 1.
+    alpha_t : float
+        t of the alpha over the market.
+    p_adjusted : float
+        p with everything that was tried on the same days counted in.
+    experiments, unknown : int
+        Other experiments on these days, and those of them without null statistics.
+    needed : int
+        Permutations without which p_adjusted cannot reach its limit; 0 where these are enough.
     holdout_sharpe : float
         Sharpe ratio of the holdout; NaN while it is sealed.
+    fresh_process : str or None
+        Why a user's strategy was not asked in a fresh process; "" when it was, None for a strategy that ships.
     """
 
     has_candidate: bool
@@ -64,7 +82,18 @@ class Facts:
     combinations: int = 0
     best_score: float = math.nan
     funnel: str = ""
+    gross_p: float = math.nan
+    similarity: float = math.nan
+    counts: str = ""
+    lean: float = math.nan
+    alpha_t: float = math.nan
+    campaign_known: bool = False
+    p_adjusted: float = math.nan
+    experiments: int = 0
+    unknown: int = 0
+    needed: int = 0
     holdout_sharpe: float = math.nan
+    fresh_process: str | None = None
 
     def measured(self, measures: Mapping[str, float]) -> Facts:
         """Return the facts with those of a stitched run: the one place that knows which measure is which fact.

@@ -8,7 +8,16 @@ from enum import StrEnum
 from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING
 
-from assay.validation.next_steps import candidate_step, history_step, p_step, profit_step, trades_step
+from assay.validation.next_steps import (
+    alpha_step,
+    campaign_step,
+    candidate_step,
+    history_step,
+    p_step,
+    process_step,
+    profit_step,
+    trades_step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +67,14 @@ MIN_FILL_RATE = 0.7
 DISCOVERY_TRADES = 30
 MATURE_TRADES = 100
 MAX_ADVERSE = 0.3
+MAX_LEAN = 0.2
+"""A position that leans further to one side has to earn more than the market gives it."""
+
+ALPHA_T = 1.645
+"""One-sided 5 % of the normal distribution."""
+
+MIN_SIMILARITY = 1.0 / 3.0
+"""The winner's pattern on permuted bars, the smaller over the larger count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +102,19 @@ class Answer:
     stage: str
     next_step: str
     at_most: bool = False
+    is_switch: bool = False
 
     @property
     def margin(self) -> float:
         """How far beyond the limit on the good side; negative falls short, NaN is unknown."""
         return self.limit - self.value if self.at_most else self.value - self.limit
+
+    @property
+    def measured(self) -> str:
+        """The value with its margin, in words."""
+        if self.is_switch:
+            return "yes" if self.value else "no"
+        return "unknown" if math.isnan(self.value) else f"{self.value:.4g} (margin {self.margin:+.4g})"
 
 
 @dataclass(frozen=True)
@@ -110,6 +135,10 @@ class Gate:
         From the facts to the cheapest thing that could change the answer.
     also : callable
         What else the facts must say.
+    applies : callable
+        Whether the gate is asked at all.
+    is_switch : bool
+        Whether the measure is a yes or no, 1 or 0.
     """
 
     name: Callable[[Facts], str]
@@ -119,6 +148,8 @@ class Gate:
     holds: Callable[[float, float], bool]
     next_step: Callable[[Facts], str]
     also: Callable[[Facts], bool] = lambda _: True
+    applies: Callable[[Facts], bool] = lambda _: True
+    is_switch: bool = False
 
     def ask(self, facts: Facts) -> Answer:
         """Return what the gate says of the facts."""
@@ -131,6 +162,7 @@ class Gate:
             stage=self.guards.value,
             next_step=self.next_step(facts),
             at_most=self.holds in (le, lt),
+            is_switch=self.is_switch,
         )
 
 
@@ -138,14 +170,28 @@ def _says(text: str) -> Callable[[Facts], str]:
     return lambda _: text
 
 
+def _small_p(facts: Facts) -> bool:
+    """Whether p alone would do: only then does it matter what else was tried and how alike the bars are."""
+    return facts.p_value <= MAX_P
+
+
+def _in_campaign(facts: Facts) -> bool:
+    return facts.campaign_known and _small_p(facts)
+
+
+def _side(facts: Facts) -> str:
+    return f"positions lean {100 * facts.lean:.0f} % to one side"
+
+
 GATES: tuple[Gate, ...] = (
     Gate(
         _says("bars accepted without override"), Stage.DISCOVERY,
         lambda f: float(not f.data_override), 1.0, ge, _says("Train on bars that pass the quality gate."),
+        is_switch=True,
     ),
     Gate(
         _says("a combination with a positive objective exists"), Stage.DISCOVERY,
-        lambda f: float(f.has_candidate), 1.0, ge, candidate_step,
+        lambda f: float(f.has_candidate), 1.0, ge, candidate_step, is_switch=True,
     ),
     Gate(
         _says("out-of-sample net profit above 0 %"), Stage.DISCOVERY,
@@ -164,6 +210,23 @@ GATES: tuple[Gate, ...] = (
         lambda f: f.p_value, MAX_P, le, p_step, lambda f: not f.stopped_by_budget,
     ),
     Gate(
+        _says("the pattern is as frequent on permuted bars (smaller over larger count)"), Stage.DISCOVERY,
+        lambda f: f.similarity, MIN_SIMILARITY, ge, lambda f: f"p is not comparable: {f.counts}", applies=_small_p,
+    ),
+    Gate(
+        _says(f"p with all that was tried on these days of at most {MAX_P}"), Stage.DISCOVERY,
+        lambda f: f.p_adjusted, MAX_P, le, campaign_step, applies=_in_campaign,
+    ),
+    Gate(
+        lambda f: f"alpha over the market of {ALPHA_T} standard errors ({_side(f)})", Stage.DISCOVERY,
+        lambda f: f.alpha_t, ALPHA_T, ge, alpha_step, applies=lambda f: f.lean > MAX_LEAN,
+    ),
+    Gate(
+        _says("a user's strategy answers the same in a fresh process"), Stage.DISCOVERY,
+        lambda f: float(not f.fresh_process), 1.0, ge, process_step,
+        applies=lambda f: f.fresh_process is not None, is_switch=True,
+    ),
+    Gate(
         _says(f"at least {DISCOVERY_TRADES} out-of-sample trades"), Stage.VALIDATION,
         lambda f: f.trades, DISCOVERY_TRADES, ge, lambda f: trades_step(f, DISCOVERY_TRADES),
     ),
@@ -180,8 +243,13 @@ GATES: tuple[Gate, ...] = (
         lambda f: f.p_value, MATURE_P, le, p_step, lambda f: not f.stopped_by_budget,
     ),
     Gate(
+        _says(f"p with all that was tried on these days of at most {MATURE_P}"), Stage.MATURE,
+        lambda f: f.p_adjusted, MATURE_P, le, campaign_step, applies=_in_campaign,
+    ),
+    Gate(
         lambda f: "profit survives " + (", ".join(f.fragile) or "small changes"), Stage.MATURE,
         lambda f: float(f.fragility_known and not f.fragile), 1.0, ge, _says("See the fragility table."),
+        is_switch=True,
     ),
     Gate(
         _says(f"adverse selection below {MAX_ADVERSE}"), Stage.MATURE,
@@ -223,12 +291,12 @@ class Verdict:
 
     @property
     def why_not_promoted(self) -> str:
-        """One sentence: the first gate that failed, its margin and the cheapest next step."""
+        """The first gate that failed, its margin, the others that failed, and the cheapest next step."""
         if not self.failed:
             return ""
-        gate = self.failed[0]
-        value = "unknown" if math.isnan(gate.value) else f"{gate.value:.4g} (margin {gate.margin:+.4g})"
-        return f"{gate.name}: {value}. {gate.next_step}"
+        first, *others = self.failed
+        also = f" Also failed: {'; '.join(f'{gate.name}: {gate.measured}' for gate in others)}." if others else ""
+        return f"{first.name}: {first.measured}.{also} {first.next_step}"
 
 
 def confidence(trades: float, sharpe: float, win_rate: float, stability: float) -> float:
@@ -237,7 +305,7 @@ def confidence(trades: float, sharpe: float, win_rate: float, stability: float) 
 
 
 def _answers(facts: Facts, stage: Stage) -> list[Answer]:
-    return [gate.ask(facts) for gate in GATES if gate.guards == stage]
+    return [gate.ask(facts) for gate in GATES if gate.guards == stage and gate.applies(facts)]
 
 
 def deserves_holdout(facts: Facts) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from assay.search.objective import MIN_TRADES, REFUSED
+
 if TYPE_CHECKING:
     from assay.validation.facts import Facts
 
@@ -20,11 +22,22 @@ FEW_TRADES = 30
 """Below so many trades the signal funnel says what keeps them few."""
 
 
+MAX_GROSS_P = 0.05
+"""Fees are named where trading for free would have earned more than chance does."""
+
+
 def profit_step(f: Facts) -> str:
-    """Return what to try where the stitched run has lost."""
+    """Return what to try where the stitched run has lost, or has not traded."""
+    if f.trades == 0:
+        return f"Nothing was traded out of sample. Use a longer history or looser thresholds. {f.funnel}".rstrip()
     if f.break_even == 0:
         return "It loses even without costs: try another market, another timeframe or another idea."
     if f.break_even < f.round_trip:
+        if not f.gross_p <= MAX_GROSS_P:
+            return (
+                f"What it earns before costs may be chance (p = {f.gross_p:.2g} of its mean trade): cheaper trading is "
+                "no remedy. Try a longer history or another idea."
+            )
         return (
             f"It earns before costs: a round trip may cost {100 * f.break_even:.2f} % of the price, and costs "
             f"{100 * f.round_trip:.2f} %. Try maker fees, a cheaper venue, a higher timeframe or min_stop_costs."
@@ -52,12 +65,16 @@ def trades_step(f: Facts, wanted: int) -> str:
 
 
 def candidate_step(f: Facts) -> str:
-    """Return what to try where no combination earns."""
-    step = (
-        f"None of the {f.combinations:,} combinations earns on these days (the best scores {f.best_score:.2f}): try "
-        "another market, a higher timeframe, a cheaper venue or another idea."
+    """Return what to try where no combination earns, or none trades often enough to be judged."""
+    few = f.best_score <= REFUSED
+    what = (
+        f"None of the {f.combinations:,} combinations trades {MIN_TRADES} times with a known measure on these days: "
+        "use a longer history, a lower timeframe or looser thresholds."
+        if few
+        else f"None of the {f.combinations:,} combinations earns on these days (the best scores {f.best_score:.2f}): "
+        "try another market, a higher timeframe, a cheaper venue or another idea."
     )
-    return f"{step} {f.funnel}".rstrip() if f.trades < FEW_TRADES else step
+    return f"{what} {f.funnel}".rstrip() if few or f.trades < FEW_TRADES else what
 
 
 def p_step(f: Facts) -> str:
@@ -68,3 +85,24 @@ def p_step(f: Facts) -> str:
         return "The test was stopped by its time budget: let it finish."
     many = f" or choose fewer than {f.combinations:,} combinations beforehand" if f.combinations > 1 else ""
     return f"A search on bars without direction finds as much too often: use a longer history{many}."
+
+
+def campaign_step(f: Facts) -> str:
+    """Return what to try where one of so many tries was bound to look as good."""
+    blind = f", {f.unknown:,} of them without null statistics, which cost in full" if f.unknown else ""
+    tried = f"{f.experiments:,} other experiments were made on these days{blind}"
+    if f.needed:
+        return f"{tried}: --permutations {f.needed} or more could tell."
+    return f"{tried}. Use days that nobody has searched yet, or declare the one experiment beforehand."
+
+
+def alpha_step(f: Facts) -> str:
+    """Return what to try where the market's own drift explains the profit."""
+    if math.isnan(f.alpha_t):
+        return "Alpha is unknown: it needs 60 days out of sample on a market that moves. Use a longer history."
+    return "What it earns the market gives at the same exposure: trade both sides, or use a longer history."
+
+
+def process_step(f: Facts) -> str:
+    """Return what to try where a user's strategy was not asked in a fresh process."""
+    return f"It was not asked in a fresh process: {f.fresh_process}."

@@ -122,31 +122,3 @@ def sums_of_trades(net, weighted, picks, out):
                 losses -= weighted[j]
         out[i, SUM_TRADES], out[i, SUM_WINS] = len(picks[i]), wins
         out[i, SUM_GAINS], out[i, SUM_LOSSES], out[i, SUM_NET] = gains, losses, total
-
-
-@compiled
-def mirror_paths(open_, high, low, close, absent, flip, out):
-    """Write opens, highs, lows and closes, shape (4, n), of bars whose flipped moves are mirrored about the open."""
-    n = len(close)
-    last_close = close[0]
-    last = close[0]
-    for i in range(n):
-        if absent[i]:
-            for c in range(4):
-                out[c, i] = last
-            last_close = close[i]
-            continue
-        o = open_[i]
-        # the gap from the close before is kept; the bar's own moves are mirrored about its open
-        start = o if i == 0 else last * (o / last_close)
-        if flip[i] and max(high[i], close[i]) < 2.0 * o:
-            out[1, i] = start * (2.0 - low[i] / o)
-            out[2, i] = start * (2.0 - high[i] / o)
-            out[3, i] = start * (2.0 - close[i] / o)
-        else:
-            out[1, i] = start * (high[i] / o)
-            out[2, i] = start * (low[i] / o)
-            out[3, i] = start * (close[i] / o)
-        out[0, i] = start
-        last = out[3, i]
-        last_close = close[i]

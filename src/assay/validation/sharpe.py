@@ -68,6 +68,17 @@ def probabilistic_sharpe_of(returns: NDArray[np.float64], benchmark: float = 0.0
     return probabilistic_sharpe(sharpe, len(returns), skewness, kurtosis, benchmark)
 
 
+def mean_above_zero_p(returns: NDArray[np.float64]) -> float:
+    """Return the one-sided p that the mean of independent returns, shape (n,), is not above 0, by the normal law.
+
+    NaN with fewer than two returns or where they do not vary.
+    """
+    spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
+    if not spread > 1e-12 * float(np.abs(returns).max(initial=0.0)):
+        return math.nan
+    return 1.0 - normal_cdf(float(returns.mean()) / (spread / math.sqrt(len(returns))))
+
+
 def minimum_track_record(
     sharpe: float, skewness: float = 0.0, kurtosis: float = 3.0, benchmark: float = 0.0, confidence: float = 0.95
 ) -> float:

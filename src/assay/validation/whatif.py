@@ -51,7 +51,8 @@ def under_limits(
 ) -> tuple[WhatIf, ...]:
     """Replay the stitched schedule without limits, under each alone, and under all.
 
-    A limit costs what its run earns less than the one without limits, and saves what that one falls deeper.
+    A limit costs what its run earns less than the one without limits, and saves what that one falls deeper. That of
+    the Sharpe ratio is judged by the run without limits, in its own row and in that of all (`Limits`).
     """
     kinds = {AS_MEASURED: None, **{name: limits.alone(name) for name in Limits.names()}, ALL: limits}
     cap = evaluator.money.sizing.leverage_cap

@@ -17,6 +17,7 @@ from assay.engine.glossary import MEASURES
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
 from assay.service.database import open_database
+from assay.service.fresh_process import FreshProcess
 from assay.service.reporter import StageProgress
 from assay.sources import read_bars, write_text
 from assay.sources.user_strategy import load_strategy
@@ -358,7 +359,7 @@ def verify(output: Output, given: VerifyOptions) -> None:
         bars = _bars(document, opened, given.file)
     with StageProgress(output) as progress:
         chosen = load_strategy(given.strategy or stored.typed.strategy)
-        found = rebuild.verify(document, chosen, bars, progress, threads=cores)
+        found = rebuild.verify(document, chosen, bars, progress, threads=cores, fresh_process=FreshProcess())
     differences = [{"field": d.field, "stored": d.stored, "recomputed": d.recomputed} for d in found.differences]
     code = f" It was computed by other code ({_code_of(stored)})." if found.other_code else ""
     if output.json:

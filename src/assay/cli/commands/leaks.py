@@ -10,10 +10,20 @@ from assay import leaks as checks
 from assay.cli import options
 from assay.cli.output import Output, iso_time
 from assay.errors import GateError, InputError
-from assay.leaks import Answer, LeakReport, NotRun, Planting, inspect_strategy
+from assay.leaks import (
+    Answer,
+    LeakReport,
+    NotRun,
+    Planting,
+    SearchProbe,
+    inspect_fully,
+    inspect_strategy,
+    search_questions,
+)
 from assay.market import Bars
 from assay.service.database import open_database
 from assay.service.describe import describe_market
+from assay.service.fresh_process import FreshProcess
 from assay.service.kernels import compile_kernels
 from assay.service.spans import finished
 from assay.sources import read_bars
@@ -67,6 +77,9 @@ def leaks(output: Output, given: LeaksOptions) -> None:
         return
     with output.working("looking for leaks…"):
         report = inspect_strategy(chosen, bars, sides=sides, seed=given.seed)
+        questions = search_questions(chosen, chosen.default_grid, sides)
+        probe = SearchProbe(chosen, bars, questions, seed=given.seed, fresh_process=FreshProcess())
+        report = inspect_fully(report, probe)
     _show(output, report, bars, time.monotonic() - begun)
     if not report.is_clean:
         raise typer.Exit(GateError.exit_code)
@@ -148,7 +161,7 @@ def _described(answer: Answer) -> dict[str, Any]:
 def _self_test(output: Output, bars: Bars) -> None:
     """Print which check caught which planted leak; exit code 1 when one got away or the honest twin was accused."""
     with output.working("planting leaks…"):
-        plantings = list(checks.self_test(bars))
+        plantings = list(checks.self_test(bars, FreshProcess()))
     failed = [one.name for one in plantings if not one.passes]
     if output.json:
         output.document({"plantings": [_planted(one) for one in plantings], "failed": failed})

@@ -12,7 +12,7 @@ from assay.errors import GateError, InputError
 from assay.market import canonical_symbol
 from assay.service.database import open_database
 from assay.store.chain import Head
-from assay.store.ledger import Ledger, Tried
+from assay.store.ledger import Ledger, MarketDays, Tried
 from assay.store.ledger_check import LedgerCheck, check
 from assay.validation.sharpe import expected_maximum
 
@@ -43,7 +43,7 @@ def ledger(output: Output, given: LedgerOptions) -> None:
         exchange = given.exchange.lower() if given.exchange else None
         symbol = canonical_symbol(given.symbol) if given.symbol else None
         entries = book.entries(exchange=exchange, symbol=symbol)
-        tried = book.tried_on([(e["exchange"], e["symbol"], e["start_ms"], e["stop_ms"]) for e in entries])
+        tried = book.tried_on([MarketDays.of_row(entry) for entry in entries])
         rows = [_row(entry, found) for entry, found in zip(entries, tried, strict=True)]
         openings = book.openings()
     if output.json:

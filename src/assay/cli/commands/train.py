@@ -309,6 +309,8 @@ def show(output: Output, document: dict[str, Any]) -> None:
     else:
         output.text("No permutation was run: p is unknown.")
     output.text(f"Verdict: {life.current_stage}")
+    if d.provenance.leak_checks is not None:
+        output.text(d.provenance.leak_checks.sentence)
     if life.why_not_promoted:
         output.text(f"Why not promoted: {life.why_not_promoted}")
     for warning in d.evidence.warnings:

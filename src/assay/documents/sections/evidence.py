@@ -168,6 +168,45 @@ class AmbiguityInterval(Section):
     finer_timeframe: str | None
 
 
+class MarketComparison(Section):
+    """The stitched run beside its market: Newey-West regression of the daily returns, 5 lags."""
+
+    days: int
+    market_pct: float | None = Field(description="Of the market over the same days.")
+    exposure: float | None = Field(description="Mean position over all bars, +1 long and -1 short.")
+    same_exposure_pct: float | None = Field(description="Of that share of the capital in the market, without costs.")
+    lean: float | None = Field(description="|long - short| over bars in a trade.")
+    alpha_pct: float | None = Field(description="Annual return that the market does not explain.")
+    beta: float | None
+    t: float | None = Field(description="Alpha over its standard error; null below 60 days.")
+
+
+class ComparabilityCounts(Section):
+    """How often the winner's pattern occurs on real and on permuted bars (medians)."""
+
+    rows: int
+    permuted_rows: float
+    trades: int
+    permuted_trades: float
+    similarity: float = Field(description="The smaller over the larger count, the lower of rows and trades.")
+    comparable: bool
+
+
+class CampaignFacts(Section):
+    """What else was tried on the same days when the verdict was made."""
+
+    ledger: str | None = Field(description="Identity of the ledger that was asked.")
+    experiments: int = Field(description="Other experiments on these days.")
+    unknown: int = Field(description="Those without null statistics, which cost in full.")
+    permutations: int
+    p_adjusted: float | None = Field(description="null where p alone is too large, or unknown.")
+    needed_permutations: int | None = Field(description="Without which p_adjusted cannot reach its limit.")
+    digest: str = Field(description="Over the experiments and their null statistics.")
+    members: tuple[str, ...] = Field(description="First digits of the digests of the other experiments.")
+    declared: str | None = Field(description="Note of a declaration that was made before anything was run.")
+    declared_at: str | None
+
+
 class Evidence(Section):
     """What the verdict rests on; parts that were added later are null in documents of before."""
 
@@ -181,6 +220,9 @@ class Evidence(Section):
     )
     sharpe_statistics: tuple[SharpeStatistic, ...] | None = Field(None, alias="opinions")
     intervals: Mapping[str, Ends] = Field({}, description="95 % intervals of the stitched measures, by name.")
+    market: MarketComparison | None = None
+    comparability: ComparabilityCounts | None = Field(None, description="Looked at where p is small enough to matter.")
+    campaign: CampaignFacts | None = Field(None, description="null where no ledger was asked.")
     probabilistic_sharpe: float | None
     sharpe_convention: str
     fragility: tuple[FragilityChange, ...]

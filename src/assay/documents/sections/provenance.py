@@ -83,6 +83,28 @@ class CanonicalExperiment(Terms):
     procedure_version: int = Field(1, description="Which procedure trained it; absent is the first.")
 
 
+class LeakChecks(Section):
+    """What a user's own strategy was asked around its search, and passed."""
+
+    checks: tuple[str, ...] = Field(
+        description="Before the search, which an earlier training may have asked; after it search and process."
+    )
+    version: int = Field(description="Of the checks.")
+    points: int = Field(description="Sets of parameters asked after the search, on all bars that it saw.")
+    histories: int = Field(description="Shortened histories on which they were asked.")
+    asked_in_fresh_process: bool
+    not_in_fresh_process: str = Field(description="Why not; empty where it was.")
+
+    @property
+    def sentence(self) -> str:
+        """What was asked and passed, in one sentence."""
+        process = "yes" if self.asked_in_fresh_process else f"no, {self.not_in_fresh_process}"
+        return (
+            f"No leak was found by {', '.join(self.checks)} (after the search {self.points} sets of parameters on "
+            f"{self.histories} shortened histories; asked in a fresh process: {process})."
+        )
+
+
 class Provenance(Section):
     """Digests of data, experiment and code, and the experiment itself."""
 
@@ -96,6 +118,7 @@ class Provenance(Section):
     code_version: str
     engine_hash: str = Field(description="Digest of the code that computed it.")
     seed: int
+    leak_checks: LeakChecks | None = Field(None, description="Absent for a strategy that ships.")
     document_digest: str | None = Field(None, description="Of the document but for configId, createdAt and itself.")
 
 

@@ -1,0 +1,208 @@
+"""What else was tried on the same days: asked of the ledger, and completed where the bars are at hand."""
+
+from __future__ import annotations
+
+import getpass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import AssayError, StoreError
+from assay.service.ledger import declaration_of, trial_entry
+from assay.service.tasks import TrainingTask
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore, campaigns
+from assay.store.campaigns import DeclarationKind
+from assay.store.chain import identity
+from assay.store.database import now_ms
+from assay.store.jobs import JobStore
+from assay.training import Experiment, null_statistics
+from assay.training.experiment import THINNED_GRID
+from assay.validation import Campaign, Stage, TriedExperiment, settle_campaign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import sqlalchemy as sa
+
+    from assay.market import Bars
+    from assay.service.reporter import Advance, Reporter
+    from assay.store import Database
+    from assay.store.campaigns import Declaration
+    from assay.training import Evidence
+
+TITLE = "repeating what else was tried on these days"
+TITLE_OWN = "repeating this search for those that were promoted on these days"
+
+
+def begin_campaign(database: Database, experiment: Experiment, bars: Bars, *, user: str | None = None) -> list[str]:
+    """Declare an experiment as started and return the digests of all others on the same days, in one transaction.
+
+    Who runs an experiment sees what it finds, whether it is ever stored or not: from here on it counts as a try.
+    """
+    entry = declaration_of(experiment, bars, DeclarationKind.STARTED)
+
+    def work(c: sa.Connection) -> list[str]:
+        campaigns.declare(c, entry, user=user or getpass.getuser(), at_ms=now_ms())
+        return [digest for digest in campaigns.members(c, entry.days) if digest != entry.experiment_digest]
+
+    return database.write(work)
+
+
+def withdraw(database: Database, experiment: Experiment, bars: Bars, *, user: str | None = None) -> None:
+    """Say that an experiment was refused before anybody learned anything from it: it is no try."""
+    entry = declaration_of(experiment, bars, DeclarationKind.WITHDRAWN)
+    database.write(lambda c: campaigns.declare(c, entry, user=user or getpass.getuser(), at_ms=now_ms()))
+
+
+def begin_job(database: Database, entries: Sequence[Declaration | None], *, user: str) -> list[list[str]]:
+    """Declare the experiments of a job and return the campaign of each: the ledger as it is, and the job's own.
+
+    Returns
+    -------
+    list of list of str
+        Digests of the other experiments on the same days; none for an experiment that cannot be run.
+    """
+
+    def work(c: sa.Connection) -> list[list[str]]:
+        for entry in entries:
+            if entry is not None:
+                campaigns.declare(c, entry, user=user, at_ms=now_ms())
+        return [
+            []
+            if entry is None
+            else [digest for digest in campaigns.members(c, entry.days) if digest != entry.experiment_digest]
+            for entry in entries
+        ]
+
+    return database.write(work)
+
+
+def withdraw_unbegun(database: Database, job: str, *, user: str) -> None:
+    """Say that the tasks of a job that were never begun are no tries."""
+    tasks = [task for task in JobStore(database).tasks(job) if not task["attempts"]]
+    digests = [TrainingTask.from_spec(task["spec"]).digest for task in tasks]
+    database.write(lambda c: campaigns.withdraw(c, digests, user=user, at_ms=now_ms()))
+
+
+@dataclass(frozen=True)
+class LedgerCampaign:
+    """Answers what the other experiments on the same days do to a training's p; `train` asks it.
+
+    Null statistics that are missing are computed where an experiment can be made again from the bars at hand or those
+    of the database, and kept in the ledger: they are functions of that experiment alone, so it does not matter which of
+    several workers computes them, nor when.
+
+    Attributes
+    ----------
+    database : Database
+    others : sequence of str
+        Digests of the other experiments on these days.
+    reporter : Reporter
+    threads : int
+    tasks : mapping of str to TrainingTask
+        Experiments that are not in the ledger yet, by digest: the other tasks of a job.
+    """
+
+    database: Database
+    others: Sequence[str]
+    reporter: Reporter
+    threads: int = 1
+    tasks: Mapping[str, TrainingTask] = field(default_factory=dict)
+
+    def __call__(self, evidence: Evidence) -> Campaign:
+        """Return the campaign of a training whose verdict is not made yet."""
+        asked = evidence.verdict.stage != Stage.PAPER  # what is refused anyway need not be compared
+        test = evidence.tests.permutation
+        refused = self.complete(len(test.maxima), evidence.bars) if asked else frozenset()
+        others = [digest for digest in self.others if digest not in refused]
+        ledger, known = self.database.read(lambda c: (identity(c).id, campaigns.tried_experiments(c, others)))
+        return settle_campaign(ledger, test, known, asked=asked)
+
+    def complete(self, permutations: int, bars: Bars) -> frozenset[str]:
+        """Compute the null statistics that the others lack, as far as they can be made again.
+
+        Returns
+        -------
+        frozenset of str
+            Digests of experiments that are refused on their bars, as their own training was: they are no tries.
+        """
+        known, found = self.database.read(
+            lambda c: (campaigns.tried_experiments(c, self.others), campaigns.tasks_of(c, self.others))
+        )
+        lacking = [one for one in known if len(one.maxima) < permutations]
+        todo: list[tuple[TriedExperiment, Experiment, Bars]] = []
+        for one in lacking:
+            made = self._made_again(one.digest, found.get(one.digest), bars)
+            if made is not None:
+                todo.append((one, *made))
+        refused = set()
+        total = sum(permutations - len(one.maxima) for one, _, _ in todo)
+        with self.reporter.progress(TITLE, total) if todo else nullcontext(lambda _: None) as advance:
+            for one, experiment, own in todo:
+                try:
+                    complete_nulls(
+                        self.database, one, experiment, own, permutations, threads=self.threads, advance=advance
+                    )
+                except AssayError as error:
+                    if isinstance(error, StoreError):
+                        raise
+                    refused.add(one.digest)
+        return frozenset(refused)
+
+    def _made_again(self, digest: str, row: Mapping[str, Any] | None, bars: Bars) -> tuple[Experiment, Bars] | None:
+        """Return an experiment with its bars; None where they are not at hand, or it is too large to be repeated."""
+        task = self.tasks.get(digest)
+        if task is None and row is not None:
+            task = TrainingTask.from_spec(row["task"])
+        if task is None or (row is not None and row["combinations"] > THINNED_GRID):
+            return None
+        try:
+            same = bars.digest == task.experiment["data_digest"]
+            own = bars if same else task.bars(BarStore(self.database))
+            experiment = Experiment.from_canonical(task.experiment, load_strategy(task.strategy))
+        except (AssayError, OSError):
+            return None
+        return (experiment, own) if experiment.digest(own) == digest else None
+
+
+def complete_nulls(
+    database: Database,
+    known: TriedExperiment,
+    experiment: Experiment,
+    bars: Bars,
+    permutations: int,
+    *,
+    threads: int = 1,
+    advance: Advance | None = None,
+) -> None:
+    """Compute the null statistics of an experiment from where they end up to a number, and keep them."""
+    first, step = len(known.maxima), [0]
+
+    def on_done(done: int) -> None:
+        if advance is not None:
+            advance(done - step[0])
+        step[0] = done
+
+    found = null_statistics(experiment, bars, first, permutations, threads=threads, on_done=on_done)
+    database.write(lambda c: campaigns.append_nulls(c, known.digest, found, at_ms=now_ms()))
+
+
+def complete_for_promoted(database: Database, evidence: Evidence, reporter: Reporter, *, threads: int = 1) -> None:
+    """Complete the null statistics of a finished training where a promoted configuration has seen the same days.
+
+    That configuration's p is taken again from the whole campaign whenever it is used, and there is no time for searches
+    then: without them this experiment would count as unrelated to it.
+    """
+    digest = evidence.provenance.experiment_digest
+    days = trial_entry(evidence).days
+
+    def lacking(c: sa.Connection) -> tuple[int, TriedExperiment]:
+        return max(campaigns.promoted_on(c, days), default=0), campaigns.tried_experiments(c, [digest])[0]
+
+    wanted, known = database.read(lacking)
+    missing = wanted - len(known.maxima)
+    if missing <= 0 or evidence.search.result.combinations > THINNED_GRID:
+        return
+    with reporter.progress(TITLE_OWN, missing) as advance:
+        complete_nulls(database, known, evidence.experiment, evidence.bars, wanted, threads=threads, advance=advance)

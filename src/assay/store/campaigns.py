@@ -1,0 +1,174 @@
+"""Campaigns in the ledger: which experiments have seen the same days, and their null statistics."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from assay.store import chain, schema
+from assay.store.ledger import MarketDays, trials_on
+from assay.validation import Stage, TriedExperiment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from assay.validation import NullStatistics
+
+
+class DeclarationKind(StrEnum):
+    """How far an experiment is that has no entry yet.
+
+    One that was started counts as a try, since whoever runs it sees what it finds; one that was withdrawn has told
+    nobody anything, for it was refused or never begun.
+    """
+
+    DECLARED = "declared"
+    STARTED = "started"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """An experiment that somebody means to make, or has begun."""
+
+    experiment_digest: str
+    kind: DeclarationKind
+    exchange: str
+    symbol: str
+    timeframe: str
+    start_ms: int
+    stop_ms: int
+    strategy: str
+    first_day: int
+    day_closes: bytes
+    note: str | None = None
+
+    @property
+    def days(self) -> MarketDays:
+        """The days that it will see."""
+        return MarketDays.of_row(vars(self))
+
+
+def declare(c: sa.Connection, declaration: Declaration, *, user: str, at_ms: int) -> bool:
+    """Append a declaration in a transaction of the caller's; return False when it is there already."""
+    return chain.append(c, schema.trial_declarations, asdict(declaration) | {"user_id": user, "at": at_ms})
+
+
+def withdraw(c: sa.Connection, digests: Iterable[str], *, user: str, at_ms: int) -> None:
+    """Say of started experiments that they are no tries, in a transaction of the caller's."""
+    t = schema.trial_declarations.c
+    for digest in digests:
+        query = sa.select(schema.trial_declarations).where(
+            t.experiment_digest == digest, t.kind == DeclarationKind.STARTED
+        )
+        if (row := c.execute(query).mappings().first()) is not None:
+            values = dict(row) | {"kind": DeclarationKind.WITHDRAWN.value, "user_id": user, "at": at_ms}
+            chain.append(c, schema.trial_declarations, values)
+
+
+def declared(c: sa.Connection, experiment_digest: str) -> dict[str, Any] | None:
+    """Return the declaration of an experiment that was made before anything of it was run, if there is one."""
+    t = schema.trial_declarations.c
+    query = sa.select(schema.trial_declarations).where(
+        t.experiment_digest == experiment_digest, t.kind == DeclarationKind.DECLARED
+    )
+    found = c.execute(query).mappings().first()
+    return None if found is None else dict(found)
+
+
+def members(c: sa.Connection, days: MarketDays) -> list[str]:
+    """Return the digests of all experiments on the same days, finished or begun, in a transaction of the caller's."""
+    t = schema.trial_declarations
+    near = sa.select(t).where(t.c.start_ms < days.stop_ms, t.c.stop_ms > days.start_ms)
+    rows = [dict(row) for row in c.execute(near).mappings()]
+    withdrawn = {row["experiment_digest"] for row in rows if row["kind"] == DeclarationKind.WITHDRAWN}
+    begun = {
+        row["experiment_digest"]
+        for row in rows
+        if row["kind"] == DeclarationKind.STARTED
+        and row["experiment_digest"] not in withdrawn
+        and days.same_as(MarketDays.of_row(row))
+    }
+    return sorted(begun | {row["experiment_digest"] for row in trials_on(c, days)})
+
+
+def append_nulls(c: sa.Connection, experiment_digest: str, found: NullStatistics, *, at_ms: int) -> bool:
+    """Append null statistics in a transaction of the caller's; return False where these are there already."""
+    if not len(found.maxima):
+        return False
+    values = {
+        "experiment_digest": experiment_digest,
+        "first": found.first,
+        "statistic": found.statistic,
+        "maxima": found.maxima.astype("<f8").tobytes(),
+        "at": at_ms,
+    }
+    return chain.append(c, schema.trial_nulls, values)
+
+
+def tried_experiments(c: sa.Connection, digests: Iterable[str]) -> list[TriedExperiment]:
+    """Return what is known of experiments, in the order of their digests, in a transaction of the caller's."""
+    t = schema.trial_nulls.c
+    wanted = sorted(set(digests))
+    chunks: dict[str, list[Mapping[str, Any]]] = {digest: [] for digest in wanted}
+    for some in _some(wanted):
+        query = sa.select(schema.trial_nulls).where(t.experiment_digest.in_(some)).order_by(t.first)
+        for row in c.execute(query).mappings():
+            chunks[row["experiment_digest"]].append(dict(row))
+    return [_joined(digest, chunks[digest]) for digest in wanted]
+
+
+MAX_VALUES = 500
+"""Values in one IN of a query; SQLite takes 999 at least."""
+
+
+def _some(digests: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (digests[i : i + MAX_VALUES] for i in range(0, len(digests), MAX_VALUES))
+
+
+def _joined(digest: str, chunks: Sequence[Mapping[str, Any]]) -> TriedExperiment:
+    """Return the statistics of one experiment from permutation 0 on, as far as they go without a gap."""
+    maxima: NDArray[np.float64] = np.zeros(0)
+    for chunk in chunks:
+        if chunk["first"] > len(maxima):
+            break
+        found = np.frombuffer(chunk["maxima"], "<f8")
+        maxima = np.append(maxima, found[len(maxima) - chunk["first"] :])
+    return TriedExperiment(digest, float(chunks[0]["statistic"]) if chunks else float("nan"), maxima)
+
+
+def tasks_of(c: sa.Connection, digests: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what each experiment is made again from and how many combinations it has, where that is known."""
+    t = schema.trials.c
+    found: dict[str, dict[str, Any]] = {}
+    for some in _some(digests):
+        query = sa.select(t.experiment_digest, t.task, t.combinations, t.data_digest).where(
+            t.experiment_digest.in_(some)
+        )
+        found |= {row["experiment_digest"]: dict(row) for row in c.execute(query).mappings() if row["task"] is not None}
+    return found
+
+
+def promoted_on(c: sa.Connection, days: MarketDays) -> list[int]:
+    """Return how many permutations each promoted configuration on the same days has, in the caller's transaction."""
+    t = schema.trained_configurations.c
+    t_nulls = schema.trial_nulls.c
+    query = (
+        sa.select(t.experiment_digest)
+        .where(t.status != Stage.PAPER.value, t.archived_at.is_(None), t.experiment_digest.is_not(None))
+        .distinct()
+    )
+    promoted = set(c.execute(query).scalars()) & {row["experiment_digest"] for row in trials_on(c, days)}
+    found = []
+    for digest in sorted(promoted):
+        sizes = c.execute(
+            sa.select(sa.func.length(t_nulls.maxima)).where(t_nulls.experiment_digest == digest)
+        ).scalars()
+        found.append(sum(sizes) // 8)
+    return found
