@@ -189,6 +189,13 @@ class Ledger:
         """Count what was tried on several markets' days, all in one state of the ledger."""
         return self.database.read(lambda c: [counted(c, one) for one in days])
 
+    def days_of(self, experiment_digest: str) -> MarketDays | None:
+        """Return the days that an experiment has seen; None where the ledger does not have it."""
+        t = schema.trials.c
+        query = sa.select(*(t[name] for name in _OF_DAYS)).where(t.experiment_digest == experiment_digest)
+        row = self.database.read(lambda c: c.execute(query).first())
+        return None if row is None else MarketDays.of(row)
+
     def entries(self, *, exchange: str | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
         """Every experiment, newest first."""
         t = schema.trials.c
