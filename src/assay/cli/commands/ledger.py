@@ -83,8 +83,8 @@ def ledger(output: Output, given: LedgerOptions) -> None:
     output.table("", columns, shown)
     output.text(
         f"{len(rows)} experiments, {len(openings)} opened holdouts. 'On these days' counts experiments that have seen "
-        "more than half of the shorter span of the same days, whatever file or exchange they came from; 'of so many' is "
-        "what the best of all their combinations shows without any edge."
+        "more than half of the shorter span of the same days, whatever file or exchange they came from; 'of so many' "
+        "is what the best of all their combinations shows without any edge."
     )
     _campaigns(output, groups)
 

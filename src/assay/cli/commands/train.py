@@ -196,8 +196,8 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
 def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
     """Return what was tried on the same days, in one sentence."""
     return (
-        f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days: the best "
-        f"of so many shows {facts['expected_maximum']:.1f} standard errors without any edge."
+        f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days: the "
+        f"best of so many shows {facts['expected_maximum']:.1f} standard errors without any edge."
     )
 
 
