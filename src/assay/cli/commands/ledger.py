@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import typer
@@ -43,7 +44,7 @@ def ledger(output: Output, given: LedgerOptions) -> None:
         exchange = given.exchange.lower() if given.exchange else None
         symbol = canonical_symbol(given.symbol) if given.symbol else None
         entries = book.entries(exchange=exchange, symbol=symbol)
-        tried = book.tried_on([MarketDays.of_row(entry) for entry in entries])
+        tried = book.tried_on([MarketDays.of(SimpleNamespace(**entry)) for entry in entries])
         rows = [_row(entry, found) for entry, found in zip(entries, tried, strict=True)]
         openings = book.openings()
     if output.json:
