@@ -60,7 +60,7 @@ study: install-dev
 	@"$(BIN)/python" -m studies.power --markdown docs/power.md
 
 honesty: install-dev
-	@"$(BIN)/python" -m studies.honesty --markdown docs/honesty.md
+	@"$(BIN)/python" -m studies.honesty --markdown docs/honesty.md --power-table src/assay/reports/power_table.py
 	@"$(BIN)/python" -m studies.null_markets --markdown docs/honesty.md
 	@"$(BIN)/python" -m studies.campaigns --markdown docs/honesty.md
 

@@ -1,6 +1,7 @@
 """The honesty study: how often is a simulated market believed that has no edge, and one that has?
 
     python -m studies.honesty [--markets N] [--edge-markets N] [--workers N] [--folder DIR] [--markdown docs/honesty.md]
+                              [--power-table src/assay/reports/power_table.py]
 
 Every market is a row of a file in the folder, appended when it is done: a study that was interrupted or killed goes on
 where it was, and one that asks for more markets keeps those it has. Rows of other code or settings are refused.
@@ -14,10 +15,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.report import placed
+from benchmarks.report import placed, say
 
 from studies.edges import COSTS
 from studies.honesty_figures import EDGE_MARKETS, MARKETS, figures
+from studies.power_rows import is_whole, power_counts, power_module
 from studies.rows import RowFile, made_by, work_off
 from studies.simulated import Task, Terms, judged
 
@@ -51,6 +53,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "honesty")
     parser.add_argument("--markdown", type=Path, default=None)
+    parser.add_argument("--power-table", type=Path, default=None, help="module to write a whole study into")
     options = parser.parse_args(given)
     terms = Terms(options.days, options.permutations)
     folder: Path = options.folder
@@ -62,6 +65,10 @@ def main(given: list[str] | None = None) -> int:
     sys.stdout.write(text + "\n")
     if options.markdown:
         options.markdown.write_text(placed(options.markdown.read_text(), text))
+    if options.power_table and is_whole(rows):
+        options.power_table.write_text(power_module(power_counts(rows, terms), terms.permutations))
+    elif options.power_table:
+        say(f"{options.power_table.name} stays as it is: this is no whole study")
     return 0
 
 

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from assay.documents import Document, TrainedDocument
 from assay.engine.glossary import MEASURES
 from assay.lazy import lazy
+from assay.reports import evidence_words
+from assay.reports.power import usual_sentence
 from assay.training.circuit_breakers import MEANINGS
 
 if TYPE_CHECKING:
@@ -272,6 +274,21 @@ def _provenance(document: Document) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), plainly(known[name])) for name in _PROVENANCE if name in known]
 
 
+def _words(document: TrainedDocument) -> dict[str, Any]:
+    """Return what is said of the market, of what else was tried, and of comparable bars; empty where it is unknown."""
+    market, campaign = document.evidence.market, document.evidence.campaign
+    return {
+        "market": evidence_words.market_rows(document),
+        "alpha": evidence_words.ALPHA,
+        "lean": "" if market is None else evidence_words.lean_sentence(market),
+        "campaign": evidence_words.campaign_rows(document),
+        "no_ledger": evidence_words.NO_LEDGER,
+        "declared": "" if campaign is None else evidence_words.declared_sentence(campaign),
+        "comparability": evidence_words.comparability_line(document),
+        "searched": evidence_words.SEARCHED,
+    }
+
+
 def _ambiguity(document: TrainedDocument, figures: Figures | None) -> AmbiguityInterval | Mapping[str, Any] | None:
     """Return the interval of ambiguous trades: where finer bars were looked into, they say more than the document."""
     inside: Mapping[str, Any] | None = None if figures is None else figures.get("ambiguity")
@@ -338,6 +355,8 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         v=None if trained is None else trained.validation,
         intervals=None if trained is None else trained.evidence.intervals,
         provenance=_provenance(d),
+        words=None if trained is None else _words(trained),
+        usual=usual_sentence(d),
         ambiguity=None if trained is None else _ambiguity(trained, f),
         gates=_gates(d.lifecycle.gates),
         tiles=_tiles(d),

@@ -24,6 +24,7 @@ from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
 from assay.store.database import now_ms
 from assay.store.fields import FIELDS, GROUPS, OWN
+from assay.store.standing import Standing
 from assay.strategies import STRATEGIES
 from assay.training.circuit_breakers import MEANINGS
 
@@ -152,16 +153,20 @@ class OneOptions:
 def show(output: Output, given: OneOptions) -> None:
     """Explain every field of a configuration: value, unit and meaning."""
     with open_database(given.database) as opened:
-        found = Registry(opened).get(given.config_id)
+        registry = Registry(opened)
+        found, today = registry.get(given.config_id), registry.standing(given.config_id)
     sections = explained(found)
     if output.json:
         meanings = {
             title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
             for title, rows in sections.items()
         }
-        output.document({"row": readable(found), "explained": meanings, "configuration": found.document})
+        document = {"row": readable(found), "explained": meanings, "configuration": found.document}
+        output.document(document | {"standing": standing_facts(found, today)})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
+    if why := standing_facts(found, today)["reason"]:
+        output.text(f"Today it counts as {today.stage}: {why}.")
     if contradiction(found.document):
         output.note(f"It contradicts itself: {contradiction(found.document)}.")
     if why := found.typed.lifecycle.why_not_promoted:
@@ -169,6 +174,17 @@ def show(output: Output, given: OneOptions) -> None:
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
         output.table(f"\n{title}", ("field", "value", "meaning"), table)
+
+
+def standing_facts(found: Registered, today: Standing) -> dict[str, Any]:
+    """Return what a configuration is worth today, as plain values; a reason where that is less than it was."""
+    return {
+        "stage": today.stage.value,
+        "p_adjusted": today.p_adjusted,
+        "experiments": today.experiments,
+        "unknown": today.unknown,
+        "reason": None if today.stage == found.typed.lifecycle.current_stage else today.reason,
+    }
 
 
 def explained(found: Registered) -> dict[str, list[tuple[str, Any, str, str]]]:

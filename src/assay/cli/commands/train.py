@@ -17,6 +17,8 @@ from assay.cli.shared import LAST
 from assay.documents import TrainedDocument
 from assay.errors import InputError
 from assay.market.calendar import ms_to_days
+from assay.reports.evidence_words import SEARCHED, campaign_line, comparability_line, market_line
+from assay.reports.power import usual_sentence
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
 from assay.service.jobs import Left, job_document, make_job, run_job
@@ -323,14 +325,20 @@ def show(output: Output, document: dict[str, Any]) -> None:
     if p.done:
         early = " (stopped early)" if p.stopped_early else ""
         output.text(
-            f"{p.exceedances} of {p.done} searches on bars without direction found as much{early}: p = {p.p_value:.3f}"
+            f"{p.exceedances} of {p.done} searches on bars without direction, made from {SEARCHED}, found as "
+            f"much{early}: p = {p.p_value:.3f}"
         )
     else:
         output.text("No permutation was run: p is unknown.")
+    for line in (comparability_line(d), campaign_line(d), market_line(d)):
+        if line:
+            output.text(line)
     output.text(f"Verdict: {life.current_stage}")
     if d.provenance.leak_checks is not None:
         output.text(d.provenance.leak_checks.sentence)
     if life.why_not_promoted:
         output.text(f"Why not promoted: {life.why_not_promoted}")
+    if usual := usual_sentence(d):
+        output.text(usual)
     for warning in d.evidence.warnings:
         output.note(f"note: {warning}")

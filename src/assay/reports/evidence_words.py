@@ -1,0 +1,144 @@
+"""What stands beside the profit and the p of a verdict, in words: the market, the campaign, whether p is comparable.
+
+Documents of the first release have none of it, and nothing is said of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.validation.lifecycle import ALPHA_T, MAX_LEAN, MAX_P
+
+if TYPE_CHECKING:
+    from assay.documents import TrainedDocument
+    from assay.documents.sections.evidence import CampaignFacts, MarketComparison
+
+UNKNOWN = "unknown"
+
+ALPHA = (
+    "Alpha is the part of the daily returns that those of the market do not explain, a year (regression with 5 lags, "
+    "Newey and West); t is alpha over its standard error."
+)
+
+SEARCHED = "the days that were searched (in sample)"
+
+
+def market_rows(document: TrainedDocument) -> list[tuple[str, str]]:
+    """Return the run beside its market as names and values; none where the document does not know."""
+    found = document.evidence.market
+    if found is None:
+        return []
+    return [
+        ("buy and hold over these days", _number(found.market_pct, "{:+.2f} %")),
+        (f"the market at the same exposure ({exposure_words(found)})", _number(found.same_exposure_pct, "{:+.2f} %")),
+        ("this configuration", _number(document.measures.get("net_profit_pct"), "{:+.2f} %")),
+        ("alpha a year", _number(found.alpha_pct, "{:+.2f} %")),
+        ("beta", _number(found.beta, "{:+.3f}")),
+        ("t of alpha", _number(found.t, "{:.2f}")),
+    ]
+
+
+def exposure_words(found: MarketComparison) -> str:
+    """Return the mean position of a run, in words."""
+    if found.exposure is None:
+        return "the mean position is unknown"
+    side = "long" if found.exposure >= 0 else "short"
+    return f"{100 * abs(found.exposure):.1f} % {side} on average"
+
+
+def lean_sentence(found: MarketComparison) -> str:
+    """Return how far the positions of a run lean to one side, and whether alpha is therefore a gate."""
+    limit, asked = f"{100 * MAX_LEAN:.0f} %", f"t of at least {ALPHA_T:g}"
+    if found.lean is None:
+        return "There was no trade, so alpha is no gate."
+    leaning = f"Positions lean {100 * found.lean:.0f} % to one side"
+    if found.lean <= MAX_LEAN:
+        return f"{leaning}; above {limit} alpha is a gate ({asked})."
+    if found.t is None:
+        return f"{leaning}, above {limit}: alpha is a gate ({asked}), and t is unknown, which fails it."
+    return f"{leaning}, above {limit}: alpha is a gate ({asked}), and it {'holds' if found.t >= ALPHA_T else 'fails'}."
+
+
+def market_line(document: TrainedDocument) -> str:
+    """Return the run beside its market in one line; empty where the document does not know."""
+    found = document.evidence.market
+    if found is None:
+        return ""
+    return (
+        f"Beside the market, out of sample: bought and held it gave {_number(found.market_pct, '{:+.2f} %')}, at the "
+        f"same exposure ({exposure_words(found)}) {_number(found.same_exposure_pct, '{:+.2f} %')}; alpha "
+        f"{_number(found.alpha_pct, '{:+.2f} %')} a year, t {_number(found.t, '{:.2f}')}. {lean_sentence(found)}"
+    )
+
+
+def campaign_rows(document: TrainedDocument) -> list[tuple[str, str]]:
+    """Return what else was tried on the same days as names and values; none where no ledger was asked."""
+    found = document.evidence.campaign
+    if found is None:
+        return []
+    rows = [
+        ("other experiments on these days", f"{found.experiments:,}"),
+        ("of them without null statistics: they cost in full", f"{found.unknown:,}"),
+        ("p of this experiment alone", _number(document.evidence.permutation.p_value, "{:.3g}")),
+        ("p with all that was tried", _adjusted(document, found)),
+    ]
+    if found.needed_permutations is not None:
+        rows.append((f"permutations that p needs to get to {MAX_P:g}", f"{found.needed_permutations:,}"))
+    return [*rows, ("ledger", found.ledger or UNKNOWN)]
+
+
+def campaign_line(document: TrainedDocument) -> str:
+    """Return in one line what else was tried on the same days; empty where the document cannot know."""
+    found = document.evidence.campaign
+    if found is None:
+        return "" if document.evidence.market is None else NO_LEDGER
+    if not found.experiments:
+        line = f"Nothing else was tried on these days: p with all that was tried is {_adjusted(document, found)}."
+    else:
+        blind = f", {found.unknown:,} of them without null statistics" if found.unknown else ""
+        line = (
+            f"{found.experiments:,} other experiment{'' if found.experiments == 1 else 's'} on these days{blind}: "
+            f"p with all that was tried is {_adjusted(document, found)}."
+        )
+    if found.needed_permutations is not None:
+        line += f" It needs --permutations {found.needed_permutations} or more to get to {MAX_P:g}."
+    return f"{line} {declared_sentence(found)}".rstrip()
+
+
+NO_LEDGER = "No ledger was asked what else was tried on these days: p is that of this experiment alone."
+
+
+def declared_sentence(found: CampaignFacts) -> str:
+    """Return with which note and when an experiment was declared before it was run; empty where it was not."""
+    if found.declared_at is None:
+        return ""
+    note = f": \u201c{found.declared}\u201d" if found.declared else ", without a note"
+    return f"Declared before any of it was run, {found.declared_at[:16].replace('T', ' ')} UTC{note}."
+
+
+def _adjusted(document: TrainedDocument, found: CampaignFacts) -> str:
+    """Return p with all that was tried; where the others were not counted in, why."""
+    if found.p_adjusted is not None:
+        return f"{found.p_adjusted:.3g}"
+    p = document.evidence.permutation.p_value
+    if p is None:
+        return "not asked: p alone is unknown"
+    return f"not counted in: {'p alone is too large' if p > MAX_P else 'another gate has said no'}"
+
+
+def comparability_line(document: TrainedDocument) -> str:
+    """Return whether permuted bars show the winner's pattern as often; empty where it was not looked at."""
+    found = document.evidence.comparability
+    if found is None:
+        return ""
+    counts = (
+        f"the winner's pattern has {found.rows:,} rows and {found.trades:,} trades on the searched bars, "
+        f"{found.permuted_rows:,.0f} and {found.permuted_trades:,.0f} on permuted ones (medians)"
+    )
+    if found.comparable:
+        return f"Real and permuted bars are comparable: {counts}."
+    return f"p is not comparable: {counts}. A pattern that permuted bars do not show cannot be judged by them."
+
+
+def _number(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else form.format(value + 0.0)

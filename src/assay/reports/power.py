@@ -1,0 +1,116 @@
+"""How usual a verdict is: what the honesty study measured on simulated markets, in words for one document.
+
+A study of simulated markets says how often a search like this one promotes an edge of a known size, and how often it
+promotes none. The sentences are made when a verdict is shown and are no part of a document: another study changes them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from assay.documents import TrainedDocument
+from assay.market.calendar import DAY_MS
+from assay.reports import power_table
+from assay.training.procedure import PROCEDURE_VERSION
+from assay.validation import Stage
+
+if TYPE_CHECKING:
+    from assay.documents import Document
+    from assay.documents.sections.common import Gate
+
+USUAL_EDGE, CLEAR_EDGE = 0.1, 0.2
+"""Edges that are named, in R a trade after costs: one that a year often misses, and one that it seldom does."""
+
+EXCHANGE_COSTS = 0.0015
+"""Fee and slippage a side of the level ``exchange`` of the study; the other level is 0."""
+
+FEWER_DAYS = 0.75
+"""Below this share of the study's days a training has seen clearly less."""
+
+
+class PowerRow(NamedTuple):
+    """Simulated markets of one kind.
+
+    Attributes
+    ----------
+    costs : str
+        ``zero`` or ``exchange``.
+    edge_r : float
+        R a trade after costs; 0 is a market without an edge.
+    days : int
+    timeframe : str
+    markets : int
+    promoted : int
+        How many reached VALIDATION or MATURE.
+    """
+
+    costs: str
+    edge_r: float
+    days: int
+    timeframe: str
+    markets: int
+    promoted: int
+
+    @property
+    def promoted_pct(self) -> float:
+        """Share that was promoted, percent."""
+        return 100.0 * self.promoted / self.markets
+
+
+ROWS = tuple(PowerRow(*row) for row in power_table.ROWS)
+
+
+def usual_sentence(document: Document) -> str:
+    """Return how usual it is that nothing was promoted, and what could have been found.
+
+    Parameters
+    ----------
+    document : Document
+
+    Returns
+    -------
+    str
+        Empty where something was promoted, where nothing was measured (no permutation test, bars below the quality
+        gate, plain measures), and where the study has no markets at such costs.
+    """
+    if not isinstance(document, TrainedDocument) or not _measured_as_paper(document):
+        return ""
+    level = _costs_level(document)
+    rows = {row.edge_r: row for row in ROWS if row.costs == level}
+    none, usual, clear = (rows.get(edge) for edge in (0.0, USUAL_EDGE, CLEAR_EDGE))
+    if none is None or usual is None or clear is None:
+        return ""
+    by = "" if power_table.PROCEDURE_VERSION == PROCEDURE_VERSION else ", measured by an earlier procedure"
+    return (
+        f"That is usual: of simulated histories of {usual.days} days of {usual.timeframe} bars at {level} costs, "
+        f"{100.0 - usual.promoted_pct:.3g} % with an edge of {usual.edge_r:g} R a trade after costs are not promoted, "
+        f"and {100.0 - none.promoted_pct:.3g} % of those without any edge. "
+        f"An edge of {clear.edge_r:g} R is promoted in {clear.promoted_pct:.3g} % of them "
+        f"({power_table.STRATEGY}, {power_table.COMBINATIONS:,} combinations{by}).{_shorter(document, usual.days)}"
+    )
+
+
+def _measured_as_paper(document: TrainedDocument) -> bool:
+    """Whether nothing was promoted for a reason that markets without an edge have, too: no profit, or a large p."""
+    if document.lifecycle.current_stage != Stage.PAPER or document.provenance.data_override:
+        return False
+    failed = [g for g in document.lifecycle.gates if not g.passed]
+    return not document.evidence.search.candidate_found or any(
+        g.value is not None and not _is_switch(g) for g in failed
+    )
+
+
+def _is_switch(gate: Gate) -> bool:
+    return gate.limit == 1.0 and gate.value in (0.0, 1.0)
+
+
+def _costs_level(document: TrainedDocument) -> str:
+    """Return the level of the study that is nearer to the costs of a document."""
+    costs = document.execution.costs
+    return "exchange" if costs.fee + costs.slippage > EXCHANGE_COSTS / 2 else "zero"
+
+
+def _shorter(document: TrainedDocument, usual: int) -> str:
+    span = document.provenance.data
+    days = (span.to_ms - span.from_ms) / DAY_MS
+    return f" This history has {days:.0f} days: fewer days find less." if days < FEWER_DAYS * usual else ""
