@@ -287,7 +287,10 @@ def test_honesty_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert "2 of 2 rows" in told.err
     check_honesty(page.read_text(), cells=2, complete=False)
     kept = (tmp_path / "rows.jsonl").read_bytes()
-    assert honesty.main([*given, "--markets", "1"]) == 0
+    table = tmp_path / "power_table.py"
+    assert honesty.main([*given, "--markets", "1", "--power-table", str(table)]) == 0
+    assert not table.exists()
+    assert "power_table.py stays as it is: this is no whole study" in capsys.readouterr().err
     assert (tmp_path / "rows.jsonl").read_bytes() == kept
     with pytest.raises(SystemExit, match="rows of other code or settings"):
         honesty.main([*given, "--permutations", "3"])

@@ -61,6 +61,15 @@ def everything() -> Sample:
         "trades": 3, "pessimistic_net_profit_pct": 1.5, "optimistic_net_profit_pct": 4.5, "resolved": 2,
         "resolved_net_profit_pct": None, "finer_timeframe": "1m",
     }  # fmt: skip
+    document["evidence"]["campaign"] = {
+        "ledger": "a-ledger", "experiments": 19, "unknown": 2, "permutations": 39, "p_adjusted": 0.043,
+        "needed_permutations": None, "digest": "d", "members": ["a"], "declared": SCRIPT,
+        "declared_at": "2026-01-02T03:04:05Z",
+    }  # fmt: skip
+    document["evidence"]["comparability"] = {
+        "rows": 13_535, "permuted_rows": 127.0, "trades": 80, "permuted_trades": 78.0, "similarity": 127 / 13_535,
+        "comparable": False,
+    }  # fmt: skip
     document["validation"]["matrix"] = {
         "train_days": [30, 60],
         "test_days": [15, 30],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from assay.reports.charts import histogram
 from assay.reports.score_map import planes
 from reports.samples import SCRIPT, everything, sample
 
+FIRST_RELEASE = Path(__file__).parents[1] / "compatibility" / "documents"
 ALWAYS = {"verdict", "measures", "parameters", "provenance"}
 PROVEN = ALWAYS | {"equity", "windows", "map", "permutations", "fragility", "trades", "window-table", "data", "regime"}
-PROVEN |= {"funnel", "breakers", "sizing"}
+PROVEN |= {"funnel", "breakers", "sizing", "market", "campaign"}
 STITCHED, TRADED = {"equity", "drawdown", "windows", "funnel"}, {"r", "cumulative", "reasons"}
 LATER = {"sharpe-statistics", "ambiguity", "matrix"}
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
@@ -191,6 +193,56 @@ def test_what_finer_bars_say_is_shown_where_somebody_looked() -> None:
     assert "Which came first only finer bars of the market could tell." in Page(html(document, figures)).text
     shown = Page(html(document, figures | {"ambiguity": inside})).text
     assert "Bars of 1m decide 2 of them: +2.75 %" in shown
+
+
+def test_the_run_stands_beside_its_market() -> None:
+    document, figures = sample("promoted")
+    market = document["evidence"]["market"]
+    page = Page(html(document, figures))
+    values = dict(row for row in page.rows["market"][1:])
+    assert values["buy and hold over these days"] == f"{market['market_pct']:+.2f} %"
+    assert values["this configuration"] == f"{document['metrics']['net_profit_pct']:+.2f} %"
+    assert values["alpha a year"] == f"{market['alpha_pct']:+.2f} %"
+    assert values["t of alpha"] == f"{market['t']:.2f}"
+    (same,) = (name for name in values if name.startswith("the market at the same exposure ("))
+    assert values[same] == f"{market['same_exposure_pct']:+.2f} %"
+    assert "alpha is a gate (t of at least 1.645)" in page.text
+    assert "the dashed line is the market" in page.text
+    assert figures is not None
+    (worth,) = (s["worth"] for s in sources(page) if "worth" in s)
+    assert worth[-1] == pytest.approx(market["same_exposure_pct"], abs=1e-6)
+    del figures["stitched"]["same_exposure"]  # as reports were stored before
+    assert "the dashed line is the market" not in Page(html(document, figures)).text
+
+
+def test_what_else_was_tried_is_told() -> None:
+    document, figures = sample("promoted")
+    assert document["evidence"]["campaign"] is None
+    assert "No ledger was asked" in Page(html(document, figures)).text
+    document, figures = everything()
+    page = Page(html(document, figures))
+    values = dict(row for row in page.rows["campaign"][1:])
+    assert values["other experiments on these days"] == "19"
+    assert values["p with all that was tried"] == "0.043"
+    assert values["ledger"] == "a-ledger"
+    assert f"Declared before any of it was run, 2026-01-02 03:04 UTC: "{SCRIPT}"." in page.text
+    assert "p is not comparable: the winner's pattern has 13,535 rows" in page.text
+
+
+@pytest.mark.parametrize("path", sorted(FIRST_RELEASE.glob("*.json")), ids=lambda path: path.stem[:20])
+def test_a_document_of_the_first_release_says_nothing_of_what_it_does_not_know(path: Path) -> None:
+    document = json.loads(path.read_text())
+    page = Page(html(document))
+    assert "verdict" in page.sections
+    assert not page.sections & {"market", "campaign"}
+    assert "ledger was asked" not in page.text
+
+
+def test_a_probability_says_which_days_it_is_about() -> None:
+    page = Page(html(*sample("promoted")))
+    assert "p is about the days that were searched (in sample)." in page.text
+    assert "made from the days that were searched (in sample), found as much" in page.text
+    assert "by the days out of sample" in page.text
 
 
 def test_without_figures_the_page_says_so_and_shows_the_rest() -> None:

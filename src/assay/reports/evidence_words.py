@@ -112,7 +112,7 @@ def declared_sentence(found: CampaignFacts) -> str:
     """Return with which note and when an experiment was declared before it was run; empty where it was not."""
     if found.declared_at is None:
         return ""
-    note = f": \u201c{found.declared}\u201d" if found.declared else ", without a note"
+    note = f': "{found.declared}"' if found.declared else ", without a note"
     return f"Declared before any of it was run, {found.declared_at[:16].replace('T', ' ')} UTC{note}."
 
 
