@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from assay import load_configuration
 from assay.documents.configuration import lowered
+from assay.documents.rebuild import verify
 from assay.engine import Costs, Execution
 from assay.engine.execution import ExecutionTerms
 from assay.errors import GateError, QualityError
@@ -29,6 +30,7 @@ from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, Registry, campaigns, schema
 from assay.store.bars import present
+from assay.store.campaign_check import CampaignCheck, check_campaign
 from assay.store.campaigns import DeclarationKind
 from assay.store.chain import append
 from assay.store.jobs import JobStore
@@ -217,6 +219,28 @@ def test_nothing_rewrites_null_statistics(database: Database) -> None:
         c.execute(sa.text(f"INSERT OR REPLACE INTO trial_nulls {again}"))
     (known,) = database.read(lambda c: campaigns.tried_experiments(c, [digest]))
     assert known.statistic == trained.evidence.tests.permutation.statistic
+
+
+def test_verify_takes_the_campaign_from_the_ledger_again(database: Database) -> None:
+    campaign_of(database, edge(), space={"risk_reward_ratio": [2.0]}, permutations=0)
+    trained, _ = train_and_store(experiment(), edge(), database, Silent())
+    document = trained.document
+    assert database.read(lambda c: check_campaign(c, document)) == CampaignCheck()
+    again = verify(document, LiquiditySweep(), edge())
+    assert again.equal, again.differences
+    better = json.loads(json.dumps(document))
+    better["evidence"]["campaign"]["p_adjusted"] = 0.001
+    found = database.read(lambda c: check_campaign(c, better))
+    assert not found.agrees
+    assert (found.stored, found.recomputed) == (0.001, document["evidence"]["campaign"]["p_adjusted"])
+    hidden = json.loads(json.dumps(document))
+    hidden["evidence"]["campaign"]["members"] = ["f" * 16]  # a try that the ledger has never heard of
+    assert not database.read(lambda c: check_campaign(c, hidden)).agrees
+    elsewhere = Database.open(f"{database.name}.other")
+    told = elsewhere.read(lambda c: check_campaign(c, document))
+    assert told.agrees
+    assert "another ledger" in told.note
+    elsewhere.close()
 
 
 # --- jobs
