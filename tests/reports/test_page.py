@@ -225,7 +225,7 @@ def test_what_else_was_tried_is_told() -> None:
     assert values["other experiments on these days"] == "19"
     assert values["p with all that was tried"] == "0.043"
     assert values["ledger"] == "a-ledger"
-    assert f"Declared before any of it was run, 2026-01-02 03:04 UTC: "{SCRIPT}"." in page.text
+    assert f'Declared before any of it was run, 2026-01-02 03:04 UTC: "{SCRIPT}".' in page.text
     assert "p is not comparable: the winner's pattern has 13,535 rows" in page.text
 
 
