@@ -82,8 +82,8 @@ def test_what_a_strategy_leaves_in_the_environment_is_not_handed_on(
     ],
 )
 def test_what_goes_wrong_there_is_one_sentence(tmp_path: Path, then: str, said: str) -> None:
+    patient = FreshProcess(timeout_s=3.0) if "sleep" in then else FreshProcess()
     with pytest.raises(StrategyError) as caught:
-        patient = FreshProcess(timeout_s=3.0) if "sleep" in then else FreshProcess()
         list(patient.answers(mine(tmp_path, then), BARS, [(QUESTION, 200)]))
     assert said in str(caught.value)
     assert str(caught.value).startswith("MINE in a fresh process: ")
