@@ -61,6 +61,8 @@ study: install-dev
 
 honesty: install-dev
 	@"$(BIN)/python" -m studies.honesty --markdown docs/honesty.md
+	@"$(BIN)/python" -m studies.null_markets --markdown docs/honesty.md
+	@"$(BIN)/python" -m studies.campaigns --markdown docs/honesty.md
 
 markets: install-dev
 	@"$(BIN)/python" -m studies.markets --markdown docs/markets.md

@@ -239,7 +239,7 @@ def _winner(ground: Ground, idea: Idea, m: NDArray[np.float64], t: NDArray[np.fl
     return ground.points.at(top) if scores[top] > 0 else None
 
 
-def compared(ground: Ground, ideas: Sequence[Idea], permutations: int, seed: int) -> dict[str, float]:
+def compared(ground: Ground, ideas: Sequence[Idea], permutations: int) -> dict[str, float]:
     """The p of every idea; ideas that search the same bars share the searches."""
     splits = ground.splits(SplitPlan())
     before = [bars.head(splits.holdout_start) for bars in ground.bars]
@@ -255,7 +255,7 @@ def compared(ground: Ground, ideas: Sequence[Idea], permutations: int, seed: int
         if not wanted:
             continue
         real = statistics(before, wanted)
-        null = [statistics([permute(bars, seed, i) for bars in before], wanted) for i in range(permutations)]
+        null = [statistics([permute(bars, i) for bars in before], wanted) for i in range(permutations)]
         worse = (np.array(null) >= real).sum(axis=0)
         p |= {idea.name: (1 + int(n)) / (1 + permutations) for idea, n in zip(wanted, worse, strict=True)}
     return p
@@ -329,7 +329,7 @@ def _tried(task: Task) -> Row:
             bars = [read_bars(task.file)]
             experiment = replace(experiment, start_ms=int(bars[0].time[-1]) - days * DAY_MS)
         ground = ground_of(bars, experiment)
-        p = compared(ground, ideas, PERMUTATIONS, task.seed)
+        p = compared(ground, ideas, PERMUTATIONS)
         walks = walked(ground, ideas)
         row["ideas"] |= {idea.name: walks[idea.name] | {"p": p[idea.name]} for idea in ideas}
     return row

@@ -55,3 +55,19 @@ def uniformity(exceedances: Sequence[int], done: Sequence[int], seeds: Sequence[
 def reported_p(exceedances: Sequence[int], done: Sequence[int]) -> NDArray[np.float64]:
     """Return (1 + b)/(1 + n), shape (markets,)."""
     return (1.0 + np.array(exceedances)) / (1.0 + np.array(done))
+
+
+def lower_limit(hits: int, n: int, level: float) -> float:
+    """Exact one-sided lower limit of a share: it lies above the true share with a probability of `level` at most."""
+    interval = binomtest(hits, n, alternative="greater").proportion_ci(1.0 - level, method="exact")
+    return float(interval.low)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number (Holm 1979), in their order; NaN stays and does not count."""
+    order = sorted((i for i, p in enumerate(values) if p == p), key=values.__getitem__)
+    adjusted, largest = list(values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * values[i]))
+        adjusted[i] = largest
+    return adjusted

@@ -64,7 +64,7 @@ def test_an_idea_that_changes_nothing_is_a_training() -> None:
     found, (idea,) = train(experiment, bars), [i for i in IDEAS if i.name == "as it is"]
     walked = power.walked(ground, [idea])[idea.name]
     assert walked["sharpe_ratio"] == pytest.approx(found.metrics["sharpe_ratio"], rel=1e-12)
-    assert power.compared(ground, [idea], 2, experiment.seed)[idea.name] == found.tests.permutation.p_value
+    assert power.compared(ground, [idea], 2)[idea.name] == found.tests.permutation.p_value
 
 
 def test_promoted_means_all_three() -> None:
@@ -102,7 +102,7 @@ def test_edges_are_called_by_what_their_trades_earn() -> None:
 
 def test_a_shuffle_moves_whole_bars() -> None:
     bars = simulate_market(SimulatedMarket(days=20))
-    found = nulls.shuffle(bars, 1, 0)
+    found = nulls.shuffle(bars, 0)
     assert sorted(found.volume) == pytest.approx(sorted(bars.volume))
     for name in ("high", "low", "close"):
         np.testing.assert_allclose(

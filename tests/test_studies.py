@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from benchmarks.report import BEGIN, END
+from benchmarks.report import BEGIN, END, marks
 from scipy.special import beta
 from scipy.stats import binom
 from studies import documents, honesty, honesty_figures, markets, rows
@@ -335,9 +335,10 @@ def test_markets_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
 # --- the pages
 
 
-def tables(page: str) -> list[list[dict[str, str]]]:
+def tables(page: str, name: str = "figures") -> list[list[dict[str, str]]]:
     """Every table between the marks, by heading; each row has as many cells as the head."""
-    figures = page.split(BEGIN)[1].split(END, maxsplit=1)[0]
+    begin, end = marks(name)
+    figures = page.split(begin)[1].split(end, maxsplit=1)[0]
     found = []
     for block in re.findall(r"(?:^\|.*\n)+", figures, flags=re.MULTILINE):
         head, rule, *body = [[c.strip() for c in line.strip("|").split("|")] for line in block.splitlines()]

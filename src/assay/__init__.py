@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from assay.service.live import LiveConfiguration, load_configuration
     from assay.sources.files import read_bars
     from assay.sources.frames import bars_from_frame, frame_from_bars
+    from assay.sources.null_markets import NullMarket, simulate_null
     from assay.sources.simulated import SimulatedMarket, simulate_market
     from assay.sources.user_strategy import load_strategy
     from assay.strategies import Strategy, find_strategy
@@ -78,6 +79,7 @@ __all__ = [
     "Market",
     "Money",
     "NoCandidateWarning",
+    "NullMarket",
     "Parameter",
     "ParameterOptimizer",
     "Parameters",
@@ -112,6 +114,7 @@ __all__ = [
     "rsi",
     "signal_funnel",
     "simulate_market",
+    "simulate_null",
     "train",
     "volume_ratio",
 ]
@@ -126,6 +129,7 @@ _NAMES_OF = {
     "parameters": ("Parameter", "Parameters"),
     "sources.files": ("read_bars",),
     "sources.frames": ("bars_from_frame", "frame_from_bars"),
+    "sources.null_markets": ("NullMarket", "simulate_null"),
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
     "sources.user_strategy": ("load_strategy",),
     "strategies": ("Strategy", "find_strategy"),

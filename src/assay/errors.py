@@ -11,7 +11,8 @@
     |   `-- InsufficientDataError   too little history for what was asked
     |-- GateError                   refused by a gate                  (exit 3)
     |   |-- QualityError            the bars are too bad to train on
-    |   `-- LeakError               a strategy knows what it cannot know
+    |   |-- LeakError               a strategy knows what it cannot know
+    |   `-- ChangedError            what is stored was changed afterwards
     |-- ExchangeError               an exchange gave no answer         (exit 1)
     |   |-- OfflineError            it cannot be reached at all
     |   `-- RefusedError            it refuses, and asking again cannot mend that
@@ -129,6 +130,23 @@ class LeakError(GateError):
         known = expected == expected or found == found
         values = f" ({expected:.6g} expected, {found:.6g} found)" if known else ""
         super().__init__(f"{strategy}: {what}{at} {why}{values}: a backtest of it is worth nothing. {way_out}")
+
+
+class ChangedError(GateError):
+    """A stored configuration was changed by other means than this program.
+
+    Attributes
+    ----------
+    config_id : str
+    change : str
+        What was changed, in words.
+    """
+
+    def __init__(self, config_id: str, change: str) -> None:
+        self.config_id, self.change = config_id, change
+        super().__init__(
+            f"configuration {config_id} was changed after it was stored: {change}. Train again, or restore a backup"
+        )
 
 
 class StoreError(AssayError):

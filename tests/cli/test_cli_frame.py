@@ -15,7 +15,7 @@ import pytest
 
 from assay import evaluation
 from assay.cli.lazy_group import Entry
-from assay.cli.main import COMMANDS, GROUPS, OLD_NAMES, main
+from assay.cli.main import BELOW, COMMANDS, GROUPS, OLD_NAMES, main
 from assay.errors import QualityError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cli.conftest import Assay
 
 NAMES = [[name] for name in COMMANDS] + [[g, name] for g, (_, commands) in GROUPS.items() for name in commands]
+NAMES += [[above, name] for above, commands in BELOW.items() for name in commands]
 HEAVY = ("numba", "numpy", "pandas", "pyarrow", "sqlalchemy", "pydantic", "rich", "platformdirs")
 
 
@@ -57,7 +58,8 @@ def test_every_command_takes_the_shared_options_and_explains_all_its_options(ass
     assert all(len(words) > 2 for words in options)
 
 
-ENTRIES = [entry for table in (COMMANDS, *(table for _, table in GROUPS.values())) for entry in table.values()]
+TABLES = (COMMANDS, *(table for _, table in GROUPS.values()), *BELOW.values())
+ENTRIES = [entry for table in TABLES for entry in table.values()]
 
 
 @pytest.mark.parametrize(("path", "line"), ENTRIES)

@@ -14,11 +14,11 @@ from assay.errors import InputError, ParameterError
 from assay.evaluation import backtest
 from assay.indicators import atr, volume_ratio
 from assay.market.quality import measure_quality
+from assay.sources.price_path import Texture
 from assay.sources.simulated import (
     DRIFT_BARS,
     SimulatedMarket,
     Simulation,
-    Texture,
     simulate,
     simulate_market,
     true_signals,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from datetime import UTC, datetime
 from functools import cache
@@ -45,13 +46,23 @@ def trained() -> dict[str, Any]:
     return document
 
 
+def gates_of(stage: str) -> list[dict[str, Any]]:
+    """Gates that support a stage and no more."""
+    ladder = ("DISCOVERY", "VALIDATION", "MATURE")
+    reached = ladder[: ladder.index(stage) + 1] if stage in ladder else ()
+    failed = ladder[len(reached) : len(reached) + 1]
+    facts = {"value": None, "limit": 1.0, "next_step": "", "at_most": False}
+    passed = [{"name": f"what {s} asks", "passed": True, "stage": s} | facts for s in reached]
+    return passed + [{"name": f"what {s} asks", "passed": False, "stage": s} | facts for s in failed]
+
+
 def variant(number: int = 0, stage: str = "VALIDATION", **changes: Any) -> dict[str, Any]:
     """A document of its own: another id, stage and, by ``section__name=value``, other fields."""
     document = copy.deepcopy(trained())
     document["configId"] = f"SPIKE_V3_20260301_{number:06d}_abcdef"
     life = document["lifecycle"]
     why = "" if stage == "MATURE" else f"a gate after {stage} failed"
-    document["lifecycle"] = lifecycle(stage, None, life["confidence_score"], why, life["gates"])
+    document["lifecycle"] = lifecycle(stage, None, life["confidence_score"], why, gates_of(stage))
     document["circuit_breakers"] = dict(CIRCUIT_BREAKERS[stage])
     for path, value in changes.items():
         section, _, name = path.partition("__")
@@ -59,4 +70,11 @@ def variant(number: int = 0, stage: str = "VALIDATION", **changes: Any) -> dict[
             document[section][name] = value
         else:
             document[section] = value
+    provenance, context = document["provenance"], document["context"]
+    terms = provenance["experiment"]
+    market = [context[name] for name in ("exchange", "pair", "timeframe")] + terms["market"][3:]
+    if (market, document["strategy"]) != (terms["market"], terms["strategy"]):  # another market is another experiment
+        terms |= {"market": market, "strategy": document["strategy"]}
+        text = json.dumps(terms, sort_keys=True, separators=(",", ":"))
+        provenance["experiment_digest"] = hashlib.sha256(text.encode()).hexdigest()
     return sealed(document)

@@ -20,7 +20,8 @@ from assay.documents.schema import sealed
 from assay.errors import FileFormatError, GateError, InputError, StoreError
 from assay.store import Database, Registry
 from assay.store.fields import CONTRACT, FIELDS, GROUPS, markdown
-from assay.store.registry import TABLE, row_of
+from assay.store.registry import TABLE
+from assay.store.rows import row_of
 from assay.training.circuit_breakers import MEANINGS, PORTFOLIO_BREAKERS
 from store.documents import trained, variant
 from store.requirement import CLEANUP, QUALITY_QUERY, SEVENTY

@@ -47,6 +47,30 @@ class Planned(typer.core.TyperCommand):
         return typer.main.get_command(app)
 
 
+class PlannedGroup(Planned):
+    """A command that does its work alone, and has further commands below it: ``assay ledger``, ``assay ledger verify``.
+
+    Parameters
+    ----------
+    above : callable
+        What the command's own function becomes, in the place of `wrapper`: it learns which command follows, if any.
+    table : mapping
+        The commands below, as of `lazy_group`.
+    """
+
+    def __init__(
+        self, name: str, entry: Entry, wrapper: Wrapper, above: Wrapper, table: Mapping[str, tuple[str, str]]
+    ) -> None:
+        super().__init__(name, entry, wrapper)
+        self._above, self._table = above, table
+
+    def load(self) -> Any:
+        """Return the group itself; only the module of its own function is imported."""
+        group = lazy_group(self._above(self._entry.function()), self._table, self._wrapper, self._entry.help)
+        group.name = self.name
+        return group
+
+
 class LazyGroup(typer.core.TyperGroup):
     """A group whose commands are imported one by one, each when it is used."""
 

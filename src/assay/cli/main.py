@@ -20,7 +20,7 @@ import typer
 from assay import __version__
 from assay.cli.failures import USAGE
 from assay.cli.failures import report as report_failure
-from assay.cli.lazy_group import Entry, LazyGroup, Planned, lazy_group, option_parameters
+from assay.cli.lazy_group import Entry, LazyGroup, Planned, PlannedGroup, lazy_group, option_parameters
 from assay.cli.output import Output
 from assay.cli.shared import LAST, Home, Json, Quiet
 from assay.errors import InputError
@@ -149,6 +149,16 @@ GROUPS: dict[str, tuple[str, Table]] = {
 }
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 
+BELOW: dict[str, Table] = {
+    "ledger": {
+        "verify": (
+            "assay.cli.commands.ledger:verify",
+            "Walk the chain of the ledger and name the first entry that is not as it was written.",
+        ),
+    },
+}
+"""Commands below one of `COMMANDS`, which does its own work where none of them follows."""
+
 OLD_NAMES = {"evidence": "self-check"}
 """Names that a command had before: they work, and the help does not show them."""
 
@@ -195,15 +205,49 @@ def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
     command : callable
         A function of an `Output`, or of an `Output` and a frozen dataclass whose fields are its options.
     """
+    return _as_typer_wants_it(command, _run)
+
+
+def with_commands_below(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has further ones below it: where one of them follows, it hands the shared options on."""
+    return _as_typer_wants_it(command, _run_or_hand_on)
+
+
+Runner = Callable[[typer.Context, dict[str, Any], Callable[[Output, dict[str, Any]], None]], None]
+"""Takes the context, all options that were given, and what runs the command."""
+
+
+def _run(context: typer.Context, given: dict[str, Any], call: Callable[[Output, dict[str, Any]], None]) -> None:
+    before = context.obj
+    here = {name: given.pop(name) for name in _SHARED}
+    _use_home(here["home"] or before["home"])
+    call(Output(here["json"] or before["json"], here["quiet"] or before["quiet"]), given)
+
+
+def _run_or_hand_on(
+    context: typer.Context, given: dict[str, Any], call: Callable[[Output, dict[str, Any]], None]
+) -> None:
+    if context.invoked_subcommand is None:
+        _run(context, given, call)
+        return
+    shared = {name: given.pop(name) for name in _SHARED}
+    for name, value in given.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(option, f"must stand after `{context.info_name} {context.invoked_subcommand}`", value)
+    _group(context, **shared)
+
+
+def _as_typer_wants_it(command: Callable[..., None], runner: Runner) -> Callable[..., None]:
     kind, own = option_parameters(command)
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
-        before = context.obj
-        here = {name: given.pop(name) for name in _SHARED}
-        _use_home(here["home"] or before["home"])
-        output = Output(here["json"] or before["json"], here["quiet"] or before["quiet"])
-        command(*([output] if kind is None else [output, kind(**given)]))
+        def call(output: Output, options: dict[str, Any]) -> None:
+            command(*([output] if kind is None else [output, kind(**options)]))
+
+        runner(context, given, call)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
@@ -231,6 +275,9 @@ def _group(context: typer.Context, json: Json = False, quiet: Quiet = False, hom
 def make_app() -> LazyGroup:
     """Return the program: every command by its name and its line of the help."""
     app = lazy_group(_root, COMMANDS, with_shared_options)
+    for name, commands in BELOW.items():
+        entry = Entry(*COMMANDS[name])
+        app.add_command(PlannedGroup(name, entry, with_shared_options, with_commands_below, commands), name)
     for name, (text, commands) in GROUPS.items():
         app.add_command(lazy_group(_group, commands, with_shared_options, text), name)
     for old, new in OLD_NAMES.items():

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from assay.documents import Document, read
-from assay.errors import AssayError, InputError
+from assay.documents.coherence import contradiction
+from assay.errors import AssayError, GateError, InputError
 from assay.store import Database
 from assay.store.location import database_url
-from assay.store.registry import TABLE, conditions_of_market
+from assay.store.registry import TABLE, Registered, conditions_of_market
+from assay.validation.lifecycle import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +62,7 @@ class LiveConfiguration(Mapping[str, Any]):
         self._ask, self._load, self._reload_s = mark, load, reload_s
         self._lock = threading.Lock()
         self._mark = mark()
-        self._document: Document = read(load())
+        self._document: Document = _believed(load())
         self._next = time.monotonic() + reload_s
         self.active = True
         self.fault: str | None = None
@@ -109,7 +111,7 @@ class LiveConfiguration(Mapping[str, Any]):
         mark = self._ask()
         changed = mark != self._mark
         if changed:
-            self._document = read(self._load())
+            self._document = _believed(self._load())
             self._mark = mark
         self.active, self.fault, self.stale_since = True, None, None
         return changed
@@ -158,6 +160,8 @@ def load_configuration(
         When no configuration of the market is active, or several are.
     FileFormatError
         When it is no V3 document.
+    GateError
+        When it contradicts itself, or was changed in the database after it was stored (`ChangedError`).
     StoreError
         When the database cannot be read. Once a document is there nothing raises any more.
     """
@@ -173,6 +177,31 @@ def load_configuration(
     except _Inactive as error:
         hint = "See `assay configurations list`, then `assay configurations activate ID`"
         raise InputError("configuration", str(error), hint=hint) from None
+
+
+def _believed(raw: dict[str, Any]) -> Document:
+    """Return a document that may be traded by.
+
+    Raises
+    ------
+    FileFormatError
+        When it is no V3 document, or was changed after its digest was made.
+    GateError
+        When it contradicts itself.
+    """
+    document = read(raw)
+    if why := contradiction(raw):
+        raise GateError(f"{document.config_id} contradicts itself: {why}")
+    return document
+
+
+def _activated(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of an active row, if it is one that can have been activated."""
+    found = Registered.of(row).intact()
+    stage = found.typed.lifecycle.current_stage
+    if not Stage(stage).size_factor:
+        raise GateError(f"{found.config_id} is {stage}, which gives it 0 % of the capital: no program switched it on")
+    return found.document
 
 
 def _file_mark(path: Path) -> Mark:
@@ -217,9 +246,9 @@ def _row_source(
 
     def read() -> dict[str, Any]:
         where = [*conditions_of_market(strategy, pair, *pinned), TABLE.c.is_active]
-        query = sa.select(TABLE.c.config_json).where(*where)
-        document: dict[str, Any] = database.read(lambda c: c.execute(query).scalar_one(), patience_s=0.0)
-        return document
+        query = sa.select(TABLE).where(*where)
+        row = database.read(lambda c: dict(c.execute(query).mappings().one()), patience_s=0.0)
+        return _activated(row)
 
     return ask, read
 

@@ -21,6 +21,7 @@ from assay.service.kernels import compile_kernels
 from assay.service.ledger import append_training
 from assay.service.reporter import StageProgress
 from assay.service.run import run_training
+from assay.store.chain import head
 from assay.store.database import now_ms
 from assay.store.ledger import counted
 from assay.store.registry import insert_configuration
@@ -87,9 +88,12 @@ def save_trained(
     """
     evidence = trained.evidence
     filtered = data_filter(evidence.bars, evidence.provenance.quality, override=evidence.experiment.allow_bad_data)
-    columns = {"data_filter_config": filtered}
+    entry = append_training(c, evidence, user=user, at_ms=at_ms)
+    # with its own entries in it: a ledger that is cut off later is shorter than its configurations say
+    ledger = head(c)
+    columns = {"data_filter_config": filtered, "ledger_length": ledger.length, "ledger_head": ledger.hash}
     insert_configuration(c, trained.document, at_ms=created_ms, job_id=job_id, columns=columns, figures=trained.figures)
-    return append_training(c, evidence, user=user, at_ms=at_ms)
+    return entry
 
 
 def store_trained(database: Database, trained: Trained) -> Tried:

@@ -7,7 +7,7 @@ a drift laid after genuine LIQUIDITY_SWEEP signals and nothing else: volume, noi
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +17,24 @@ from assay.engine.layout import LEVELS
 from assay.engine.rules import Rule
 from assay.errors import InputError
 from assay.market import Bars, Market, Timeframe
-from assay.market.calendar import DAY_MS, MINUTE_MS
+from assay.market.calendar import DAY_MS
 from assay.sources import simulated_kernels
+from assay.sources.price_path import (
+    BUSIEST_HOUR,
+    EXCHANGE,
+    FIRST_PRICE,
+    LARGEST_SURPRISE,
+    LEVEL,
+    STEPS,
+    USUAL,
+    Canvas,
+    Noise,
+    Texture,
+    Walk,
+    daily_rhythm,
+    first_stamp,
+    stamps,
+)
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:
@@ -29,51 +45,8 @@ if TYPE_CHECKING:
     from assay.engine import Setups
     from assay.parameters import Value
 
-EXCHANGE = "simulated"
-FIRST_PRICE = 100.0
-STEPS = 12
-"""Sub-steps of a bar; its high and low are those of a continuous path through them."""
-
 DRIFT_BARS = 20
 """Bars over which a planted drift is spread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Texture:
-    """Numbers of the price and volume model; the defaults resemble liquid 5-minute markets.
-
-    Attributes
-    ----------
-    news, memory : float
-        Weights of the last squared move and of the last variance in the variance of the next bar,
-        GARCH(1,1); the rest is the long-run variance.
-    tail : float
-        Degrees of freedom of Student's t of a bar's move given its variance.
-    season : float
-        Amplitude of the daily rhythm, in log standard deviation.
-    volume_rhythm, volume_regime, volume_shock, volume_move : float
-        Exponents with which volume follows the daily rhythm, the GARCH deviation, the bar's own surprise in
-        variance, and the size of the bar's realised move.
-    volume_memory, volume_persistent, volume_noise : float
-        AR(1) coefficient and standard deviation of the slow part of log volume, standard deviation of its
-        fast part.
-    volume_median : float
-        Typical volume of a bar, in units of the base.
-    """
-
-    news: float = 0.10
-    memory: float = 0.88
-    tail: float = 5.0
-    season: float = 0.25
-    volume_rhythm: float = 1.0
-    volume_regime: float = 0.8
-    volume_shock: float = 0.65
-    volume_move: float = 0.2
-    volume_memory: float = 0.95
-    volume_persistent: float = 0.4
-    volume_noise: float = 0.4
-    volume_median: float = 1000.0
-
 
 TRUE_PARAMETERS: dict[str, Value] = {"atr_multiplier_sl": 3.0, "risk_reward_ratio": 4.0}
 """What the true parameters set apart from the defaults of LIQUIDITY_SWEEP; they lie on its default grid.
@@ -82,9 +55,6 @@ A stop so wide lets most trades live through the drift; one at 1.5 ATR leaves af
 the costs back.
 """
 
-_LARGEST_SURPRISE = 100.0  # of a bar's variance against what was expected of it
-_LEVEL = 1.05  # measured: bounds and slow convergence take 5 % of the long-run standard deviation
-_BUSIEST_HOUR = 14.5  # UTC
 _BLOCK_BARS = 512  # searched at once for the next signal
 _HISTORY_BARS = 1024  # before a block: Wilder's average forgets its start to (13/14)^900 = 1e-29
 
@@ -152,7 +122,7 @@ class SimulatedMarket:
     round_trip: float = 0.003
     true_parameters: Mapping[str, Value] = field(default_factory=dict, hash=False)
     symbol: str | None = None
-    texture: Texture = Texture()
+    texture: Texture = USUAL
     dirt: Dirt = Dirt()
 
     def __post_init__(self) -> None:
@@ -184,10 +154,10 @@ class SimulatedMarket:
             "first_price": FIRST_PRICE,
             "steps_per_bar": STEPS,
             "drift_bars": DRIFT_BARS,
-            "busiest_hour_utc": _BUSIEST_HOUR,
-            "largest_surprise": _LARGEST_SURPRISE,
+            "busiest_hour_utc": BUSIEST_HOUR,
+            "largest_surprise": LARGEST_SURPRISE,
             "largest_news": simulated_kernels.LARGEST_NEWS,
-            "level": _LEVEL,
+            "level": LEVEL,
             "strategy": LiquiditySweep.name,
             "n_bars": self.n_bars,
         }
@@ -216,15 +186,8 @@ def _check(spec: SimulatedMarket) -> None:
     for name, value, holds, rule in rules:
         if not holds:
             raise InputError(name, rule, value)
-    _start_ms(spec)
+    first_stamp(spec.start)
     _ = spec.truth
-
-
-def _start_ms(spec: SimulatedMarket) -> int:
-    try:
-        return int(np.datetime64(spec.start, "D").astype("datetime64[ms]").astype(np.int64))
-    except ValueError as error:
-        raise InputError("start", "must be a date such as 2024-01-01", spec.start) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,78 +216,12 @@ def _generator(spec: SimulatedMarket, stream: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([spec.seed, stream]))
 
 
-def _rhythm(spec: SimulatedMarket, time: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Daily rhythm of the standard deviation, shape (n,), mean square 1."""
-    middle = time % DAY_MS + 0.5 * min(spec.market.timeframe.ms, DAY_MS)
-    angle = 2.0 * np.pi * (middle / (60.0 * MINUTE_MS) - _BUSIEST_HOUR) / 24.0
-    amplitude = spec.texture.season
-    rhythm: NDArray[np.float64] = np.exp(amplitude * np.cos(angle)) / math.sqrt(np.i0(2.0 * amplitude))
-    return rhythm
-
-
-@dataclass(frozen=True, eq=False)
-class _Base:
-    """The walk before any edge or dirt.
-
-    Attributes
-    ----------
-    time, volume, rhythm, variance : shape (n,)
-        Stamps, volume, daily rhythm, variance of each bar's log path.
-    path : shape (n, STEPS)
-        Log price at the end of each sub-step against the bar's open.
-    waits : shape (n, STEPS, 2)
-        Standard exponentials from which the extremes between sub-steps follow.
-    """
-
-    time: NDArray[np.int64]
-    volume: NDArray[np.float64]
-    rhythm: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    path: NDArray[np.float64]
-    waits: NDArray[np.float64]
-
-
-def _base(spec: SimulatedMarket) -> _Base:
-    n, t = spec.n_bars, spec.texture
-    time = _start_ms(spec) + spec.market.timeframe.ms * np.arange(n, dtype=np.int64)
-    normal = _generator(spec, 0).standard_normal((n, STEPS))
-    surprise = np.minimum((t.tail - 2.0) / _generator(spec, 1).chisquare(t.tail, n), _LARGEST_SURPRISE)
-    rhythm = _rhythm(spec, time)
-    sigma = _LEVEL * spec.volatility_pct / 100.0
-    path, variance, deviation, size = simulated_kernels.random_walk(normal, surprise, rhythm, sigma, t.news, t.memory)
-    log_volume = (
-        t.volume_rhythm * np.log(rhythm)
-        + t.volume_regime * np.log(deviation)
-        + t.volume_shock * np.log(surprise)
-        + t.volume_move * size
-        + t.volume_persistent * simulated_kernels.slow(_generator(spec, 2).standard_normal(n), t.volume_memory)
-        + t.volume_noise * _generator(spec, 3).standard_normal(n)
-    )
-    waits = _generator(spec, 5).standard_exponential((n, STEPS, 2))
-    return _Base(time, t.volume_median * np.exp(log_volume), rhythm, variance, path, waits)
-
-
-class _Canvas:
-    """Prices under construction, from the first bar on: log level (n + 1,), drift per bar (n,), columns (n,)."""
-
-    def __init__(self, spec: SimulatedMarket, base: _Base) -> None:
-        n = len(base.time)
-        self.spec, self.base = spec, base
-        self.level, self.drift = np.zeros(n + 1), np.zeros(n)
-        self.open, self.high, self.low, self.close = (np.empty(n) for _ in range(4))
-
-    def build(self, first: int, stop: int) -> None:
-        """Make the prices of bars first <= i < stop under the drift known so far."""
-        base, prices = self.base, (self.open, self.high, self.low, self.close)
-        simulated_kernels.build(
-            first, stop, FIRST_PRICE, base.path, base.variance, base.waits, self.drift, self.level, *prices
-        )
-
-    def bars(self, first: int, stop: int) -> Bars:
-        """Return copies of bars first <= i < stop."""
-        cut = slice(first, stop)
-        columns = (self.open, self.high, self.low, self.close, self.base.volume)
-        return Bars.from_columns(self.spec.market, self.base.time[cut], *(c[cut] for c in columns))
+def _walk(spec: SimulatedMarket) -> Walk:
+    """Return the walk before any edge or dirt."""
+    n, bar_ms, t = spec.n_bars, spec.market.timeframe.ms, spec.texture
+    time = stamps(spec.start, bar_ms, n)
+    noise = Noise.drawn(lambda stream: _generator(spec, stream), n, t.tail)
+    return Walk.made(time, noise, daily_rhythm(time, bar_ms, t.season), spec.volatility_pct, t)
 
 
 def true_signals(spec: SimulatedMarket, bars: Bars) -> Setups:
@@ -347,9 +244,8 @@ def true_signals(spec: SimulatedMarket, bars: Bars) -> Setups:
     return rows.take(count[inverse] == 1)
 
 
-def _next_signal(canvas: _Canvas, first: int, stop: int) -> tuple[int, int, float] | None:
+def _next_signal(spec: SimulatedMarket, canvas: Canvas, first: int, stop: int) -> tuple[int, int, float] | None:
     """Return (bar, side, ATR) of the first true signal on a bar first <= t < stop, if there is one."""
-    spec = canvas.spec
     begin = max(0, first - _HISTORY_BARS - LiquiditySweep().warmup(spec.truth))
     rows = true_signals(spec, canvas.bars(begin, stop))
     later = np.flatnonzero(rows.bar >= first - begin)
@@ -359,20 +255,20 @@ def _next_signal(canvas: _Canvas, first: int, stop: int) -> tuple[int, int, floa
     return begin + int(rows.bar[k]), int(rows.side[k]), float(rows.levels[k, LEVELS.index("stop_unit")])
 
 
-def _plant(canvas: _Canvas) -> list[tuple[int, int, float]]:
+def _plant(spec: SimulatedMarket, canvas: Canvas) -> list[tuple[int, int, float]]:
     """Lay drifts from left to right; return (bar, side, log drift) of each.
 
     A signal is looked for on the path as planted so far, and its drift never changes what came before it:
     every planted signal is a signal of the final path.
     """
-    spec, n = canvas.spec, len(canvas.base.time)
+    n = len(canvas.walk.time)
     multiple = float(spec.truth["atr_multiplier_sl"])
     planted: list[tuple[int, int, float]] = []
     built, first = 0, 0
     while built < n:
         stop = min(max(built, first) + _BLOCK_BARS, n)
         canvas.build(built, stop)
-        signal = _next_signal(canvas, first, stop)
+        signal = _next_signal(spec, canvas, first, stop)
         if signal is None:
             built = first = stop
             continue
@@ -387,28 +283,25 @@ def _plant(canvas: _Canvas) -> list[tuple[int, int, float]]:
     return planted
 
 
-def _dirty_bars(spec: SimulatedMarket, base: _Base) -> Bars:
+def _dirty_bars(spec: SimulatedMarket, walk: Walk) -> Bars:
     """Return an illiquid version of a walk: quiet bars repeat the price, stamps miss, one tick is wrong."""
-    n, dirt = len(base.time), spec.dirt
+    n, dirt = len(walk.time), spec.dirt
     draw = _generator(spec, 4).random((n, 2))
-    quiet = 1.0 / base.rhythm
+    quiet = 1.0 / walk.rhythm
     quiet /= quiet.mean()
     silent = draw[:, 0] < dirt.zero_volume * quiet
     still = ~silent & (draw[:, 0] < (dirt.zero_volume + dirt.flat_traded) * quiet)
-    moving = ~(silent | still)
-    path, variance = np.where(moving[:, None], base.path, 0.0), np.where(moving, base.variance, 0.0)
-    volume = np.where(silent, 0.0, np.where(still, 0.1 * base.volume, base.volume))
-    canvas = _Canvas(spec, replace(base, path=path, variance=variance, volume=volume))
+    canvas = Canvas(spec.market, walk.quieted(silent, still))
     canvas.build(0, n)
-    bad = n // 3 + int(np.argmax(moving[n // 3 :]))
+    bad = n // 3 + int(np.argmin((silent | still)[n // 3 :]))
     canvas.close[bad] *= dirt.bad_tick
     canvas.high[bad] = max(canvas.high[bad], canvas.close[bad])
     canvas.low[bad] = min(canvas.low[bad], canvas.close[bad])
     kept = draw[:, 1] >= dirt.absent
     kept[n // 2 : n // 2 + dirt.hole_bars] = False
     kept[[0, bad, n - 1]] = True
-    columns = (canvas.open, canvas.high, canvas.low, canvas.close, volume)
-    return Bars.from_columns(spec.market, base.time[kept], *(c[kept] for c in columns))
+    columns = (*canvas.prices, canvas.walk.volume)
+    return Bars.from_columns(spec.market, walk.time[kept], *(c[kept] for c in columns))
 
 
 def simulate(spec: SimulatedMarket) -> Simulation:
@@ -421,17 +314,17 @@ def simulate(spec: SimulatedMarket) -> Simulation:
     InputError
         When a drift would exceed the price itself.
     """
-    base = _base(spec)
+    walk = _walk(spec)
     planted: list[tuple[int, int, float]] = []
     if spec.dirty:
-        bars = _dirty_bars(spec, base)
+        bars = _dirty_bars(spec, walk)
     else:
-        canvas = _Canvas(spec, base)
+        canvas = Canvas(spec.market, walk)
         if spec.edge_r:
-            planted = _plant(canvas)
+            planted = _plant(spec, canvas)
         else:
-            canvas.build(0, len(base.time))
-        bars = canvas.bars(0, len(base.time))
+            canvas.build(0, len(walk.time))
+        bars = canvas.bars(0, len(walk.time))
     t, side, drift = zip(*planted, strict=True) if planted else ((), (), ())
     return Simulation(bars, np.array(t, np.int64), np.array(side, np.int8), np.array(drift, np.float64))
 

@@ -1,6 +1,7 @@
 """The chain of the ledger: each entry is hashed together with the hash of the entry before.
 
-An entry that is edited, removed, put in beside the chain or moved to another place breaks it, and `check` says where.
+An entry that is edited, removed, put in beside the chain or moved to another place breaks it, and
+`assay.store.ledger_check` says where.
 What remains possible for somebody who may write to the database is in docs/security.md.
 
 An entry's content is the canonical JSON of its row as the database gives it back (JSONB may answer another number than
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from assay.errors import StoreError
 from assay.store import schema
 from assay.store.database import insert
 
@@ -94,9 +96,17 @@ def entry_key(table: sa.Table, row: Mapping[str, Any]) -> str:
 
 
 def identity(c: sa.Connection) -> Identity:
-    """Return which ledger it is, in a transaction of the caller's."""
+    """Return which ledger it is, in a transaction of the caller's.
+
+    Raises
+    ------
+    StoreError
+        When somebody removed it.
+    """
     t = schema.ledger_identity.c
-    found = c.execute(sa.select(t.id, t.created_at, t.entries_before)).one()
+    found = c.execute(sa.select(t.id, t.created_at, t.entries_before)).first()
+    if found is None:
+        raise StoreError("ledger", "has no identity any more: its row was removed", hint="Restore a backup")
     return Identity(str(found.id), int(found.created_at), int(found.entries_before))
 
 
@@ -117,11 +127,13 @@ def append(c: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool
     """
     if c.dialect.name != "sqlite":  # a writer of SQLite is alone already (`Database.write`)
         c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    written = insert(c, table).values(**values).on_conflict_do_nothing().returning(*table.columns)
-    found = c.execute(written).mappings().first()
-    if found is None:
+    key_columns = list(table.primary_key)
+    written = c.execute(insert(c, table).values(**values).on_conflict_do_nothing().returning(*key_columns)).first()
+    if written is None:
         return False
-    row = dict(found)
+    # what lies there now, not what RETURNING says: SQLite writes -0.0 as 0
+    same = [column == value for column, value in zip(key_columns, written, strict=True)]
+    row = dict(c.execute(sa.select(table).where(*same)).mappings().one())
     before = head(c)
     position, key, content = before.length + 1, entry_key(table, row), content_digest(row)
     c.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -178,6 +179,7 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         pool_size=4,
         max_overflow=16,
         poolclass=sa.QueuePool,
+        json_deserializer=_json,
     )
     checked = threading.Event()
 
@@ -203,6 +205,14 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _json(text: str | bytes) -> Any:
+    """Return a column's JSON; what is none any more comes as it is: its reader can say which row was changed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _postgresql(address: sa.URL) -> sa.Engine:

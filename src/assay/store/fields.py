@@ -170,6 +170,8 @@ OWN = (
     ),
     Field("max_allocation_pct", "%", "most capital that its stage may have", "lifecycle.max_allocation_pct"),
     Field("experiment_digest", "", "identity of everything it depends on", "provenance.experiment_digest"),
+    Field("ledger_length", "entries", "how many the ledger had when it was stored, its own search among them"),
+    Field("ledger_head", "", "hash of the newest of them, in which all before are contained"),
 )
 """What Assay adds; `config_json` holds the document itself."""
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import platform
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 
-from assay.documents import Document, TrainedDocument, read
-from assay.errors import FileFormatError, GateError, InputError, near_name
+from assay.documents import Document, read
+from assay.documents.coherence import contradiction
+from assay.errors import ChangedError, FileFormatError, GateError, InputError, near_name
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
-from assay.store.fields import CONTRACT, FIELDS, OWN
+from assay.store.fields import FIELDS
+from assay.store.rows import change_of, row_of, runtime_env
 from assay.validation.lifecycle import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 TABLE = schema.trained_configurations
 FIGURES = schema.configuration_figures
-_LIBRARIES = ("numpy", "numba", "scipy", "sqlalchemy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +44,46 @@ class Registered:
     row: dict[str, Any]
     document: dict[str, Any]
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Registered:
+        """Return what a row of the table holds."""
+        rest = dict(row)
+        document = rest.pop("config_json")
+        return cls(rest, document)
+
     @cached_property
     def typed(self) -> Document:
         """The document with typed sections, which are checked as they are used."""
         return Document.of(self.document)
+
+    @cached_property
+    def change(self) -> str:
+        """What was changed after it was stored, in words; empty where row and document are as they were written."""
+        return change_of(self.row, self.document)
+
+    def intact(self) -> Registered:
+        """Return the configuration itself.
+
+        Raises
+        ------
+        ChangedError
+            When its document or its row was changed after it was stored.
+        """
+        if self.change:
+            raise ChangedError(self.config_id, self.change)
+        return self
+
+    def believable(self) -> Registered:
+        """Return the configuration itself, if it is intact and its document does not contradict itself.
+
+        Raises
+        ------
+        GateError
+            Naming what was changed, or what contradicts what.
+        """
+        if why := contradiction(self.intact().document):
+            raise GateError(f"{self.config_id} contradicts itself: {why}")
+        return self
 
     @property
     def config_id(self) -> str:
@@ -71,58 +104,6 @@ class Registered:
     def is_archived(self) -> bool:
         """Whether it was put away."""
         return self.row["archived_at"] is not None
-
-
-def runtime_env() -> str:
-    """Return Python, libraries and machine of this process."""
-    libraries = " ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    return f"python {platform.python_version()} {libraries} {platform.system()} {platform.machine()}"
-
-
-def moment_ms(text: str) -> int:
-    """Return an ISO 8601 moment in milliseconds UTC."""
-    return round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
-
-
-def row_of(document: Mapping[str, Any], *, at_ms: int, runtime: str | None = None) -> dict[str, Any]:
-    """Return the row of a document: each column that is known, None for what nothing can know yet.
-
-    Parameters
-    ----------
-    at_ms : int
-        Now, milliseconds UTC.
-    runtime : str, optional
-        See `runtime_env`.
-    """
-    row = {f.name: f.read(document) for f in (*CONTRACT, *OWN)}
-    typed = Document.of(document)
-    return row | {
-        "id": str(uuid5(NAMESPACE_URL, f"assay:{typed.config_id}")),
-        "is_active": False,
-        "max_position_size": typed.circuit_breakers.max_position_size_pct / 100.0,
-        "discovery_date": moment_ms(typed.created_at),
-        "runtime_env": runtime,
-        "created_at": at_ms,
-        "updated_at": at_ms,
-        "circuit_breakers": {
-            "stage": document["circuit_breakers"],
-            "portfolio": document["portfolio_circuit_breakers"],
-        },
-        "data_filter_config": _data_filter(typed),
-        "config_json": dict(document),
-    }
-
-
-def _data_filter(document: Document) -> dict[str, Any] | None:
-    if not isinstance(document, TrainedDocument):
-        return None
-    quality = document.provenance.quality
-    return {
-        "bad_bars": "masked",
-        "valid_pct": quality.valid_pct,
-        "required_valid_pct": quality.required_valid_pct,
-        "override": document.provenance.data_override,
-    }
 
 
 def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,18 +202,19 @@ class Registry:
         Raises
         ------
         GateError
-            When its stage gives it no capital, or it is archived.
+            When its stage gives it no capital, it is archived, it was changed after it was stored (`ChangedError`),
+            or its document contradicts itself.
         """
 
         def work(c: sa.Connection) -> str | None:
             row = self._locked(c, config_id)
+            life = Registered.of(row).believable().typed.lifecycle
             if row["archived_at"] is not None:
                 raise GateError(f"{row['config_id']} is archived: take it back first (archive --undo)")
-            if not Stage(row["status"]).size_factor:
-                why = Document.of(row["config_json"]).lifecycle.why_not_promoted
+            if not Stage(life.current_stage).size_factor:
                 raise GateError(
-                    f"{row['config_id']} is {row['status']}, which gives it 0 % of the capital: it cannot be "
-                    f"activated. {why}".rstrip()
+                    f"{row['config_id']} is {life.current_stage}, which gives it 0 % of the capital: it cannot be "
+                    f"activated. {life.why_not_promoted}".rstrip()
                 )
             if row["is_active"]:
                 return None
@@ -301,8 +283,14 @@ class Registry:
         ------
         InputError
             When there is none, with the near name.
+        ChangedError
+            When its document or its row was changed after it was stored.
         """
-        return self.database.read(lambda c: _registered(_row(c, config_id)))
+        return self.stored(config_id).intact()
+
+    def stored(self, config_id: str) -> Registered:
+        """Return a configuration as it is stored; whether it was changed since, `Registered.change` says."""
+        return self.database.read(lambda c: Registered.of(_row(c, config_id)))
 
     def figures(self, config_id: str) -> dict[str, Any] | None:
         """Return what the charts of a configuration draw; None where it was stored without.
@@ -335,7 +323,10 @@ class Registry:
         archived: bool | None = False,
         limit: int | None = None,
     ) -> list[Registered]:
-        """Return the configurations that fit, the newest first.
+        """Return the configurations that fit, the newest first, as they are stored.
+
+        Columns are searched, and they are told as they are found: who relies on one of these configurations asks
+        `Registered.intact` first.
 
         Parameters
         ----------
@@ -357,7 +348,7 @@ class Registry:
             raise InputError("limit", "must be at least 1", limit)
         query = sa.select(TABLE).where(*where).order_by(TABLE.c.created_at.desc(), TABLE.c.config_id.desc())
         rows = self.database.read(lambda c: [dict(r) for r in c.execute(query.limit(limit)).mappings()])
-        return [_registered(row) for row in rows]
+        return [Registered.of(row) for row in rows]
 
     def compare(self, config_ids: Sequence[str]) -> dict[str, list[Any]]:
         """Return every field that is known of any of some configurations, with one value for each of them.
@@ -417,12 +408,6 @@ def _row(c: sa.Connection, config_id: str) -> dict[str, Any]:
         hint = near_name(config_id, known) if known else "The registry is empty"
         raise InputError("configuration", "is not in the registry", config_id, hint)
     return dict(found)
-
-
-def _registered(row: Mapping[str, Any]) -> Registered:
-    rest = dict(row)
-    document = rest.pop("config_json")
-    return Registered(rest, document)
 
 
 def _flat(registered: Registered) -> dict[str, Any]:

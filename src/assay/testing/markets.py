@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.market import Bars
-from assay.sources.simulated import SimulatedMarket, Texture, simulate_market
+from assay.sources.price_path import Texture
+from assay.sources.simulated import SimulatedMarket, simulate_market
 
 if TYPE_CHECKING:
     from collections.abc import Callable

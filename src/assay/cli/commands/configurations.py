@@ -12,8 +12,9 @@ import typer
 from assay.cli import options
 from assay.cli.output import Output, iso_time, number
 from assay.documents import rebuild
+from assay.documents.coherence import contradiction
 from assay.engine.glossary import MEASURES
-from assay.errors import GateError, InputError
+from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
 from assay.service.database import open_database
 from assay.service.fresh_process import FreshProcess
@@ -84,12 +85,20 @@ def list_(output: Output, given: ListOptions) -> None:
             archived=given.archived,
             limit=given.limit,
         )
+    intact, changed = [r for r in found if not r.change], [r for r in found if r.change]
     if output.json:
-        output.document({"configurations": [readable(r) for r in found]})
-        return
-    if not found:
+        why = [{"configuration": r.config_id, "change": r.change} for r in changed]
+        output.document({"configurations": [readable(r) for r in intact], "changed": why})
+    elif not found:
         output.note("There are no such configurations.")
-        return
+    else:
+        _table(output, intact)
+    if changed:
+        first = ChangedError(changed[0].config_id, changed[0].change)
+        raise typer.Exit(first.exit_code) if output.json else first
+
+
+def _table(output: Output, found: list[Registered]) -> None:
     columns = ("configuration", "exchange", "pair", "timeframe", "regime", "stage", "active", *_SHORT.values())
     rows = [
         (
@@ -153,6 +162,8 @@ def show(output: Output, given: OneOptions) -> None:
         output.document({"row": readable(found), "explained": meanings, "configuration": found.document})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
+    if contradiction(found.document):
+        output.note(f"It contradicts itself: {contradiction(found.document)}.")
     if why := found.typed.lifecycle.why_not_promoted:
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
@@ -210,7 +221,7 @@ def compare(output: Output, given: CompareOptions) -> None:
         raise InputError("ID", "at least two configurations are compared", given.config_ids)
     with open_database(given.database) as opened:
         registry = Registry(opened)
-        names = [registry.get(i).config_id for i in given.config_ids]
+        names = [registry.stored(i).config_id for i in given.config_ids]
         table = registry.compare(names)
     if output.json:
         output.document({"configurations": names, "fields": table})
@@ -261,7 +272,7 @@ def archive(output: Output, given: ArchiveOptions) -> None:
 
 def _show_change(output: Output, database: Database, config_id: str, **facts: object) -> None:
     """Say how a configuration stands now."""
-    found = Registry(database).get(config_id)
+    found = Registry(database).stored(config_id)  # one that was changed may be switched off and put away
     if output.json:
         output.document({"configuration": readable(found), **facts})
         return
@@ -291,7 +302,7 @@ def export(output: Output, given: ExportOptions) -> None:
             found = [registry.get(i) for i in given.config_ids]
         else:
             chosen: dict[str, Any] = {"strategy": given.strategy, "pair": given.pair, "status": given.status}
-            found = registry.find(**chosen, active=True if given.active else None)
+            found = [r.intact() for r in registry.find(**chosen, active=True if given.active else None)]
     if not found:
         raise InputError("configurations", "none fits, so there is nothing to export")
     paths = [_export_table(given.out, found)] if given.csv else _export_documents(given.out, found)

@@ -1,5 +1,6 @@
-"""`assay ledger`: what was tried, on which days, and what that does to the best of it."""
+"""`assay ledger`: what was tried, on which days, what that does to the best of it; and whether nobody rewrote it."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -7,13 +8,23 @@ import typer
 
 from assay.cli import options
 from assay.cli.output import Output, iso_time
+from assay.errors import GateError, InputError
 from assay.market import canonical_symbol
 from assay.service.database import open_database
+from assay.store.chain import Head
 from assay.store.ledger import Ledger, MarketDays, Tried
+from assay.store.ledger_check import LedgerCheck, check
 from assay.validation.sharpe import expected_maximum
 
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only this exchange.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT", help="Only this symbol.")]
+Anchor = Annotated[
+    str | None,
+    typer.Option("--head", metavar="LENGTH:HASH", help="What an earlier check printed and you kept elsewhere."),
+]
+
+MAX_FAULTS = 20
+"""Faults that are shown to a reader; JSON has them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +78,64 @@ def _row(entry: dict[str, Any], tried: Tried) -> dict[str, Any]:
         "holdout_openings_on_these_days": tried.openings,
         "expected_maximum": expected_maximum(tried.combinations),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Options of `assay ledger verify`."""
+
+    head: Anchor = None
+    database: options.DatabaseUrl = None
+
+
+def verify(output: Output, given: VerifyOptions) -> None:
+    """Walk the chain of the ledger and name the first entry that is not as it was written."""
+    anchor = _anchor(given.head)
+    with open_database(given.database) as opened:
+        found = check(opened, anchor)
+    if output.json:
+        output.document(_facts(found))
+    else:
+        _tell(output, found)
+    if found.faults:
+        first = f"the ledger is not as it was written; the first fault: {found.faults[0]}"
+        raise typer.Exit(GateError.exit_code) if output.json else GateError(first)
+
+
+def _anchor(text: str | None) -> Head | None:
+    if text is None:
+        return None
+    parts = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip())
+    if parts is None:
+        raise InputError("--head", "must be LENGTH:HASH, as an earlier `assay ledger verify` printed it", text)
+    return Head(int(parts[1]), parts[2])
+
+
+def _facts(found: LedgerCheck) -> dict[str, Any]:
+    return {
+        "ledger": found.identity.id,
+        "chained_since": iso_time(found.identity.created_at),
+        "entries_before": found.identity.entries_before,
+        "length": found.head.length,
+        "head": found.head.hash,
+        "intact": not found.faults,
+        "faults": [{n: getattr(f, n) for n in ("position", "table", "key", "change")} for f in found.faults],
+        "not_in_this_ledger": found.elsewhere,
+    }
+
+
+def _tell(output: Output, found: LedgerCheck) -> None:
+    who, head = found.identity, found.head
+    rows = [("-" if f.position is None else f.position, f.table, f.key[:40], f.change) for f in found.faults]
+    if rows:
+        output.table("NOT as it was written", ("entry", "table", "key", "what"), rows[:MAX_FAULTS])
+        output.text(f"{len(rows)} faults." if len(rows) <= MAX_FAULTS else f"{len(rows)} faults; --json has them all.")
+    output.text(f"Ledger {who.id}: {head.length} entries, chained since {iso_time(who.created_at)[:10]}.")
+    if who.entries_before:
+        output.text(f"{who.entries_before} of them were there before: what happened to them until then, nothing tells.")
+    if not rows:
+        output.text("Every entry is as it was written and where it was written.")
+    if found.elsewhere:
+        names = ", ".join(found.elsewhere[:3]) + (", ..." if len(found.elsewhere) > 3 else "")
+        output.text(f"{len(found.elsewhere)} configurations whose search is not in this ledger: {names}.")
+    output.text(f"Keep this elsewhere, and give it to --head later: {head.length}:{head.hash}")
