@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.report import Row as Line
 from benchmarks.report import Table, markdown
 
-from assay.validation import Stage, Tried, adjusted_p, decide, needed_permutations
+from assay.validation import Stage, TriedExperiment, adjusted_p, decide, needed_permutations
 from studies.campaign_tries import GROUPS, TRIES, Group, facts_of
 from studies.shares import shown_share
 
@@ -30,7 +30,7 @@ class Known:
 
     alone: Stage
     facts: Facts
-    tried: Tried
+    tried: TriedExperiment
 
 
 def users_of(rows: list[Row], nulls: list[Row]) -> dict[Group, list[list[Known]]]:
@@ -50,7 +50,9 @@ def users_of(rows: list[Row], nulls: list[Row]) -> dict[Group, list[list[Known]]
 
 def _known(row: Row, more: list[float]) -> Known:
     maxima = np.array([*row["maxima"], *more], dtype=np.float64)
-    return Known(Stage(row["stage"]), facts_of(row["facts"]), Tried(row["digest"], float(row["statistic"]), maxima))
+    return Known(
+        Stage(row["stage"]), facts_of(row["facts"]), TriedExperiment(row["digest"], float(row["statistic"]), maxima)
+    )
 
 
 def settled(tries: list[Known], index: int) -> Stage:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.errors import StoreError
-from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry
+from assay.store.ledger import HoldoutOpening, Ledger, MarketDays, TrialEntry
 
 if TYPE_CHECKING:
     from assay.store import Database
@@ -34,7 +34,7 @@ def test_the_same_experiment_counts_once(database: Database) -> None:
     assert not ledger.record(replace(ENTRY, best=9.0), user="two", at_ms=2)
     (entry,) = ledger.entries()
     assert (entry["best"], entry["user_id"], entry["at"], entry["distribution"]) == (1.5, "one", 1, ENTRY.distribution)
-    tried = ledger.tried("binance", "BTC/USDT", 0, 100 * DAY)
+    tried = ledger.tried(MarketDays("binance", "BTC/USDT", 0, 100 * DAY))
     assert (tried.experiments, tried.combinations, tried.openings) == (1, 1000, 0)
 
 
@@ -43,9 +43,9 @@ def test_a_span_shifted_by_one_bar_counts(database: Database) -> None:
     ledger.record(ENTRY, user="me", at_ms=1)
     shifted = replace(ENTRY, experiment_digest="b" * 64, start_ms=300_000, stop_ms=100 * DAY + 300_000)
     ledger.record(shifted, user="me", at_ms=2)
-    assert ledger.tried("binance", "BTC/USDT", 0, 100 * DAY).experiments == 2
-    assert ledger.tried("binance", "ETH/USDT", 0, 100 * DAY).experiments == 0
-    assert ledger.tried("kraken", "BTC/USDT", 0, 100 * DAY).experiments == 0
+    assert ledger.tried(MarketDays("binance", "BTC/USDT", 0, 100 * DAY)).experiments == 2
+    assert ledger.tried(MarketDays("binance", "ETH/USDT", 0, 100 * DAY)).experiments == 0
+    assert ledger.tried(MarketDays("kraken", "BTC/USDT", 0, 100 * DAY)).experiments == 0
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -63,7 +63,7 @@ def test_what_overlaps_by_more_than_half_counts(database: Database, spans: list[
         ledger.record(entry, user="me", at_ms=1)
     asked = set(range(ask, ask + 20))
     near = [2 * len(asked & set(range(a, a + n))) > min(20, n) for a, n in spans]
-    tried = ledger.tried("binance", symbol, ask * DAY, (ask + 20) * DAY)
+    tried = ledger.tried(MarketDays("binance", symbol, ask * DAY, (ask + 20) * DAY))
     assert (tried.experiments, tried.combinations) == (sum(near), 1000 * sum(near))
 
 
@@ -71,8 +71,8 @@ def test_openings_are_counted(database: Database) -> None:
     ledger = Ledger(database)
     assert ledger.record_opening(OPENING, user="me", at_ms=1)
     assert not ledger.record_opening(OPENING, user="me", at_ms=2)
-    assert ledger.tried("binance", "BTC/USDT", 90 * DAY, 200 * DAY).openings == 1
-    assert ledger.tried("binance", "BTC/USDT", 100 * DAY, 200 * DAY).openings == 0
+    assert ledger.tried(MarketDays("binance", "BTC/USDT", 90 * DAY, 200 * DAY)).openings == 1
+    assert ledger.tried(MarketDays("binance", "BTC/USDT", 100 * DAY, 200 * DAY)).openings == 0
     assert ledger.openings()[0]["at"] == 1
 
 

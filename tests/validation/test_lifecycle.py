@@ -25,6 +25,9 @@ GOOD = Facts(
     stability=0.7,
     permutations_run=199,
     combinations=100,
+    similarity=0.9,
+    lean=0.05,
+    gross_p=0.01,
 )
 NAN = math.nan
 
@@ -161,6 +164,10 @@ def test_the_next_step_fits_the_cause() -> None:
     assert "Costs are 40 % of the median stop distance" in costly.why_not_promoted
     loss = replace(GOOD, net_profit_pct=-3.0, round_trip=0.003)
     assert "may cost 0.12 % of the price, and costs 0.30 %" in decide(replace(loss, break_even=0.0012)).why_not_promoted
+    noise = decide(replace(loss, break_even=0.0012, gross_p=0.5)).why_not_promoted
+    assert "may be chance (p = 0.5 of its mean trade)" in noise
+    assert "fees" not in noise
+    assert "may be chance" in decide(replace(loss, break_even=0.0012, gross_p=NAN)).why_not_promoted
     assert "loses even without costs" in decide(replace(loss, break_even=0.0)).why_not_promoted
     assert "longer history" in decide(replace(loss, break_even=NAN)).why_not_promoted
     fragile = decide(replace(GOOD, fragile=("costs x 1.5", "entry one bar late")))
@@ -172,6 +179,58 @@ def test_the_first_failed_gate_speaks_and_all_are_listed() -> None:
     assert [g.name.split()[0] for g in bad.failed] == ["bars", "a", "out-of-sample", "permutation"]
     assert bad.why_not_promoted.startswith("bars accepted without override")
     assert len(bad.passed) + len(bad.failed) == 6
+
+
+def test_no_profit_too_few_trades_and_unknown_are_told_apart() -> None:
+    idle = decide(replace(GOOD, net_profit_pct=0.0, sharpe=NAN, trades=0.0, fill_rate=NAN))
+    assert "Nothing was traded out of sample" in idle.why_not_promoted
+    few = decide(replace(GOOD, has_candidate=False, best_score=-5.0, net_profit_pct=NAN)).why_not_promoted
+    assert few.startswith("a combination with a positive objective exists: no.")
+    assert "None of the 100 combinations trades 10 times with a known measure" in few
+    lost = decide(replace(GOOD, has_candidate=False, best_score=-1.25)).why_not_promoted
+    assert "None of the 100 combinations earns on these days (the best scores -1.25)" in lost
+
+
+def test_all_failed_gates_stand_in_one_sentence_the_binding_one_first() -> None:
+    bad = decide(replace(GOOD, sharpe=0.2, p_value=0.4, lean=0.9, alpha_t=NAN)).why_not_promoted
+    assert bad.startswith(
+        "out-of-sample Sharpe of at least 0.5: 0.2 (margin -0.3). Also failed: permutation p of at most 0.05: 0.4 "
+        "(margin -0.35); alpha over the market of 1.645 standard errors (positions lean 90 % to one side): unknown. Try"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lean", "t", "expected"),
+    [(0.2, -9.0, "MATURE"), (0.2000001, 1.645, "MATURE"), (0.21, 1.6449999, "PAPER"), (1.0, NAN, "PAPER"),
+     (NAN, NAN, "MATURE")],
+)  # fmt: skip
+def test_who_leans_to_one_side_has_to_beat_the_market(lean: float, t: float, expected: str) -> None:
+    assert stage(lean=lean, alpha_t=t) == expected
+
+
+@pytest.mark.parametrize(
+    ("similarity", "expected"), [(1 / 3, "MATURE"), (0.3333, "PAPER"), (0.0, "PAPER"), (NAN, "PAPER")]
+)
+def test_p_on_bars_that_are_not_comparable_promotes_nothing(similarity: float, expected: str) -> None:
+    assert stage(similarity=similarity) == expected
+
+
+@pytest.mark.parametrize(
+    ("p_adjusted", "expected"),
+    [(0.01, "MATURE"), (0.025, "MATURE"), (0.0250001, "VALIDATION"), (0.05, "VALIDATION"), (0.0500001, "PAPER"),
+     (NAN, "PAPER")],
+)  # fmt: skip
+def test_a_campaign_is_a_gate_where_a_ledger_was_asked(p_adjusted: float, expected: str) -> None:
+    assert stage(campaign_known=True, p_adjusted=p_adjusted) == expected
+    assert stage(campaign_known=False, p_adjusted=p_adjusted) == "MATURE"
+
+
+def test_a_campaign_names_the_tries_and_the_permutations_that_it_needs() -> None:
+    facts = replace(GOOD, campaign_known=True, p_adjusted=0.06, experiments=1_200, unknown=7, needed=155)
+    why = decide(facts).why_not_promoted
+    assert "1,200 other experiments were made on these days, 7 of them without null statistics" in why
+    assert "--permutations 155 or more could tell" in why
+    assert "declare" in decide(replace(facts, unknown=0, needed=0)).why_not_promoted
 
 
 def test_a_users_strategy_has_to_answer_in_a_fresh_process() -> None:

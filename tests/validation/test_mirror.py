@@ -220,8 +220,8 @@ def ticked(seed: int, tick: float, n: int = 3000, level: float = 1.0) -> Bars:
     open_ = close - body
     high = np.maximum(open_, close) + rng.integers(0, 3, n)
     low = np.minimum(open_, close) - rng.integers(0, 3, n)
-    prices = [np.round(p * tick, 5) for p in (open_, high, low, close)]
-    return Bars.from_columns(HOURLY, first_stamps(n), *prices, rng.random(n) + 0.1)
+    o, h, lo, c = (np.round(p * tick, 5) for p in (open_, high, low, close))
+    return Bars.from_columns(HOURLY, first_stamps(n), o, h, lo, c, rng.random(n) + 0.1)
 
 
 def equalities(bars: Bars) -> dict[str, int]:
@@ -264,8 +264,8 @@ def test_unflipped_bars_on_a_tick_are_the_bars_themselves() -> None:
 
 def test_the_tick_is_seen_with_its_changes() -> None:
     fine, coarse = ticked(1, 0.001, 4096, 4.0), ticked(2, 0.05, 4096, 200.0)
-    prices = [np.concatenate((getattr(fine, n), np.round(getattr(coarse, n), 2))) for n in PRICES]
-    bars = Bars.from_columns(HOURLY, first_stamps(8192), *prices, np.ones(8192))
+    o, h, lo, c = (np.concatenate((getattr(fine, n), np.round(getattr(coarse, n), 2))) for n in PRICES)
+    bars = Bars.from_columns(HOURLY, first_stamps(8192), o, h, lo, c, np.ones(8192))
     ticks = price_grid(bars).ticks
     assert ticks[0] == ticks[3000] == 0.001
     assert ticks[-1] == ticks[5700] == 0.05

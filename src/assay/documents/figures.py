@@ -9,6 +9,7 @@ import numpy as np
 
 from assay.documents.plain import plain
 from assay.engine.tables import trade_columns
+from assay.validation import market_returns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +44,14 @@ def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, An
 
         A run by day has ``start_ms``, and per day its ``equity`` at the end from 1 before the first, ``drawdown_pct``
         at day ends, and ``market``: one unit of the market, bought at the close before the first bar and held
-        without costs.
+        without costs. The stitched run has ``same_exposure`` too: its mean position held in the market every day.
     """
     e, s, opened = evidence, evidence.splits, evidence.validation.holdout
     before = e.bars.head(s.holdout_start)
     return {
         "version": VERSION,
-        "stitched": _by_day(e.walk_forward.run, before, s.windows[0].test_start),
+        "stitched": _by_day(e.walk_forward.run, before, s.windows[0].test_start)
+        | {"same_exposure": plain(_same_exposure(e, before))},
         "windows": [_span(e.bars, w.test_start, w.test_stop) for w in s.windows],
         "holdout": {
             "span": _span(e.bars, s.holdout_start, s.stop) if s.holdout_start < s.stop else None,
@@ -79,6 +81,12 @@ def _by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
         "drawdown_pct": plain(100.0 * (run.equity / peak - 1.0)),
         "market": plain(bars.mark[last] / bars.mark[start - 1]),
     }
+
+
+def _same_exposure(e: Evidence, before: Bars) -> NDArray[np.float64]:
+    """Return by day what the mean position of the stitched run, held in the market every day, is worth."""
+    run, exposure = e.walk_forward.run, e.tests.alpha.exposure
+    return np.asarray(np.cumprod(1.0 + exposure * market_returns(run, before)), dtype=np.float64)
 
 
 def _order(values: Sequence[Value]) -> list[int]:

@@ -83,6 +83,9 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
         )
         low.varea("time", 0, "drawdown", source=source, color=color, alpha=0.35)
         low.line("time", "drawdown", source=source, color=color)
+    if "same_exposure" in run:  # reports that were stored before have none
+        same = source_of({"time": _curve(run)["time"], "worth": _percent([1.0, *run["same_exposure"]])})
+        drawn["the market, same exposure"] = [top.line("time", "worth", source=same, color=GREY, line_dash="dashed")]
     add_zero(top)
     add_legend(top, [(name, lines) for name, lines in drawn.items() if lines], click=True)
     top.yaxis.axis_label, low.yaxis.axis_label = "net profit, %", "drawdown, %"
