@@ -48,11 +48,10 @@ def users_of(rows: list[Row], nulls: list[Row]) -> dict[Group, list[list[Known]]
     return groups
 
 
-def _known(row: Row, more: list[float]) -> Known:
-    maxima = np.array([*row["maxima"], *more], dtype=np.float64)
-    return Known(
-        Stage(row["stage"]), facts_of(row["facts"]), TriedExperiment(row["digest"], float(row["statistic"]), maxima)
-    )
+def _known(row: Row, more: list[float | None]) -> Known:
+    statistic, *maxima = (-np.inf if value is None else value for value in [row["statistic"], *row["maxima"], *more])
+    tried = TriedExperiment(row["digest"], float(statistic), np.array(maxima, dtype=np.float64))
+    return Known(Stage(row["stage"]), facts_of(row["facts"]), tried)
 
 
 def settled(tries: list[Known], index: int) -> Stage:

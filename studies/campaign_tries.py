@@ -21,7 +21,7 @@ from studies.rows import Row, measured, plain
 from studies.simulated import GatesOnly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from assay.market import Bars
     from assay.parameters import Value
@@ -159,6 +159,11 @@ class Nulls:
         return f"nulls of {self.tried.key}, from {self.first}"
 
 
+def scores(values: Iterable[float]) -> list[float | None]:
+    """Return best scores as plain values; where a search has none, null."""
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
 def facts_row(facts: Facts) -> Row:
     """Return facts as plain values, NaN as null."""
     return plain(asdict(facts))
@@ -185,7 +190,7 @@ def row_of(tried: Try, evidence: Evidence) -> Row:
         "stage": evidence.stage,
         "p": test.p_value,
         "statistic": test.statistic if test.done else evidence.search.result.score,
-        "maxima": [float(value) for value in test.maxima],
+        "maxima": scores(test.maxima),
         "failed": [gate.name for gate in evidence.verdict.failed],
         "combinations": evidence.provenance.trials,
         "facts": facts_row(evidence.judgement.facts),
@@ -204,4 +209,4 @@ def _judged(tried: Try) -> Row:
 def _nulls(task: Nulls) -> Row:
     tried = task.tried
     found = null_statistics(tried.experiment(), tried.bars(), task.first, tried.group.permutations)
-    return {"of": tried.key, "first": task.first, "maxima": [float(value) for value in found.maxima]}
+    return {"of": tried.key, "first": task.first, "maxima": scores(found.maxima)}

@@ -24,6 +24,7 @@ from studies.campaign_tries import (
     judged,
     other_space,
     row_of,
+    scores,
 )
 from studies.rows import plain
 
@@ -165,6 +166,16 @@ def test_only_users_with_something_to_believe_in_are_completed() -> None:
     nulls = [{"of": row["key"], "maxima": whole[row["key"]][12:]} for row in rows if row["number"] != 3]
     ((completed,),) = users_of(rows, nulls).values()
     assert all(np.array_equal(known.tried.maxima, whole[f"try {i}"]) for i, known in enumerate(completed))
+
+
+def test_a_search_without_any_score_is_no_rival() -> None:
+    rows = rows_of_user({0: 7.6})
+    for row in rows[1:]:
+        row["statistic"], row["maxima"] = None, scores([-math.inf] * 38 + [5.0])
+    json.dumps(rows, allow_nan=False)
+    ((tries,),) = users_of(rows, []).values()
+    assert tries[1].tried.statistic == -math.inf
+    assert settled(tries, 0) == "VALIDATION"
 
 
 def test_goals_count_users() -> None:
