@@ -20,7 +20,27 @@ if TYPE_CHECKING:
 RECORDED = json.loads((HERE / "command_line.json").read_text())
 TODAY = commands(make_app())
 VERIFIED = "assay configurations verify RISING_V3_20261130_075411_c324de --strategy rising.py:Rising"
-ADDED = frozenset({"assay self-check", f"{VERIFIED} --threads 1 --json --quiet: other_code"})
+SAVED, OTHER_SAVED = "LIQUIDITY_SWEEP_V3_20261130_075415_cea43d", "LIQUIDITY_SWEEP_V3_20261130_075405_f10cb7"
+ROWS = {
+    "list": "configurations[]",
+    f"show {SAVED}": "row",
+    "show LIQUIDITY_SWEEP_V3_20261130_075423_579076": "row",
+    f"activate {SAVED}": "configuration",
+    f"deactivate {SAVED}": "configuration",
+    f"archive {OTHER_SAVED}": "configuration",
+}
+"""Calls that tell whole rows of configurations, and the key under which they do."""
+COLUMNS = ("ledger_length", "ledger_head")
+ADDED = frozenset(
+    {
+        "assay self-check",
+        f"{VERIFIED} --threads 1 --json --quiet: other_code",
+        "assay ledger verify",
+        *(f"assay database upgrade --json: rows.{table}" for table in ("ledger_identity", "ledger_chain")),
+        "assay configurations list --json: changed",
+        *(f"assay configurations {call} --json: {key}.{name}" for call, key in ROWS.items() for name in COLUMNS),
+    }
+)
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
 
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assay import load_configuration
+from assay.documents.coherence import contradiction
 from assay.errors import FileFormatError
+from assay.store import Database, Registry
+from assay.store.ledger_check import check
 from assay.strategies import STRATEGIES
 from compatibility.conftest import HERE, OTHER_CODE, accepted, content, documents, strategy_of, timeless, trained_again
 
@@ -59,6 +62,19 @@ def test_the_experiment_of_a_document_gives_the_same_bytes(database_file: Path, 
     made = trained_again(stored, database_file)
     assert made["provenance"].keys() == stored["provenance"].keys()
     assert content(timeless(made)) == content(timeless(stored))
+
+
+def test_nothing_of_the_first_release_looks_edited(database_file: Path) -> None:
+    database = Database.open(database_file)
+    found = Registry(database).find(archived=None)
+    assert len(found) >= len(DOCUMENTS)
+    assert [
+        (r.config_id, r.change, contradiction(r.document)) for r in found if r.change or contradiction(r.document)
+    ] == []
+    ledger = check(database)
+    assert (ledger.faults, ledger.elsewhere) == ((), ())
+    assert ledger.identity.entries_before == ledger.head.length > 0
+    database.close()
 
 
 def test_programs_load_what_was_switched_on(database_file: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_trained_document_has_every_section() -> None:
     assert [w.test for w in found.validation.windows] == [w["test"] for w in raw["validation"]["windows"]]
     assert found.validation.holdout.share == raw["validation"]["holdout"]["share"]
     assert found.provenance.experiment.plan.train_days == raw["provenance"]["experiment"]["plan"]["train_days"]
-    assert found.provenance.experiment.procedure_version == 1
+    assert found.provenance.experiment.procedure_version == 2
     assert found.metrics.p_value == found.measures["p_value"] == raw["metrics"]["p_value"]
     assert found.circuit_breakers.by_key() == raw["circuit_breakers"]
     assert json.dumps(found.portfolio_circuit_breakers.by_key()) == json.dumps(raw["portfolio_circuit_breakers"])
@@ -74,7 +74,7 @@ def test_a_trained_document_has_every_section() -> None:
 def test_every_key_that_is_written_has_a_field_and_every_field_is_written() -> None:
     def same(raw: Any, value: Any, path: str) -> None:
         if isinstance(value, Section):
-            assert set(raw) == keys(type(value)) - {"procedure_version"}, path
+            assert set(raw) == keys(type(value)), path
             for name, part in value.by_key().items():
                 if name in raw:
                     same(raw[name], part, f"{path}.{name}")

@@ -146,7 +146,7 @@ def test_a_failing_source_is_not_asked_all_the_time() -> None:
             raise OSError("away")
         return (1,)
 
-    live = LiveConfiguration(mark, variant, 0.0)
+    live = LiveConfiguration(mark, lambda: (variant(), None), 0.0)
     for _ in range(5):
         assert live["strategy"] == "SPIKE"
     assert len(asked) == 2

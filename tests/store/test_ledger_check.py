@@ -191,8 +191,8 @@ def test_a_configuration_and_the_entry_of_its_search_agree(database: Database, d
             f"configuration {name}: its evidence.search.combinations is {combinations}, and the ledger's entry of its "
             "experiment has 1"
         )
-        execute("DELETE FROM trials")
-        execute("DELETE FROM ledger_chain WHERE position = 1")
+        for table in ("trials", "trial_nulls", "ledger_chain"):
+            execute("DELETE FROM {table}", table=table)
         edit(execute, name, ledger_length=0, ledger_head=genesis)
     assert [str(fault) for fault in check(database).faults] == [
         f"configuration {name}: its experiment {digest[:12]} was in the ledger and is not any more"

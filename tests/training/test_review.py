@@ -118,7 +118,7 @@ def test_bars_without_volume_are_said_to_be_so(walk: Bars) -> None:
     bars = type(walk).from_columns(walk.market, walk.time, walk.open, walk.high, walk.low, walk.close, None)
     evidence = train(Experiment(find_strategy("LIQUIDITY_SWEEP")(), permutations=0), bars)
     assert any("no volume column" in w for w in evidence.judgement.warnings)
-    assert "None of the 18,432 combinations earns" in evidence.verdict.why_not_promoted
+    assert "None of the 18,432 combinations trades 10 times" in evidence.verdict.why_not_promoted
 
 
 def test_memory_of_outcomes_is_bounded_and_blocks_change_nothing(walk: Bars, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,10 @@ GROUPS: dict[str, tuple[str, Table]] = {
 
 BELOW: dict[str, Table] = {
     "ledger": {
+        "declare": (
+            "assay.cli.commands.ledger:declare",
+            "Write down an experiment before anything of it is run; its configuration shows the note and the moment.",
+        ),
         "verify": (
             "assay.cli.commands.ledger:verify",
             "Walk the chain of the ledger and name the first entry that is not as it was written.",

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 
     from assay.documents.sections.common import Gate
 
-_MEASURES = {
-    "out-of-sample net profit above": "net_profit_pct",
-    "out-of-sample Sharpe": "sharpe_ratio",
-    "fill rate of": "fill_rate",
-    "permutation p of": "p_value",
-    "out-of-sample trades": "total_trades",
-    "adverse selection below": "adverse_selection_score",
+_MEASURED = {
+    "out-of-sample net profit above": "metrics.net_profit_pct",
+    "out-of-sample Sharpe": "metrics.sharpe_ratio",
+    "fill rate of": "metrics.fill_rate",
+    "permutation p of": "metrics.p_value",
+    "out-of-sample trades": "metrics.total_trades",
+    "adverse selection below": "metrics.adverse_selection_score",
+    "as frequent on permuted bars": "evidence.comparability.similarity",
+    "p with all that was tried": "evidence.campaign.p_adjusted",
+    "alpha over the market": "evidence.market.t",
+    "holdout Sharpe above": "validation.holdout.metrics.sharpe_ratio",
 }
-"""Gates by a part of their name, and the measure of the document that each asks for."""
+"""Gates by a part of their name, and where the document has what each of them measures."""
 
 _LADDER = ((Stage.DISCOVERY, Stage.PAPER), (Stage.VALIDATION, Stage.DISCOVERY), (Stage.MATURE, Stage.VALIDATION))
 """Each stage with the one that is left to who does not reach it."""
@@ -48,7 +52,7 @@ def _contradictions(document: Document) -> Iterator[str]:
     yield from _of_the_stage(document)
     if isinstance(document, TrainedDocument):
         for gate in document.lifecycle.gates:
-            yield from _of_a_gate(gate, document.measures)
+            yield from _of_a_gate(gate, document.raw)
         yield from _of_the_experiment(document)
 
 
@@ -84,15 +88,24 @@ def _of_the_stage(document: Document) -> Iterator[str]:
             yield f"{name} is {value:g}, and {stage} gives {most:g}"
 
 
-def _of_a_gate(gate: Gate, measures: Mapping[str, Any]) -> Iterator[str]:
-    name = next((measure for part, measure in _MEASURES.items() if part in gate.name), None)
-    if name is None:
+def _of_a_gate(gate: Gate, raw: Mapping[str, Any]) -> Iterator[str]:
+    path = next((path for part, path in _MEASURED.items() if part in gate.name), None)
+    if path is None:
         return
-    if gate.value != measures.get(name):
-        yield f"the gate {gate.name!r} says {gate.value}, and metrics.{name} is {measures.get(name)}"
+    said = _at(raw, path)
+    if gate.value != said:
+        yield f"the gate {gate.name!r} says {gate.value}, and {path} is {said}"
     margin = gate.margin
     if gate.passed and (margin is None or margin < 0.0):
         yield f"the gate {gate.name!r} passed with {gate.value}"
+
+
+def _at(raw: Mapping[str, Any], path: str) -> Any:
+    """Return what a document has at a path; None where it has nothing there."""
+    value: Any = raw
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _of_the_experiment(document: TrainedDocument) -> Iterator[str]:

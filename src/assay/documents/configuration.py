@@ -15,6 +15,7 @@ from assay.training.circuit_breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
 from assay.validation.lifecycle import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from assay.market import QualityReport
@@ -44,6 +45,20 @@ def configuration_id(strategy: str, created: datetime, experiment_digest: str) -
 def capped(requested: str, supported: str) -> str:
     """Return the lower of the stage that is asked for and the one that the evidence supports."""
     return Stage(requested).capped_by(Stage(supported)).value
+
+
+def lowered(document: Mapping[str, Any], stage: Stage, why: str) -> dict[str, Any]:
+    """Return a document as it stands today: at a lower stage than it was stored with, with the limits of that stage.
+
+    It is another document than the stored one, and its digest is not made anew.
+    """
+    lifecycle = dict(document["lifecycle"]) | {
+        "current_stage": stage.value,
+        "max_allocation_pct": stage.max_allocation_pct,
+        "size_factor": stage.size_factor,
+        "why_not_promoted": why,
+    }
+    return dict(document) | {"lifecycle": lifecycle, "circuit_breakers": dict(CIRCUIT_BREAKERS[stage])}
 
 
 def lifecycle(

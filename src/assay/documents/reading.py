@@ -19,6 +19,7 @@ from assay.documents.sections.evidence import Evidence
 from assay.documents.sections.execution import Execution
 from assay.documents.sections.provenance import Provenance, UnverifiedProvenance
 from assay.documents.sections.validation import Validation
+from assay.training.procedure import PROCEDURE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,6 +144,11 @@ class TrainedDocument(Document):
     def provenance(self) -> Provenance:
         """Where it comes from."""
         return parsed(Provenance, self.raw["provenance"], "provenance")
+
+    @property
+    def is_of_this_procedure(self) -> bool:
+        """Whether the procedure of today made it: only then can its statistics be compared with those of others."""
+        return self.provenance.experiment.procedure_version == PROCEDURE_VERSION
 
     @property
     def canonical_experiment(self) -> Mapping[str, Any]:

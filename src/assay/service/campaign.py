@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from assay.errors import AssayError, StoreError
 from assay.service.ledger import declaration_of, trial_entry
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.service.reporter import Advance, Reporter
     from assay.store import Database
-    from assay.store.campaigns import Declaration
+    from assay.store.campaigns import Declaration, Repeatable
     from assay.training import Evidence
 
 TITLE = "repeating what else was tried on these days"
@@ -117,7 +117,9 @@ class LedgerCampaign:
         refused = self.complete(len(test.maxima), evidence.bars) if asked else frozenset()
         others = [digest for digest in self.others if digest not in refused]
         ledger, known = self.database.read(lambda c: (identity(c).id, campaigns.tried_experiments(c, others)))
-        return settle_campaign(ledger, test, known, asked=asked)
+        campaign = settle_campaign(ledger, test, known, asked=asked)
+        before = self.database.read(lambda c: campaigns.declared(c, evidence.provenance.experiment_digest))
+        return campaign if before is None else replace(campaign, declared=before[0], declared_at=before[1])
 
     def complete(self, permutations: int, bars: Bars) -> frozenset[str]:
         """Compute the null statistics that the others lack, as far as they can be made again.
@@ -128,7 +130,7 @@ class LedgerCampaign:
             Digests of experiments that are refused on their bars, as their own training was: they are no tries.
         """
         known, found = self.database.read(
-            lambda c: (campaigns.tried_experiments(c, self.others), campaigns.tasks_of(c, self.others))
+            lambda c: (campaigns.tried_experiments(c, self.others), campaigns.repeatable(c, self.others))
         )
         lacking = [one for one in known if len(one.maxima) < permutations]
         todo: list[tuple[TriedExperiment, Experiment, Bars]] = []
@@ -150,12 +152,12 @@ class LedgerCampaign:
                     refused.add(one.digest)
         return frozenset(refused)
 
-    def _made_again(self, digest: str, row: Mapping[str, Any] | None, bars: Bars) -> tuple[Experiment, Bars] | None:
+    def _made_again(self, digest: str, row: Repeatable | None, bars: Bars) -> tuple[Experiment, Bars] | None:
         """Return an experiment with its bars; None where they are not at hand, or it is too large to be repeated."""
         task = self.tasks.get(digest)
         if task is None and row is not None:
-            task = TrainingTask.from_spec(row["task"])
-        if task is None or (row is not None and row["combinations"] > THINNED_GRID):
+            task = TrainingTask.from_spec(row.task)
+        if task is None or (row is not None and row.combinations > THINNED_GRID):
             return None
         try:
             same = bars.digest == task.experiment["data_digest"]

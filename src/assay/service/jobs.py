@@ -16,7 +16,7 @@ from uuid import uuid4
 from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError
 from assay.service.campaign import begin_job, withdraw_unbegun
 from assay.service.kernels import compile_kernels
-from assay.service.ledger import declaration_of
+from assay.service.ledger import declaration_of, tried_facts
 from assay.service.spans import finished
 from assay.service.tasks import TrainingTask
 from assay.service.worker import is_gone, owner_name
@@ -25,10 +25,12 @@ from assay.store import BarStore
 from assay.store.campaigns import DeclarationKind
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
+from assay.store.ledger import Ledger
 from assay.store.schema import JobStatus
+from assay.validation.false_discovery import q_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from assay.market import Bars, Market
     from assay.service.collector import BarCollector
@@ -241,6 +243,15 @@ def _processes() -> Iterator[list[subprocess.Popen[bytes]]]:
                 process.wait()
 
 
+def _tried(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the ledger has by now of the days of each market, as a single training says it."""
+    ledger = Ledger(database)
+    days = {row["market"]: ledger.days_of(row["experiment_digest"]) for row in rows if row.get("experiment_digest")}
+    known = {market: one for market, one in days.items() if one is not None}
+    counted = ledger.tried_on(list(known.values()))
+    return [{"market": market, **tried_facts(tried)} for market, tried in zip(known, counted, strict=True)]
+
+
 def job_document(jobs: JobStore, state: JobState, left: Sequence[Left]) -> dict[str, Any]:
     """Return what became of every task, as plain values."""
     rows = [
@@ -253,9 +264,12 @@ def job_document(jobs: JobStore, state: JobState, left: Sequence[Left]) -> dict[
         }
         for t in jobs.tasks(state.id)
     ]
+    for row, q in zip(rows, q_values([row.get("p_value") for row in rows]), strict=True):
+        row["q_value"] = q
     return {
         "job": state.id,
         "status": state.status,
         "tasks": rows,
+        "tried": _tried(jobs.database, rows),
         "left_out": [{"market": one.what, "reason": one.why} for one in left],
     }

@@ -12,6 +12,7 @@ from assay.store.campaigns import Declaration, append_nulls
 from assay.store.database import now_ms
 from assay.store.ledger import HoldoutOpening, Ledger, TrialEntry, append_opening, append_trial, pack_closes
 from assay.validation import DayCloses, NullStatistics
+from assay.validation.sharpe import expected_maximum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from assay.market import Bars
     from assay.store.campaigns import DeclarationKind
+    from assay.store.ledger import Tried
     from assay.training import Evidence, Experiment
 
 
@@ -64,6 +66,16 @@ def entry_of(
         day_closes=pack_closes(closes),
         task=TrainingTask.of(experiment, bars).spec(),
     )
+
+
+def tried_facts(tried: Tried) -> dict[str, Any]:
+    """Return what was tried on some days, as plain values, with what the best of so many shows without any edge."""
+    return {
+        "experiments": tried.experiments,
+        "combinations": tried.combinations,
+        "holdout_openings": tried.openings,
+        "expected_maximum": expected_maximum(tried.combinations),
+    }
 
 
 def declaration_of(experiment: Experiment, bars: Bars, kind: DeclarationKind, note: str | None = None) -> Declaration:

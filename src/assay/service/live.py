@@ -14,10 +14,13 @@ import sqlalchemy as sa
 
 from assay.documents import Document, read
 from assay.documents.coherence import contradiction
+from assay.documents.configuration import lowered
 from assay.errors import AssayError, GateError, InputError
 from assay.store import Database
 from assay.store.location import database_url
 from assay.store.registry import TABLE, Registered, conditions_of_market
+from assay.store.schema import ledger_chain
+from assay.store.standing import Standing, standing
 from assay.validation.lifecycle import Stage
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ class LiveConfiguration(Mapping[str, Any]):
     """A V3 document that follows the registry: ``live["parameters"]``, ``live["circuit_breakers"]``.
 
     Each access may find a newer document. Whoever decides something by several fields takes ``live.document`` once.
+    What is tried on its days later counts, too: a configuration that the whole campaign supports less is given with the
+    stage, size and limits that it still has (``live["lifecycle"]``), and one that it refutes is not active any more.
+
     A fault (the database is away, a row is damaged) never raises: the last good document stays, and `fault` says why.
 
     Attributes
@@ -56,13 +62,13 @@ class LiveConfiguration(Mapping[str, Any]):
     def __init__(
         self,
         mark: Callable[[], Mark],
-        load: Callable[[], dict[str, Any]],
+        load: Callable[[], tuple[dict[str, Any], Standing | None]],
         reload_s: float,
     ) -> None:
         self._ask, self._load, self._reload_s = mark, load, reload_s
         self._lock = threading.Lock()
         self._mark = mark()
-        self._document: Document = _believed(load())
+        self._document: Document = _of_today(*load())
         self._next = time.monotonic() + reload_s
         self.active = True
         self.fault: str | None = None
@@ -111,7 +117,7 @@ class LiveConfiguration(Mapping[str, Any]):
         mark = self._ask()
         changed = mark != self._mark
         if changed:
-            self._document = _believed(self._load())
+            self._document = _of_today(*self._load())
             self._mark = mark
         self.active, self.fault, self.stale_since = True, None, None
         return changed
@@ -169,7 +175,7 @@ def load_configuration(
         raise InputError("reload_s", "must not be negative", reload_s)
     if isinstance(strategy, Path) or strategy.lower().endswith(".json"):
         path = Path(strategy)
-        return LiveConfiguration(lambda: _file_mark(path), lambda: _file(path), reload_s)
+        return LiveConfiguration(lambda: _file_mark(path), lambda: (_file(path), None), reload_s)
     if pair is None:
         raise InputError("pair", "must be given with a strategy's name")
     try:
@@ -177,6 +183,22 @@ def load_configuration(
     except _Inactive as error:
         hint = "See `assay configurations list`, then `assay configurations activate ID`"
         raise InputError("configuration", str(error), hint=hint) from None
+
+
+def _of_today(raw: dict[str, Any], standing: Standing | None) -> Document:
+    """Return a document that may be traded by, at the stage that it has with all that was tried since.
+
+    Raises
+    ------
+    _Inactive
+        When so much was tried on its days that it is believed no more.
+    """
+    document = _believed(raw)
+    if standing is None or standing.stage == document.lifecycle.current_stage:
+        return document
+    if not standing.stage.size_factor:
+        raise _Inactive(f"{document.config_id} is believed no more. {standing.reason}")
+    return Document.of(lowered(raw, standing.stage, standing.reason))
 
 
 def _believed(raw: dict[str, Any]) -> Document:
@@ -226,7 +248,7 @@ def _file(path: Path) -> dict[str, Any]:
 
 def _row_source(
     strategy: str, pair: str, exchange: str | None, timeframe: str | None, given: Database | Path | str | None
-) -> tuple[Callable[[], Mark], Callable[[], dict[str, Any]]]:
+) -> tuple[Callable[[], Mark], Callable[[], tuple[dict[str, Any], Standing | None]]]:
     database = given if isinstance(given, Database) else Database.open(database_url() if given is None else given)
     pinned = [exchange, timeframe]
 
@@ -242,13 +264,18 @@ def _row_source(
             active = ", ".join(f"{row.exchange} {row.timeframe}" for row in found)
             raise InputError("configuration", f"several are active ({active}): give exchange or timeframe")
         pinned[:] = [found[0].exchange, found[0].timeframe]  # another market's activation changes nothing here
-        return tuple(found[0])
+        tried = sa.select(sa.func.max(ledger_chain.c.position))  # what is tried later may lower its stage
+        return (*found[0], database.read(lambda connection: connection.execute(tried).scalar_one(), patience_s=0.0))
 
-    def read() -> dict[str, Any]:
+    def read() -> tuple[dict[str, Any], Standing]:
         where = [*conditions_of_market(strategy, pair, *pinned), TABLE.c.is_active]
         query = sa.select(TABLE).where(*where)
-        row = database.read(lambda c: dict(c.execute(query).mappings().one()), patience_s=0.0)
-        return _activated(row)
+
+        def work(c: sa.Connection) -> tuple[dict[str, Any], Standing]:
+            document = _activated(dict(c.execute(query).mappings().one()))
+            return document, standing(c, document)
+
+        return database.read(work, patience_s=0.0)
 
     return ask, read
 

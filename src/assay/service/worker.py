@@ -176,6 +176,7 @@ def summary(trained: Trained) -> dict[str, Any]:
         "in_sample_sharpe_ratio": found.validation.in_sample.get("sharpe_ratio"),
         "total_trades": metrics.get("total_trades"),
         "p_value": metrics.get("p_value"),
+        "p_adjusted": None if found.evidence.campaign is None else found.evidence.campaign.p_adjusted,
         "why_not_promoted": found.lifecycle.why_not_promoted,
         "experiment_digest": evidence.provenance.experiment_digest,
         "ambiguity": None if inside is None else inside.as_dict(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,12 @@ import sqlalchemy as sa
 
 from assay.store import chain, schema
 from assay.store.ledger import MarketDays, trials_on
-from assay.validation import Stage, TriedExperiment
+from assay.validation import NullStatistics, Stage, TriedExperiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from assay.validation import NullStatistics
 
 
 class DeclarationKind(StrEnum):
@@ -52,7 +51,7 @@ class Declaration:
     @property
     def days(self) -> MarketDays:
         """The days that it will see."""
-        return MarketDays.of_row(vars(self))
+        return MarketDays.of(self)
 
 
 def declare(c: sa.Connection, declaration: Declaration, *, user: str, at_ms: int) -> bool:
@@ -72,56 +71,51 @@ def withdraw(c: sa.Connection, digests: Iterable[str], *, user: str, at_ms: int)
             chain.append(c, schema.trial_declarations, values)
 
 
-def declared(c: sa.Connection, experiment_digest: str) -> dict[str, Any] | None:
-    """Return the declaration of an experiment that was made before anything of it was run, if there is one."""
+def declared(c: sa.Connection, experiment_digest: str) -> tuple[str, int] | None:
+    """Return note and moment of a declaration that was made before anything was run, if there is one."""
     t = schema.trial_declarations.c
     query = sa.select(schema.trial_declarations).where(
         t.experiment_digest == experiment_digest, t.kind == DeclarationKind.DECLARED
     )
-    found = c.execute(query).mappings().first()
-    return None if found is None else dict(found)
+    found = c.execute(query).first()
+    return None if found is None else (str(found.note or ""), int(found.at))
 
 
 def members(c: sa.Connection, days: MarketDays) -> list[str]:
     """Return the digests of all experiments on the same days, finished or begun, in a transaction of the caller's."""
     t = schema.trial_declarations
     near = sa.select(t).where(t.c.start_ms < days.stop_ms, t.c.stop_ms > days.start_ms)
-    rows = [dict(row) for row in c.execute(near).mappings()]
-    withdrawn = {row["experiment_digest"] for row in rows if row["kind"] == DeclarationKind.WITHDRAWN}
+    rows = c.execute(near).all()
+    withdrawn = {row.experiment_digest for row in rows if row.kind == DeclarationKind.WITHDRAWN}
     begun = {
-        row["experiment_digest"]
+        row.experiment_digest
         for row in rows
-        if row["kind"] == DeclarationKind.STARTED
-        and row["experiment_digest"] not in withdrawn
-        and days.same_as(MarketDays.of_row(row))
+        if row.kind == DeclarationKind.STARTED
+        and row.experiment_digest not in withdrawn
+        and days.same_as(MarketDays.of(row))
     }
-    return sorted(begun | {row["experiment_digest"] for row in trials_on(c, days)})
+    return sorted(begun | set(trials_on(c, days)))
 
 
 def append_nulls(c: sa.Connection, experiment_digest: str, found: NullStatistics, *, at_ms: int) -> bool:
     """Append null statistics in a transaction of the caller's; return False where these are there already."""
     if not len(found.maxima):
         return False
-    values = {
-        "experiment_digest": experiment_digest,
-        "first": found.first,
-        "statistic": found.statistic,
-        "maxima": found.maxima.astype("<f8").tobytes(),
-        "at": at_ms,
-    }
-    return chain.append(c, schema.trial_nulls, values)
+    maxima = found.maxima.astype("<f8").tobytes()
+    values = {"first": found.first, "statistic": found.statistic, "maxima": maxima, "at": at_ms}
+    return chain.append(c, schema.trial_nulls, {"experiment_digest": experiment_digest, **values})
 
 
 def tried_experiments(c: sa.Connection, digests: Iterable[str]) -> list[TriedExperiment]:
     """Return what is known of experiments, in the order of their digests, in a transaction of the caller's."""
     t = schema.trial_nulls.c
-    wanted = sorted(set(digests))
-    chunks: dict[str, list[Mapping[str, Any]]] = {digest: [] for digest in wanted}
-    for some in _some(wanted):
+    chunks: dict[str, list[NullStatistics]] = {digest: [] for digest in sorted(set(digests))}
+    for some in _some(list(chunks)):
         query = sa.select(schema.trial_nulls).where(t.experiment_digest.in_(some)).order_by(t.first)
-        for row in c.execute(query).mappings():
-            chunks[row["experiment_digest"]].append(dict(row))
-    return [_joined(digest, chunks[digest]) for digest in wanted]
+        for row in c.execute(query):
+            found = NullStatistics(row.statistic, row.first, np.frombuffer(row.maxima, "<f8"))
+            chunks[row.experiment_digest].append(found)
+    return [_joined(digest, found) for digest, found in chunks.items()]
 
 
 MAX_VALUES = 500
@@ -132,26 +126,39 @@ def _some(digests: Sequence[str]) -> Iterable[Sequence[str]]:
     return (digests[i : i + MAX_VALUES] for i in range(0, len(digests), MAX_VALUES))
 
 
-def _joined(digest: str, chunks: Sequence[Mapping[str, Any]]) -> TriedExperiment:
+def _joined(digest: str, chunks: Sequence[NullStatistics]) -> TriedExperiment:
     """Return the statistics of one experiment from permutation 0 on, as far as they go without a gap."""
     maxima: NDArray[np.float64] = np.zeros(0)
     for chunk in chunks:
-        if chunk["first"] > len(maxima):
+        if chunk.first > len(maxima):
             break
-        found = np.frombuffer(chunk["maxima"], "<f8")
-        maxima = np.append(maxima, found[len(maxima) - chunk["first"] :])
-    return TriedExperiment(digest, float(chunks[0]["statistic"]) if chunks else float("nan"), maxima)
+        maxima = np.append(maxima, chunk.maxima[len(maxima) - chunk.first :])
+    return TriedExperiment(digest, chunks[0].statistic if chunks else math.nan, maxima)
 
 
-def tasks_of(c: sa.Connection, digests: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what each experiment is made again from and how many combinations it has, where that is known."""
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """What an experiment is made again from.
+
+    Attributes
+    ----------
+    task : mapping
+        `TrainingTask.spec` of the service.
+    combinations : int
+    """
+
+    task: Mapping[str, Any]
+    combinations: int
+
+
+def repeatable(c: sa.Connection, digests: Sequence[str]) -> dict[str, Repeatable]:
+    """Return what each experiment is made again from, where that is known, in a transaction of the caller's."""
     t = schema.trials.c
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Repeatable] = {}
     for some in _some(digests):
-        query = sa.select(t.experiment_digest, t.task, t.combinations, t.data_digest).where(
-            t.experiment_digest.in_(some)
-        )
-        found |= {row["experiment_digest"]: dict(row) for row in c.execute(query).mappings() if row["task"] is not None}
+        query = sa.select(t.experiment_digest, t.task, t.combinations).where(t.experiment_digest.in_(some))
+        rows = c.execute(query).all()
+        found |= {row.experiment_digest: Repeatable(row.task, row.combinations) for row in rows if row.task is not None}
     return found
 
 
@@ -164,7 +171,7 @@ def promoted_on(c: sa.Connection, days: MarketDays) -> list[int]:
         .where(t.status != Stage.PAPER.value, t.archived_at.is_(None), t.experiment_digest.is_not(None))
         .distinct()
     )
-    promoted = set(c.execute(query).scalars()) & {row["experiment_digest"] for row in trials_on(c, days)}
+    promoted = set(c.execute(query).scalars()) & set(trials_on(c, days))
     found = []
     for digest in sorted(promoted):
         sizes = c.execute(

@@ -67,7 +67,7 @@ class TrialEntry:
     @property
     def days(self) -> MarketDays:
         """The days that the experiment has seen."""
-        return MarketDays.of_row(vars(self))
+        return MarketDays.of(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +103,10 @@ class MarketDays:
     closes: DayCloses | None = None
 
     @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> Self:
-        """Return the days of an entry."""
-        closes = None if row["day_closes"] is None else unpack_closes(row["first_day"], row["day_closes"])
-        return cls(row["exchange"], row["symbol"], row["start_ms"], row["stop_ms"], closes)
+    def of(cls, entry: Any) -> Self:
+        """Return the days of an entry or a row of the ledger, by the names of its columns."""
+        closes = None if entry.day_closes is None else unpack_closes(entry.first_day, entry.day_closes)
+        return cls(entry.exchange, entry.symbol, entry.start_ms, entry.stop_ms, closes)
 
     def same_as(self, other: MarketDays) -> bool:
         """Whether more than half of the shorter span is the same days of the same market.
@@ -189,6 +189,13 @@ class Ledger:
         """Count what was tried on several markets' days, all in one state of the ledger."""
         return self.database.read(lambda c: [counted(c, one) for one in days])
 
+    def days_of(self, experiment_digest: str) -> MarketDays | None:
+        """Return the days that an experiment has seen; None where the ledger does not have it."""
+        t = schema.trials.c
+        query = sa.select(*(t[name] for name in _OF_DAYS)).where(t.experiment_digest == experiment_digest)
+        row = self.database.read(lambda c: c.execute(query).first())
+        return None if row is None else MarketDays.of(row)
+
     def entries(self, *, exchange: str | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
         """Every experiment, newest first."""
         t = schema.trials.c
@@ -206,13 +213,13 @@ class Ledger:
 _OF_DAYS = ("exchange", "symbol", "start_ms", "stop_ms", "first_day", "day_closes")
 
 
-def trials_on(c: sa.Connection, days: MarketDays) -> list[dict[str, Any]]:
-    """Return digest, combinations and days of all experiments on the same days, in a transaction of the caller's."""
+def trials_on(c: sa.Connection, days: MarketDays) -> dict[str, int]:
+    """Return how many combinations each experiment on the same days has, by digest, in the caller's transaction."""
     t = schema.trials.c
     columns = (t.experiment_digest, t.combinations, *(t[name] for name in _OF_DAYS))
     near = sa.select(*columns).where(t.start_ms < days.stop_ms, t.stop_ms > days.start_ms)
-    rows = [dict(row) for row in c.execute(near.order_by(t.at, t.experiment_digest)).mappings()]
-    return [row for row in rows if days.same_as(MarketDays.of_row(row))]
+    rows = c.execute(near.order_by(t.at, t.experiment_digest))
+    return {row.experiment_digest: row.combinations for row in rows if days.same_as(MarketDays.of(row))}
 
 
 def counted(c: sa.Connection, days: MarketDays) -> Tried:
@@ -224,10 +231,8 @@ def counted(c: sa.Connection, days: MarketDays) -> Tried:
         .join_from(schema.holdout_openings, schema.trials, h.experiment_digest == t.experiment_digest, isouter=True)
         .where(h.start_ms < days.stop_ms, h.stop_ms > days.start_ms)
     )
-    openings = [MarketDays.of_row(dict(row)) for row in c.execute(seen).mappings()]
-    return Tried(
-        len(found), sum(row["combinations"] for row in found), sum(days.same_market_as(one) for one in openings)
-    )
+    openings = [MarketDays.of(row) for row in c.execute(seen)]
+    return Tried(len(found), sum(found.values()), sum(days.same_market_as(one) for one in openings))
 
 
 def append_trial(c: sa.Connection, entry: TrialEntry, *, user: str, at_ms: int) -> bool:

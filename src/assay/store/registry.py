@@ -18,6 +18,7 @@ from assay.store import schema
 from assay.store.database import insert
 from assay.store.fields import FIELDS
 from assay.store.rows import change_of, row_of, runtime_env
+from assay.store.standing import Standing, standing
 from assay.validation.lifecycle import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -202,7 +203,8 @@ class Registry:
         Raises
         ------
         GateError
-            When its stage gives it no capital, it is archived, it was changed after it was stored (`ChangedError`),
+            When its stage gives it no capital, or would with all that was tried on its days since, it is archived, it
+            was changed after it was stored (`ChangedError`),
             or its document contradicts itself.
         """
 
@@ -216,6 +218,9 @@ class Registry:
                     f"{row['config_id']} is {life.current_stage}, which gives it 0 % of the capital: it cannot be "
                     f"activated. {life.why_not_promoted}".rstrip()
                 )
+            today = standing(c, row["config_json"])
+            if not today.stage.size_factor:
+                raise GateError(f"{row['config_id']} cannot be activated. {today.reason}")
             if row["is_active"]:
                 return None
             same = [TABLE.c[n] == row[n] for n in ("strategy_name", "exchange", "pair", "timeframe")]
@@ -291,6 +296,10 @@ class Registry:
     def stored(self, config_id: str) -> Registered:
         """Return a configuration as it is stored; whether it was changed since, `Registered.change` says."""
         return self.database.read(lambda c: Registered.of(_row(c, config_id)))
+
+    def standing(self, config_id: str) -> Standing:
+        """Return how far a configuration may be believed today, with all that was tried on its days by now."""
+        return self.database.read(lambda c: standing(c, _row(c, config_id)["config_json"]))
 
     def figures(self, config_id: str) -> dict[str, Any] | None:
         """Return what the charts of a configuration draw; None where it was stored without.

@@ -206,7 +206,7 @@ def _studentised(statistic: float, maxima: NDArray[np.float64]) -> tuple[float, 
     values = np.append(maxima, statistic)
     known = values[np.isfinite(values)]
     spread = float(known.std()) if len(known) else 0.0
-    if not spread > 1e-12 * max(float(np.abs(known).max()), 1.0):
+    if not spread > 1e-12 * max(float(np.abs(known).max(initial=0.0)), 1.0):
         return -math.inf, np.full(len(maxima), -math.inf)
     z = np.where(np.isfinite(values) & (values > 0.0), (values - known.mean()) / spread, -math.inf)
     return float(z[-1]), z[:-1]

@@ -166,8 +166,8 @@ def _probabilistic(s: _Search) -> SharpeStatistic:
     return _statistic(
         "probabilistic_sharpe",
         probabilistic_sharpe(s.sharpe, s.days, s.skewness, s.kurtosis),
-        "probability that the true Sharpe ratio of the winner is above 0 by the days that chose it, as if nothing had been "
-        "searched: in sample, not the days out of sample",
+        "probability, by the days that chose the winner (in sample), that its true Sharpe ratio is above 0, as if "
+        "nothing had been searched",
         "Bailey and Lopez de Prado 2012",
         unknown=_NO_SHARPE,
     )
@@ -193,8 +193,9 @@ def _deflated(s: _Search) -> SharpeStatistic:
     return _statistic(
         "deflated_sharpe",
         found.probability,
-        f"probability, by the days that chose the winner, that its true Sharpe ratio is above what the best of {s.trials:,} independent trials shows by "
-        f"luck, an {_threshold(s, found)}; too strict, because combinations of a grid are alike",
+        f"probability, by the days that chose the winner (in sample), that its true Sharpe ratio is above what the "
+        f"best of {s.trials:,} independent trials shows by luck, an {_threshold(s, found)}; too strict, because "
+        "combinations of a grid are alike",
         "Bailey and Lopez de Prado 2014",
         unknown=_NO_SHARPE if math.isfinite(found.threshold) else "the variance over all combinations is not known",
     )

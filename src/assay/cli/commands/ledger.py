@@ -1,17 +1,30 @@
 """`assay ledger`: what was tried, on which days, what that does to the best of it; and whether nobody rewrote it."""
 
+import getpass
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 
 from assay.cli import options
+from assay.cli.commands.train import TrainOptions
 from assay.cli.output import Output, iso_time
 from assay.errors import GateError, InputError
-from assay.market import canonical_symbol
+from assay.market import Bars, canonical_symbol
 from assay.service.database import open_database
+from assay.service.ledger import declaration_of
+from assay.service.spans import finished, read_finished
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore, Database
+from assay.store.campaign_summary import CampaignSummary, campaigns
+from assay.store.campaigns import DeclarationKind, members
+from assay.store.campaigns import declare as store_declaration
 from assay.store.chain import Head
+from assay.store.database import now_ms
 from assay.store.ledger import Ledger, MarketDays, Tried
 from assay.store.ledger_check import LedgerCheck, check
 from assay.validation.sharpe import expected_maximum
@@ -22,6 +35,8 @@ Anchor = Annotated[
     str | None,
     typer.Option("--head", metavar="LENGTH:HASH", help="What an earlier check printed and you kept elsewhere."),
 ]
+
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for whoever reads the configuration later.")]
 
 MAX_FAULTS = 20
 """Faults that are shown to a reader; JSON has them all."""
@@ -43,11 +58,12 @@ def ledger(output: Output, given: LedgerOptions) -> None:
         exchange = given.exchange.lower() if given.exchange else None
         symbol = canonical_symbol(given.symbol) if given.symbol else None
         entries = book.entries(exchange=exchange, symbol=symbol)
-        tried = book.tried_on([MarketDays.of_row(entry) for entry in entries])
+        tried = book.tried_on([MarketDays.of(SimpleNamespace(**entry)) for entry in entries])
         rows = [_row(entry, found) for entry, found in zip(entries, tried, strict=True)]
-        openings = book.openings()
+        openings, groups = book.openings(), opened.read(lambda c: campaigns(c, entries))
     if output.json:
-        output.document({"experiments": rows, "holdout_openings": openings})
+        found_groups = [asdict(group) for group in groups]
+        output.document({"experiments": rows, "holdout_openings": openings, "campaigns": found_groups})
         return
     columns = ("at", "market", "days", "strategy", "method", "combinations", "best", "on these days", "of so many")
     shown = [
@@ -66,13 +82,42 @@ def ledger(output: Output, given: LedgerOptions) -> None:
     ]
     output.table("", columns, shown)
     output.text(
-        f"{len(rows)} experiments, {len(openings)} opened holdouts. 'On these days' counts experiments whose spans "
-        "overlap by more than half; 'of so many' is what the best of all their combinations shows without any edge."
+        f"{len(rows)} experiments, {len(openings)} opened holdouts. 'On these days' counts experiments that have seen "
+        "more than half of the shorter span of the same days, whatever file or exchange they came from; 'of so many' "
+        "is what the best of all their combinations shows without any edge."
     )
+    _campaigns(output, groups)
+
+
+def _campaigns(output: Output, groups: Sequence[CampaignSummary]) -> None:
+    """Show what was tried on the same days together, and what is left of the configurations that were promoted."""
+    columns = ("same days", "from", "to", "experiments", "unknown", "combinations", "declared", "promoted")
+    rows = [
+        (
+            ", ".join(g.markets),
+            iso_time(g.start_ms)[:10],
+            iso_time(g.stop_ms)[:10],
+            g.experiments,
+            g.unknown,
+            g.combinations,
+            g.declared,
+            len(g.promoted),
+        )
+        for g in groups
+    ]
+    output.table("Campaigns", columns, rows)
+    for group in groups:
+        for one in group.promoted:
+            p = "unknown" if one.p_adjusted is None else f"{one.p_adjusted:.3g}"
+            output.text(f"  {one.config_id}: stored as {one.stored_stage}, now {one.stage}; p with all tries {p}")
+
+
+_INTERNAL = ("first_day", "day_closes", "task")
+"""Columns of an experiment that say nothing to a reader."""
 
 
 def _row(entry: dict[str, Any], tried: Tried) -> dict[str, Any]:
-    return entry | {
+    return {name: value for name, value in entry.items() if name not in _INTERNAL} | {
         "experiments_on_these_days": tried.experiments,
         "combinations_on_these_days": tried.combinations,
         "holdout_openings_on_these_days": tried.openings,
@@ -100,6 +145,50 @@ def verify(output: Output, given: VerifyOptions) -> None:
     if found.faults:
         first = f"the ledger is not as it was written; the first fault: {found.faults[0]}"
         raise typer.Exit(GateError.exit_code) if output.json else GateError(first)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclareOptions(TrainOptions):
+    """Options of `assay ledger declare`."""
+
+    note: Note
+
+
+def declare(output: Output, given: DeclareOptions) -> None:
+    """Write down an experiment before anything of it is run; its configuration shows the note and the moment."""
+    strategy = load_strategy(given.strategy)
+    request = given.request(given.strategy, strategy)
+    with open_database(given.database) as opened:
+        bars = declared_bars(opened, given)
+        experiment = request.experiment(strategy, bars)
+        entry = declaration_of(experiment, bars, DeclarationKind.DECLARED, given.note)
+        user, at = getpass.getuser(), now_ms()
+
+        def write(c: sa.Connection) -> tuple[bool, bool]:
+            known = entry.experiment_digest in members(c, entry.days)
+            return known, not known and store_declaration(c, entry, user=user, at_ms=at)
+
+        known, is_new = opened.write(write)
+    if known:
+        raise InputError("experiment", "was made already: only what nobody has run can be declared", entry.strategy)
+    if output.json:
+        output.document({"experiment_digest": entry.experiment_digest, "note": given.note, "new": is_new})
+        return
+    when = "Declared" if is_new else "It was declared before, which stands"
+    output.text(f"{when}: {entry.strategy} on {bars.market}, experiment {entry.experiment_digest[:12]}.")
+    output.text("Run assay train with the same options: the configuration will show it.")
+
+
+def declared_bars(database: Database, given: TrainOptions) -> Bars:
+    """Return the bars that a declared experiment will see."""
+    if (given.file is not None) == (given.exchange is not None or given.symbol is not None):
+        raise InputError("--file, or --exchange with --symbol", "exactly one of them says which bars are meant")
+    if given.file is not None:
+        return read_finished(given.file, given.timeframe)
+    markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
+    if len(markets) != 1:
+        raise InputError("--symbol", "must be one market: each experiment is declared by itself", len(markets))
+    return finished(BarStore(database).read_resampled(markets[0]))
 
 
 def _anchor(text: str | None) -> Head | None:

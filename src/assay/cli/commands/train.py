@@ -2,6 +2,7 @@
 
 import getpass
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from assay.market.calendar import ms_to_days
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
 from assay.service.jobs import Left, job_document, make_job, run_job
+from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
 from assay.service.spans import read_finished
@@ -30,7 +32,7 @@ from assay.store.ledger import Tried
 from assay.store.location import database_url
 from assay.store.schema import JobStatus
 from assay.strategies import Strategy
-from assay.validation.sharpe import expected_maximum
+from assay.validation.false_discovery import expected_without_edge
 
 Method = Annotated[
     str,
@@ -175,12 +177,7 @@ def train_file(output: Output, given: TrainOptions, file: Path, threads: int) ->
 def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[str, Path], seconds: float) -> None:
     document, evidence = trained.document, trained.evidence
     inside = None if trained.ambiguity is None else trained.ambiguity.as_dict()
-    ledger = {
-        "experiments": tried.experiments,
-        "combinations": tried.combinations,
-        "holdout_openings": tried.openings,
-        "expected_maximum": expected_maximum(tried.combinations),
-    }
+    ledger = tried_facts(tried)
     if output.json:
         shown = {"configuration": document, "ambiguity": inside, "files": paths, "ledger": ledger, "seconds": seconds}
         output.document(shown)
@@ -188,15 +185,20 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
     show(output, document)
     show_inside(output, inside)
     if tried.experiments > 1:
-        output.text(
-            f"{tried.experiments} experiments tried {tried.combinations:,} combinations on these days: the best "
-            f"of so many shows {ledger['expected_maximum']:.1f} standard errors without any edge."
-        )
+        output.text(tried_sentence("", ledger))
     time_ms, splits = evidence.bars.time, evidence.splits
     days = ms_to_days(int(time_ms[splits.stop - 1]) - int(time_ms[splits.start]))
     output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
     for path in paths.values():
         output.text(f"  {path}")
+
+
+def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
+    """Return what was tried on the same days, in one sentence."""
+    return (
+        f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days: the "
+        f"best of so many shows {facts['expected_maximum']:.1f} standard errors without any edge."
+    )
 
 
 def find_job(database: Database, text: str) -> str:
@@ -247,17 +249,34 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
 
 def show_job(output: Output, document: dict[str, Any]) -> None:
     """Print one line per task, and why those that have no configuration have none."""
-    shown = ("in_sample_sharpe_ratio", "sharpe_ratio", "total_trades", "p_value")
+    shown = ("in_sample_sharpe_ratio", "sharpe_ratio", "total_trades", "p_value", "p_adjusted", "q_value")
     rows = [
         (t["market"], t["strategy"], t.get("stage") or t["status"], *map(t.get, shown), t.get("config_id") or "")
         for t in document["tasks"]
     ]
-    columns = ("market", "strategy", "stage", "Sharpe in sample", "out of sample", "trades", "p", "configuration")
+    columns = (
+        "market",
+        "strategy",
+        "stage",
+        "Sharpe in sample",
+        "out of sample",
+        "trades",
+        "p",
+        "p, all tries",
+        "q",
+        "configuration",
+    )
     output.table("", columns, rows)
     for task in document["tasks"]:
         if task["error"]:
             output.text(f"{task['market']} {task['strategy']}: {task['error']}")
         show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
+    tested = sum(t.get("p_value") is not None for t in document["tasks"])
+    if tested > 1:
+        output.text(f"Over all markets: {expected_without_edge(tested)}; q is the false discovery rate over this job.")
+    for days in document["tried"]:
+        if days["experiments"] > 1:
+            output.text(tried_sentence(f"{days['market']}: ", days))
     for one in document["left_out"]:
         output.text(f"{one['market']}: {one['reason']}")
     kept, total = sum(t["status"] == JobStatus.COMPLETED for t in document["tasks"]), len(document["tasks"])

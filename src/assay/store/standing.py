@@ -1,0 +1,87 @@
+"""How far a stored configuration may be believed today: its verdict, with everything that was tried since.
+
+A verdict is of its moment. Whoever goes on trying on the same days makes the best of a larger search, and every
+configuration that is used is judged by the whole campaign: the later p is never smaller than the one of its document.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sqlalchemy as sa
+
+from assay.documents import Document, TrainedDocument
+from assay.store import campaigns, schema
+from assay.store.ledger import MarketDays
+from assay.validation import Stage, adjusted_p
+from assay.validation.lifecycle import MATURE_P, MAX_P
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a configuration is worth by the ledger of today.
+
+    Attributes
+    ----------
+    stage : Stage
+        That of its document, or a lower one.
+    p_adjusted : float
+        p with all that was tried on its days, never below that of its document; NaN where it has none.
+    experiments, unknown : int
+        Other experiments on its days, and those of them without null statistics.
+    """
+
+    stage: Stage
+    p_adjusted: float
+    experiments: int
+    unknown: int
+
+    @property
+    def reason(self) -> str:
+        """Why the stage is lower than that of the document, in one sentence; to be read where it is."""
+        blind = f", {self.unknown:,} of them without null statistics" if self.unknown else ""
+        limit = MAX_P if self.stage == Stage.PAPER else MATURE_P
+        return (
+            f"{self.experiments:,} other experiments were made on its days by now{blind}: p with all of them is "
+            f"{self.p_adjusted:.3g}, above {limit:g}"
+        )
+
+
+def standing(c: sa.Connection, document: Mapping[str, Any]) -> Standing:
+    """Return what a configuration is worth today, in a transaction of the caller's.
+
+    A document without evidence is PAPER and stays so; one of an earlier procedure has null statistics that cannot be
+    compared, and keeps its stage.
+    """
+    found = Document.of(document)
+    stage = Stage(found.lifecycle.current_stage)
+    if not isinstance(found, TrainedDocument) or stage == Stage.PAPER:
+        return Standing(stage, math.nan, 0, 0)
+    provenance, test, then = found.provenance, found.evidence.permutation, found.evidence.campaign
+    if not found.is_of_this_procedure or test.p_value is None or test.statistic is None:
+        return Standing(stage, math.nan, 0, 0)
+    others = [d for d in campaigns.members(c, _days(c, found)) if d != provenance.experiment_digest]
+    maxima = np.array([math.nan if v is None else v for v in test.maxima], dtype=np.float64)
+    now, unknown = adjusted_p(test.statistic, maxima, test.p_value, campaigns.tried_experiments(c, others))
+    before = test.p_value if then is None or then.p_adjusted is None else then.p_adjusted
+    p = max(now, before)
+    capped = Stage.PAPER if p > MAX_P else Stage.VALIDATION if p > MATURE_P else stage
+    return Standing(stage.capped_by(capped), p, len(others), unknown)
+
+
+def _days(c: sa.Connection, document: TrainedDocument) -> MarketDays:
+    """Return the days of a configuration, from its entry of the ledger where there is one."""
+    t, digest = schema.trials.c, document.provenance.experiment_digest
+    columns = (t.exchange, t.symbol, t.start_ms, t.stop_ms, t.first_day, t.day_closes)
+    row = c.execute(sa.select(*columns).where(t.experiment_digest == digest)).first()
+    if row is not None:
+        return MarketDays.of(row)
+    context, span = document.context, document.provenance.data
+    return MarketDays(context.exchange, context.pair, span.from_ms, span.to_ms)
