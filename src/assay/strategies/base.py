@@ -95,9 +95,12 @@ class Strategy(ABC):
         The digest of a user's file, else of all that Python shows of the class; None for a strategy that ships, whose
         code is the code version's. A strategy that depends on more (a model, a file beside it) overrides it.
         """
-        kind = type(self)
-        # not only those of the registry: the frames have a twin of each, which trades the same
-        return self.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
+        return None if self.ships else self.source_digest or code_digest(type(self))
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is one of the package's own: those of the registry, and the twin of each that the frames have."""
+        return self.source_digest is None and type(self).__module__.startswith("assay.")
 
     def fit(self, bars: Bars, window: Span) -> Self:
         """Return the strategy as the train days of a window have fitted it; a strategy of rules is itself.

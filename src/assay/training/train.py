@@ -183,6 +183,7 @@ def _provisional(run: TrainingRun, fresh_process: FreshProcess | None) -> Eviden
         alpha=market_alpha(walk.run, run.before),
         comparability=run.comparability(parameters, permutation),
     )
+    run.refuse_other_answers()
     summary = walk.summary(run.year)
     facts = _facts(run, search, tests, walk.measures | {"stability_score": summary["stability_score"]})
     facts = replace(facts, fresh_process=_fresh_process(leak_checks))

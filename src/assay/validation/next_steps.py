@@ -104,5 +104,5 @@ def alpha_step(f: Facts) -> str:
 
 
 def process_step(f: Facts) -> str:
-    """Return what to try where a user's strategy was not asked in a fresh process."""
-    return f"It was not asked in a fresh process: {f.fresh_process}."
+    """Return why a user's strategy was not asked in a fresh process, with the way out where there is one."""
+    return "" if not f.fresh_process else f"It was not asked in a fresh process: {f.fresh_process}."
