@@ -78,7 +78,9 @@ def test_every_field_is_shown_with_its_meaning(assay: Assay) -> None:
     assert "metrics.net_profit_pct" in shown
     assert "hold" in shown
     document = assay("configurations", "show", NAMES[0], "--json").document
-    assert list(document) == ["row", "explained", "configuration"]
+    assert list(document) == ["row", "explained", "configuration", "standing"]
+    unknown = {"p_adjusted": None, "experiments": 0, "unknown": 0, "reason": None}
+    assert document["standing"] == {"stage": "PAPER"} | unknown
     assert validate(document["configuration"])["configId"] == NAMES[0]
     (rate,) = [f for f in document["explained"]["performance"] if f["field"] == "gross_win_rate"]
     assert rate == {

@@ -31,6 +31,7 @@ ROWS = {
 }
 """Calls that tell whole rows of configurations, and the key under which they do."""
 COLUMNS = ("ledger_length", "ledger_head")
+STANDING = ("", ".stage", ".p_adjusted", ".experiments", ".unknown", ".reason")
 ADDED = frozenset(
     {
         "assay self-check",
@@ -39,6 +40,12 @@ ADDED = frozenset(
         *(f"assay database upgrade --json: rows.{table}" for table in ("ledger_identity", "ledger_chain")),
         "assay configurations list --json: changed",
         *(f"assay configurations {call} --json: {key}.{name}" for call, key in ROWS.items() for name in COLUMNS),
+        *(
+            f"assay configurations {call} --json: standing{name}"
+            for call in ROWS
+            if call.startswith("show")
+            for name in STANDING
+        ),
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
