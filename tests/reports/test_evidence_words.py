@@ -71,13 +71,13 @@ def test_nothing_is_said_where_the_document_has_nothing() -> None:
 @pytest.mark.parametrize(
     ("p", "campaign", "sentence"),
     [
-        (0.005, {}, "19 other experiments on these days: p with all that was tried is 0.043."),
+        (0.005, {}, "19 other experiments on these days; p with all that was tried: 0.043."),
         (
             0.005,
             {"experiments": 1, "unknown": 1},
             "1 other experiment on these days, 1 of them without null statist",
         ),
-        (0.005, {"experiments": 0, "p_adjusted": 0.005}, "Nothing else was tried on these days: p with all that was "),
+        (0.005, {"experiments": 0, "p_adjusted": 0.005}, "Nothing else was tried on these days; p with all that was "),
         (0.005, {"needed_permutations": 77}, "It needs --permutations 77 or more to get to 0.05."),
         (0.3, {"p_adjusted": None}, "not counted in: p alone is too large."),
         (0.01, {"p_adjusted": None}, "not counted in: another gate has said no."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,8 @@ SWITCH = {"name": "a user's strategy answers the same in a fresh process", "valu
 def paper(fee: float = 0.001, slippage: float = 0.0005, days: float = 365.0, **changes: Any) -> dict[str, Any]:
     document, _ = sample("refused")
     document["execution"]["costs"] |= {"fee": fee, "slippage": slippage}
-    span = document["provenance"]["data"]
-    span["to_ms"] = span["from_ms"] + int(days * 86_400_000)
+    span = document["context"]
+    span["to"] = (datetime.fromisoformat(span["from"]) + timedelta(days=days)).isoformat()
     for path, value in changes.items():
         section, name = path.split("__")
         document[section][name] = value
@@ -68,7 +69,7 @@ def test_the_sentence_says_when_it_is_of_another_procedure(monkeypatch: pytest.M
 
 
 def test_a_short_history_is_said_to_find_less() -> None:
-    assert sentence(paper(days=120)).endswith("This history has 120 days: fewer days find less.")
+    assert sentence(paper(days=120)).endswith("This training saw 120 days: fewer days find less.")
     assert "fewer days" not in sentence(paper(days=300))
 
 

@@ -92,18 +92,16 @@ def campaign_line(document: TrainedDocument) -> str:
     found = document.evidence.campaign
     if found is None:
         return "" if document.evidence.market is None else NO_LEDGER
-    if not found.experiments:
-        line = f"Nothing else was tried on these days: p with all that was tried is {_adjusted(document, found)}."
-    else:
-        blind = f", {found.unknown:,} of them without null statistics" if found.unknown else ""
-        line = (
-            f"{found.experiments:,} other experiment{'' if found.experiments == 1 else 's'} on these days{blind}: "
-            f"p with all that was tried is {_adjusted(document, found)}."
-        )
+    blind = f", {found.unknown:,} of them without null statistics" if found.unknown else ""
+    plural = "" if found.experiments == 1 else "s"
+    others = f"{found.experiments:,} other experiment{plural} on these days{blind}" if found.experiments else NO_OTHER
+    line = f"{others}; p with all that was tried: {_adjusted(document, found)}."
     if found.needed_permutations is not None:
         line += f" It needs --permutations {found.needed_permutations} or more to get to {MAX_P:g}."
     return f"{line} {declared_sentence(found)}".rstrip()
 
+
+NO_OTHER = "Nothing else was tried on these days"
 
 NO_LEDGER = "No ledger was asked what else was tried on these days: p is that of this experiment alone."
 

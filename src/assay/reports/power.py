@@ -6,10 +6,10 @@ promotes none. The sentences are made when a verdict is shown and are no part of
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay.documents import TrainedDocument
-from assay.market.calendar import DAY_MS
 from assay.reports import power_table
 from assay.training.procedure import PROCEDURE_VERSION
 from assay.validation import Stage
@@ -111,6 +111,6 @@ def _costs_level(document: TrainedDocument) -> str:
 
 
 def _shorter(document: TrainedDocument, usual: int) -> str:
-    span = document.provenance.data
-    days = (span.to_ms - span.from_ms) / DAY_MS
-    return f" This history has {days:.0f} days: fewer days find less." if days < FEWER_DAYS * usual else ""
+    begin, end = (datetime.fromisoformat(moment) for moment in (document.context.from_, document.context.to))
+    days = (end - begin) / timedelta(days=1)
+    return f" This training saw {days:.0f} days: fewer days find less." if days < FEWER_DAYS * usual else ""
