@@ -213,6 +213,8 @@ def test_who_leans_to_one_side_has_to_beat_the_market(lean: float, t: float, exp
 )
 def test_p_on_bars_that_are_not_comparable_promotes_nothing(similarity: float, expected: str) -> None:
     assert stage(similarity=similarity) == expected
+    at_the_limit = "VALIDATION" if expected == "MATURE" else expected
+    assert stage(similarity=similarity, p_value=0.05) == at_the_limit
 
 
 @pytest.mark.parametrize(
