@@ -281,3 +281,12 @@ def test_prices_without_a_common_step_have_no_tick_but_the_markets_own() -> None
     assert price_grid(known).ticks.tolist() == [0.25] * len(bars)
     few = ticked(3, 0.01, 4, 40.0)
     assert not price_grid(few).exists  # four bars lie on many grids
+
+
+def test_a_move_of_a_tick_stays_one_where_the_price_is_lower() -> None:
+    """1 % of 100 ticks is a tick; at 30 ticks it would be a third of one, and the bar would be flat."""
+    moves = np.array([[0.0, 0.0], [0.01, 0.03], [-0.01, 0.0], [0.01, 0.03]])
+    out = np.empty((4, 2))
+    build_bars(moves, np.zeros(2, dtype=np.bool_), np.ones(2), 30.0, 0.0, out)
+    assert out[:, 0].tolist() == [30.0, 31.0, 29.0, 31.0]
+    assert out[:, 1].tolist() == [31.0, 32.0, 31.0, 32.0]  # 3 % of 31 is nearly one
