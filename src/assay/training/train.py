@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assay.market import Bars, measure_regime
+from assay.search.objective import REFUSED
 from assay.training.evidence import (
     Evidence,
     Judgement,
@@ -203,6 +204,7 @@ def _provisional(run: TrainingRun, fresh_process: FreshProcess | None) -> Eviden
 def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, measures: Mapping[str, float]) -> Facts:
     """Return what the verdict is made of, before the holdout is opened."""
     result, permutation = search.result, tests.permutation
+    judged = result.scores[result.scores != REFUSED]
     known = Facts(
         has_candidate=result.best is not None,
         p_value=permutation.p_value,
@@ -220,7 +222,8 @@ def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, me
         alpha_t=tests.alpha.t,
         permutations_run=permutation.done,
         combinations=result.combinations,
-        best_score=result.score,
+        judged=len(judged),
+        best_score=float(judged.max()) if len(judged) else math.nan,
         funnel=search.funnel.sentence,
     )
     return known.measured(measures)
