@@ -32,12 +32,37 @@ ROWS = {
 """Calls that tell whole rows of configurations, and the key under which they do."""
 COLUMNS = ("ledger_length", "ledger_head")
 STANDING = ("", ".stage", ".p_adjusted", ".experiments", ".unknown", ".reason")
+TRAINED = "--space space.toml --permutations 2"
+FROM_FILE = f"train --file BINANCE_BTCUSDT_1h.parquet {TRAINED} --threads 1 --out out --json --quiet"
+AS_JOB = (
+    f"train --exchange simulated --symbol WALK/USDT,GONE/USDT --timeframe 1h {TRAINED} --offline --threads 1 --json "
+    "--quiet"
+)
+LEDGERS = ("ledger --json", "ledger --exchange simulated --symbol WALK/USDT --json")
+CAMPAIGN = (
+    "declared", "declared_at", "digest", "experiments", "ledger", "members", "needed_permutations", "p_adjusted",
+    "permutations", "unknown",
+)  # fmt: skip
+BESIDE_MARKET = ("alpha_pct", "beta", "days", "exposure", "lean", "market_pct", "same_exposure_pct", "t")
+SAME_DAYS = ("combinations", "declared", "experiments", "markets", "promoted", "start_ms", "stop_ms", "unknown")
+PROMOTED = ("config_id", "p_adjusted", "stage", "stored_stage")
+TABLES = ("ledger_identity", "ledger_chain", "trial_nulls", "trial_declarations")
+TRIED = ("combinations", "expected_maximum", "experiments", "holdout_openings", "market")
 ADDED = frozenset(
     {
         "assay self-check",
         f"{VERIFIED} --threads 1 --json --quiet: other_code",
         "assay ledger verify",
-        *(f"assay database upgrade --json: rows.{table}" for table in ("ledger_identity", "ledger_chain")),
+        "assay ledger declare",
+        *(f"assay {FROM_FILE}: configuration.evidence.{name}" for name in ("campaign", "comparability", "market")),
+        *(f"assay {FROM_FILE}: configuration.evidence.campaign.{name}" for name in CAMPAIGN),
+        *(f"assay {FROM_FILE}: configuration.evidence.market.{name}" for name in BESIDE_MARKET),
+        f"assay {FROM_FILE}: configuration.provenance.experiment.procedure_version",
+        *(f"assay {AS_JOB}: tasks[].{name}" for name in ("p_adjusted", "q_value")),
+        *(f"assay {AS_JOB}: tried{name}" for name in ("", *(f"[].{name}" for name in TRIED))),
+        *(f"assay {call}: campaigns{name}" for call in LEDGERS for name in ("", *(f"[].{name}" for name in SAME_DAYS))),
+        *(f"assay {call}: campaigns[].promoted[].{name}" for call in LEDGERS for name in PROMOTED),
+        *(f"assay database upgrade --json: rows.{table}" for table in TABLES),
         "assay configurations list --json: changed",
         *(f"assay configurations {call} --json: {key}.{name}" for call, key in ROWS.items() for name in COLUMNS),
         *(
