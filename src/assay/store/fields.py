@@ -78,7 +78,12 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("sharpe_ratio", "annual", "mean over spread of daily returns", "metrics.sharpe_ratio"),
         Field("calmar_ratio", "", "annual return over the deepest drawdown", "metrics.calmar_ratio"),
         Field("sortino_ratio", "annual", "mean over spread of the losing days", "metrics.sortino_ratio"),
-        Field("p_value", "", "share of the searches on bars without an edge that found as much", "metrics.p_value"),
+        Field(
+            "p_value",
+            "",
+            "in sample: share of the searches of the same days on bars without an edge that found as much",
+            "metrics.p_value",
+        ),
         Field("z_score", "", "t statistic of the mean trade", "metrics.z_score"),
         Field("monte_carlo_var", "fraction", "loss of 30 days that 5 % of months exceed", "metrics.monte_carlo_var"),
         Field("stability_score", "fraction", "how alike the test windows were", "metrics.stability_score"),

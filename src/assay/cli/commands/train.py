@@ -276,6 +276,8 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
     tested = sum(t.get("p_value") is not None for t in document["tasks"])
     if tested > 1:
         output.text(f"Over all markets: {expected_without_edge(tested)}; q is the false discovery rate over this job.")
+    if tested:
+        output.text(f"p, with all tries or without, is about {SEARCHED}.")
     for days in document["tried"]:
         if days["experiments"] > 1:
             output.text(tried_sentence(f"{days['market']}: ", days))
