@@ -31,17 +31,59 @@ ROWS = {
 }
 """Calls that tell whole rows of configurations, and the key under which they do."""
 COLUMNS = ("ledger_length", "ledger_head")
+TABLES = ("ledger_identity", "ledger_chain", "trial_nulls", "trial_declarations")
+LEDGERS = ("assay ledger --json", "assay ledger --exchange simulated --symbol WALK/USDT --json")
+CAMPAIGNS = ("start_ms", "stop_ms", "markets", "experiments", "unknown", "combinations", "declared", "promoted")
+PROMOTED = ("config_id", "stage", "stored_stage", "p_adjusted")
+JOB = (
+    "assay train --exchange simulated --symbol WALK/USDT,GONE/USDT --timeframe 1h --space space.toml --permutations 2 "
+    "--offline --threads 1 --json --quiet"
+)
+TRIED = ("market", "experiments", "combinations", "expected_maximum", "holdout_openings")
+TRAINING = (
+    "assay train --file BINANCE_BTCUSDT_1h.parquet --space space.toml --permutations 2 --threads 1 --out out "
+    "--json --quiet"
+)
+AT_THE_MARKET = ("days", "market_pct", "exposure", "same_exposure_pct", "lean", "alpha_pct", "beta", "t")
+CAMPAIGN = (
+    "ledger", "experiments", "unknown", "permutations", "p_adjusted", "digest", "needed_permutations", "members",
+    "declared", "declared_at",
+)  # fmt: skip
+
+
+def added(call: str, path: str, names: tuple[str, ...]) -> set[str]:
+    """A new key of the document of a call, and the keys below it."""
+    return {f"{call}: {path}", *(f"{call}: {path}.{name}" for name in names)}
+
+
 ADDED = frozenset(
     {
-        "assay self-check",
+        "assay self-check",  # the name of `assay evidence`, which is kept
         f"{VERIFIED} --threads 1 --json --quiet: other_code",
+        # the ledger is a chain that can be checked, and it holds what campaigns are judged by
         "assay ledger verify",
-        *(f"assay database upgrade --json: rows.{table}" for table in ("ledger_identity", "ledger_chain")),
+        "assay ledger declare",
+        *(f"assay database upgrade --json: rows.{table}" for table in TABLES),
+        *(key for call in LEDGERS for key in added(call, "campaigns", ())),
+        *(key for call in LEDGERS for key in added(call, "campaigns[]", CAMPAIGNS)),
+        *(key for call in LEDGERS for key in added(call, "campaigns[].promoted[]", PROMOTED)),
+        # rows of configurations know whether they were edited, and how long the ledger was then
         "assay configurations list --json: changed",
         *(f"assay configurations {call} --json: {key}.{name}" for call, key in ROWS.items() for name in COLUMNS),
+        # a job says, as a single training does, what was tried on the same days, and what that makes of each p
+        *(f"{JOB}: tasks[].{name}" for name in ("p_adjusted", "q_value")),
+        *added(JOB, "tried", ()),
+        *added(JOB, "tried[]", TRIED),
+        # evidence of the second procedure
+        f"{TRAINING}: configuration.provenance.experiment.procedure_version",
+        *added(TRAINING, "configuration.evidence.market", AT_THE_MARKET),
+        *added(TRAINING, "configuration.evidence.campaign", CAMPAIGN),
+        f"{TRAINING}: configuration.evidence.comparability",
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
+REFUSED = {f"{VERIFIED} --threads 1 --json --quiet": ("GateError", "made by the earlier procedure: train again")}
+"""Calls that the second procedure refuses with exit code 3: what they asked of the first, only the first could give."""
 
 
 def call_of(recorded: dict[str, Any]) -> str:
@@ -86,6 +128,11 @@ def test_a_command_takes_what_it_took(name: str) -> None:
 @pytest.mark.parametrize("recorded", RECORDED["documents"], ids=call_of)
 def test_a_document_has_the_keys_it_had(assay: Assay, recorded: dict[str, Any]) -> None:
     ran = assay(*recorded["call"])
+    if call_of(recorded) in REFUSED:
+        error, sentence = REFUSED[call_of(recorded)]
+        assert (ran.code, ran.document["error"]["type"]) == (3, error)
+        assert ran.document["error"]["message"].endswith(sentence)
+        return
     assert ran.code == recorded["code"], ran.out + ran.err
     if recorded["keys"] is None:
         assert not ran.out.startswith("{")
@@ -93,6 +140,23 @@ def test_a_document_has_the_keys_it_had(assay: Assay, recorded: dict[str, Any]) 
     had, has = set(recorded["keys"]), set(key_paths(ran.document))
     assert had - has == set()
     assert {f"{call_of(recorded)}: {key}" for key in has - had} <= ADDED
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_document_of_today_is_verified_with_the_keys_of_then(assay: Assay) -> None:
+    """The recorded document is refused, so the same experiment is trained again, as the refusal says."""
+    ((call, keys),) = [(r["call"], r["keys"]) for r in RECORDED["documents"] if call_of(r) in REFUSED]
+    market = ("--exchange", "simulated", "--symbol", "WALK/USDT", "--timeframe", "1h", "--offline")
+    ran = assay(
+        "train", *market, "--strategy", "rising.py:Rising", "--permutations", 2, "--threads", 1, "--json", "--quiet"
+    )
+    assert ran.code == 0, ran.err
+    (made,) = ran.document["tasks"]
+    again = assay(*(made["config_id"] if word.startswith("RISING_V3") else word for word in call))
+    assert again.code == 0, again.out + again.err
+    assert again.document["equal"]
+    assert set(key_paths(again.document)) - set(keys) == {"other_code"}
+    assert set(keys) <= set(key_paths(again.document))
 
 
 @pytest.mark.usefixtures("workplace")
