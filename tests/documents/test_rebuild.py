@@ -19,6 +19,7 @@ from assay.documents.rebuild import bars_for, differences, experiment_from, veri
 from assay.documents.schema import sealed
 from assay.engine import Execution
 from assay.errors import GateError, InputError
+from assay.evaluation import NO_PROCESS
 from assay.market import Bars, Market, Timeframe
 from assay.search import parse_space
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -26,7 +27,7 @@ from assay.training import Experiment, train
 from assay.training.experiment import LATER_TERMS
 from assay.training.procedure import PROCEDURE_VERSION
 from store.documents import BARS, CREATED, evidence, experiment, trained
-from validation.toys import Spike
+from validation.toys import SameProcess, Spike
 
 POINT = parse_space({"hold": [3], "volume": [3.0]}, Spike.parameters)
 
@@ -64,6 +65,31 @@ def test_a_document_is_what_its_experiment_gives() -> None:
     later = configuration(evidence(), datetime(2027, 1, 1, tzinfo=UTC))
     assert later["configId"] != trained()["configId"]
     assert verify(later, Spike(), BARS).equal
+
+
+def test_a_users_strategy_says_what_it_was_asked() -> None:
+    """A document is verified as it was trained: with a fresh process, or without one."""
+    without = TrainedDocument(trained()).provenance.leak_checks
+    assert without is not None
+    assert (without.asked_in_fresh_process, without.not_in_fresh_process) == (False, NO_PROCESS)
+    assert without.checks[-1] == "search"
+    assert without.sentence.endswith(f"asked in a fresh process: no, {NO_PROCESS}).")
+    assert verify(trained(), Spike(), BARS, fresh_process=SameProcess()).equal
+    document = configuration(train(experiment(), BARS, fresh_process=SameProcess()), CREATED)
+    asked = TrainedDocument(document).provenance.leak_checks
+    assert asked is not None
+    assert asked.checks == (*without.checks, "process")
+    assert asked.sentence.endswith("asked in a fresh process: yes).")
+    assert verify(document, Spike(), BARS, fresh_process=SameProcess()).equal
+    fields = {d.field for d in verify(document, Spike(), BARS).differences}
+    assert "provenance.leak_checks.asked_in_fresh_process" in fields
+
+
+def test_one_that_ships_says_nothing_of_it() -> None:
+    shipped = Experiment(LiquiditySweep(), plan=experiment().plan, permutations=0)
+    document = configuration(train(shipped, BARS, fresh_process=SameProcess()), CREATED)
+    assert "leak_checks" not in document["provenance"]
+    assert not [gate for gate in document["lifecycle"]["gates"] if "fresh process" in gate["name"]]
 
 
 def test_a_lower_stage_that_was_asked_for_is_given_again() -> None:

@@ -24,7 +24,7 @@ from assay.store import Database, Registered, Registry
 from assay.training.evidence import Evidence, Metrics
 from assay.validation.lifecycle import Stage, Verdict
 from store.documents import BARS, evidence
-from validation.toys import HOURLY, Spike, first_stamps
+from validation.toys import HOURLY, SameProcess, Spike, first_stamps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def test_the_quick_starts_last_step(writer: ConfigurationWriter, path: Path, val
     assert document["validation"]["train_window_days"] == 30
     assert document["evidence"]["verified"] is True
     assert (found.status, document["lifecycle"]["requested_stage"]) == ("PAPER", "DISCOVERY")
-    assert verify(document, Spike(), bars_for(document, BARS, "here")).equal
+    assert verify(document, Spike(), bars_for(document, BARS, "here"), fresh_process=SameProcess()).equal
     drawn = Registry(Database.open(path)).figures(config_id)
     assert drawn is not None
     assert drawn["stitched"]["equity"][-1] == pytest.approx(1 + metrics["net_profit_pct"] / 100)
@@ -137,7 +137,7 @@ def test_windows_that_were_searched_again_verify_too(writer: ConfigurationWriter
     document = stored(path, writer.save_configuration(Spike, result.parameters, result.metrics)).document
     assert document["validation"]["label"] == result.label
     assert document["metrics"]["sharpe_ratio"] == result.metrics["sharpe_ratio"]
-    assert verify(document, Spike(), BARS).equal
+    assert verify(document, Spike(), BARS, fresh_process=SameProcess()).equal
 
 
 PLAIN = {"sharpe_ratio": 1.23, "gross_win_rate": 0.15, "total_trades": 80, "avg_win_pct": 1.8, "avg_loss_pct": -1.2}

@@ -264,8 +264,7 @@ def test_weekdays_hours_and_leap_days_are_no_leak() -> None:
 
 
 def test_the_same_orders_meet_another_price_level(walk: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
-    def doubled(bars: Bars, seed: int, index: int) -> Bars:
-        assert seed == 5
+    def doubled(bars: Bars, index: int) -> Bars:
         factor = 2.0 if index % 2 else 1.0
         return bars.with_prices(bars.open * factor, bars.high * factor, bars.low * factor, bars.close * factor)
 

@@ -101,6 +101,11 @@ HIDDEN = {
         "then": "calls = builtins.__dict__.setdefault('_calls_of_mine', [])\n"
         f"        if len(bars) > 20_500 and len(calls) < 2:\n            calls.append(1); {AHEAD}",
     },
+    "by the environment": {
+        "above": "import os",
+        "then": "if len(bars) > 20_500: os.environ.setdefault('SEEN_BY_MINE', '1')\n"
+        f"        if 'SEEN_BY_MINE' in os.environ and len(bars) > 10_000:\n            {AHEAD}",
+    },
 }
 
 
@@ -264,6 +269,20 @@ def test_what_is_recorded_are_the_answers_on_the_bars_of_the_search(history: Bar
     evaluator.setups(moved, strategy.parameters.defaults, question.loosest)
     assert evaluator.answers is not None
     assert evaluator.answers.digests == {question.key: {digest_of(rows)}}
+
+
+def test_a_strategy_that_turns_late_is_refused_at_the_end(history: Bars) -> None:
+    bars, strategy = history.head(2_000), Planted()
+    experiment = Experiment(strategy, permutations=0)
+    evaluator = replace(experiment.evaluator(bars), answers=Answers(bars))
+    question = evaluator.question(strategy.parameters.defaults)
+    rows = question.of(strategy, bars)
+    for _ in range(2):
+        evaluator.answers.note(bars, question, rows)  # type: ignore[union-attr]
+        leak_gate.refuse_other_answers(experiment, evaluator, bars)
+    evaluator.answers.note(bars, question, rows.take(rows.bar > 1_000))  # type: ignore[union-attr]
+    with pytest.raises(LeakError, match="the rows are not the same whenever a training asks for them"):
+        leak_gate.refuse_other_answers(experiment, evaluator, bars)
 
 
 def test_two_answers_to_one_question_are_a_finding(history: Bars) -> None:

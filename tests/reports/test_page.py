@@ -151,6 +151,13 @@ def test_the_first_panel_says_why_and_what_next() -> None:
     assert row[2:6] == ["0.025", "0.05", "+0.025", "✓ yes"]  # at most: the margin counts the other way
 
 
+def test_the_verdict_of_a_users_strategy_names_its_leak_checks() -> None:
+    document, figures = sample("promoted")
+    assert "No leak was found by purity, truncation, " in Page(html(document, figures)).text
+    del document["provenance"]["leak_checks"]
+    assert "No leak was found" not in Page(html(document, figures)).text
+
+
 def test_numbers_are_those_of_the_document() -> None:
     document, figures = sample("promoted")
     page = Page(html(document, figures))

@@ -184,11 +184,11 @@ def test_the_first_failed_gate_speaks_and_all_are_listed() -> None:
 def test_no_profit_too_few_trades_and_unknown_are_told_apart() -> None:
     idle = decide(replace(GOOD, net_profit_pct=0.0, sharpe=NAN, trades=0.0, fill_rate=NAN))
     assert "Nothing was traded out of sample" in idle.why_not_promoted
-    few = decide(replace(GOOD, has_candidate=False, best_score=-5.0, net_profit_pct=NAN)).why_not_promoted
+    few = decide(replace(GOOD, has_candidate=False, judged=0, net_profit_pct=NAN)).why_not_promoted
     assert few.startswith("a combination with a positive objective exists: no.")
     assert "None of the 100 combinations trades 10 times with a known measure" in few
-    lost = decide(replace(GOOD, has_candidate=False, best_score=-1.25)).why_not_promoted
-    assert "None of the 100 combinations earns on these days (the best scores -1.25)" in lost
+    lost = decide(replace(GOOD, has_candidate=False, judged=9, best_score=-8.25)).why_not_promoted
+    assert "None of the 100 combinations earns on these days (the best scores -8.25)" in lost
 
 
 def test_all_failed_gates_stand_in_one_sentence_the_binding_one_first() -> None:
@@ -213,6 +213,8 @@ def test_who_leans_to_one_side_has_to_beat_the_market(lean: float, t: float, exp
 )
 def test_p_on_bars_that_are_not_comparable_promotes_nothing(similarity: float, expected: str) -> None:
     assert stage(similarity=similarity) == expected
+    at_the_limit = "VALIDATION" if expected == "MATURE" else expected
+    assert stage(similarity=similarity, p_value=0.05) == at_the_limit
 
 
 @pytest.mark.parametrize(

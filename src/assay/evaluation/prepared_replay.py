@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from assay.engine import Execution, Signals, Span, replay
 from assay.engine.replay import eligible
 from assay.errors import ParameterError
-from assay.threads import apart
+from assay.evaluation.answers import SetupsQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ class PreparedReplay:
 
     def rows(self) -> Setups:
         """Return the rows that may be signals, judged by no rule yet."""
-        setups = apart(self.strategy.all_setups, self.bars, self.values, self.execution.sides)
+        setups = SetupsQuestion(self.values, {}, self.execution.sides).of(self.strategy, self.bars)
         return eligible(self.bars, setups, self.span)
 
     def signals(self, rows: Setups, values: Mapping[str, Value] | None = None) -> Signals:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from assay.errors import AssayError, StoreError
+from assay.market.resampling import resample
 from assay.service.ledger import declaration_of, trial_entry
 from assay.service.tasks import TrainingTask
 from assay.sources.user_strategy import load_strategy
@@ -160,12 +161,22 @@ class LedgerCampaign:
         if task is None or (row is not None and row.combinations > THINNED_GRID):
             return None
         try:
-            same = bars.digest == task.experiment["data_digest"]
-            own = bars if same else task.bars(BarStore(self.database))
+            own = _cut_out(task, bars) or task.bars(BarStore(self.database))
             experiment = Experiment.from_canonical(task.experiment, load_strategy(task.strategy))
         except (AssayError, OSError):
             return None
         return (experiment, own) if experiment.digest(own) == digest else None
+
+
+def _cut_out(task: TrainingTask, bars: Bars) -> Bars | None:
+    """Return the bars of a task where they are a part of others, or can be made of finer ones; None where not."""
+    start, stop = (bars.index_at(ms) for ms in (task.first_ms, task.last_ms + task.market.timeframe.ms))
+    if start >= stop or task.market.timeframe.ms % bars.market.timeframe.ms:
+        return None
+    part = bars.between(start, stop)
+    if task.market.timeframe != bars.market.timeframe:
+        part = resample(part, task.market.timeframe)
+    return replace(part, market=task.market) if part.digest == task.experiment["data_digest"] else None
 
 
 def complete_nulls(

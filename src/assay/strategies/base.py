@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from abc import ABC, abstractmethod
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, ClassVar
@@ -95,9 +96,16 @@ class Strategy(ABC):
         The digest of a user's file, else of all that Python shows of the class; None for a strategy that ships, whose
         code is the code version's. A strategy that depends on more (a model, a file beside it) overrides it.
         """
+        return None if self.ships else self.source_digest or code_digest(type(self))
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is one of the package's own: those of the registry, and the twin of each that the frames have."""
         kind = type(self)
-        # not only those of the registry: the frames have a twin of each, which trades the same
-        return self.source_digest or (None if kind.__module__.startswith("assay.") else code_digest(kind))
+        if self.source_digest is not None or not kind.__module__.startswith("assay."):
+            return False
+        # a class that only says that it is of the package is a user's
+        return getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
 
     def fit(self, bars: Bars, window: Span) -> Self:
         """Return the strategy as the train days of a window have fitted it; a strategy of rules is itself.

@@ -236,6 +236,11 @@ def refuse_leaks_of_holdout(
         refuse_leaks(inspect_search(probe, (SEARCH,)))
 
 
+def refuse_other_answers(experiment: Experiment, evaluator: Evaluator, bars: Bars) -> None:
+    """Refuse a strategy that has answered one question in two ways by now: the last look, when all work is done."""
+    _refuse(experiment, evaluator, bars, ())
+
+
 def _refuse(experiment: Experiment, evaluator: Evaluator, bars: Bars, questions: tuple[SetupsQuestion, ...]) -> int:
     """Ask questions on shortened histories; return on how many."""
     recorded = evaluator.answers.digests if evaluator.answers is not None else {}

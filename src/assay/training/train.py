@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assay.market import Bars, measure_regime
+from assay.search.objective import REFUSED
 from assay.training.evidence import (
     Evidence,
     Judgement,
@@ -183,6 +184,7 @@ def _provisional(run: TrainingRun, fresh_process: FreshProcess | None) -> Eviden
         alpha=market_alpha(walk.run, run.before),
         comparability=run.comparability(parameters, permutation),
     )
+    run.refuse_other_answers()
     summary = walk.summary(run.year)
     facts = _facts(run, search, tests, walk.measures | {"stability_score": summary["stability_score"]})
     facts = replace(facts, fresh_process=_fresh_process(leak_checks))
@@ -202,6 +204,7 @@ def _provisional(run: TrainingRun, fresh_process: FreshProcess | None) -> Eviden
 def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, measures: Mapping[str, float]) -> Facts:
     """Return what the verdict is made of, before the holdout is opened."""
     result, permutation = search.result, tests.permutation
+    judged = result.scores[result.scores != REFUSED]
     known = Facts(
         has_candidate=result.best is not None,
         p_value=permutation.p_value,
@@ -219,7 +222,8 @@ def _facts(run: TrainingRun, search: SearchEvidence, tests: StatisticalTests, me
         alpha_t=tests.alpha.t,
         permutations_run=permutation.done,
         combinations=result.combinations,
-        best_score=result.score,
+        judged=len(judged),
+        best_score=float(judged.max()) if len(judged) else math.nan,
         funnel=search.funnel.sentence,
     )
     return known.measured(measures)

@@ -21,6 +21,7 @@ from assay.training.leak_gate import (
     refuse_leaks_of_holdout,
     refuse_leaks_of_windows,
     refuse_leaks_of_winner,
+    refuse_other_answers,
     refuse_unless_clean,
 )
 from assay.training.search_statistics import statistics_of_search
@@ -180,6 +181,10 @@ class TrainingRun:
         """Ask for the shapes of the windows too, and in a fresh process."""
         winners = [window.parameters for window in walk.windows]
         return refuse_leaks_of_windows(self.experiment, self.evaluator, self.before, winners, asked, fresh_process)
+
+    def refuse_other_answers(self) -> None:
+        """Refuse a user's strategy that has answered one question in two ways in all that was computed."""
+        refuse_other_answers(self.experiment, self.evaluator, self.before)
 
     def walk_forward(self, found: SearchResult) -> WalkForward:
         """Search again in every window and stitch the test days."""

@@ -39,6 +39,8 @@ class Facts:
         Days out of sample.
     funnel : str
         What keeps the trades few.
+    judged : int
+        Combinations that traded often enough to be judged, with a known measure; `best_score` is the best of these.
     gross_p : float
         One-sided p of the mean trade before costs: whether it earns at all, were trading free.
     similarity : float
@@ -82,6 +84,7 @@ class Facts:
     combinations: int = 0
     best_score: float = math.nan
     funnel: str = ""
+    judged: int = 0
     gross_p: float = math.nan
     similarity: float = math.nan
     counts: str = ""

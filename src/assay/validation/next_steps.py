@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from assay.search.objective import MIN_TRADES, REFUSED
+from assay.search.objective import MIN_TRADES
 
 if TYPE_CHECKING:
     from assay.validation.facts import Facts
@@ -66,7 +66,7 @@ def trades_step(f: Facts, wanted: int) -> str:
 
 def candidate_step(f: Facts) -> str:
     """Return what to try where no combination earns, or none trades often enough to be judged."""
-    few = f.best_score <= REFUSED
+    few = not f.judged
     what = (
         f"None of the {f.combinations:,} combinations trades {MIN_TRADES} times with a known measure on these days: "
         "use a longer history, a lower timeframe or looser thresholds."
@@ -104,5 +104,5 @@ def alpha_step(f: Facts) -> str:
 
 
 def process_step(f: Facts) -> str:
-    """Return what to try where a user's strategy was not asked in a fresh process."""
-    return f"It was not asked in a fresh process: {f.fresh_process}."
+    """Return why a user's strategy was not asked in a fresh process, with the way out where there is one."""
+    return "" if not f.fresh_process else f"It was not asked in a fresh process: {f.fresh_process}."

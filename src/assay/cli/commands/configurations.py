@@ -22,6 +22,7 @@ from assay.service.reporter import StageProgress
 from assay.sources import read_bars, write_text
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
+from assay.store.campaign_check import check_campaign
 from assay.store.database import now_ms
 from assay.store.fields import FIELDS, GROUPS, OWN
 from assay.strategies import STRATEGIES
@@ -357,21 +358,34 @@ def verify(output: Output, given: VerifyOptions) -> None:
         stored = Registry(opened).get(given.config_id)
         document, name = stored.document, stored.typed.config_id
         bars = _bars(document, opened, given.file)
+        campaign = opened.read(lambda c: check_campaign(c, document))
     with StageProgress(output) as progress:
         chosen = load_strategy(given.strategy or stored.typed.strategy)
         found = rebuild.verify(document, chosen, bars, progress, threads=cores, fresh_process=FreshProcess())
     differences = [{"field": d.field, "stored": d.stored, "recomputed": d.recomputed} for d in found.differences]
+    if not campaign.agrees:
+        values = {"stored": campaign.stored, "recomputed": campaign.recomputed}
+        differences.append({"field": "evidence.campaign.p_adjusted", **values})
+    equal = not differences
     code = f" It was computed by other code ({_code_of(stored)})." if found.other_code else ""
     if output.json:
         output.document(
-            {"configuration": name, "equal": found.equal, "other_code": found.other_code, "differences": differences}
+            {
+                "configuration": name,
+                "equal": equal,
+                "other_code": found.other_code,
+                "differences": differences,
+                "note": campaign.note or None,
+            }
         )
-    elif found.equal:
+    elif equal:
         output.text(f"{name}: equal.{code} The same bars and the same experiment give the same document.")
     else:
         rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
         output.table(f"{name}: NOT equal", ("field", "stored", "recomputed"), rows)
-    if not found.equal:
+    if campaign.note:
+        output.note(f"note: {campaign.note}")
+    if not equal:
         raise (
             typer.Exit(GateError.exit_code)
             if output.json
