@@ -180,7 +180,7 @@ def test_a_trained_configuration_is_verified(assay: Assay, hourly: Bars, home: P
     ran = assay("configurations", "verify", name)
     assert (ran.code, f"{name}: equal." in ran.out) == (0, True)
     document = assay("configurations", "verify", name, "--file", file, "--threads", 1, "--json").document
-    assert document == {"configuration": name, "equal": True, "other_code": False, "differences": []}
+    assert document == {"configuration": name, "equal": True, "other_code": False, "differences": [], "note": None}
 
     tampered = {n: c.copy() for n, c in columns.items()}
     tampered["close"][100] *= 1.000001

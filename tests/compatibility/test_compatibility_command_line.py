@@ -155,7 +155,7 @@ def test_a_document_of_today_is_verified_with_the_keys_of_then(assay: Assay) -> 
     again = assay(*(made["config_id"] if word.startswith("RISING_V3") else word for word in call))
     assert again.code == 0, again.out + again.err
     assert again.document["equal"]
-    assert set(key_paths(again.document)) - set(keys) == {"other_code"}
+    assert set(key_paths(again.document)) - set(keys) == {"other_code", "note"}
     assert set(keys) <= set(key_paths(again.document))
 
 
