@@ -64,7 +64,7 @@ def without_time(document: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def trained(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("one")
-    assert main(arguments(place, out, "--threads", "1", "--database", str(place / "assay.db"))) == 0
+    assert main(arguments(place, out, "--threads", "1", "--database", str(out / "assay.db"))) == 0
     return out
 
 
@@ -95,8 +95,9 @@ def test_one_number_everywhere(place: Path, trained: Path, tmp_path: Path, capsy
 
 
 def test_same_bytes_for_threads_and_processes(place: Path, trained: Path, tmp_path: Path) -> None:
-    same_ledger = ("--database", str(place / "assay.db"))  # a document says which one was asked what else was tried
-    command = [sys.executable, "-m", "assay", *arguments(place, tmp_path, "--threads", "2", *same_ledger)]
+    # the document names its ledger; an experiment that is repeated is none beside itself
+    ledger = ("--database", str(trained / "assay.db"))
+    command = [sys.executable, "-m", "assay", *arguments(place, tmp_path, "--threads", "2", *ledger)]
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, env=os.environ | {"PYTHONHASHSEED": "7"}
     )

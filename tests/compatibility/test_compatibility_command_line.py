@@ -32,48 +32,66 @@ ROWS = {
 """Calls that tell whole rows of configurations, and the key under which they do."""
 COLUMNS = ("ledger_length", "ledger_head")
 STANDING = ("", ".stage", ".p_adjusted", ".experiments", ".unknown", ".reason")
-TRAINED = "--space space.toml --permutations 2"
-FROM_FILE = f"train --file BINANCE_BTCUSDT_1h.parquet {TRAINED} --threads 1 --out out --json --quiet"
-AS_JOB = (
-    f"train --exchange simulated --symbol WALK/USDT,GONE/USDT --timeframe 1h {TRAINED} --offline --threads 1 --json "
-    "--quiet"
-)
-LEDGERS = ("ledger --json", "ledger --exchange simulated --symbol WALK/USDT --json")
-CAMPAIGN = (
-    "declared", "declared_at", "digest", "experiments", "ledger", "members", "needed_permutations", "p_adjusted",
-    "permutations", "unknown",
-)  # fmt: skip
-BESIDE_MARKET = ("alpha_pct", "beta", "days", "exposure", "lean", "market_pct", "same_exposure_pct", "t")
-SAME_DAYS = ("combinations", "declared", "experiments", "markets", "promoted", "start_ms", "stop_ms", "unknown")
-PROMOTED = ("config_id", "p_adjusted", "stage", "stored_stage")
 TABLES = ("ledger_identity", "ledger_chain", "trial_nulls", "trial_declarations")
-TRIED = ("combinations", "expected_maximum", "experiments", "holdout_openings", "market")
+LEDGERS = ("assay ledger --json", "assay ledger --exchange simulated --symbol WALK/USDT --json")
+CAMPAIGNS = ("start_ms", "stop_ms", "markets", "experiments", "unknown", "combinations", "declared", "promoted")
+PROMOTED = ("config_id", "stage", "stored_stage", "p_adjusted")
+JOB = (
+    "assay train --exchange simulated --symbol WALK/USDT,GONE/USDT --timeframe 1h --space space.toml --permutations 2 "
+    "--offline --threads 1 --json --quiet"
+)
+TRIED = ("market", "experiments", "combinations", "expected_maximum", "holdout_openings")
+TRAINING = (
+    "assay train --file BINANCE_BTCUSDT_1h.parquet --space space.toml --permutations 2 --threads 1 --out out "
+    "--json --quiet"
+)
+AT_THE_MARKET = ("days", "market_pct", "exposure", "same_exposure_pct", "lean", "alpha_pct", "beta", "t")
+CAMPAIGN = (
+    "ledger", "experiments", "unknown", "permutations", "p_adjusted", "digest", "needed_permutations", "members",
+    "declared", "declared_at",
+)  # fmt: skip
+
+
+def added(call: str, path: str, names: tuple[str, ...]) -> set[str]:
+    """A new key of the document of a call, and the keys below it."""
+    return {f"{call}: {path}", *(f"{call}: {path}.{name}" for name in names)}
+
+
 ADDED = frozenset(
     {
-        "assay self-check",
+        "assay self-check",  # the name of `assay evidence`, which is kept
         f"{VERIFIED} --threads 1 --json --quiet: other_code",
+        # the ledger is a chain that can be checked, and it holds what campaigns are judged by
         "assay ledger verify",
         "assay ledger declare",
-        *(f"assay {FROM_FILE}: configuration.evidence.{name}" for name in ("campaign", "comparability", "market")),
-        *(f"assay {FROM_FILE}: configuration.evidence.campaign.{name}" for name in CAMPAIGN),
-        *(f"assay {FROM_FILE}: configuration.evidence.market.{name}" for name in BESIDE_MARKET),
-        f"assay {FROM_FILE}: configuration.provenance.experiment.procedure_version",
-        *(f"assay {AS_JOB}: tasks[].{name}" for name in ("p_adjusted", "q_value")),
-        *(f"assay {AS_JOB}: tried{name}" for name in ("", *(f"[].{name}" for name in TRIED))),
-        *(f"assay {call}: campaigns{name}" for call in LEDGERS for name in ("", *(f"[].{name}" for name in SAME_DAYS))),
-        *(f"assay {call}: campaigns[].promoted[].{name}" for call in LEDGERS for name in PROMOTED),
         *(f"assay database upgrade --json: rows.{table}" for table in TABLES),
+        *(key for call in LEDGERS for key in added(call, "campaigns", ())),
+        *(key for call in LEDGERS for key in added(call, "campaigns[]", CAMPAIGNS)),
+        *(key for call in LEDGERS for key in added(call, "campaigns[].promoted[]", PROMOTED)),
+        # rows of configurations know whether they were edited, and how long the ledger was then
         "assay configurations list --json: changed",
         *(f"assay configurations {call} --json: {key}.{name}" for call, key in ROWS.items() for name in COLUMNS),
+        # how far a configuration may be believed today, with all that was tried since
         *(
             f"assay configurations {call} --json: standing{name}"
             for call in ROWS
             if call.startswith("show")
             for name in STANDING
         ),
+        # a job says, as a single training does, what was tried on the same days, and what that makes of each p
+        *(f"{JOB}: tasks[].{name}" for name in ("p_adjusted", "q_value")),
+        *added(JOB, "tried", ()),
+        *added(JOB, "tried[]", TRIED),
+        # evidence of the second procedure
+        f"{TRAINING}: configuration.provenance.experiment.procedure_version",
+        *added(TRAINING, "configuration.evidence.market", AT_THE_MARKET),
+        *added(TRAINING, "configuration.evidence.campaign", CAMPAIGN),
+        f"{TRAINING}: configuration.evidence.comparability",
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
+REFUSED = {f"{VERIFIED} --threads 1 --json --quiet": ("GateError", "made by the earlier procedure: train again")}
+"""Calls that the second procedure refuses with exit code 3: what they asked of the first, only the first could give."""
 
 
 def call_of(recorded: dict[str, Any]) -> str:
@@ -118,6 +136,11 @@ def test_a_command_takes_what_it_took(name: str) -> None:
 @pytest.mark.parametrize("recorded", RECORDED["documents"], ids=call_of)
 def test_a_document_has_the_keys_it_had(assay: Assay, recorded: dict[str, Any]) -> None:
     ran = assay(*recorded["call"])
+    if call_of(recorded) in REFUSED:
+        error, sentence = REFUSED[call_of(recorded)]
+        assert (ran.code, ran.document["error"]["type"]) == (3, error)
+        assert ran.document["error"]["message"].endswith(sentence)
+        return
     assert ran.code == recorded["code"], ran.out + ran.err
     if recorded["keys"] is None:
         assert not ran.out.startswith("{")
@@ -125,6 +148,23 @@ def test_a_document_has_the_keys_it_had(assay: Assay, recorded: dict[str, Any]) 
     had, has = set(recorded["keys"]), set(key_paths(ran.document))
     assert had - has == set()
     assert {f"{call_of(recorded)}: {key}" for key in has - had} <= ADDED
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_document_of_today_is_verified_with_the_keys_of_then(assay: Assay) -> None:
+    """The recorded document is refused, so the same experiment is trained again, as the refusal says."""
+    ((call, keys),) = [(r["call"], r["keys"]) for r in RECORDED["documents"] if call_of(r) in REFUSED]
+    market = ("--exchange", "simulated", "--symbol", "WALK/USDT", "--timeframe", "1h", "--offline")
+    ran = assay(
+        "train", *market, "--strategy", "rising.py:Rising", "--permutations", 2, "--threads", 1, "--json", "--quiet"
+    )
+    assert ran.code == 0, ran.err
+    (made,) = ran.document["tasks"]
+    again = assay(*(made["config_id"] if word.startswith("RISING_V3") else word for word in call))
+    assert again.code == 0, again.out + again.err
+    assert again.document["equal"]
+    assert set(key_paths(again.document)) - set(keys) == {"other_code", "note"}
+    assert set(keys) <= set(key_paths(again.document))
 
 
 @pytest.mark.usefixtures("workplace")

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
-MAX_LOOK_UPS = 30
+MAX_LOOK_UPS = 22
 
 # words of the document that other tables of the package have, too
 EVERYDAY = {
     "method", "objective", "combinations", "trials", "summary", "seed", "data_digest", "costs", "sizing", "label",
     "holdout", "windows", "ambiguity", "fragility", "funnel", "data", "version", "strategy", "parameters", "metrics",
+    "market",
 }  # fmt: skip
 DOCUMENTS = {"document", "configuration", "live", "raw", "d"}
 

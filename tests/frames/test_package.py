@@ -75,14 +75,24 @@ def test_names_bring_only_what_they_need() -> None:
 
 def test_train_uses_all_cores_and_is_otherwise_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-    passes = object()
+    counted: list[object] = []
+    passes, fresh, evidence = object(), object(), object()
+
+    def trained(*given: Any, **options: Any) -> object:
+        called.append((given, options))
+        return evidence
+
     monkeypatch.setattr(run_module, "StoredPasses", lambda: passes)
-    monkeypatch.setattr(run_module, "train", lambda *a, **k: called.append((a, k)))
-    training.train("experiment", "bars")  # type: ignore[arg-type]
-    training.train("experiment", "bars", threads=1)  # type: ignore[arg-type]
+    monkeypatch.setattr(run_module, "FreshProcess", lambda: fresh)
+    monkeypatch.setattr(run_module, "train", trained)
+    monkeypatch.setattr(training, "record_training", counted.append)
+    assert training.train("experiment", "bars") is evidence  # type: ignore[arg-type,comparison-overlap]
+    assert training.train("experiment", "bars", threads=1) is evidence  # type: ignore[arg-type,comparison-overlap]
+    assert counted == [evidence, evidence]
+    usual = {"passes": passes, "fresh_process": fresh, "campaign": None}
     assert called == [
-        (("experiment", "bars", None), {"threads": os.cpu_count(), "passes": passes}),
-        (("experiment", "bars", None), {"threads": 1, "passes": passes}),
+        (("experiment", "bars", None), {"threads": os.cpu_count(), **usual}),
+        (("experiment", "bars", None), {"threads": 1, **usual}),
     ]
 
 

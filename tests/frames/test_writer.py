@@ -21,9 +21,9 @@ from assay import (
 )
 from assay.documents.rebuild import bars_for, verify
 from assay.store import Database, Registered, Registry
-from assay.training.evidence import Evidence, Metrics
+from assay.training.evidence import Metrics
 from assay.validation.lifecycle import Stage, Verdict
-from store.documents import BARS, evidence
+from store.documents import BARS, evidence, proven
 from validation.toys import HOURLY, SameProcess, Spike, first_stamps
 
 if TYPE_CHECKING:
@@ -92,20 +92,26 @@ def test_a_stage_is_capped_with_a_reason(writer: ConfigurationWriter, validated:
         writer.save_configuration(Spike, validated.parameters, validated.metrics, "paper")
 
 
-def with_verdict(found: Evidence, verdict: Verdict) -> Evidence:
-    return replace(found, judgement=replace(found.judgement, verdict=verdict))
-
-
 def test_what_the_evidence_supports_is_granted_and_less_too(writer: ConfigurationWriter, path: Path) -> None:
-    proven = with_verdict(evidence(), Verdict(Stage.VALIDATION, (), (), 0.5))
+    e = proven()
+    assert e.judgement.verdict.stage == "VALIDATION"
     for asked, given in (("VALIDATION", "VALIDATION"), ("DISCOVERY", "DISCOVERY")):
-        found = stored(path, writer.save_configuration(Spike, proven.parameters, proven, asked))
+        found = stored(path, writer.save_configuration(Spike, e.parameters, e, asked))
         assert found.status == given
         assert found.row["max_position_size"] == {"VALIDATION": 0.05, "DISCOVERY": 0.02}[given]
     assert len(Registry(Database.open(path)).find()) == 2  # of one second and one experiment
     for wrong, match in (("DECAY", "found by monitoring"), ("LIVE", "must be one of PAPER")):
         with pytest.raises(errors.InputError, match=match):
-            writer.save_configuration(Spike, proven.parameters, proven, wrong)
+            writer.save_configuration(Spike, e.parameters, e, wrong)
+
+
+def test_a_verdict_that_was_written_into_evidence_is_made_again(writer: ConfigurationWriter, path: Path) -> None:
+    """What is saved is judged by the facts and by all that was tried, whatever the evidence says of itself."""
+    e = evidence()
+    claimed = replace(e, judgement=replace(e.judgement, verdict=Verdict(Stage.VALIDATION, (), (), 0.5)))
+    with pytest.warns(StageCappedWarning, match="is stored as PAPER, not as VALIDATION: permutation p"):
+        config_id = writer.save_configuration(Spike, e.parameters, claimed, "VALIDATION")
+    assert stored(path, config_id).status == "PAPER"
 
 
 def test_metrics_of_a_training_know_it(writer: ConfigurationWriter, path: Path) -> None:

@@ -15,7 +15,7 @@ from assay.engine import Costs, Execution, Side
 from assay.training import Evidence, Experiment, train
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS
 from assay.validation import SplitPlan
-from validation.toys import Spike, market
+from validation.toys import SameProcess, Spike, market
 
 CREATED = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
 BARS = market(31, 130, edge=0.012)
@@ -33,6 +33,12 @@ def experiment(**fields: Any) -> Experiment:
 @cache
 def evidence() -> Evidence:
     return train(experiment(), BARS)
+
+
+@cache
+def proven() -> Evidence:
+    """A true training that deserves VALIDATION, also in a fresh process."""
+    return train(experiment(permutations=39), BARS, fresh_process=SameProcess())
 
 
 @cache

@@ -38,7 +38,8 @@ def stage_of(metrics: Mapping[str, Any]) -> str:
         Out-of-sample measures: net_profit_pct (or net_profit), sharpe_ratio, total_trades (or sample_size),
         fill_rate, p_value, adverse_selection_score; for MATURE also ``fragility_holds`` (True when the profit
         survives small changes) and ``holdout_sharpe_ratio``. ``data_override``, ``stopped_by_budget`` and
-        ``candidate_found`` = False hold a configuration on PAPER.
+        ``candidate_found`` = False hold a configuration on PAPER. p is taken as it is given: whether its permuted bars
+        were comparable, what else was tried and what the market gave, plain measures do not say; a training does.
     """
     other_names = {"net_profit_pct": ("net_profit",), "total_trades": ("sample_size",)}
     facts = Facts(
@@ -46,6 +47,7 @@ def stage_of(metrics: Mapping[str, Any]) -> str:
         stopped_by_budget=bool(metrics.get("stopped_by_budget")),
         data_override=bool(metrics.get("data_override")),
         fragility_known=metrics.get("fragility_holds") is True,
+        similarity=1.0,
         holdout_sharpe=_number(metrics, "holdout_sharpe_ratio"),
     )
     named = {name: _number(metrics, name, *other_names.get(name, ())) for name in MEASURE_OF.values()}

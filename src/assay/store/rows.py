@@ -102,7 +102,7 @@ def change_of(row: Mapping[str, Any], document: Any) -> str:
     try:
         given = row_of(document, at_ms=0)
     except ValueError:
-        return f"its createdAt {document['createdAt']!r} is no time"
+        return f"its createdAt {Document.of(document).created_at!r} is no time"
     for name in DERIVED:
         if not _equal(row[name], given[name]):
             return f"its column {name} is {row[name]!r}, its document gives {given[name]!r}"
