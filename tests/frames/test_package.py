@@ -86,8 +86,8 @@ def test_train_uses_all_cores_and_is_otherwise_the_same(monkeypatch: pytest.Monk
     monkeypatch.setattr(run_module, "FreshProcess", lambda: fresh)
     monkeypatch.setattr(run_module, "train", trained)
     monkeypatch.setattr(training, "record_training", counted.append)
-    assert training.train("experiment", "bars") is evidence  # type: ignore[arg-type,comparison-overlap]
-    assert training.train("experiment", "bars", threads=1) is evidence  # type: ignore[arg-type,comparison-overlap]
+    assert training.train("experiment", "bars") is evidence  # type: ignore[arg-type]
+    assert training.train("experiment", "bars", threads=1) is evidence  # type: ignore[arg-type]
     assert counted == [evidence, evidence]
     usual = {"passes": passes, "fresh_process": fresh, "campaign": None}
     assert called == [
