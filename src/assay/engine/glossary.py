@@ -46,7 +46,9 @@ MEASURES: dict[str, Measure] = {
     "avg_holding_periods": Measure("bars", "mean time in a trade", "no trade"),
     "fill_rate": Measure("fraction", "orders filled over orders sent", "no order"),
     "z_score": Measure("", "t statistic of the mean net return of a trade", "fewer than 2 trades"),
-    "p_value": Measure("", "(1 + as good or better)/(1 + done) of the permutation test", "not run"),
+    "p_value": Measure(
+        "", "(1 + as good or better)/(1 + done) of the permutation test, on the days that were searched", "not run"
+    ),
     "adverse_selection_score": Measure(
         "fraction", "max(0, 2 x share of fills whose bar closed against them - 1)", "below 30 trades"
     ),
