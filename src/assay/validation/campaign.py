@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.market.calendar import DAY_MS
+from assay.market.calendar import ROUND_THE_CLOCK
 from assay.validation.lifecycle import MAX_P
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class DayCloses:
     @classmethod
     def of(cls, bars: Bars, start: int, stop: int) -> DayCloses:
         """Return the closes of bars[start:stop]."""
-        day = bars.time[start:stop] // DAY_MS
+        day = ROUND_THE_CLOCK.day(bars.time[start:stop])
         days = np.arange(int(day[0]), int(day[-1]) + 1)
         last = start + np.searchsorted(day, days, side="right") - 1
         return cls(int(days[0]), bars.mark[last].astype(np.float32))
