@@ -14,7 +14,7 @@ from assay.service.reporter import Silent
 from assay.service.training import train_and_store
 from assay.store import Database
 from reports.samples import everything, sample
-from service.test_campaign import edge, experiment, unknown_tries
+from service.test_ledger_campaign import edge, experiment, unknown_tries
 
 if TYPE_CHECKING:
     from cli.conftest import Assay
