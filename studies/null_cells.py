@@ -16,7 +16,7 @@ from assay.training import Evidence, Experiment, train
 from assay.training.experiment import PERMUTATIONS
 from studies.edges import COSTS
 from studies.rows import Row, measured, plain
-from studies.simulated import GatesOnly, Terms, permutation_of
+from studies.simulated import GatesOnly, Terms, outcome, permutation_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,18 +138,9 @@ _PASSES = Remembered()
 
 def row_of(evidence: Evidence) -> Row:
     """Return what a training says of its market; p of every market, also where nothing was found."""
-    m, test, beside, facts = evidence.metrics, permutation_of(evidence), evidence.tests.alpha, evidence.judgement.facts
+    test, beside, facts = permutation_of(evidence), evidence.tests.alpha, evidence.judgement.facts
     return {
-        "stage": evidence.stage,
-        "net_profit_pct": m["net_profit_pct"],
-        "sharpe": m["sharpe_ratio"],
-        "trades": int(m["total_trades"]),
-        "p": m["p_value"],
-        "permutations": test.done,
-        "exceedances": test.exceedances,
-        "ties": int((test.maxima == test.statistic).sum()),
-        "combinations": evidence.provenance.trials,
-        "best_score": evidence.search.result.score,
+        **outcome(evidence, test),
         "failed": [gate.name for gate in evidence.verdict.failed],
         "similarity": facts.similarity,
         "p_adjusted": facts.p_adjusted,

@@ -129,24 +129,10 @@ def permutation_of(evidence: Evidence) -> PermutationTest:
     )
 
 
-def judged(task: Task) -> Row:
-    """Return the row of a market: what this project says of it, and what the documents' rule says."""
-    return measured(lambda: _judged(task))
-
-
-def _judged(task: Task) -> Row:
-    bars, experiment = task.bars(), task.experiment()
-    evidence = trained(experiment, bars) if task.edge_r else train(experiment, bars)
-    test = evidence.tests.permutation if task.edge_r else permutation_of(evidence)
+def outcome(evidence: Evidence, test: PermutationTest) -> Row:
+    """Return what every row has of a training and its permutation test."""
     m = evidence.metrics
-    evaluator = experiment.evaluator(bars)
-    true = measure(
-        evaluator.replay(bars, task.market.truth, evaluator.span(*experiment.bounds(bars, evaluator.warmup))), bars
-    )
-    row = {
-        "costs": task.costs,
-        "edge_r": task.edge_r,
-        "seed": task.seed,
+    return {
         "stage": evidence.stage,
         "net_profit_pct": m["net_profit_pct"],
         "sharpe": m["sharpe_ratio"],
@@ -157,6 +143,27 @@ def _judged(task: Task) -> Row:
         "ties": int((test.maxima == test.statistic).sum()),
         "combinations": evidence.provenance.trials,
         "best_score": evidence.search.result.score,
+    }
+
+
+def judged(task: Task) -> Row:
+    """Return the row of a market: what this project says of it, and what the documents' rule says."""
+    return measured(lambda: _judged(task))
+
+
+def _judged(task: Task) -> Row:
+    bars, experiment = task.bars(), task.experiment()
+    evidence = trained(experiment, bars) if task.edge_r else train(experiment, bars)
+    test = evidence.tests.permutation if task.edge_r else permutation_of(evidence)
+    evaluator = experiment.evaluator(bars)
+    true = measure(
+        evaluator.replay(bars, task.market.truth, evaluator.span(*experiment.bounds(bars, evaluator.warmup))), bars
+    )
+    row = {
+        "costs": task.costs,
+        "edge_r": task.edge_r,
+        "seed": task.seed,
+        **outcome(evidence, test),
         "in_sample_sharpe": evidence.search.in_sample.get("sharpe_ratio"),
         "true_expectancy_r": true["expectancy_r"],
         "true_sharpe": true["sharpe_ratio"],

@@ -6,12 +6,11 @@ Only what holds under every procedure is asked here, since documents of earlier 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 from assay.documents.reading import Document, TrainedDocument
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, OF_THE_CAPITAL
+from assay.training.experiment import digest_of
 from assay.validation.lifecycle import Stage
 
 if TYPE_CHECKING:
@@ -110,8 +109,7 @@ def _at(raw: Mapping[str, Any], path: str) -> Any:
 
 def _of_the_experiment(document: TrainedDocument) -> Iterator[str]:
     provenance, terms = document.provenance, document.canonical_experiment
-    text = json.dumps(terms, sort_keys=True, separators=(",", ":"))
-    if hashlib.sha256(text.encode()).hexdigest() != provenance.experiment_digest:
+    if digest_of(terms) != provenance.experiment_digest:
         yield "provenance.experiment_digest is not that of provenance.experiment"
     context = document.context
     for name, said, trained in (

@@ -52,13 +52,9 @@ def lowered(document: Mapping[str, Any], stage: Stage, why: str) -> dict[str, An
 
     It is another document than the stored one, and its digest is not made anew.
     """
-    lifecycle = dict(document["lifecycle"]) | {
-        "current_stage": stage.value,
-        "max_allocation_pct": stage.max_allocation_pct,
-        "size_factor": stage.size_factor,
-        "why_not_promoted": why,
-    }
-    return dict(document) | {"lifecycle": lifecycle, "circuit_breakers": dict(CIRCUIT_BREAKERS[stage])}
+    then = document["lifecycle"]
+    now = lifecycle(stage.value, then["requested_stage"], then["confidence_score"], why, then["gates"])
+    return dict(document) | {"lifecycle": now, "circuit_breakers": dict(CIRCUIT_BREAKERS[stage])}
 
 
 def lifecycle(

@@ -118,18 +118,15 @@ def measured(name: str, value: float | None) -> str:
 
 
 def _gates(gates: Sequence[Gate]) -> list[dict[str, Any]]:
-    rows = []
-    for gate in gates:
-        is_switch = gate.limit == 1.0 and gate.value in (0.0, 1.0)  # a question of yes or no, kept as a number
-        rows.append(
-            gate.by_key()
-            | {
-                "measured": yes_no(bool(gate.value)) if is_switch else text(gate.value),
-                "asked": "yes" if is_switch else f"{gate.limit:g}",
-                "margin": "" if is_switch else text(gate.margin, "{:+.4g}"),
-            }
-        )
-    return rows
+    return [
+        gate.by_key()
+        | {
+            "measured": yes_no(bool(gate.value)) if gate.is_switch else text(gate.value),
+            "asked": "yes" if gate.is_switch else f"{gate.limit:g}",
+            "margin": "" if gate.is_switch else text(gate.margin, "{:+.4g}"),
+        }
+        for gate in gates
+    ]
 
 
 def _beside(document: Document) -> tuple[Measures, Mapping[str, Ends]]:

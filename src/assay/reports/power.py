@@ -16,7 +16,6 @@ from assay.validation import Stage
 
 if TYPE_CHECKING:
     from assay.documents import Document
-    from assay.documents.sections.common import Gate
 
 USUAL_EDGE, CLEAR_EDGE = 0.1, 0.2
 """Edges that are named, in R a trade after costs: one that a year often misses, and one that it seldom does."""
@@ -94,14 +93,10 @@ def _measured_as_paper(document: TrainedDocument) -> bool:
     """Whether nothing was promoted for a reason that markets without an edge have, too: no profit, or a large p."""
     if document.lifecycle.current_stage != Stage.PAPER or document.provenance.data_override:
         return False
-    failed = [g for g in document.lifecycle.gates if not g.passed]
+    failed = [gate for gate in document.lifecycle.gates if not gate.passed]
     return not document.evidence.search.candidate_found or any(
-        g.value is not None and not _is_switch(g) for g in failed
+        gate.value is not None and not gate.is_switch for gate in failed
     )
-
-
-def _is_switch(gate: Gate) -> bool:
-    return gate.limit == 1.0 and gate.value in (0.0, 1.0)
 
 
 def _costs_level(document: TrainedDocument) -> str:

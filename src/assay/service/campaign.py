@@ -22,7 +22,7 @@ from assay.training.experiment import THINNED_GRID
 from assay.validation import Campaign, Stage, TriedExperiment, settle_campaign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -42,18 +42,8 @@ def begin_campaign(database: Database, experiment: Experiment, bars: Bars, *, us
     Who runs an experiment sees what it finds, whether it is ever stored or not: from here on it counts as a try.
     """
     entry = declaration_of(experiment, bars, DeclarationKind.STARTED)
-
-    def work(c: sa.Connection) -> list[str]:
-        campaigns.declare(c, entry, user=user or getpass.getuser(), at_ms=now_ms())
-        return [digest for digest in campaigns.members(c, entry.days) if digest != entry.experiment_digest]
-
-    return database.write(work)
-
-
-def withdraw(database: Database, experiment: Experiment, bars: Bars, *, user: str | None = None) -> None:
-    """Say that an experiment was refused before anybody learned anything from it: it is no try."""
-    entry = declaration_of(experiment, bars, DeclarationKind.WITHDRAWN)
-    database.write(lambda c: campaigns.declare(c, entry, user=user or getpass.getuser(), at_ms=now_ms()))
+    (others,) = begin_job(database, [entry], user=user or getpass.getuser())
+    return others
 
 
 def begin_job(database: Database, entries: Sequence[Declaration | None], *, user: str) -> list[list[str]]:
@@ -79,11 +69,15 @@ def begin_job(database: Database, entries: Sequence[Declaration | None], *, user
     return database.write(work)
 
 
+def withdraw(database: Database, digests: Iterable[str], *, user: str | None = None) -> None:
+    """Say that experiments were refused, or never begun, and told nobody what they find: they are no tries."""
+    database.write(lambda c: campaigns.withdraw(c, digests, user=user or getpass.getuser(), at_ms=now_ms()))
+
+
 def withdraw_unbegun(database: Database, job: str, *, user: str) -> None:
-    """Say that the tasks of a job that were never begun are no tries."""
+    """Withdraw the tasks of a job that were never begun."""
     tasks = [task for task in JobStore(database).tasks(job) if not task["attempts"]]
-    digests = [TrainingTask.from_spec(task["spec"]).digest for task in tasks]
-    database.write(lambda c: campaigns.withdraw(c, digests, user=user, at_ms=now_ms()))
+    withdraw(database, [TrainingTask.from_spec(task["spec"]).digest for task in tasks], user=user)
 
 
 @dataclass(frozen=True)
@@ -117,9 +111,11 @@ class LedgerCampaign:
         test = evidence.tests.permutation
         refused = self.complete(len(test.maxima), evidence.bars) if asked else frozenset()
         others = [digest for digest in self.others if digest not in refused]
-        ledger, known = self.database.read(lambda c: (identity(c).id, campaigns.tried_experiments(c, others)))
+        digest = evidence.provenance.experiment_digest
+        ledger, known, before = self.database.read(
+            lambda c: (identity(c).id, campaigns.tried_experiments(c, others), campaigns.declared(c, digest))
+        )
         campaign = settle_campaign(ledger, test, known, asked=asked)
-        before = self.database.read(lambda c: campaigns.declared(c, evidence.provenance.experiment_digest))
         return campaign if before is None else replace(campaign, declared=before[0], declared_at=before[1])
 
     def complete(self, permutations: int, bars: Bars) -> frozenset[str]:

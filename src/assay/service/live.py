@@ -257,15 +257,19 @@ def _row_source(
         where = [*conditions_of_market(strategy, pair, *pinned), c.is_active, c.archived_at.is_(None)]
         query = sa.select(c.config_id, c.updated_at, c.exchange, c.timeframe).where(*where).order_by(c.config_id)
         _there(database)
-        found = database.read(lambda connection: connection.execute(query).all(), patience_s=0.0)
+        tried = sa.select(sa.func.max(ledger_chain.c.position))  # what is tried later may lower its stage
+
+        def work(c: sa.Connection) -> tuple[list[sa.Row[Any]], int | None]:
+            return list(c.execute(query)), c.execute(tried).scalar_one()
+
+        found, entries = database.read(work, patience_s=0.0)
         if not found:
             raise _Inactive(f"no configuration of {strategy} on {pair} is active")
         if len(found) > 1:
             active = ", ".join(f"{row.exchange} {row.timeframe}" for row in found)
             raise InputError("configuration", f"several are active ({active}): give exchange or timeframe")
         pinned[:] = [found[0].exchange, found[0].timeframe]  # another market's activation changes nothing here
-        tried = sa.select(sa.func.max(ledger_chain.c.position))  # what is tried later may lower its stage
-        return (*found[0], database.read(lambda connection: connection.execute(tried).scalar_one(), patience_s=0.0))
+        return (*found[0], entries)
 
     def read() -> tuple[dict[str, Any], Standing]:
         where = [*conditions_of_market(strategy, pair, *pinned), TABLE.c.is_active]

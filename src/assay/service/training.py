@@ -134,7 +134,7 @@ def train_and_store(
         with StageProgress(reporter, prefix) as progress:
             evidence = run_training(experiment, bars, progress, threads=threads, campaign=campaign)
     except AssayError:  # refused: it has told nobody what it found
-        withdraw(database, experiment, bars)
+        withdraw(database, [experiment.digest(bars)])
         raise
     trained = describe_training(evidence, datetime.now(UTC), finer)
     tried = store_trained(database, trained)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from assay.documents import TrainedDocument
 from assay.errors import AssayError, StoreError
-from assay.service.campaign import LedgerCampaign, complete_for_promoted
+from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
 from assay.service.reporter import Silent
 from assay.service.tasks import TrainingTask, run_task
 from assay.service.training import describe_training, save_trained
 from assay.store import BarStore, Database
-from assay.store.campaigns import withdraw
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 
@@ -117,7 +116,7 @@ class Worker:
 
     def _withdraw(self, task: TrainingTask) -> None:
         """Say that a task was refused before it told anybody anything: it is no try."""
-        self.bars.database.write(lambda c: withdraw(c, [task.digest], user=self.user, at_ms=now_ms()))
+        withdraw(self.bars.database, [task.digest], user=self.user)
 
     def _campaign(self, task: TrainingTask) -> LedgerCampaign:
         """Return the campaign of a task: the ledger as it was when the job was made, and the job's own tasks.

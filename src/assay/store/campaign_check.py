@@ -64,8 +64,7 @@ def check_campaign(c: sa.Connection, document: Mapping[str, Any]) -> CampaignChe
     if campaign.p_adjusted is None or test.statistic is None or test.p_value is None:
         return CampaignCheck()
     others = _named(c, campaign.members)
-    maxima = np.array([math.nan if v is None else v for v in test.maxima], dtype=np.float64)
-    recomputed, _ = adjusted_p(test.statistic, maxima, test.p_value, others)
+    recomputed, _ = adjusted_p(test.statistic, test.null_statistics, test.p_value, others)
     if recomputed <= campaign.p_adjusted + ROUNDING:
         return CampaignCheck()
     return CampaignCheck(stored=campaign.p_adjusted, recomputed=recomputed)

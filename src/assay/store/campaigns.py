@@ -165,17 +165,10 @@ def repeatable(c: sa.Connection, digests: Sequence[str]) -> dict[str, Repeatable
 def promoted_on(c: sa.Connection, days: MarketDays) -> list[int]:
     """Return how many permutations each promoted configuration on the same days has, in the caller's transaction."""
     t = schema.trained_configurations.c
-    t_nulls = schema.trial_nulls.c
     query = (
         sa.select(t.experiment_digest)
         .where(t.status != Stage.PAPER.value, t.archived_at.is_(None), t.experiment_digest.is_not(None))
         .distinct()
     )
     promoted = set(c.execute(query).scalars()) & set(trials_on(c, days))
-    found = []
-    for digest in sorted(promoted):
-        sizes = c.execute(
-            sa.select(sa.func.length(t_nulls.maxima)).where(t_nulls.experiment_digest == digest)
-        ).scalars()
-        found.append(sum(sizes) // 8)
-    return found
+    return [len(one.maxima) for one in tried_experiments(c, promoted)]

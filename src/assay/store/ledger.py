@@ -191,10 +191,7 @@ class Ledger:
 
     def days_of(self, experiment_digest: str) -> MarketDays | None:
         """Return the days that an experiment has seen; None where the ledger does not have it."""
-        t = schema.trials.c
-        query = sa.select(*(t[name] for name in _OF_DAYS)).where(t.experiment_digest == experiment_digest)
-        row = self.database.read(lambda c: c.execute(query).first())
-        return None if row is None else MarketDays.of(row)
+        return self.database.read(lambda c: days_of(c, experiment_digest))
 
     def entries(self, *, exchange: str | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
         """Every experiment, newest first."""
@@ -211,6 +208,14 @@ class Ledger:
 
 
 _OF_DAYS = ("exchange", "symbol", "start_ms", "stop_ms", "first_day", "day_closes")
+
+
+def days_of(c: sa.Connection, experiment_digest: str) -> MarketDays | None:
+    """Return the days that an experiment has seen, in a transaction of the caller's; None where it is not there."""
+    t = schema.trials.c
+    query = sa.select(*(t[name] for name in _OF_DAYS)).where(t.experiment_digest == experiment_digest)
+    row = c.execute(query).first()
+    return None if row is None else MarketDays.of(row)
 
 
 def trials_on(c: sa.Connection, days: MarketDays) -> dict[str, int]:

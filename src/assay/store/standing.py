@@ -10,18 +10,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import sqlalchemy as sa
-
 from assay.documents import Document, TrainedDocument
-from assay.store import campaigns, schema
-from assay.store.ledger import MarketDays
+from assay.store import campaigns
+from assay.store.ledger import MarketDays, days_of
 from assay.validation import Stage, adjusted_p
 from assay.validation.lifecycle import MATURE_P, MAX_P
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    import sqlalchemy as sa
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,9 @@ def standing(c: sa.Connection, document: Mapping[str, Any]) -> Standing:
     if not found.is_of_this_procedure or test.p_value is None or test.statistic is None:
         return Standing(stage, math.nan, 0, 0)
     others = [d for d in campaigns.members(c, _days(c, found)) if d != provenance.experiment_digest]
-    maxima = np.array([math.nan if v is None else v for v in test.maxima], dtype=np.float64)
-    now, unknown = adjusted_p(test.statistic, maxima, test.p_value, campaigns.tried_experiments(c, others))
+    now, unknown = adjusted_p(
+        test.statistic, test.null_statistics, test.p_value, campaigns.tried_experiments(c, others)
+    )
     before = test.p_value if then is None or then.p_adjusted is None else then.p_adjusted
     p = max(now, before)
     capped = Stage.PAPER if p > MAX_P else Stage.VALIDATION if p > MATURE_P else stage
@@ -78,10 +78,8 @@ def standing(c: sa.Connection, document: Mapping[str, Any]) -> Standing:
 
 def _days(c: sa.Connection, document: TrainedDocument) -> MarketDays:
     """Return the days of a configuration, from its entry of the ledger where there is one."""
-    t, digest = schema.trials.c, document.provenance.experiment_digest
-    columns = (t.exchange, t.symbol, t.start_ms, t.stop_ms, t.first_day, t.day_closes)
-    row = c.execute(sa.select(*columns).where(t.experiment_digest == digest)).first()
-    if row is not None:
-        return MarketDays.of(row)
+    found = days_of(c, document.provenance.experiment_digest)
+    if found is not None:
+        return found
     context, span = document.context, document.provenance.data
     return MarketDays(context.exchange, context.pair, span.from_ms, span.to_ms)

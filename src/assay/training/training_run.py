@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.engine import measure
 from assay.errors import InputError, QualityError
-from assay.evaluation import Answers
+from assay.evaluation import Answers, SetupsQuestion
 from assay.evaluation.funnel import signal_funnel
 from assay.market import measure_quality, refuse_futures
 from assay.market.quality import REQUIRED_VALID_PCT
@@ -258,7 +258,8 @@ class TrainingRun:
             return None
 
         def count(bars: Bars) -> tuple[int, int]:
-            rows = self.evaluator.strategy.all_setups(bars, parameters, self.evaluator.execution.sides)
+            question = SetupsQuestion(parameters, {}, self.evaluator.execution.sides)
+            rows = question.of(self.evaluator.strategy, bars)
             inside = (rows.bar >= self.span.start) & (rows.bar < self.span.stop)
             return int(inside.sum()), len(self.evaluator.replay(bars, parameters, self.span).trades)
 

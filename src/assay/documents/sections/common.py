@@ -81,6 +81,11 @@ class Gate(Section):
             return None
         return self.limit - self.value if self.at_most else self.value - self.limit
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is a question of yes or no, kept as a number."""
+        return self.limit == 1.0 and self.value in (0.0, 1.0)
+
 
 class Lifecycle(Section):
     """How far the configuration may be believed."""

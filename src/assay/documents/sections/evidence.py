@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import Field
 
 from assay.documents.sections.base import RegimeName, Section, StageName
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Ends = tuple[float | None, float | None]
 
@@ -81,6 +86,11 @@ class Permutation(Section):
     statistic: float | None = Field(description="The best score of the real search.")
     maxima: tuple[float | None, ...] = Field(description="The best score of each repetition.")
     meaning: str
+
+    @property
+    def null_statistics(self) -> NDArray[np.float64]:
+        """The best score of each repetition, shape (done,); NaN where it is unknown."""
+        return np.array([math.nan if value is None else value for value in self.maxima], dtype=np.float64)
 
 
 class SharpeStatistic(Section):
