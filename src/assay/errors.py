@@ -188,8 +188,38 @@ class RefusedError(ExchangeError):
     """An exchange refuses to answer, and asking again cannot mend that."""
 
 
+def likeliest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a misspelt one most probably stands for; None where none is near.
+
+    Case does not matter, and what a name begins with or ends in stands for it before any that merely looks alike.
+    """
+    names = {one.casefold(): one for one in sorted(known)}
+    asked = name.strip().casefold()
+    begun = [one for one in names if asked and (one.startswith(asked) or one.endswith(asked))]
+    close = begun[:1] if len(begun) == 1 else get_close_matches(asked, names, n=1, cutoff=0.5)
+    return names[close[0]] if close else None
+
+
 def near_name(name: str, known: Iterable[str]) -> str:
     """Return a hint naming the closest known name, or all of them."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names)}"
+    close = likeliest(name, names)
+    return f"Known: {', '.join(names)}" if close is None else f"Did you mean {close!r}?"
+
+
+def wrong_choice(
+    field: str, value: object, choices: Iterable[str], kind: type[InputError] = InputError, besides: str = ""
+) -> InputError:
+    """Return the error for a value that is none of some choices: all of them once, and the likeliest.
+
+    Parameters
+    ----------
+    kind : type
+        Of the error.
+    besides : str, optional
+        What may be given besides the choices, such as "a file SPACE.toml".
+    """
+    names = list(choices)
+    close = likeliest(value, names) if isinstance(value, str) else None
+    rule = f"must be one of {', '.join(names)}{besides and f', or {besides}'}"
+    return kind(field, rule, value, "" if close is None else f"Did you mean {close!r}?")

@@ -125,7 +125,7 @@ def test_sides_and_threads() -> None:
     assert options.check_side("Long") == "long"
     assert options.check_threads(3) == 3
     assert options.check_threads(None) >= 1
-    with pytest.raises(InputError, match="must be both, long or short"):
+    with pytest.raises(InputError, match="must be one of both, long, short"):
         options.check_side("up")
     with pytest.raises(InputError, match="at least 1"):
         options.check_threads(0)

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from assay.cli.output import Output
+from assay.cli.terminal import drawable, visible
 from assay.errors import AssayError
 
 INTERRUPTED = 130
@@ -102,8 +103,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
         return _reader_left()
     failure = explain(error)
     if failure.is_bug and os.environ.get("ASSAY_DEBUG") == "1":
-        traceback.print_exception(error)
-    sys.stderr.write(f"assay: {failure.message}\n")
+        sys.stderr.write(visible("".join(traceback.format_exception(error)), keep_lines=True))
+    sys.stderr.write(drawable(visible(f"assay: {failure.message}"), sys.stderr) + "\n")
     if as_json:
         Output(json=True).document(failure.document())
     return failure.code

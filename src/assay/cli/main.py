@@ -18,11 +18,13 @@ from typing import Annotated, Any
 import typer
 
 from assay import __version__
+from assay.cli import shells
 from assay.cli.failures import USAGE
 from assay.cli.failures import report as report_failure
 from assay.cli.lazy_group import Entry, LazyGroup, Planned, PlannedGroup, lazy_group, option_parameters
 from assay.cli.output import Output
 from assay.cli.shared import LAST, Home, Json, Quiet
+from assay.cli.terminal import unfailing_streams
 from assay.errors import InputError
 
 Table = dict[str, tuple[str, str]]
@@ -167,6 +169,12 @@ OLD_NAMES = {"evidence": "self-check"}
 """Names that a command had before: they work, and the help does not show them."""
 
 Version = Annotated[bool, typer.Option("--version", help="Print the version.")]
+InstallCompletion = Annotated[
+    bool, typer.Option("--install-completion", help="Let this shell complete commands, options and their values.")
+]
+ShowCompletion = Annotated[
+    bool, typer.Option("--show-completion", help="Print what --install-completion would install.")
+]
 
 _SHARED = {"json": (Json, False), "quiet": (Quiet, False), "home": (Home, None)}
 
@@ -177,6 +185,8 @@ def _root(
     quiet: Quiet = False,
     home: Home = None,
     version: Version = False,
+    install_completion: InstallCompletion = False,
+    show_completion: ShowCompletion = False,
 ) -> None:
     """Find parameters of trading strategies by exhaustive backtests and spend the speed on proof."""
     context.obj = {"json": json, "quiet": quiet, "home": home}
@@ -187,9 +197,21 @@ def _root(
         else:
             output.text(f"assay {__version__}")
         raise typer.Exit
+    if install_completion or show_completion:
+        _complete(Output(json=json, quiet=quiet), install=install_completion)
+        raise typer.Exit
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
         raise typer.Exit(USAGE)
+
+
+def _complete(output: Output, *, install: bool) -> None:
+    """Install completion for the shell that calls, or print what would be installed."""
+    shell = shells.calling_shell()
+    if install:
+        output.text(f"{shell} completes assay from its next start: {shells.install(shell)}", whole=True)
+    else:
+        sys.stdout.write(shells.script(shell) + "\n")
 
 
 def _use_home(home: Path | None) -> None:
@@ -340,11 +362,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 failed; 2 wrong input or usage; 3 refused by a gate; 130 interrupted.
     """
     given = _resumed(list(sys.argv[1:] if arguments is None else arguments))
+    with unfailing_streams():
+        return _ran(given)
+
+
+def _ran(given: list[str]) -> int:
+    if shells.ASKED in os.environ:
+        return shells.answer(make_app)
     try:
         with _same_environment():
             _use_home(_home_of(given))
             command = make_app()
-            with command.make_context("assay", given) as context:
+            with command.make_context(shells.PROGRAM, given) as context:
                 command.invoke(context)
             sys.stdout.flush()
     except typer.Exit as done:

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from assay.cli import complete
 from assay.engine.execution import ExecutionTerms
-from assay.errors import InputError
+from assay.engine.execution import Side as Sides
+from assay.errors import InputError, wrong_choice
 from assay.market import Market, canonical_symbol
 from assay.market import Timeframe as BarLength
 from assay.market.market import kind_of
@@ -28,23 +30,50 @@ DatabaseUrl = Annotated[
 File = Annotated[Path, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
 OptionalFile = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
 Timeframe = Annotated[
-    str | None, typer.Option("--timeframe", metavar="5m", help="Overrules the file's name and its stamps.")
+    str | None,
+    typer.Option(
+        "--timeframe",
+        metavar="5m",
+        help="Overrules the file's name and its stamps.",
+        autocompletion=complete.choice("timeframe"),
+    ),
 ]
-StrategyName = Annotated[str, typer.Option("--strategy", metavar="NAME", help="A registered name, or path.py:Class.")]
+StrategyName = Annotated[
+    str,
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="A registered name, or path.py:Class.",
+        autocompletion=complete.choice("strategy"),
+    ),
+]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Fix a parameter; may be repeated.")
 ]
 Days = Annotated[float | None, typer.Option("--days", metavar="N", help="Only the last N days signal.")]
 From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First moment that may signal (ISO, UTC).")]
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Signals end before this moment (ISO, UTC).")]
-Side = Annotated[str, typer.Option("--side", metavar="SIDE", help="both, long or short.")]
+Side = Annotated[
+    str,
+    typer.Option("--side", metavar="SIDE", help="both, long or short.", autocompletion=complete.choice("side")),
+]
 Fee = Annotated[float, typer.Option("--fee", metavar="F", help="Fraction of the notional, per side.")]
 Slippage = Annotated[float, typer.Option("--slippage", metavar="F", help="Fraction of the price, per side.")]
 SizingMethod = Annotated[
-    str, typer.Option("--sizing", metavar="HOW", help="risk (1 % of the equity at the stop) or notional.")
+    str,
+    typer.Option(
+        "--sizing",
+        metavar="HOW",
+        help="risk (1 % of the equity at the stop) or notional.",
+        autocompletion=complete.choice("sizing"),
+    ),
 ]
 MinStopCosts = Annotated[
     float, typer.Option("--min-stop-costs", metavar="N", help="Keep stops N round trips of cost away; 0 = off.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="A,B", help="Only these columns of the table, or all at any width."),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 
@@ -140,8 +169,8 @@ def parse_sets(texts: Sequence[str] | None, parameters: Parameters) -> dict[str,
 
 def check_side(side: str) -> str:
     """Return the side, in small letters."""
-    if side.lower() not in ("both", "long", "short"):
-        raise InputError("--side", "must be both, long or short", side)
+    if side.lower() not in tuple(Sides):
+        raise wrong_choice("--side", side, Sides)
     return side.lower()
 
 
@@ -202,6 +231,10 @@ def in_options() -> Iterator[None]:
         raise InputError(_OPTION_OF_TERM[error.field], error.rule, error.value, error.hint) from None
 
 
+GRIDS = ("default", "benchmark")
+"""Names that ``--grid`` knows."""
+
+
 def grid_values(grid: str, strategy: Strategy, fixed: Mapping[str, Value]) -> dict[str, tuple[Value, ...]]:
     """Return each parameter's values: of ``default``, ``benchmark`` or a SPACE.toml.
 
@@ -220,5 +253,5 @@ def grid_values(grid: str, strategy: Strategy, fixed: Mapping[str, Value]) -> di
     elif grid.lower().endswith(".toml"):
         given = read_space(Path(grid))
     else:
-        raise InputError("--grid", "must be default, benchmark or a file SPACE.toml", grid)
+        raise wrong_choice("--grid", grid, GRIDS, besides="a file SPACE.toml")
     return parse_space(given, strategy.parameters, fixed).values

@@ -7,29 +7,25 @@ import math
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from assay.cli.tables import Column, chosen, render, wrapped
+from assay.cli.terminal import drawable, table_width, visible
 from assay.lazy import lazy
 from assay.service.times import iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rich import box as rich_box
     from rich import console as rich_console
     from rich import progress as rich_progress
-    from rich import table as rich_table
 
     from assay.service.reporter import Advance
 else:  # not needed for --help and --json
-    rich_box, rich_console = lazy("rich.box"), lazy("rich.console")
-    rich_progress, rich_table = lazy("rich.progress"), lazy("rich.table")
+    rich_console, rich_progress = lazy("rich.console"), lazy("rich.progress")
 
-__all__ = ["Output", "iso_time", "number", "text_bar", "to_json"]
-
-PIPE_WIDTH = 200
-"""Columns of a table that does not go to a terminal: nothing is cut short there."""
+__all__ = ["Column", "Output", "iso_time", "number", "text_bar", "to_json"]
 
 PLAIN_INTERVAL_S = 5.0
 """Seconds between lines of progress where stderr is not a terminal."""
@@ -87,35 +83,75 @@ class Output:
         sys.stdout.write(json.dumps(to_json(dict(content)), indent=2, allow_nan=False) + "\n")
         sys.stdout.flush()
 
-    def text(self, line: str) -> None:
-        """Print a line of the result on stdout."""
-        sys.stdout.write(line + "\n")
+    @property
+    def is_narrow(self) -> bool:
+        """Whether tables have to fit a terminal: ids are shown short there, and whole where a program reads them."""
+        return table_width() is not None
+
+    def text(self, line: str, *, whole: bool = False) -> None:
+        """Print a line of the result on stdout; a terminal gets it wrapped between words.
+
+        Parameters
+        ----------
+        whole : bool
+            Not wrapped: a path or a command, which somebody will copy.
+        """
+        width = None if whole else table_width()
+        for part in [line] if width is None else _folded(visible(line), width):
+            self._print(part)
+
+    def _print(self, line: str) -> None:
+        sys.stdout.write(drawable(visible(line), sys.stdout) + "\n")
 
     def note(self, sentence: str) -> None:
         """Say something beside the result, on stderr."""
         if not self.quiet:
-            sys.stderr.write(sentence + "\n")
+            sys.stderr.write(drawable(visible(sentence), sys.stderr) + "\n")
             sys.stderr.flush()
 
     def warn(self, sentence: str) -> None:
         """Say on stderr that the result is not all that was asked for."""
         self.note(sentence)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table on stdout; numbers stand to the right, the first column is never broken."""
-        table = rich_table.Table(box=rich_box.SIMPLE_HEAD)
-        for i, name in enumerate(columns):
-            numeric = all(row[i] in (None, "") or isinstance(row[i], (int, float)) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
-        for row in rows:
-            table.add_row(*(number(cell) for cell in row))
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str | Column],
+        rows: Sequence[Sequence[object]],
+        only: str | None = None,
+        *,
+        choosable: bool = False,
+    ) -> None:
+        """Print a table on stdout: numbers stand to the right, and a terminal gets no wider a table than it is.
+
+        Parameters
+        ----------
+        only : str, optional
+            What ``--columns`` says: these columns, none of which is left out.
+        choosable : bool
+            The command has ``--columns``.
+        """
+        all_columns = [Column(c) if isinstance(c, str) else c for c in columns]
+        wanted = chosen(only, all_columns)
+        all_columns = [replace(all_columns[i], rank=0) if only else all_columns[i] for i in wanted]
+        rows = [[row[i] for i in wanted] for row in rows]
+        numeric = [
+            all(row[i] in (None, "") or isinstance(row[i], (int, float)) for row in rows)
+            for i in range(len(all_columns))
+        ]
+        texts = [[visible(number(cell)) for cell in row] for row in rows]
         if title:
             self.text(title)
-        _rich(stderr=False).print(table)
+        made = render(all_columns, texts, numeric, table_width(), "─")
+        for line in [*made.lines, ""]:
+            self._print(line)
+        if made.left_out:
+            way = "--columns all shows them" if choosable else "a wider terminal shows them"
+            self.note(f"left out for want of width: {', '.join(made.left_out)}; {way}")
 
     def pairs(self, title: str, values: Mapping[str, object]) -> None:
         """Print names and values as a table of two columns."""
-        self.table(title, ("name", "value"), list(values.items()))
+        self.table(title, ("name", Column("value", narrow=20)), list(values.items()))
 
     @contextmanager
     def progress(self, title: str, total: int, done: int = 0) -> Iterator[Advance]:
@@ -129,6 +165,7 @@ class Output:
         ...     for block in blocks:
         ...         advance(len(block.position))
         """
+        title = visible(title)
         if self.quiet:
             yield lambda _: None
         elif sys.stderr.isatty():
@@ -140,6 +177,7 @@ class Output:
     @contextmanager
     def working(self, title: str) -> Iterator[None]:
         """Show that work of unknown length goes on, with the seconds it has taken."""
+        title = visible(title)
         if self.quiet:
             yield
         elif sys.stderr.isatty():
@@ -152,12 +190,23 @@ class Output:
             self.note(f"{title} {time.monotonic() - begun:.1f} s")
 
 
-def _rich(*, stderr: bool) -> rich_console.Console:
+def _folded(line: str, width: int) -> list[str]:
+    """Return a line in lines that fit a width, broken between words alone; what it begins with, they all do."""
+    body = line.lstrip(" ")
+    indent = line[: len(line) - len(body)]
+    lines = [""]
+    for word in body.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and len(wrapped(indent + joined, width)) > 1:
+            lines.append(word)
+        else:
+            lines[-1] = joined
+    return [indent + part for part in lines]
+
+
+def _rich_stderr() -> rich_console.Console:
     """Return a rich console that prints texts as they are."""
-    terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return rich_console.Console(
-        stderr=stderr, width=None if terminal else PIPE_WIDTH, markup=False, highlight=False, emoji=False
-    )
+    return rich_console.Console(stderr=True, markup=False, highlight=False, emoji=False)
 
 
 def _per_second(rate: float) -> str:
@@ -173,7 +222,7 @@ def _bar(title: str, total: int, before: int) -> Iterator[Advance]:
         rich_progress.TextColumn("{task.fields[rate]}"),
         rich_progress.TimeRemainingColumn(),
     )
-    with rich_progress.Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
+    with rich_progress.Progress(*columns, console=_rich_stderr(), transient=True) as progress:
         task = progress.add_task(title, total=total, completed=before, rate="")
         begun = time.monotonic()
 
@@ -192,7 +241,7 @@ def _spinner(title: str) -> Iterator[None]:
         rich_progress.TextColumn("{task.description}"),
         rich_progress.TimeElapsedColumn(),
     )
-    with rich_progress.Progress(*columns, console=_rich(stderr=True), transient=True) as progress:
+    with rich_progress.Progress(*columns, console=_rich_stderr(), transient=True) as progress:
         progress.add_task(title, total=None)
         yield
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from assay.engine.layout import COSTS
-from assay.errors import InputError
+from assay.errors import InputError, wrong_choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.market import Market
+
+SIZINGS = ("risk", "notional")
+"""Names of `Sizing.method`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ class Sizing:
                 self.method,
                 hint="the report of a MATURE configuration shows it sized by Kelly",
             )
-        if self.method not in ("risk", "notional"):
-            raise InputError("sizing", "must be 'risk' or 'notional'", self.method)
+        if self.method not in SIZINGS:
+            raise wrong_choice("sizing", self.method, SIZINGS)
         if not 0 < self.risk_fraction <= 1:
             raise InputError("risk_fraction", "must be a fraction in (0, 1]", self.risk_fraction)
         if not 0 < self.leverage_cap <= 100:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from assay.engine.costs import Costs, Money, Sizing
-from assay.errors import InputError, near_name
+from assay.errors import InputError, wrong_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Side(StrEnum):
         """
         known = [side.value for side in cls]
         if text not in known:
-            raise InputError("side", f"must be one of {', '.join(known)}", text, near_name(str(text), known))
+            raise wrong_choice("side", text, known)
         return cls(text)
 
 

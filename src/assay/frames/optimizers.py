@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.errors import InputError, near_name
+from assay.errors import InputError, wrong_choice
 from assay.frames.inputs import StrategyLike, as_bars, cores, one_of
 from assay.frames.ledger import in_ledger
 from assay.frames.progress import progress_bar
@@ -260,8 +260,7 @@ class BayesianOptimizer(ParameterOptimizer):
     def __post_init__(self) -> None:
         known = [name for name, sampler in SAMPLERS.items() if sampler.learns]
         if self.method not in known:
-            rule = f"must be one of {', '.join(known)}"
-            raise InputError("method", rule, self.method, near_name(str(self.method), known))
+            raise wrong_choice("method", self.method, known)
 
     def search_options(self, space: Space, budget: int | None) -> dict[str, Any]:
         """Return the method and how many points it tries."""

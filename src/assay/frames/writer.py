@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.documents import Document
 from assay.documents.unverified import unverified
-from assay.errors import InputError, StrategyError, near_name
+from assay.errors import InputError, StrategyError, wrong_choice
 from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
 from assay.market import Timeframe, canonical_symbol
 from assay.service.campaign import LedgerCampaign, begin_campaign, complete_for_promoted
@@ -148,8 +148,7 @@ def _stage(requested: str) -> str:
     if stage == "DECAY":
         raise InputError("lifecycle_stage", "is found by monitoring, never asked for", requested)
     if stage not in REQUESTABLE:
-        rule = f"must be one of {', '.join(REQUESTABLE)}"
-        raise InputError("lifecycle_stage", rule, requested, near_name(stage, REQUESTABLE))
+        raise wrong_choice("lifecycle_stage", requested, REQUESTABLE)
     return stage
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from assay.errors import ParameterError, near_name
+from assay.errors import ParameterError, wrong_choice
 from assay.search.samplers import grid, random
 
 if TYPE_CHECKING:
@@ -104,6 +104,5 @@ def find_sampler(method: str) -> Sampler:
         When there is no such method, naming the near one.
     """
     if method not in SAMPLERS:
-        rule = f"must be one of {', '.join(SAMPLERS)}"
-        raise ParameterError("method", rule, method, near_name(method, SAMPLERS))
+        raise wrong_choice("method", method, SAMPLERS, ParameterError)
     return SAMPLERS[method]

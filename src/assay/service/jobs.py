@@ -21,7 +21,7 @@ from assay.service.spans import finished
 from assay.service.tasks import TrainingTask
 from assay.service.worker import is_gone, owner_name
 from assay.sources.user_strategy import load_strategy
-from assay.store import BarStore
+from assay.store import BarStore, Registry
 from assay.store.campaigns import DeclarationKind
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
@@ -264,8 +264,10 @@ def job_document(jobs: JobStore, state: JobState, left: Sequence[Left]) -> dict[
         }
         for t in jobs.tasks(state.id)
     ]
+    reasons = Registry(jobs.database).reasons([row["config_id"] for row in rows if row.get("config_id")])
     for row, q in zip(rows, q_values([row.get("p_value") for row in rows]), strict=True):
         row["q_value"] = q
+        row["why_not_promoted"] = reasons.get(row.get("config_id", ""))
     return {
         "job": state.id,
         "status": state.status,

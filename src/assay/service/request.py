@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.engine import OBJECTIVES
 from assay.engine.execution import ExecutionTerms
-from assay.errors import InputError, near_name
+from assay.errors import InputError, near_name, wrong_choice
 from assay.search import SAMPLERS, parse_space
 from assay.search.objective import ALIASES
 from assay.service.spans import SpanTerms
@@ -229,8 +229,7 @@ def _plain(value: Any) -> Any:
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        hint = near_name(value, allowed) if isinstance(value, str) else ""
-        raise InputError(name, f"must be one of {', '.join(allowed)}", value, hint)
+        raise wrong_choice(name, value, allowed)
 
 
 def _whole(name: str, value: object, *, least: int, optional: bool = False) -> None:

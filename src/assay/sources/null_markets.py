@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.errors import InputError, near_name
+from assay.errors import InputError, wrong_choice
 from assay.market import Bars, Market, Timeframe
 from assay.market.calendar import DAY_MS, HOUR_MS
 from assay.sources import simulated_kernels
@@ -165,7 +165,7 @@ def _check(spec: NullMarket) -> None:
     """Refuse a specification that makes no market."""
     t, x = spec.terms, spec.texture
     if spec.kind not in NULL_KINDS:
-        raise InputError("kind", f"must be one of {', '.join(NULL_KINDS)}", spec.kind, near_name(spec.kind, NULL_KINDS))
+        raise wrong_choice("kind", spec.kind, NULL_KINDS)
     of_kind = {"growth": ("drift", None), "tick_known": ("on_a_tick", False), "member": ("common_factor", 0)}
     for name, (kind, default) in of_kind.items():
         if getattr(spec, name) != default and spec.kind != kind:

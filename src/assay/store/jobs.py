@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from assay.errors import InputError
 from assay.store import schema
+from assay.store.ids import find_id
 from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
@@ -146,16 +147,27 @@ class JobStore:
 
         return self.database.read(work)
 
+    def resolve(self, text: str) -> str:
+        """Return the job that a person's text stands for (`assay.store.ids`).
+
+        Raises
+        ------
+        InputError
+            When it stands for several, or for none.
+        """
+        return find_id(text, self.ids(), "job", absent="there is none with this id", empty="No job was ever begun")
+
+    def ids(self, *, unfinished: bool = False) -> list[str]:
+        """Return every job, or those that are not over, the newest first."""
+        j = schema.training_jobs.c
+        query = sa.select(j.id).order_by(j.created_at.desc(), j.id)
+        if unfinished:
+            query = query.where(j.status.in_((JobStatus.PENDING, JobStatus.RUNNING)))
+        return self.database.read(lambda c: [str(job) for job in c.scalars(query)])
+
     def unfinished(self) -> str | None:
         """Return the newest job that is not over."""
-        j = schema.training_jobs.c
-        query = (
-            sa.select(j.id)
-            .where(j.status.in_((JobStatus.PENDING, JobStatus.RUNNING)))
-            .order_by(j.created_at.desc(), j.id)
-            .limit(1)
-        )
-        return self.database.read(lambda c: c.execute(query).scalar())
+        return next(iter(self.ids(unfinished=True)), None)
 
     def tasks(self, job: str) -> list[dict[str, Any]]:
         """Return every task of a job."""

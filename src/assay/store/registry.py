@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from assay.documents import Document, read
 from assay.documents.coherence import contradiction
-from assay.errors import ChangedError, FileFormatError, GateError, InputError, near_name
+from assay.errors import ChangedError, FileFormatError, GateError, InputError, near_name, wrong_choice
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
 from assay.store.fields import FIELDS
+from assay.store.ids import find_id
 from assay.store.rows import change_of, row_of, runtime_env
 from assay.store.standing import Standing, standing
 from assay.validation.lifecycle import STAGES, Stage
@@ -293,6 +294,33 @@ class Registry:
         """
         return self.stored(config_id).intact()
 
+    def ids(self) -> list[str]:
+        """Return every configId, the newest first, archived ones too."""
+        query = sa.select(TABLE.c.config_id).order_by(TABLE.c.created_at.desc(), TABLE.c.config_id.desc())
+        return self.database.read(lambda c: [str(name) for name in c.scalars(query)])
+
+    def reasons(self, config_ids: Sequence[str]) -> dict[str, str]:
+        """Return why each of some configurations was not promoted further; nothing of one that was."""
+        path = TABLE.c.config_json[("lifecycle", "why_not_promoted")].as_string()
+        query = sa.select(TABLE.c.config_id, path).where(TABLE.c.config_id.in_(config_ids))
+        rows = self.database.read(lambda c: c.execute(query).all())
+        return {str(name): str(why) for name, why in rows if why}
+
+    def resolve(self, text: str) -> str:
+        """Return the configId that a person's text stands for (`assay.store.ids`), or that of a row's id.
+
+        Raises
+        ------
+        InputError
+            When it stands for several, or for none.
+        """
+        query = sa.select(TABLE.c.config_id).where(sa.or_(TABLE.c.config_id == text, TABLE.c.id == text))
+        exact = self.database.read(lambda c: c.scalars(query).first())
+        if exact is not None:
+            return str(exact)
+        absent, empty = "is not in the registry", "The registry is empty"
+        return find_id(text, self.ids(), "configuration", absent=absent, empty=empty)
+
     def stored(self, config_id: str) -> Registered:
         """Return a configuration as it is stored; whether it was changed since, `Registered.change` says."""
         return self.database.read(lambda c: Registered.of(_row(c, config_id)))
@@ -403,7 +431,7 @@ def _conditions(
     if status is not None:
         stage = status.strip().upper()
         if stage not in STAGES:
-            raise InputError("status", f"must be one of {', '.join(STAGES)}", status, near_name(stage, STAGES))
+            raise wrong_choice("status", status, STAGES)
         where.append(TABLE.c.status == stage)
     return where
 

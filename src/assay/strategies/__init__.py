@@ -1,6 +1,6 @@
 """Strategies, one file each, and the registry that names them."""
 
-from assay.errors import StrategyError, near_name
+from assay.errors import StrategyError, likeliest
 from assay.strategies.base import Strategy
 from assay.strategies.capitulation_reversal import CapitulationReversal
 from assay.strategies.failed_breakdown import FailedBreakdown
@@ -23,7 +23,9 @@ def find_strategy(name: str) -> type[Strategy]:
     key = name.strip().upper()
     key = ALIASES.get(key, key)
     if key not in STRATEGIES:
-        raise StrategyError("strategy", "is not registered", name, near_name(key, STRATEGIES))
+        close = likeliest(key, STRATEGIES)
+        rule = f"is not registered: it must be one of {', '.join(STRATEGIES)}, or path.py:Class for one of your own"
+        raise StrategyError("strategy", rule, name, "" if close is None else f"Did you mean {close!r}?")
     return STRATEGIES[key]
 
 

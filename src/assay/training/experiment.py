@@ -12,7 +12,7 @@ import numpy as np
 
 from assay._version import __version__
 from assay.engine import OBJECTIVES, Execution
-from assay.errors import InputError, InsufficientDataError, near_name
+from assay.errors import InputError, InsufficientDataError, wrong_choice
 from assay.evaluation import MAX_CACHED_SHAPES, Evaluator, first_signal_bar
 from assay.search import SAMPLERS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
@@ -104,7 +104,7 @@ class Experiment:
         ]
         for name, value, allowed in checks:
             if value not in allowed:
-                raise InputError(name, f"must be one of {', '.join(allowed)}", value, near_name(value, allowed))
+                raise wrong_choice(name, value, allowed)
         self._check_numbers()
         if self.procedure == "fixed" and self.grid_space.size != 1:
             raise InputError("space", "must be a single point to replay it as it is", self.grid_space.size)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from assay.errors import InputError, InsufficientDataError
+from assay.errors import InputError, InsufficientDataError, wrong_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,7 @@ class SplitPlan:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise InputError("validation", f"must be one of {', '.join(MODES)}", self.mode)
+            raise wrong_choice("validation", self.mode, MODES)
         for name in ("train_days", "test_days"):
             if not getattr(self, name) > 0:
                 raise InputError(name, "must be positive", getattr(self, name))

@@ -3,14 +3,15 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from assay.cli import options
-from assay.cli.output import Output, iso_time, number
+from assay.cli import complete, options
+from assay.cli.output import Column, Output, iso_time, number
 from assay.documents import rebuild
 from assay.documents.coherence import contradiction
 from assay.engine.glossary import MEASURES
@@ -20,23 +21,53 @@ from assay.service.database import open_database
 from assay.service.fresh_process import FreshProcess
 from assay.service.reporter import StageProgress
 from assay.sources import read_bars, write_text
+from assay.sources.spreadsheet_safe import harmless
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
 from assay.store.campaign_check import check_campaign
 from assay.store.database import now_ms
 from assay.store.fields import FIELDS, GROUPS, OWN
+from assay.store.ids import short_ids
 from assay.store.standing import Standing
 from assay.strategies import STRATEGIES
 from assay.training.circuit_breakers import MEANINGS
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The configId, or the id of the row.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Two configurations or more.")]
-SomeIds = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="All that fit where none is given.")]
-Strategy = Annotated[str | None, typer.Option("--strategy", metavar="NAME", help="Only of this strategy.")]
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The configId, the six characters it ends in, a beginning that no other has, or last.",
+        autocompletion=complete.configurations,
+    ),
+]
+Ids = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID...", help="Two configurations or more, each as in show.", autocompletion=complete.configurations
+    ),
+]
+SomeIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID...]", help="All that fit where none is given.", autocompletion=complete.configurations),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy", metavar="NAME", help="Only of this strategy.", autocompletion=complete.choice("strategy")
+    ),
+]
 Pair = Annotated[str | None, typer.Option("--pair", metavar="BTC/USDT", help="Only of this pair.")]
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only of this exchange.")]
-Timeframe = Annotated[str | None, typer.Option("--timeframe", metavar="5m", help="Only of this timeframe.")]
-Status = Annotated[str | None, typer.Option("--status", metavar="STAGE", help="Only of this stage.")]
+Timeframe = Annotated[
+    str | None,
+    typer.Option(
+        "--timeframe", metavar="5m", help="Only of this timeframe.", autocompletion=complete.choice("timeframe")
+    ),
+]
+Status = Annotated[
+    str | None,
+    typer.Option("--status", metavar="STAGE", help="Only of this stage.", autocompletion=complete.choice("status")),
+]
 Active = Annotated[bool, typer.Option("--active", help="Only those that programs load.")]
 Archived = Annotated[bool, typer.Option("--archived", help="Those that were put away, instead of the others.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so many, the newest first.")]
@@ -50,13 +81,22 @@ BarsFile = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="Read the bars here, not from the database.")
 ]
 
-_SHORT = {
-    "sharpe_ratio": "Sharpe",
-    "net_profit": "net profit",
-    "gross_win_rate": "gross win rate",
-    "sample_size": "trades",
-    "p_value": "p",
-}
+_COLUMNS = (
+    Column("configuration", name="id"),
+    Column("strategy", 2, narrow=10),
+    Column("exchange", 6, narrow=8),
+    Column("pair", narrow=9),
+    Column("timeframe", 1),
+    Column("regime", 7),
+    Column("stage"),
+    Column("active", 4),
+    Column("Sharpe", 1, name="sharpe_ratio"),
+    Column("net profit %", 3, name="net_profit_pct"),
+    Column("net win rate %", 3, name="net_win_rate"),
+    Column("trades", 2),
+    Column("p"),
+)
+"""What `list` shows; beside them it knows every field of the registry by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +111,15 @@ class ListOptions:
     active: Active = False
     archived: Archived = False
     limit: Limit = 50
+    columns: options.Columns = None
     database: options.DatabaseUrl = None
 
 
 def list_(output: Output, given: ListOptions) -> None:
     """List configurations, the newest first."""
     with open_database(given.database) as opened:
-        found = Registry(opened).find(
+        registry = Registry(opened)
+        found = registry.find(
             strategy=given.strategy,
             pair=given.pair,
             exchange=given.exchange,
@@ -87,6 +129,7 @@ def list_(output: Output, given: ListOptions) -> None:
             archived=given.archived,
             limit=given.limit,
         )
+        short = short_ids(registry.ids()) if output.is_narrow else {}
     intact, changed = [r for r in found if not r.change], [r for r in found if r.change]
     if output.json:
         why = [{"configuration": r.config_id, "change": r.change} for r in changed]
@@ -94,25 +137,35 @@ def list_(output: Output, given: ListOptions) -> None:
     elif not found:
         output.note("There are no such configurations.")
     else:
-        _table(output, intact)
+        _table(output, intact, short, given.columns)
     if changed:
         first = ChangedError(changed[0].config_id, changed[0].change)
         raise typer.Exit(first.exit_code) if output.json else first
 
 
-def _table(output: Output, found: list[Registered]) -> None:
-    columns = ("configuration", "exchange", "pair", "timeframe", "regime", "stage", "active", *_SHORT.values())
+def _table(output: Output, found: list[Registered], short: Mapping[str, str], only: str | None) -> None:
+    more = [n for n in FIELDS if n not in {c.key for c in _COLUMNS}]
     rows = [
         (
-            r.config_id,
-            *(r.row[n] for n in ("exchange", "pair", "timeframe", "regime")),
+            short.get(r.config_id, r.config_id),
+            *(r.row[n] for n in ("strategy_name", "exchange", "pair", "timeframe", "regime")),
             r.status,
             "yes" if r.is_active else "",
-            *(shown(r.row[n], task_of(n)) for n in _SHORT),
+            r.row["sharpe_ratio"],
+            r.typed.measures.get("net_profit_pct"),
+            _percent(r.typed.measures.get("win_rate")),
+            r.row["sample_size"],
+            r.row["p_value"],
+            *(shown(r.row[n], unit_of(n)) for n in more),
         )
         for r in found
     ]
-    output.table("", columns, rows)
+    columns = (*_COLUMNS, *(Column(n, narrow=12, name=n, shown=False) for n in more))
+    output.table("", columns, rows, only, choosable=True)
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100.0 * fraction
 
 
 def readable(registered: Registered) -> dict[str, Any]:
@@ -137,7 +190,7 @@ def shown(value: object, unit: str) -> str:
     return f"{number(value)} {unit}".rstrip()
 
 
-def task_of(name: str) -> str:
+def unit_of(name: str) -> str:
     """Return the unit of a column, or of a measure under the name ``metrics.NAME``."""
     known = FIELDS.get(name) or MEASURES.get(name.removeprefix("metrics."))
     return known.unit if known else ""
@@ -155,7 +208,8 @@ def show(output: Output, given: OneOptions) -> None:
     """Explain every field of a configuration: value, unit and meaning."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
-        found, today = registry.get(given.config_id), registry.standing(given.config_id)
+        name = registry.resolve(given.config_id)
+        found, today = registry.get(name), registry.standing(name)
     sections = explained(found)
     if output.json:
         meanings = {
@@ -174,7 +228,8 @@ def show(output: Output, given: OneOptions) -> None:
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
-        output.table(f"\n{title}", ("field", "value", "meaning"), table)
+        output.text("")
+        output.table(title, (Column("field"), Column("value", narrow=12), Column("meaning", narrow=20)), table)
 
 
 def standing_facts(found: Registered, today: Standing) -> dict[str, Any]:
@@ -238,18 +293,20 @@ def compare(output: Output, given: CompareOptions) -> None:
         raise InputError("ID", "at least two configurations are compared", given.config_ids)
     with open_database(given.database) as opened:
         registry = Registry(opened)
-        names = [registry.stored(i).config_id for i in given.config_ids]
+        names = [registry.resolve(i) for i in given.config_ids]
+        short = short_ids(registry.ids()) if output.is_narrow else {}
         table = registry.compare(names)
     if output.json:
         output.document({"configurations": names, "fields": table})
         return
     left_out = ("id", "config_id", "created_at", "updated_at", "runtime_env")
     rows = [
-        (name, *(shown(v, task_of(name)) for v in values))
+        (name, *(shown(v, unit_of(name)) for v in values))
         for name, values in table.items()
         if name not in left_out and len({json.dumps(v, sort_keys=True) for v in values}) > 1
     ]
-    output.table("", ("field", *names), rows)
+    heads = [Column(short.get(name, name), narrow=12) for name in names]
+    output.table("", (Column("field"), *heads), rows)
     if not rows:
         output.text("They differ in nothing.")
 
@@ -257,8 +314,10 @@ def compare(output: Output, given: CompareOptions) -> None:
 def activate(output: Output, given: OneOptions) -> None:
     """Let programs load a configuration; the one that was active for its market is switched off."""
     with open_database(given.database) as opened:
-        replaced = Registry(opened).activate(given.config_id, at_ms=now_ms())
-        _show_change(output, opened, given.config_id, replaced=replaced)
+        registry = Registry(opened)
+        name = registry.resolve(given.config_id)
+        replaced = registry.activate(name, at_ms=now_ms())
+        _show_change(output, opened, name, replaced=replaced)
     if not output.json and replaced:
         output.text(f"{replaced} is not active any more.")
 
@@ -266,8 +325,10 @@ def activate(output: Output, given: OneOptions) -> None:
 def deactivate(output: Output, given: OneOptions) -> None:
     """Let no program load a configuration any more."""
     with open_database(given.database) as opened:
-        changed = Registry(opened).deactivate(given.config_id, at_ms=now_ms())
-        _show_change(output, opened, given.config_id, changed=changed)
+        registry = Registry(opened)
+        name = registry.resolve(given.config_id)
+        changed = registry.deactivate(name, at_ms=now_ms())
+        _show_change(output, opened, name, changed=changed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,8 +344,9 @@ def archive(output: Output, given: ArchiveOptions) -> None:
     """Put a configuration away; nothing is deleted, --undo takes it back."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
-        changed = (registry.unarchive if given.undo else registry.archive)(given.config_id, at_ms=now_ms())
-        _show_change(output, opened, given.config_id, changed=changed)
+        name = registry.resolve(given.config_id)
+        changed = (registry.unarchive if given.undo else registry.archive)(name, at_ms=now_ms())
+        _show_change(output, opened, name, changed=changed)
 
 
 def _show_change(output: Output, database: Database, config_id: str, **facts: object) -> None:
@@ -316,7 +378,7 @@ def export(output: Output, given: ExportOptions) -> None:
     with open_database(given.database) as opened:
         registry = Registry(opened)
         if given.config_ids:
-            found = [registry.get(i) for i in given.config_ids]
+            found = [registry.get(registry.resolve(i)) for i in given.config_ids]
         else:
             chosen: dict[str, Any] = {"strategy": given.strategy, "pair": given.pair, "status": given.status}
             found = [r.intact() for r in registry.find(**chosen, active=True if given.active else None)]
@@ -327,7 +389,7 @@ def export(output: Output, given: ExportOptions) -> None:
         output.document({"files": paths})
         return
     for path in paths:
-        output.text(str(path))
+        output.text(str(path), whole=True)
 
 
 def _export_documents(out: Path | None, found: list[Registered]) -> list[Path]:
@@ -346,7 +408,10 @@ def _export_table(out: Path | None, found: list[Registered]) -> Path:
     path = out or Path("configurations.csv")
     if path.suffix != ".csv":
         raise InputError("--out", "must end in .csv", str(path))
-    rows = [{n: json.dumps(v) if isinstance(v, (dict, list)) else v for n, v in readable(r).items()} for r in found]
+    rows = [
+        {n: json.dumps(v) if isinstance(v, (dict, list)) else harmless(v) for n, v in readable(r).items()}
+        for r in found
+    ]
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     table.writeheader()
@@ -371,7 +436,8 @@ def verify(output: Output, given: VerifyOptions) -> None:
     """Train a configuration again from what is stored; it must give the same bytes."""
     cores = options.check_threads(given.threads)
     with open_database(given.database) as opened:
-        stored = Registry(opened).get(given.config_id)
+        registry = Registry(opened)
+        stored = registry.get(registry.resolve(given.config_id))
         document, name = stored.document, stored.typed.config_id
         bars = _bars(document, opened, given.file)
         campaign = opened.read(lambda c: check_campaign(c, document))
@@ -398,7 +464,8 @@ def verify(output: Output, given: VerifyOptions) -> None:
         output.text(f"{name}: equal.{code} The same bars and the same experiment give the same document.")
     else:
         rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
-        output.table(f"{name}: NOT equal", ("field", "stored", "recomputed"), rows)
+        columns = (Column("field"), Column("stored", narrow=15), Column("recomputed", narrow=15))
+        output.table(f"{name}: NOT equal", columns, rows)
     if campaign.note:
         output.note(f"note: {campaign.note}")
     if not equal:

@@ -115,16 +115,19 @@ def _show(output: Output, results: list[dict[str, Any]], file: Path, seconds: fl
     output.table("Three markets whose truth is known", ("market", *columns), rows)
     for r in results:
         output.text(f"{r['market']}: {TRUTH[r['market']]}.")
-        output.text(f"  {_sentence(r)}\n")
+        output.text(f"  {_sentence(r)}")
+        output.text("")
     tried = sum(r.get("combinations", 0) for r in results)
     output.text(f"{tried:,} combinations searched, again in every window and on permuted bars, in {seconds:.0f} s.")
     reports = [r["files"]["report"] for r in results if "files" in r]
     output.text("Reports:")
     for path in reports:
-        output.text(f"  {path}")
+        output.text(f"  {path}", whole=True)
     command = called_as()
-    output.text(f"The configurations: {command} configurations list --database {shlex.quote(str(file))}")
-    output.text("\nNext, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
+    place = shlex.quote(str(file))
+    output.text(f"The configurations: {command} configurations list --database {place}", whole=True)
+    output.text("")
+    output.text("Next, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
     output.text(f"  {command} quality BTCUSDT_5m.csv")
     output.text(f"  {command} train --file BTCUSDT_5m.csv --days 365")
     output.text(f"  {command} strategies LIQUIDITY_SWEEP")

@@ -4,7 +4,7 @@ from typing import Any
 
 from assay.cli.commands.quality import note_quality
 from assay.cli.options import PointOptions
-from assay.cli.output import Output
+from assay.cli.output import Column, Output
 from assay.cli.prelude import prepare_point
 from assay.engine.funnel import Stage
 from assay.evaluation import SignalFunnel, signal_funnel
@@ -38,10 +38,21 @@ def _show(output: Output, found: SignalFunnel) -> None:
             rows += _rows(stage, before, widest)
         before = stage.passed
     rows += [[f"  {reason}", "", "", n, "", "", "", ""] for reason, n in found.funnel.exits]
-    output.table("", ("stage", "long", "short", "both", "lost", "", "alone", "if not asked"), rows)
+    columns = (
+        Column("stage", narrow=24),
+        Column("long", 3),
+        Column("short", 3),
+        Column("both"),
+        Column("lost", 2),
+        Column("", 4, name="bar"),
+        Column("alone", 1),
+        Column("if not asked", 1),
+    )
+    output.table("", columns, rows)
     if found.relaxed:
         steps = [(r.parameter, r.value, r.looser, f"{r.signals:+,}", f"{r.trades:+,}") for r in found.relaxed]
-        output.table("One step looser", ("parameter", "is", "looser", "signals", "trades"), steps)
+        heads = (Column("parameter", narrow=24), "is", "looser", "signals", "trades")
+        output.table("One step looser", heads, steps)
     output.text(found.sentence)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from assay import leaks as checks
 from assay.cli import options
-from assay.cli.output import Output, iso_time
+from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
 from assay.leaks import (
     Answer,
@@ -116,7 +116,8 @@ def _show(output: Output, report: LeakReport, bars: Bars, seconds: float) -> Non
         )
         return
     output.text(f"{report.strategy} on {report.bars:,} bars of {bars.market}")
-    output.table("", ("check", "result", "compared"), [(a.check.name, a.result, _compared(a)) for a in report.checks])
+    rows = [(a.check.name, a.result, _compared(a)) for a in report.checks]
+    output.table("", ("check", "result", Column("compared", narrow=20)), rows)
     for answer in report.checks:
         for one in answer.findings:
             output.text(f"{answer.check.name}: {one.sentence}{' (UTC)' if one.moment else ''}.")
@@ -173,7 +174,8 @@ def _self_test(output: Output, bars: Bars) -> None:
         for one in plantings:
             output.text(f"{one.name}: {one.story}")
         result = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"
-        output.text(f"\n{len(plantings) - 1} planted leaks and an honest strategy: {result}.")
+        output.text("")
+        output.text(f"{len(plantings) - 1} planted leaks and an honest strategy: {result}.")
     if failed:
         raise typer.Exit(FAILED)
 

@@ -12,7 +12,7 @@ import typer
 
 from assay.cli import options
 from assay.cli.commands.train import TrainOptions
-from assay.cli.output import Output, iso_time
+from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
 from assay.market import Bars, canonical_symbol
 from assay.service.database import open_database
@@ -48,6 +48,7 @@ class LedgerOptions:
 
     exchange: Exchange = None
     symbol: Symbol = None
+    columns: options.Columns = None
     database: options.DatabaseUrl = None
 
 
@@ -65,7 +66,30 @@ def ledger(output: Output, given: LedgerOptions) -> None:
         found_groups = [asdict(group) for group in groups]
         output.document({"experiments": rows, "holdout_openings": openings, "campaigns": found_groups})
         return
-    columns = ("at", "market", "days", "strategy", "method", "combinations", "best", "on these days", "of so many")
+    _experiments(output, rows, given.columns)
+    output.text(
+        f"{len(rows)} experiments, {len(openings)} opened holdouts. 'Experiments on these days' counts those that have "
+        "seen more than half of the shorter span of the same days, whatever file or exchange they came from; 'best by "
+        "chance' is what the best of all their combinations shows without any edge, in standard errors."
+    )
+    _campaigns(output, groups)
+
+
+def _experiments(output: Output, rows: Sequence[dict[str, Any]], only: str | None) -> None:
+    measures = {row["objective"] for row in rows}
+    best = f"best {next(iter(measures))}" if len(measures) == 1 else "best of its measure"
+    columns = (
+        Column("at (UTC)", 4, name="at"),
+        Column("market", narrow=9),
+        Column("days", narrow=13),
+        Column("strategy", 1, narrow=10),
+        Column("method", 5),
+        Column("combinations", 3),
+        Column("measure", 6, name="measure", shown=len(measures) > 1),
+        Column(best, 2, name="best"),
+        Column("experiments on these days"),
+        Column("best by chance, sd", 1, name="best_by_chance"),
+    )
     shown = [
         (
             iso_time(row["at"])[:16],
@@ -74,24 +98,28 @@ def ledger(output: Output, given: LedgerOptions) -> None:
             row["strategy"],
             row["method"],
             row["combinations"],
+            row["objective"],
             row["best"],
             row["experiments_on_these_days"],
-            f"{row['expected_maximum']:.1f} sd",
+            round(row["expected_maximum"], 1),
         )
         for row in rows
     ]
-    output.table("", columns, shown)
-    output.text(
-        f"{len(rows)} experiments, {len(openings)} opened holdouts. 'On these days' counts experiments that have seen "
-        "more than half of the shorter span of the same days, whatever file or exchange they came from; 'of so many' "
-        "is what the best of all their combinations shows without any edge."
-    )
-    _campaigns(output, groups)
+    output.table("", columns, shown, only, choosable=True)
 
 
 def _campaigns(output: Output, groups: Sequence[CampaignSummary]) -> None:
     """Show what was tried on the same days together, and what is left of the configurations that were promoted."""
-    columns = ("same days", "from", "to", "experiments", "unknown", "combinations", "declared", "promoted")
+    columns = (
+        Column("same days", narrow=9),
+        Column("from"),
+        Column("to"),
+        Column("experiments"),
+        Column("unknown", 3),
+        Column("combinations", 1),
+        Column("declared", 4),
+        Column("promoted", 2),
+    )
     rows = [
         (
             ", ".join(g.markets),
@@ -217,7 +245,8 @@ def _tell(output: Output, found: LedgerCheck) -> None:
     who, head = found.identity, found.head
     rows = [("-" if f.position is None else f.position, f.table, f.key[:40], f.change) for f in found.faults]
     if rows:
-        output.table("NOT as it was written", ("entry", "table", "key", "what"), rows[:MAX_FAULTS])
+        columns = ("entry", "table", Column("key", narrow=12), Column("what", narrow=20))
+        output.table("NOT as it was written", columns, rows[:MAX_FAULTS])
         output.text(f"{len(rows)} faults." if len(rows) <= MAX_FAULTS else f"{len(rows)} faults; --json has them all.")
     output.text(f"Ledger {who.id}: {head.length} entries, chained since {iso_time(who.created_at)[:10]}.")
     if who.entries_before:
@@ -227,4 +256,4 @@ def _tell(output: Output, found: LedgerCheck) -> None:
     if found.elsewhere:
         names = ", ".join(found.elsewhere[:3]) + (", ..." if len(found.elsewhere) > 3 else "")
         output.text(f"{len(found.elsewhere)} configurations whose search is not in this ledger: {names}.")
-    output.text(f"Keep this elsewhere, and give it to --head later: {head.length}:{head.hash}")
+    output.text(f"Keep this elsewhere, and give it to --head later: {head.length}:{head.hash}", whole=True)

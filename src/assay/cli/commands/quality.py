@@ -34,7 +34,8 @@ def quality(output: Output, given: QualityOptions) -> None:
     for report in reports:
         title = f"{report['file']}: {report['symbol']} {report['timeframe']} on {report['exchange']}"
         output.pairs(title, {k: v for k, v in report.items() if k not in _NOTHING_TO_READ})
-        output.text(f"  {verdict(report)}\n")
+        output.text(f"  {verdict(report)}")
+        output.text("")
 
 
 def describe(file: Path, bars: Bars) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli import options
+from assay.cli import complete, options
 from assay.cli.output import Output
 from assay.documents import Document
 from assay.documents.schema import validate
@@ -19,7 +19,12 @@ from assay.sources import write_text
 from assay.store import Registry
 
 What = Annotated[
-    str, typer.Argument(metavar="ID", help="A configuration of the database, or the file of a V3 document (.json).")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A configuration, as in configurations show, or the file of a V3 document (.json).",
+        autocompletion=complete.configurations,
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The page [ID.html here].")]
 Open = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
@@ -52,7 +57,7 @@ def report(output: Output, given: ReportOptions) -> None:
     if output.json:
         output.document({"configuration": config_id, "report": path, "figures": figures is not None})
     else:
-        output.text(str(path))
+        output.text(str(path), whole=True)
     if figures is None:
         output.note(f"{config_id}: {WITHOUT}")
     if given.open_ and not webbrowser.open(path.resolve().as_uri()):
@@ -62,7 +67,8 @@ def report(output: Output, given: ReportOptions) -> None:
 def _held(config_id: str, database: str | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
     with open_database(database) as opened:
         registry = Registry(opened)
-        return registry.get(config_id).document, registry.figures(config_id)
+        name = registry.resolve(config_id)
+        return registry.get(name).document, registry.figures(name)
 
 
 def _of_file(path: Path) -> tuple[dict[str, Any], None]:

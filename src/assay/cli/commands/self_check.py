@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from assay.cli.output import Output
+from assay.cli.output import Column, Output
 from assay.validation import reference_values
 from assay.validation.sharpe import CONVENTION
 
@@ -19,7 +19,14 @@ def self_check(output: Output) -> None:
     if output.json:
         output.document({"convention": CONVENTION, "anchors": rows, "failed": failed})
     else:
-        columns = ("name", "computed", "expected", "tolerance", "result", "source")
+        columns = (
+            Column("name", narrow=24),
+            Column("computed"),
+            Column("expected"),
+            Column("tolerance", 2),
+            Column("result"),
+            Column("source", 1, narrow=24),
+        )
         shown = [
             (
                 row["name"],

@@ -6,14 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.output import Output, number
+from assay.cli import complete, options
+from assay.cli.output import Column, Output, number
 from assay.engine import Bracket, Rule, Switch
 from assay.engine.rules import SIGNS, AnyRule
 from assay.parameters import Parameter
 from assay.sources.user_strategy import load_strategy
 from assay.strategies import STRATEGIES, Strategy
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A registered name, or path.py:Class; all without.")]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="A registered name, or path.py:Class; all without.",
+        autocompletion=complete.choice("strategy"),
+    ),
+]
 
 _BRACKET_WORDS = {
     "stop": "stop: {} units away",
@@ -35,12 +43,13 @@ class StrategiesOptions:
     """Options of `assay strategies`."""
 
     name: Name = None
+    columns: options.Columns = None
 
 
 def strategies(output: Output, given: StrategiesOptions) -> None:
     """List the strategies, or show one: its parameters, rules and exits."""
     if given.name is None:
-        _list(output)
+        _list(output, given.columns)
     else:
         _show(output, load_strategy(given.name))
 
@@ -50,7 +59,7 @@ def summary(strategy: type[Strategy] | Strategy) -> str:
     return (strategy.__doc__ or "").strip().split("\n", maxsplit=1)[0]
 
 
-def _list(output: Output) -> None:
+def _list(output: Output, only: str | None) -> None:
     rows = [
         {"name": name, "parameters": len(kind.parameters), "summary": summary(kind)}
         for name, kind in STRATEGIES.items()
@@ -58,7 +67,8 @@ def _list(output: Output) -> None:
     if output.json:
         output.document({"strategies": rows})
     else:
-        output.table("Strategies", list(rows[0]), [list(row.values()) for row in rows])
+        columns = (Column("name"), Column("parameters", 1), Column("summary", narrow=24))
+        output.table("Strategies", columns, [list(row.values()) for row in rows], only, choosable=True)
 
 
 def _show(output: Output, strategy: Strategy) -> None:
@@ -67,7 +77,15 @@ def _show(output: Output, strategy: Strategy) -> None:
         output.document(document)
         return
     output.text(f"{strategy.name}: {document['summary']}")
-    output.table("Parameters", ("name", "default", "range", "step", "grid", "unit"), _rows(strategy))
+    columns = (
+        Column("name", narrow=16),
+        Column("default"),
+        Column("range", narrow=8),
+        Column("step", 2),
+        Column("grid", narrow=12),
+        Column("unit", narrow=6),
+    )
+    output.table("Parameters", columns, _rows(strategy))
     for p in strategy.parameters:
         output.text(f"  {p.name}: {p.doc}")
     output.text("")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli import options
+from assay.cli import complete, options
 from assay.cli.commands.quality import note_quality
-from assay.cli.output import Output, text_bar
+from assay.cli.output import Column, Output, text_bar
 from assay.cli.prelude import prepare
 from assay.evaluation import Evaluator
 from assay.search import parse_space
@@ -25,7 +25,15 @@ from assay.sources.user_strategy import load_strategy
 ONE_THREAD_BELOW = 10_000
 """Below this number of combinations threads cost more than they bring."""
 
-Grid = Annotated[str, typer.Option("--grid", metavar="GRID", help="default, benchmark or a file SPACE.toml.")]
+Grid = Annotated[
+    str,
+    typer.Option(
+        "--grid",
+        metavar="GRID",
+        help="default, benchmark or a file SPACE.toml.",
+        autocompletion=complete.choice("grid"),
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -143,7 +151,7 @@ def _show_stream(output: Output, document: dict[str, Any]) -> None:
         low, high = min(means, default=0.0), max(means, default=0.0)
         output.table(
             f"{name}: score by value",
-            ("value", "mean", "", "best"),
+            ("value", "mean", Column("", 1, name="bar"), "best"),
             [
                 (str(row["value"]), row["mean"], text_bar(row["mean"], low - 0.1 * (high - low), high), row["best"])
                 for row in axis

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli import options
-from assay.cli.output import Output
+from assay.cli import complete, options
+from assay.cli.output import Column, Output
 from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
 from assay.documents import TrainedDocument
@@ -29,6 +29,7 @@ from assay.service.spans import read_finished
 from assay.service.training import Trained, train_and_store
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database
+from assay.store.ids import short_ids
 from assay.store.jobs import JobStore
 from assay.store.ledger import Tried
 from assay.store.location import database_url
@@ -39,7 +40,10 @@ from assay.validation.false_discovery import expected_without_edge
 Method = Annotated[
     str,
     typer.Option(
-        "--method", metavar="HOW", help="auto (a grid), grid, random, or one that learns as it goes: gp, tpe, cmaes."
+        "--method",
+        metavar="HOW",
+        help="auto (a grid), grid, random, or one that learns as it goes: gp, tpe, cmaes.",
+        autocompletion=complete.choice("method"),
     ),
 ]
 Samples = Annotated[
@@ -52,10 +56,17 @@ Objective = Annotated[
         "--objective",
         metavar="NAME",
         help="sharpe_ratio, net_profit_pct, calmar_ratio, sortino_ratio, profit_factor or expectancy_pct.",
+        autocompletion=complete.choice("objective"),
     ),
 ]
 EvidenceLevel = Annotated[
-    str, typer.Option("--evidence", metavar="LEVEL", help="quick (39 permutations), standard (199) or thorough (999).")
+    str,
+    typer.Option(
+        "--evidence",
+        metavar="LEVEL",
+        help="quick (39 permutations), standard (199) or thorough (999).",
+        autocompletion=complete.choice("evidence"),
+    ),
 ]
 Permutations = Annotated[
     int | None, typer.Option("--permutations", metavar="N", help="Overrules --evidence; 0 leaves p unknown.")
@@ -70,7 +81,13 @@ AllowBadData = Annotated[
     bool, typer.Option("--allow-bad-data", help="Train below 70 % valid bars (recorded, never promoted).")
 ]
 Validation = Annotated[
-    str, typer.Option("--validation", metavar="HOW", help="anchored or rolling walk-forward, or split (train/test).")
+    str,
+    typer.Option(
+        "--validation",
+        metavar="HOW",
+        help="anchored or rolling walk-forward, or split (train/test).",
+        autocompletion=complete.choice("validation"),
+    ),
 ]
 TrainDays = Annotated[float, typer.Option("--train-days", metavar="N", help="Length of the first train window.")]
 TestDays = Annotated[float, typer.Option("--test-days", metavar="N", help="Length of a test window.")]
@@ -79,9 +96,26 @@ GapDays = Annotated[
 ]
 Names = Annotated[
     str | None,
-    typer.Option("--exchange", metavar="A,B", help="Train on stored markets of these exchanges (see assay data)."),
+    typer.Option(
+        "--exchange",
+        metavar="A,B",
+        help="Train on stored markets of these exchanges (see assay data).",
+        autocompletion=complete.exchanges,
+    ),
 ]
-Symbols = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT,...", help="Their symbols.")]
+Symbols = Annotated[
+    str | None,
+    typer.Option("--symbol", metavar="BTC/USDT,...", help="Their symbols.", autocompletion=complete.symbols),
+]
+StrategyNames = Annotated[
+    str,
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="A registered name, or path.py:Class; on stored markets several as A,B.",
+        autocompletion=complete.choice("strategy"),
+    ),
+]
 MaxRuntime = Annotated[
     float | None,
     typer.Option("--max-runtime", metavar="SECONDS", help="Stop then, and keep what is done (many markets)."),
@@ -90,7 +124,13 @@ Offline = Annotated[
     bool, typer.Option("--offline", help="Use stored bars only: no exchange is asked for missing ones.")
 ]
 Resume = Annotated[
-    str | None, typer.Option("--resume", metavar="[ID]", help="Go on with an interrupted job, the last one by default.")
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="[ID]",
+        help="Go on with an interrupted job: the last one, or that of this id or beginning of one.",
+        autocompletion=complete.unfinished_jobs,
+    ),
 ]
 
 
@@ -98,6 +138,7 @@ Resume = Annotated[
 class TrainOptions(options.StopOptions):
     """Options of `assay train`."""
 
+    strategy: StrategyNames = "LIQUIDITY_SWEEP"
     file: options.OptionalFile = None
     exchange: Names = None
     symbol: Symbols = None
@@ -192,7 +233,7 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
     days = ms_to_days(int(time_ms[splits.stop - 1]) - int(time_ms[splits.start]))
     output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
     for path in paths.values():
-        output.text(f"  {path}")
+        output.text(f"  {path}", whole=True)
 
 
 def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
@@ -206,7 +247,7 @@ def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
 def find_job(database: Database, text: str) -> str:
     """Return the job that is to go on."""
     jobs = JobStore(database)
-    found = jobs.unfinished() if text == LAST else jobs.state(text).id
+    found = jobs.unfinished() if text == LAST else jobs.resolve(text)
     if found is None:
         raise InputError("--resume", "there is no unfinished job", hint="assay train --exchange ... starts one")
     return found
@@ -249,29 +290,41 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
         raise typer.Exit(1)
 
 
+JOB_COLUMNS = (
+    Column("market", narrow=12),
+    Column("strategy", 5, narrow=10),
+    Column("stage"),
+    Column("Sharpe in sample", 4),
+    Column("Sharpe out of sample"),
+    Column("trades", 1),
+    Column("p", 1),
+    Column("p, all tries", 2),
+    Column("q", 3),
+    Column("configuration", 1),
+)
+"""Of each task of a job."""
+
+
 def show_job(output: Output, document: dict[str, Any]) -> None:
     """Print one line per task, and why those that have no configuration have none."""
     shown = ("in_sample_sharpe_ratio", "sharpe_ratio", "total_trades", "p_value", "p_adjusted", "q_value")
+    short = short_ids([t["config_id"] for t in document["tasks"] if t.get("config_id")]) if output.is_narrow else {}
     rows = [
-        (t["market"], t["strategy"], t.get("stage") or t["status"], *map(t.get, shown), t.get("config_id") or "")
+        (
+            t["market"],
+            t["strategy"],
+            t.get("stage") or t["status"],
+            *map(t.get, shown),
+            short.get(t.get("config_id", ""), t.get("config_id") or ""),
+        )
         for t in document["tasks"]
     ]
-    columns = (
-        "market",
-        "strategy",
-        "stage",
-        "Sharpe in sample",
-        "out of sample",
-        "trades",
-        "p",
-        "p, all tries",
-        "q",
-        "configuration",
-    )
-    output.table("", columns, rows)
+    output.table("", JOB_COLUMNS, rows)
     for task in document["tasks"]:
         if task["error"]:
             output.text(f"{task['market']} {task['strategy']}: {task['error']}")
+        elif task.get("why_not_promoted"):
+            output.text(f"{task['market']} {task['strategy']}, {task['stage']}: {task['why_not_promoted']}")
         show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
     tested = sum(t.get("p_value") is not None for t in document["tasks"])
     if tested > 1:

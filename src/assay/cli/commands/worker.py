@@ -9,6 +9,7 @@ from assay.cli import options
 from assay.cli.output import Output
 from assay.service.database import open_database
 from assay.service.worker import Worker
+from assay.store.jobs import JobStore
 
 Job = Annotated[str, typer.Option("--job", metavar="ID", help="The training job.")]
 Parent = Annotated[int | None, typer.Option("--parent", metavar="PID", help="End when this process has ended.")]
@@ -28,6 +29,7 @@ class WorkerOptions:
 def worker(output: Output, given: WorkerOptions) -> None:
     """Run tasks of a training job until none is left."""
     with open_database(given.database) as opened:
-        done = Worker(opened, given.job, user=given.user, parent=given.parent).run()
+        job = JobStore(opened).resolve(given.job)
+        done = Worker(opened, job, user=given.user, parent=given.parent).run()
     if output.json:
-        output.document({"job": given.job, "tasks": done})
+        output.document({"job": job, "tasks": done})

@@ -10,7 +10,7 @@ import typer
 from assay.cli import options
 from assay.cli.commands.data import markets as which
 from assay.cli.commands.quality import verdict
-from assay.cli.output import Output, iso_time
+from assay.cli.output import Column, Output, iso_time
 from assay.errors import InputError
 from assay.market import data_filter, measure_quality
 from assay.service.database import open_database
@@ -23,7 +23,7 @@ _NOT_BEFORE_AND_AFTER = ("valid", "passes", "required_valid_pct", "recorded", "z
 
 @dataclass(frozen=True, kw_only=True)
 class StoredOptions:
-    """Options of `assay data list` and `assay data quality`: which of the stored markets."""
+    """Options of `assay data quality`: which of the stored markets."""
 
     exchange: which.Exchange = None
     symbol: which.Symbol = None
@@ -31,7 +31,27 @@ class StoredOptions:
     database: options.DatabaseUrl = None
 
 
-def list_(output: Output, given: StoredOptions) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(StoredOptions):
+    """Options of `assay data list`."""
+
+    columns: options.Columns = None
+
+
+_COLUMNS = (
+    Column("exchange", 1, narrow=8),
+    Column("symbol", narrow=10),
+    Column("timeframe"),
+    Column("bars"),
+    Column("from (UTC)", narrow=11, name="from"),
+    Column("to (UTC)", narrow=11, name="to"),
+    Column("holes", 2),
+    Column("valid %", name="valid_pct"),
+    Column("MB", 3),
+)
+
+
+def list_(output: Output, given: ListOptions) -> None:
     """List the markets in the database: bars, span, holes that were never fetched, valid bars, size."""
     with open_database(given.database) as opened:
         store = BarStore(opened)
@@ -46,10 +66,9 @@ def list_(output: Output, given: StoredOptions) -> None:
     if not rows:
         output.text(f"{name} holds no markets; `assay data import FILE` stores the bars of a file")
         return
-    columns = ("exchange", "symbol", "timeframe", "bars", "from", "to", "holes", "valid %", "MB")
     table = [
         (
-            *(r[c] for c in columns[:4]),
+            *(r[c] for c in ("exchange", "symbol", "timeframe", "bars")),
             r["from"],
             r["to"],
             len(r["holes"]),
@@ -58,7 +77,7 @@ def list_(output: Output, given: StoredOptions) -> None:
         )
         for r in rows
     ]
-    output.table(name, columns, table)
+    output.table(name, _COLUMNS, table, given.columns, choosable=True)
 
 
 def _row(imports: Imports, stored: StoredMarket, size: int) -> dict[str, Any]:
@@ -104,6 +123,7 @@ def quality(output: Output, given: StoredOptions) -> None:
         output.text(f"{name} holds no markets; `assay data import FILE` stores the bars of a file")
     for report in reports:
         _say_quality(output, report)
+        output.text("")
 
 
 def _report(imports: Imports, stored: StoredMarket) -> dict[str, Any]:
@@ -148,7 +168,7 @@ def _say_quality(output: Output, report: dict[str, Any]) -> None:
     before, after = report["before"], report["after"]
     names = ("bars", "zero_volume", "flat", "impossible")
     rows = [(name, before[name], after.get(name, 0)) for name in names]
-    output.table(title, ("recorded bars", "before masking", "may signal"), rows)
+    output.table(title, ("recorded bars", "before masking, bars", "may signal, bars"), rows)
     others = {k: v for k, v in report["report"].items() if k not in _NOT_BEFORE_AND_AFTER}
     others |= {"tradable": after["tradable"], "changed_bars": report["changed_bars"], "holes": len(report["holes"])}
     others |= {f"{kind} rows of sources": n for kind, n in report["found_in_sources"].items() if n}
@@ -157,7 +177,7 @@ def _say_quality(output: Output, report: dict[str, Any]) -> None:
     for i in alerts:
         fall = f"{i['alert']['before_pct']:.1f} % to {i['alert']['after_pct']:.1f} %"
         output.text(f"  ALERT {i['at']}, {i['source']}: valid bars fell from {fall}")
-    output.text(f"  {verdict(report['report'])}\n")
+    output.text(f"  {verdict(report['report'])}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,18 +5,35 @@ from typing import Annotated, Any
 
 import typer
 
+from assay.cli import complete
 from assay.cli.failures import explain
 from assay.cli.output import Output, iso_time
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError, InputError, likeliest
 from assay.market import Timeframe as BarLength
 from assay.market import canonical_symbol
 from assay.service.describe import describe_market
 from assay.service.times import parse_moment
 from assay.store import BarStore, StoredMarket
 
-Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Such as binance.")]
-Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BASE/QUOTE", help="Such as BTC/USDT or BTCUSDT.")]
-Timeframe = Annotated[str | None, typer.Option("--timeframe", metavar="5m", help="Such as 1m, 5m, 15m, 1h, 4h or 1d.")]
+Exchange = Annotated[
+    str | None,
+    typer.Option("--exchange", metavar="NAME", help="Such as binance.", autocompletion=complete.exchanges),
+]
+Symbol = Annotated[
+    str | None,
+    typer.Option(
+        "--symbol", metavar="BASE/QUOTE", help="Such as BTC/USDT or BTCUSDT.", autocompletion=complete.symbols
+    ),
+]
+Timeframe = Annotated[
+    str | None,
+    typer.Option(
+        "--timeframe",
+        metavar="5m",
+        help="Such as 1m, 5m, 15m, 1h, 4h or 1d.",
+        autocompletion=complete.choice("timeframe"),
+    ),
+]
 From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First moment (ISO, UTC).")]
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="End, excluded (ISO, UTC).")]
 
@@ -43,7 +60,9 @@ def select(store: BarStore, exchange: str | None, symbol: str | None, timeframe:
         found = [m for m in markets if _names(m)[option] == value]
         if not found:
             known = sorted({_names(m)[option] for m in markets})
-            raise InputError(option, f"must be one that is stored: {', '.join(known)}", value)
+            close = likeliest(value, known)
+            hint = "" if close is None else f"Did you mean {close!r}?"
+            raise InputError(option, f"must be one that is stored: {', '.join(known)}", value, hint)
         markets = found
     return markets
 
