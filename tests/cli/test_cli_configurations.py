@@ -51,7 +51,8 @@ def test_the_list(assay: Assay, home: Path) -> None:
     assert ran.code == 0
     lines = [line for line in ran.out.splitlines() if "SPIKE_V3" in line]
     assert [line.split()[0] for line in lines] == NAMES[::-1]
-    assert "15 %" in lines[2]
+    assert lines[2].split()[-3:] == ["15", "80", "0.25"]  # of the net win rate, the trades and p
+    assert "net win rate %" in ran.out
     rows = assay("configurations", "list", "--json").document["configurations"]
     assert [r["config_id"] for r in rows] == NAMES[::-1]
     assert rows[2]["gross_win_rate"] == 0.15

@@ -58,6 +58,9 @@ def explain(error: BaseException) -> Failure:
     if (place := _in_user_strategy(error)) is not None:
         rule = f"raised {kind}: {error}"
         return Failure(USAGE, "StrategyError", f"{place}: {rule}", place, rule, is_bug=True)
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        rule = "holds bytes that are no text; rename the file, or write the name in UTF-8"
+        return Failure(USAGE, "InputError", f"{error.object}: {rule}", error.object, rule)
     if isinstance(error, OSError) and error.strerror:
         where = str(error.filename) if error.filename is not None else "the system"
         return Failure(1, kind, f"{where}: {error.strerror}", where, error.strerror)

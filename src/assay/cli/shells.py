@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer import _completion_classes, _completion_shared
+from typer._completion_shared import _get_shell_name
 from typer.completion import shell_complete
 
 from assay.errors import InputError
@@ -30,7 +31,7 @@ def calling_shell() -> str:
     InputError
         When it is none that completes.
     """
-    for found in (_completion_shared._get_shell_name(), Path(os.environ.get("SHELL", "")).name):
+    for found in (_get_shell_name(), Path(os.environ.get("SHELL", "")).name):
         if found in SHELLS:
             return found
     raise InputError("completion", f"needs one of {', '.join(SHELLS)}; name yours in $SHELL", os.environ.get("SHELL"))

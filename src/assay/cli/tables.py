@@ -23,8 +23,11 @@ else:  # not needed for --help and --json
 
 INDENT, BETWEEN = "  ", "  "
 
-_PIECES = re.compile(r"(\s+)|(?<=[_/,:-])(?=[^\d\s_/,:-])")
-"""Where a text may be broken: never inside a number, nor inside a moment such as 2026-01-31T10:00."""
+MAX_UNBROKEN = 16
+"""A word of at most so many characters is not broken, unless there is no other way."""
+
+_PIECES = re.compile(r"(?<=[_/,.:-])(?=[^\d_/,.:-])")
+"""Where a word may be broken: never inside a number, nor inside a moment such as 2026-01-31T10:00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,14 @@ class _Column:
     def header_word(self) -> int:
         return max((cells.cell_len(word) for word in self.column.header.split()), default=0)
 
-    @property
-    def least(self) -> int:
-        """Characters below which the column is not narrowed."""
+    def least(self, *, breaking: bool = False) -> int:
+        """Characters below which the column is not narrowed, also where that breaks words."""
         full = max(self.full, self.header_word)
         if self.column.narrow is None or self.is_number:
             return full
-        return min(full, max(self.column.narrow, self.header_word))
+        pieces = [piece for text in self.texts for word in text.split() for piece in _PIECES.split(word)]
+        longest = 0 if breaking else min(max(map(cells.cell_len, pieces), default=0), MAX_UNBROKEN)
+        return min(full, max(self.column.narrow, self.header_word, longest))
 
     def placed(self, lines: list[str], width: int) -> list[str]:
         pad = [" " * (width - cells.cell_len(line)) for line in lines]
@@ -120,27 +124,24 @@ def render(
     if width is None:
         return Rendered(_side_by_side(table, [max(c.full, c.header) for c in table], rule), [])
     kept = list(table)
-    while _total([c.least for c in kept]) > width:
-        ranked = [c for c in kept if c.column.rank]
-        if not ranked:
-            return Rendered(_blocks(kept, width), _names_without(table, kept))
-        last = max(reversed(ranked), key=lambda c: c.column.rank)
+    while _total([c.least() for c in kept]) > width and any(c.column.rank for c in kept):
+        last = max(reversed(kept), key=lambda c: c.column.rank)
         kept = [c for c in kept if c is not last]
-    return Rendered(_side_by_side(kept, _widths(kept, width), rule), _names_without(table, kept))
-
-
-def _names_without(table: Sequence[_Column], kept: Sequence[_Column]) -> list[str]:
-    left = [c for c in table if not any(c is k for k in kept)]
-    return [c.column.key for c in left]
+    left_out = [c.column.key for c in table if not any(c is k for k in kept)]
+    for breaking in (False, True):
+        least = [c.least(breaking=breaking) for c in kept]
+        if _total(least) <= width:
+            return Rendered(_side_by_side(kept, _widths(kept, least, width), rule), left_out)
+    return Rendered(_blocks(kept, width), left_out)
 
 
 def _total(widths: Sequence[int]) -> int:
     return len(INDENT) + sum(widths) + len(BETWEEN) * max(len(widths) - 1, 0)
 
 
-def _widths(table: Sequence[_Column], width: int) -> list[int]:
+def _widths(table: Sequence[_Column], least: Sequence[int], width: int) -> list[int]:
     """Give the room that is left to cells, then to headers, from the left."""
-    widths = [c.least for c in table]
+    widths = list(least)
     for wanted in ([c.full for c in table], [max(c.full, c.header) for c in table]):
         for i, most in enumerate(wanted):
             room = width - _total(widths)
@@ -186,26 +187,35 @@ def _blocks(table: Sequence[_Column], width: int) -> list[str]:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most `width` characters: broken at spaces, else after ``_ / , : -``.
+    """Return a text in lines of at most `width` characters: broken at spaces, else after ``_ / , . : -``.
 
     A word that has none of them is broken where the line ends.
     """
     if cells.cell_len(text) <= width:
         return [text]
     lines = [""]
-    for piece in filter(None, _PIECES.split(text)):
-        if cells.cell_len(lines[-1] + piece.rstrip()) <= width:
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cells.cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines += _broken(word, width)
+    return [line for line in lines if line]
+
+
+def _broken(word: str, width: int) -> list[str]:
+    """Return a word in lines of at most `width` characters."""
+    lines = [""]
+    for piece in _PIECES.split(word):
+        if cells.cell_len(lines[-1] + piece) <= width:
             lines[-1] += piece
             continue
-        if piece.isspace():
-            continue
-        lines[-1] = lines[-1].rstrip()
-        while cells.cell_len(piece) > width:
-            head = _head(piece, width)
-            lines.append(head)
-            piece = piece[len(head) :]  # noqa: PLW2901  (what is left of it)
-        lines.append(piece)
-    return [line.rstrip() for line in lines if line.strip()]
+        rest = piece
+        while cells.cell_len(rest) > width:
+            lines.append(_head(rest, width))
+            rest = rest[len(lines[-1]) :]
+        lines.append(rest)
+    return [line for line in lines if line]
 
 
 def _head(text: str, width: int) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
 
 Cell = TypeVar("Cell")
 
@@ -27,3 +34,13 @@ def harmless(cell: Cell) -> Cell | str:
     except ValueError:
         return f"'{cell}"
     return cell
+
+
+def harmless_columns(columns: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
+    """Return the columns of a table with every text, names of columns too, made harmless; numbers are not looked at."""
+    return {harmless(name): _texts(values) for name, values in columns.items()}
+
+
+def _texts(values: ArrayLike) -> ArrayLike:
+    array = np.asarray(values)
+    return [harmless(cell) for cell in array.tolist()] if array.dtype.kind in "OU" else values

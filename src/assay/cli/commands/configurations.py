@@ -82,11 +82,11 @@ BarsFile = Annotated[
 ]
 
 _COLUMNS = (
-    Column("configuration", name="id"),
+    Column("id"),
     Column("strategy", 2, narrow=10),
     Column("exchange", 6, narrow=8),
     Column("pair", narrow=9),
-    Column("timeframe", 1),
+    Column("time frame", 1, name="timeframe"),
     Column("regime", 7),
     Column("stage"),
     Column("active", 4),
@@ -151,9 +151,9 @@ def _table(output: Output, found: list[Registered], short: Mapping[str, str], on
             *(r.row[n] for n in ("strategy_name", "exchange", "pair", "timeframe", "regime")),
             r.status,
             "yes" if r.is_active else "",
-            r.row["sharpe_ratio"],
-            r.typed.measures.get("net_profit_pct"),
-            _percent(r.typed.measures.get("win_rate")),
+            _rounded(r.row["sharpe_ratio"], 2),
+            _rounded(r.typed.measures.get("net_profit_pct"), 1),
+            _rounded(r.typed.measures.get("win_rate"), 1, 100.0),
             r.row["sample_size"],
             r.row["p_value"],
             *(shown(r.row[n], unit_of(n)) for n in more),
@@ -164,8 +164,8 @@ def _table(output: Output, found: list[Registered], short: Mapping[str, str], on
     output.table("", columns, rows, only, choosable=True)
 
 
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100.0 * fraction
+def _rounded(value: float | None, decimals: int, times: float = 1.0) -> float | None:
+    return None if value is None else round(times * value, decimals)
 
 
 def readable(registered: Registered) -> dict[str, Any]:
@@ -226,9 +226,9 @@ def show(output: Output, given: OneOptions) -> None:
         output.note(f"It contradicts itself: {contradiction(found.document)}.")
     if why := found.typed.lifecycle.why_not_promoted:
         output.text(f"Why not promoted: {why}")
+    output.text("")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
-        output.text("")
         output.table(title, (Column("field"), Column("value", narrow=12), Column("meaning", narrow=20)), table)
 
 
@@ -306,7 +306,7 @@ def compare(output: Output, given: CompareOptions) -> None:
         if name not in left_out and len({json.dumps(v, sort_keys=True) for v in values}) > 1
     ]
     heads = [Column(short.get(name, name), narrow=12) for name in names]
-    output.table("", (Column("field"), *heads), rows)
+    output.table("", (Column("field", narrow=20), *heads), rows)
     if not rows:
         output.text("They differ in nothing.")
 
@@ -464,7 +464,7 @@ def verify(output: Output, given: VerifyOptions) -> None:
         output.text(f"{name}: equal.{code} The same bars and the same experiment give the same document.")
     else:
         rows = [(d["field"], json.dumps(d["stored"]), json.dumps(d["recomputed"])) for d in differences]
-        columns = (Column("field"), Column("stored", narrow=15), Column("recomputed", narrow=15))
+        columns = (Column("field", narrow=20), Column("stored", narrow=15), Column("recomputed", narrow=15))
         output.table(f"{name}: NOT equal", columns, rows)
     if campaign.note:
         output.note(f"note: {campaign.note}")

@@ -45,7 +45,8 @@ def _show(output: Output, document: dict[str, Any]) -> None:
         output.document(document)
         return
     plain = {k: v for k, v in document.items() if k not in ("rows", "pending")}
-    output.pairs("", plain | {"pending revisions": ", ".join(document["pending"]) or "none"} | document["rows"])
+    output.pairs("", plain | {"pending revisions": ", ".join(document["pending"]) or "none"})
+    output.table("", ("table", "rows"), list(document["rows"].items()))
 
 
 def status(output: Output, given: options.DatabaseOptions) -> None:

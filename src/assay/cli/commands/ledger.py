@@ -110,6 +110,7 @@ def _experiments(output: Output, rows: Sequence[dict[str, Any]], only: str | Non
 
 def _campaigns(output: Output, groups: Sequence[CampaignSummary]) -> None:
     """Show what was tried on the same days together, and what is left of the configurations that were promoted."""
+    output.text("")
     columns = (
         Column("same days", narrow=9),
         Column("from"),

@@ -18,6 +18,9 @@ from assay.store import BarStore, Import, Imports, StoredMarket
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is removed.")]
 
+_UNITS = {"valid_pct": "%", "traded_pct": "%", "days": "days", "holes": "spans"}
+"""Of what `quality` counts that is no number of bars."""
+
 _NOT_BEFORE_AND_AFTER = ("valid", "passes", "required_valid_pct", "recorded", "zero_volume", "flat", "impossible")
 
 
@@ -41,7 +44,7 @@ class ListOptions(StoredOptions):
 _COLUMNS = (
     Column("exchange", 1, narrow=8),
     Column("symbol", narrow=10),
-    Column("timeframe"),
+    Column("time frame", name="timeframe"),
     Column("bars"),
     Column("from (UTC)", narrow=11, name="from"),
     Column("to (UTC)", narrow=11, name="to"),
@@ -69,8 +72,8 @@ def list_(output: Output, given: ListOptions) -> None:
     table = [
         (
             *(r[c] for c in ("exchange", "symbol", "timeframe", "bars")),
-            r["from"],
-            r["to"],
+            _moment(output, r["from"]),
+            _moment(output, r["to"]),
             len(r["holes"]),
             None if r["valid_pct"] is None else round(r["valid_pct"], 1),
             round(r["size_bytes"] / 1e6, 1),
@@ -78,6 +81,11 @@ def list_(output: Output, given: ListOptions) -> None:
         for r in rows
     ]
     output.table(name, _COLUMNS, table, given.columns, choosable=True)
+
+
+def _moment(output: Output, text: str | None) -> str | None:
+    """Return a moment; for a terminal as short as it can be said, the day alone where it is the beginning of one."""
+    return text.removesuffix("T00:00:00Z").removesuffix(":00Z") if text and output.is_narrow else text
 
 
 def _row(imports: Imports, stored: StoredMarket, size: int) -> dict[str, Any]:
@@ -172,7 +180,7 @@ def _say_quality(output: Output, report: dict[str, Any]) -> None:
     others = {k: v for k, v in report["report"].items() if k not in _NOT_BEFORE_AND_AFTER}
     others |= {"tradable": after["tradable"], "changed_bars": report["changed_bars"], "holes": len(report["holes"])}
     others |= {f"{kind} rows of sources": n for kind, n in report["found_in_sources"].items() if n}
-    output.pairs("", others)
+    output.table("", ("name", "value", "unit"), [(n, v, _UNITS.get(n, "bars")) for n, v in others.items()])
     alerts = [i for i in report["imports"] if i["alert"]]
     for i in alerts:
         fall = f"{i['alert']['before_pct']:.1f} % to {i['alert']['after_pct']:.1f} %"
