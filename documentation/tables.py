@@ -13,6 +13,7 @@ from assay.engine import glossary
 from assay.search import SAMPLERS
 from assay.store import fields
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, MEANINGS, PORTFOLIO_BREAKERS
+from documentation.captures import captures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -73,6 +74,7 @@ PARTS = (
     Part("registry.md", "circuit breakers", circuit_breakers),
     Part("registry.md", "fields", fields.markdown),
     Part("configuration.md", "methods", methods),
+    Part("command-line.md", "listings", captures),
 )
 FILES: dict[str, Callable[[], str]] = {"configuration-v3.schema.json": schema}
 

@@ -291,16 +291,16 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
 
 
 JOB_COLUMNS = (
-    Column("market", narrow=12),
-    Column("strategy", 5, narrow=10),
+    Column("market", narrow=13),
+    Column("strategy", narrow=10),
     Column("stage"),
-    Column("Sharpe in sample", 4),
+    Column("Sharpe in sample", 5),
     Column("Sharpe out of sample"),
     Column("trades", 1),
-    Column("p", 1),
-    Column("p, all tries", 2),
-    Column("q", 3),
-    Column("configuration", 1),
+    Column("p", 2),
+    Column("p, all tries", 3),
+    Column("q", 4),
+    Column("id", 1),
 )
 """Of each task of a job."""
 
