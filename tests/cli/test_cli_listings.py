@@ -38,7 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     restore(folder)
     with closing(sqlite3.connect(folder / "assay.db")) as connection:
         connection.execute("UPDATE markets SET symbol = ? WHERE symbol = 'DIRTY/USDT'", [LONG])
-        connection.execute("UPDATE trials SET symbol = ?, strategy = ?, best = 12345678.9 WHERE id % 2", [LONG, LONG])
+        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'trials'")
+        guards = dict(found.fetchall())
+        for guard in guards:
+            connection.execute(f"DROP TRIGGER {guard}")
+        values = "symbol = ?, strategy = ?, best = 12345678.9"
+        connection.execute(f"UPDATE trials SET {values} WHERE rowid % 2", [LONG, LONG])  # noqa: S608
+        for guard in guards.values():
+            connection.execute(guard)
         connection.execute("UPDATE market_imports SET source = ?", [LONG])
         connection.commit()
     database = Database.open(folder / "assay.db")
@@ -61,9 +68,7 @@ def test_no_line_of_a_listing_is_wider(folder: Path, monkeypatch: pytest.MonkeyP
     call = call.replace(" --symbol DIRTY/USDT", "").replace("4367ee", "last")
     text = printed(call, width, "assay.db", renamed)
     wide = [line for line in text.splitlines() if cell_len(line) > width]
-    assert [
-        line for line in wide if not line.startswith(("left out", "The configurations:", "  demo/", "quality"))
-    ] == []
+    assert [line for line in wide if not line.startswith("  demo/")] == []
     assert not set(text) & set(EVIL[0] + EVIL[-1])
     assert text.strip()
 
@@ -78,20 +83,21 @@ def test_into_a_pipe_everything_is_whole(assay: Assay, folder: Path, monkeypatch
     assert "best sharpe_ratio" in assay("ledger").out.splitlines()[0]
 
 
-@pytest.mark.parametrize("text", ["cea43d", "LIQUIDITY_SWEEP_V3_20261130_075415", "b8a1"])
 def test_an_id_is_taken_in_any_of_its_forms(
-    assay: Assay, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    assay: Assay, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASSAY_DATABASE_URL", str(folder / "assay.db"))
     name = "LIQUIDITY_SWEEP_V3_20261130_075415_cea43d"
-    if text == "b8a1":
-        text = assay("configurations", "show", name, "--json").document["row"]["id"]
-    for call in ("show", "deactivate", "activate", "export"):
-        out = ("--out", tmp_path) if call == "export" else ()
-        ran = assay("configurations", call, text, *out)
+    row = assay("configurations", "show", name, "--json").document["row"]["id"]
+    for text in (row, "LIQUIDITY_SWEEP_V3_20261130_075415", "cea43d"):
+        assert assay("configurations", "deactivate", text, "--json").document["configuration"]["config_id"] == name
+    for call in ("activate", "deactivate", "archive", "export"):
+        ran = assay("configurations", call, "cea43d", *(("--out", tmp_path) if call == "export" else ()))
         assert (ran.code, name in ran.out) == (0, True), ran.err
-    assert assay("report", text, "--out", tmp_path / "r.html", "--json").document["configuration"] == name
-    assert assay("configurations", "compare", text, "last", "--json").document["configurations"][0] == name
+    assert assay("configurations", "archive", "cea43d", "--undo").code == 0
+    assert assay("configurations", "compare", "cea43d", "last", "--json").document["configurations"][0] == name
+    assert assay("report", "cea43d", "--out", tmp_path / "r.html", "--json").document["configuration"] == name
+    assert "earlier procedure" in assay("configurations", "verify", "cea43d").err
     ran = assay("configurations", "show", "LIQUIDITY_SWEEP_V3")
     assert (ran.code, "that it fits: LIQUIDITY_SWEEP_V3_" in ran.err) == (2, True)
 

@@ -87,6 +87,11 @@ ADDED = frozenset(
         *added(TRAINING, "configuration.evidence.market", AT_THE_MARKET),
         *added(TRAINING, "configuration.evidence.campaign", CAMPAIGN),
         f"{TRAINING}: configuration.evidence.comparability",
+        # completion in the shell, columns of listings, and why a market of a job was not promoted
+        "assay --install-completion",
+        "assay --show-completion",
+        *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
+        f"{JOB}: tasks[].why_not_promoted",
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""

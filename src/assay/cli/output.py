@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.tables import Column, chosen, render, wrapped
+from assay.cli.tables import Column, chosen, folded, render
 from assay.cli.terminal import drawable, table_width, visible
 from assay.lazy import lazy
 from assay.service.times import iso_time
@@ -97,7 +97,7 @@ class Output:
             Not wrapped: a path or a command, which somebody will copy.
         """
         width = None if whole else table_width()
-        for part in [line] if width is None else _folded(visible(line), width):
+        for part in [line] if width is None else folded(visible(line), width, breaking=True):
             self._print(part)
 
     def _print(self, line: str) -> None:
@@ -105,9 +105,11 @@ class Output:
 
     def note(self, sentence: str) -> None:
         """Say something beside the result, on stderr."""
-        if not self.quiet:
-            sys.stderr.write(drawable(visible(sentence), sys.stderr) + "\n")
-            sys.stderr.flush()
+        if self.quiet:
+            return
+        text, width = drawable(visible(sentence), sys.stderr), table_width(sys.stderr)
+        sys.stderr.write("\n".join([text] if width is None else folded(text, width)) + "\n")
+        sys.stderr.flush()
 
     def warn(self, sentence: str) -> None:
         """Say on stderr that the result is not all that was asked for."""
@@ -188,20 +190,6 @@ class Output:
             self.note(title)
             yield
             self.note(f"{title} {time.monotonic() - begun:.1f} s")
-
-
-def _folded(line: str, width: int) -> list[str]:
-    """Return a line in lines that fit a width, broken between words alone; what it begins with, they all do."""
-    body = line.lstrip(" ")
-    indent = line[: len(line) - len(body)]
-    lines = [""]
-    for word in body.split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and len(wrapped(indent + joined, width)) > 1:
-            lines.append(word)
-        else:
-            lines[-1] = joined
-    return [indent + part for part in lines]
 
 
 def _rich_stderr() -> rich_console.Console:

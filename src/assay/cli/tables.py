@@ -203,6 +203,29 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line for line in lines if line]
 
 
+def folded(line: str, width: int, *, breaking: bool = False) -> list[str]:
+    """Return a sentence in lines that fit a width, broken at spaces; what it is indented by, they all are.
+
+    Parameters
+    ----------
+    breaking : bool
+        A word that is wider than the width is broken, too.
+    """
+    body = line.lstrip(" ")
+    indent = line[: len(line) - len(body)]
+    room = max(width - len(indent), 1)
+    lines = [""]
+    for word in body.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cells.cell_len(joined) <= room:
+            lines[-1] = joined
+        elif breaking:
+            lines += _broken(word, room)
+        else:
+            lines.append(word)
+    return [indent + part for part in lines if part] or [""]
+
+
 def _broken(word: str, width: int) -> list[str]:
     """Return a word in lines of at most `width` characters."""
     lines = [""]

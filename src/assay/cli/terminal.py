@@ -62,13 +62,18 @@ def drawable(text: str, stream: TextIO) -> str:
     return text
 
 
-def table_width() -> int | None:
+def table_width(stream: TextIO | None = None) -> int | None:
     """Return the columns that a table may take; None where nothing is cut, which is where no terminal reads it.
 
     ``COLUMNS`` says it for a terminal and for anything else.
+
+    Parameters
+    ----------
+    stream : file, optional
+        stdout where not given.
     """
     given = os.environ.get("COLUMNS", "")
-    if not (given.isdecimal() and int(given)) and not sys.stdout.isatty():
+    if not (given.isdecimal() and int(given)) and not (stream or sys.stdout).isatty():
         return None
     return max(shutil.get_terminal_size().columns, MIN_WIDTH)
 

@@ -80,7 +80,8 @@ def list_(output: Output, given: ListOptions) -> None:
         )
         for r in rows
     ]
-    output.table(name, _COLUMNS, table, given.columns, choosable=True)
+    output.text(name, whole=True)
+    output.table("", _COLUMNS, table, given.columns, choosable=True)
 
 
 def _moment(output: Output, text: str | None) -> str | None:
