@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from assay.cli.commands.demo import _show as show_demo
 from assay.cli.commands.funnel import _show as show_funnel
 from assay.cli.commands.leaks import _show as show_leaks
+from assay.cli.commands.leaks import show_plantings
 from assay.cli.commands.sweep import _show as show_sweep
 from assay.cli.commands.train import show_job
 from assay.cli.main import main
@@ -26,8 +27,10 @@ from assay.engine.funnel import Funnel, Stage
 from assay.evaluation import SignalFunnel
 from assay.evaluation.funnel import Relaxed
 from assay.leaks import Answer, LeakReport, NotRun
-from assay.leaks.findings import Looked
+from assay.leaks.findings import Finding, Looked
 from assay.leaks.inspect import CHECKS
+from assay.leaks.planted import PLANTED
+from assay.leaks.self_test import Planting
 from assay.market import Bars, Market, Timeframe
 from assay.service.jobs import job_document
 from assay.store import Database
@@ -140,6 +143,20 @@ def leaks(name: Callable[[str], str] = str) -> None:
     show_leaks(Output(), report, Bars.from_columns(market, times, price, price, price, price, None), 3.2)
 
 
+def self_test(name: Callable[[str], str] = str) -> None:
+    """Print what `assay leaks --self-test` prints, of some of its plantings."""
+    plantings = []
+    for kind in PLANTED[:3]:
+        answers = [
+            Answer(check, Looked("", (Finding(what="", why=""),) if check.name in kind.caught_by else ()))
+            for check in CHECKS[:-1]
+        ]
+        report = LeakReport(kind.name, 4_032, (*answers, Answer(CHECKS[-1], NotRun("no search was made"))))
+        story = " ".join((kind.__doc__ or "").split())
+        plantings.append(Planting(name(kind.name), story, kind.caught_by, report))
+    show_plantings(Output(), plantings, [])
+
+
 def sweep(name: Callable[[str], str] = str) -> None:
     """Print what `assay sweep` prints."""
     document = {
@@ -168,6 +185,7 @@ BY_HAND: dict[str, Callable[[Callable[[str], str]], None]] = {
     "demo": demo,
     "funnel --file BTCUSDT_5m.parquet": funnel,
     "leaks": leaks,
+    "leaks --self-test": self_test,
     "sweep --file BTCUSDT_5m.parquet": sweep,
 }
 """Listings that a search or a training would have to make."""

@@ -82,5 +82,6 @@ def shared_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_database(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the user's own database."""
+    """Keep every test away from the user's own database, and from the width of the terminal that runs it."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("ASSAY_DATABASE_URL", str(tmp_path_factory.getbasetemp() / f"{uuid4().hex}.db"))

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete, options
-from assay.cli.output import Column, Output, iso_time, number
+from assay.cli.commands.configuration_rows import show_rows, shown, unit_of
+from assay.cli.output import Column, Output, iso_time
 from assay.documents import rebuild
 from assay.documents.coherence import contradiction
 from assay.engine.glossary import MEASURES
@@ -81,23 +81,6 @@ BarsFile = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="Read the bars here, not from the database.")
 ]
 
-_COLUMNS = (
-    Column("id"),
-    Column("strategy", 2, narrow=10),
-    Column("exchange", 6, narrow=8),
-    Column("pair", narrow=9),
-    Column("time frame", 1, name="timeframe"),
-    Column("regime", 7),
-    Column("stage"),
-    Column("active", 4),
-    Column("Sharpe", 1, name="sharpe_ratio"),
-    Column("net profit %", 3, name="net_profit_pct"),
-    Column("net win rate %", 3, name="net_win_rate"),
-    Column("trades", 2),
-    Column("p"),
-)
-"""What `list` shows; beside them it knows every field of the registry by name."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
@@ -137,35 +120,10 @@ def list_(output: Output, given: ListOptions) -> None:
     elif not found:
         output.note("There are no such configurations.")
     else:
-        _table(output, intact, short, given.columns)
+        show_rows(output, intact, short, given.columns)
     if changed:
         first = ChangedError(changed[0].config_id, changed[0].change)
         raise typer.Exit(first.exit_code) if output.json else first
-
-
-def _table(output: Output, found: list[Registered], short: Mapping[str, str], only: str | None) -> None:
-    more = [n for n in FIELDS if n not in {c.key for c in _COLUMNS}]
-    rows = [
-        (
-            short.get(r.config_id, r.config_id),
-            *(r.row[n] for n in ("strategy_name", "exchange", "pair", "timeframe", "regime")),
-            r.status,
-            "yes" if r.is_active else "",
-            _rounded(r.row["sharpe_ratio"], 2),
-            _rounded(r.typed.measures.get("net_profit_pct"), 1),
-            _rounded(r.typed.measures.get("win_rate"), 1, 100.0),
-            r.row["sample_size"],
-            r.row["p_value"],
-            *(shown(r.row[n], unit_of(n)) for n in more),
-        )
-        for r in found
-    ]
-    columns = (*_COLUMNS, *(Column(n, narrow=12, name=n, shown=False) for n in more))
-    output.table("", columns, rows, only, choosable=True)
-
-
-def _rounded(value: float | None, decimals: int, times: float = 1.0) -> float | None:
-    return None if value is None else round(times * value, decimals)
 
 
 def readable(registered: Registered) -> dict[str, Any]:
@@ -173,27 +131,6 @@ def readable(registered: Registered) -> dict[str, Any]:
     row = registered.row
     times = [n for n, f in FIELDS.items() if f.unit == "time"]
     return {n: iso_time(v) if n in times and v is not None else v for n, v in row.items()}
-
-
-def shown(value: object, unit: str) -> str:
-    """Return a value with its unit, for reading: a fraction in percent."""
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, (dict, list)):
-        return json.dumps(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return number(value)
-    if unit == "time":
-        return iso_time(int(value))
-    if unit == "fraction":
-        return f"{number(100.0 * value)} %"
-    return f"{number(value)} {unit}".rstrip()
-
-
-def unit_of(name: str) -> str:
-    """Return the unit of a column, or of a measure under the name ``metrics.NAME``."""
-    known = FIELDS.get(name) or MEASURES.get(name.removeprefix("metrics."))
-    return known.unit if known else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,14 @@
 """`assay leaks`: whether a strategy knows what it cannot know."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from assay import leaks as checks
-from assay.cli import options
+from assay.cli import complete, options
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
 from assay.leaks import (
@@ -34,10 +35,21 @@ from assay.strategies import find_strategy
 
 Inspected = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="NAME", help="A registered name, or path.py:Class.  [default: LIQUIDITY_SWEEP]"),
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="A registered name, or path.py:Class.  [default: LIQUIDITY_SWEEP]",
+        autocompletion=complete.choice("strategy"),
+    ),
 ]
-Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Stored bars of this exchange.")]
-Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT", help="Its symbol.")]
+Exchange = Annotated[
+    str | None,
+    typer.Option("--exchange", metavar="NAME", help="Stored bars of this exchange.", autocompletion=complete.exchanges),
+]
+Symbol = Annotated[
+    str | None,
+    typer.Option("--symbol", metavar="BTC/USDT", help="Its symbol.", autocompletion=complete.symbols),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Which bars and cuts are looked at.")]
 SelfTest = Annotated[
     bool, typer.Option("--self-test", help="Look at strategies with a planted leak: every one must be caught.")
@@ -167,17 +179,24 @@ def _self_test(output: Output, bars: Bars) -> None:
     if output.json:
         output.document({"plantings": [_planted(one) for one in plantings], "failed": failed})
     else:
-        names = [answer.check.name for answer in plantings[0].report.checks]
-        words = {"LEAK": "caught", "pass": ".", "not run": "not run"}
-        rows = [[one.name, *(words[a.result] for a in one.report.checks)] for one in plantings]
-        output.table("", ("planted", *names), rows)
-        for one in plantings:
-            output.text(f"{one.name}: {one.story}")
-        result = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"
-        output.text("")
-        output.text(f"{len(plantings) - 1} planted leaks and an honest strategy: {result}.")
+        show_plantings(output, plantings, failed)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def show_plantings(output: Output, plantings: Sequence[Planting], failed: Sequence[str]) -> None:
+    """Print which check caught which planted leak."""
+    columns = ("planted", Column("caught by", narrow=20), Column("not run", narrow=12))
+    rows = [
+        [one.name, *(", ".join(a.check.name for a in one.report.checks if a.result == r) for r in ("LEAK", "not run"))]
+        for one in plantings
+    ]
+    output.table("", columns, rows)
+    for one in plantings:
+        output.text(f"{one.name}: {one.story}")
+    result = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"
+    output.text("")
+    output.text(f"{len(plantings) - 1} planted leaks and an honest strategy: {result}.")
 
 
 def _planted(one: Planting) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 import typer
 
-from assay.cli import options
+from assay.cli import complete, options
 from assay.cli.commands.train import TrainOptions
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
@@ -29,8 +29,14 @@ from assay.store.ledger import Ledger, MarketDays, Tried
 from assay.store.ledger_check import LedgerCheck, check
 from assay.validation.sharpe import expected_maximum
 
-Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only this exchange.")]
-Symbol = Annotated[str | None, typer.Option("--symbol", metavar="BTC/USDT", help="Only this symbol.")]
+Exchange = Annotated[
+    str | None,
+    typer.Option("--exchange", metavar="NAME", help="Only this exchange.", autocompletion=complete.exchanges),
+]
+Symbol = Annotated[
+    str | None,
+    typer.Option("--symbol", metavar="BTC/USDT", help="Only this symbol.", autocompletion=complete.symbols),
+]
 Anchor = Annotated[
     str | None,
     typer.Option("--head", metavar="LENGTH:HASH", help="What an earlier check printed and you kept elsewhere."),

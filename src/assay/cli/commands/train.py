@@ -354,6 +354,10 @@ def show_inside(output: Output, ambiguity: dict[str, Any] | None, prefix: str = 
         output.note(f"note: {prefix}{a['note']}")
 
 
+def _in_its_unit(name: str, value: float | None) -> float | None:
+    return 100.0 * value if name == "win_rate" and value is not None else value
+
+
 def show(output: Output, document: dict[str, Any]) -> None:
     """Print the verdict: what was promised in sample, what came of it, and what stood in the way."""
     d = TrainedDocument(document)
@@ -365,12 +369,13 @@ def show(output: Output, document: dict[str, Any]) -> None:
     names = {
         "sharpe_ratio": "Sharpe ratio",
         "net_profit_pct": "net profit %",
-        "win_rate": "win rate",
+        "win_rate": "net win rate %",
         "profit_factor": "profit factor",
         "max_drawdown_pct": "max drawdown %",
         "total_trades": "trades",
     }
-    rows = [(label, validation.in_sample.get(name), d.measures.get(name)) for name, label in names.items()]
+    columns = (validation.in_sample, d.measures)
+    rows = [(label, *(_in_its_unit(name, found.get(name)) for found in columns)) for name, label in names.items()]
     output.table("", ("", "in sample", "out of sample"), rows)
     output.text(f"{d.evidence.search.combinations:,} combinations, {validation.window_count} windows.")
     if validation.matrix is not None:
