@@ -29,7 +29,7 @@ from assay.evaluation.funnel import Relaxed
 from assay.leaks import Answer, LeakReport, NotRun
 from assay.leaks.findings import Finding, Looked
 from assay.leaks.inspect import CHECKS
-from assay.leaks.planted import PLANTED
+from assay.leaks.planted import PLANTED, Planted
 from assay.leaks.self_test import Planting
 from assay.market import Bars, Market, Timeframe
 from assay.service.jobs import job_document
@@ -146,13 +146,11 @@ def leaks(name: Callable[[str], str] = str) -> None:
 def self_test(name: Callable[[str], str] = str) -> None:
     """Print what `assay leaks --self-test` prints, of some of its plantings."""
     plantings = []
-    for kind in PLANTED[:3]:
-        answers = [
-            Answer(check, Looked("", (Finding(what="", why=""),) if check.name in kind.caught_by else ()))
-            for check in CHECKS[:-1]
-        ]
-        report = LeakReport(kind.name, 4_032, (*answers, Answer(CHECKS[-1], NotRun("no search was made"))))
-        story = " ".join((kind.__doc__ or "").split())
+    kinds: tuple[type[Planted], ...] = (Planted, *PLANTED[:3])
+    for kind in kinds:
+        seen = {check: (Finding(what="", why=""),) if check.name in kind.caught_by else () for check in CHECKS}
+        report = LeakReport(kind.name, 4_032, tuple(Answer(check, Looked("", found)) for check, found in seen.items()))
+        story = " ".join((kind.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
         plantings.append(Planting(name(kind.name), story, kind.caught_by, report))
     show_plantings(Output(), plantings, [])
 
