@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import StrategyError
-from assay.sources.user_strategy import MODULE_PREFIX, load_strategy
+from assay.sources.user_strategy import load_strategy
+from assay.strategies.faults import MODULE_PREFIX
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:
