@@ -8,7 +8,7 @@ import os
 import sys
 from importlib import import_module
 
-from assay.cli.interrupts import ends_at_once
+from assay.cli.first import ends_at_once
 
 
 def run() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from assay.cli.interrupts import INTERRUPTED
+from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output
 from assay.cli.user_code import results, strategy_fault, words
 from assay.errors import AssayError, Interrupted, described

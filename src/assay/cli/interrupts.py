@@ -1,31 +1,17 @@
 """Ctrl-C: silent while a command is still being imported, an error of its own once it works."""
 
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
+from assay.cli.first import end_at_once
 from assay.errors import Interrupted
-
-INTERRUPTED = 130
-"""Exit code of an interrupted command, as shells have it."""
 
 TWICE_S = 0.3
 """One Ctrl-C may arrive twice: from the terminal, and from whoever hands signals on."""
-
-
-def end_at_once(*_: object) -> NoReturn:
-    """End the process without a word: nothing was begun yet, or all is done."""
-    os._exit(INTERRUPTED)
-
-
-def ends_at_once() -> None:
-    """Let Ctrl-C end the process without a word, unless whoever started it has it ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, end_at_once)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from assay.cli.interrupts import ends_at_once
+from assay.cli.first import INTERRUPTED, ends_at_once
 
 STRATEGY_FILE = re.compile(r"\.py(:\w*)?(,|$)")
 DONE = b"done"
@@ -69,10 +69,11 @@ def _watched(arguments: Sequence[str], files: Sequence[str]) -> int:
         return _work(arguments, done)
     os.close(done)
     os.close(life)
-    status = _ended(child, taken)
-    if os.read(told, len(DONE)) == DONE:
-        return os.waitstatus_to_exitcode(status)
-    return _told(os.waitstatus_to_exitcode(status), files, as_json="--json" in arguments)
+    status, interrupted = _ended(child, taken)
+    code = os.waitstatus_to_exitcode(status)
+    if os.read(told, len(DONE)) == DONE or (interrupted and code == INTERRUPTED):
+        return code
+    return _told(code, files, as_json="--json" in arguments)
 
 
 def _end_with(life: int) -> None:
@@ -81,15 +82,18 @@ def _end_with(life: int) -> None:
     os._exit(1)
 
 
-def _ended(child: int, taken: set[signal.Signals]) -> int:
-    """Wait until a process has ended, and hand signals on to it."""
+def _ended(child: int, taken: set[signal.Signals]) -> tuple[int, bool]:
+    """Wait until a process has ended, and hand signals on to it; return its status and whether it was interrupted."""
+    interrupted = False
     while True:
         found = signal.sigwaitinfo(taken)
         if found.si_signo == signal.SIGCHLD:
             pid, status = os.waitpid(child, os.WNOHANG)
             if pid:
-                return status
-        elif found.si_pid:  # a terminal's has reached the child already
+                return status, interrupted
+            continue
+        interrupted |= found.si_signo == signal.SIGINT
+        if found.si_pid:  # a terminal's has reached the child already
             os.kill(child, found.si_signo)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from assay.cli import options
-from assay.cli.interrupts import INTERRUPTED
+from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output
 from assay.service.database import open_database
 from assay.service.worker import Worker
