@@ -128,7 +128,8 @@ EVERYTHING = source(
     "threading.Thread(target=time.sleep, args=(3600,), name='of mine').start()",
     first="print('setups'); sys.__stdout__.write('dunder')\n"
     "        os.write(sys.stdout.fileno(), b'number'); os.dup2(os.open(os.devnull, os.O_WRONLY), 1)\n"
-    "        threading.Thread(target=lambda: [time.sleep(0.01) or print('x') for _ in range(10**6)], daemon=True).start()\n"
+    "        forever = lambda: [time.sleep(0.01) or print('x') for _ in range(10**6)]\n"
+    "        threading.Thread(target=forever, daemon=True).start()\n"
     "        sys.stdout = None if side < 0 else sys.stdout",
 )
 """Writes to stdout in every way, and leaves threads behind."""
