@@ -46,6 +46,9 @@ SizingMethod = Annotated[
 MinStopCosts = Annotated[
     float, typer.Option("--min-stop-costs", metavar="N", help="Keep stops N round trips of cost away; 0 = off.")
 ]
+MAX_THREADS = 1_024
+"""More than any machine has cores for: a larger number is a slip."""
+
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 
 
@@ -152,6 +155,8 @@ def check_threads(threads: int | None) -> int:
         return len(cores(0)) if cores else os.cpu_count() or 1
     if threads < 1:
         raise InputError("--threads", "must be at least 1", threads)
+    if threads > MAX_THREADS:
+        raise InputError("--threads", f"must be at most {MAX_THREADS:,}", threads)
     return threads
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,14 @@ SAMPLES = (2_000, 400_000)
 """Combinations that are run to tell how long all would take; the few only make what every sweep begins with."""
 
 SAVE_EVERY_S = 1.0
+
+MAX_STREAMED = 10**15
+"""Combinations of a stream: a year at thirty million a second."""
+
+MAX_CELLS = 10_000_000
+"""Pairs of values of two axes: a few maps of 80 MB at a time."""
+
+_COARSER = "Give the longest axes fewer values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +105,21 @@ def estimate(sweep: Sweep, threads: int) -> Estimate:
     )
 
 
+def check_stream(sweep: Sweep) -> None:
+    """Refuse a stream that no time would finish, or whose maps of pairs of axes no memory would hold."""
+    sizes = [len(values) for values in sweep.space.values.values() if len(values) > 1]
+    cells = sum(a * b for a, b in itertools.combinations(sizes, 2))
+    if sweep.space.size > MAX_STREAMED:
+        raise InputError("--grid", f"must have at most {MAX_STREAMED:,} combinations", sweep.space.size, _COARSER)
+    if cells > MAX_CELLS:
+        rule = f"must have at most {MAX_CELLS:,} pairs of values of two parameters, which are kept as maps"
+        raise InputError("--grid", rule, cells, _COARSER)
+
+
 def check_size(sweep: Sweep, threads: int) -> None:
     """Refuse a grid whose table no memory would hold, with what a stream of it would take."""
     if sweep.space.size > space.MAX_GRID:
+        check_stream(sweep)
         expected = estimate(sweep, threads)
         raise InputError(
             "--grid",

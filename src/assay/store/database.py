@@ -169,6 +169,8 @@ def _address(url: str | Path) -> sa.URL:
 
 def _sqlite(address: sa.URL) -> sa.Engine:
     path = Path(str(address.database))
+    if path.is_dir():
+        raise InputError("database", "must be a file, but it is a folder", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
