@@ -170,9 +170,10 @@ def test_bars_whose_import_was_killed_before_its_record_are_judged_by_the_next(
     imports: Imports, monkeypatch: pytest.MonkeyPatch, again: tuple[int, int]
 ) -> None:
     imports.add(MARKET, days(0, 30), source="a", at_ms=1)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Imports, "record", _killed)
-        imports.add(MARKET, days(30, 31, dead=0.5), source="b", at_ms=2)
+        with pytest.raises(KeyboardInterrupt):
+            imports.add(MARKET, days(30, 31, dead=0.5), source="b", at_ms=2)
     assert imports.is_behind(MARKET)
     assert len(imports.history(MARKET)) == 1
     alert = imports.add(MARKET, days(*again, dead=0.5 * (again == (30, 31))), source="b", at_ms=3).alert
@@ -203,7 +204,7 @@ def test_the_alert_survives_a_kill(tmp_path: Path) -> None:
     imports.add(MARKET, days(0, 30), source="a", at_ms=1)
     tests = str(Path(__file__).parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, tests])}
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a.db"], env=environment, check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a.db"], env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
     alert = imports.add(MARKET, days(30, 31, dead=0.5), source="b", at_ms=3).alert
     assert alert is not None

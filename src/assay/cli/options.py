@@ -192,7 +192,7 @@ def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) 
     return [Market(venue, pair, frame, kind_of(venue)) for venue, pair, frame in product(venues, pairs, frames)]
 
 
-_OPTION_OF_TERM = {"evidence": "--evidence", "samples": "budget"}
+_OPTION_OF_TERM = {"evidence": "--evidence", "samples": "--samples, the budget"}
 """What errors call terms of a request whose name is not the option's."""
 
 

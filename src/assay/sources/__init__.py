@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.sources.arrays import read_arrays
     from assay.sources.exchanges import Exchange, Fetched, Finding, Page, RetryPolicy, open_exchange
-    from assay.sources.files import read_arrays, read_bars, read_rows, write_arrays, write_bars, write_table, write_text
+    from assay.sources.files import read_bars, read_rows, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
@@ -40,7 +41,7 @@ _HOME = {
     "bars_from_frame": "frames",
     "frame_from_bars": "frames",
     "open_exchange": "exchanges",
-    "read_arrays": "files",
+    "read_arrays": "arrays",
     "read_bars": "files",
     "read_rows": "files",
     "write_arrays": "files",

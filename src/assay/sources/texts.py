@@ -33,7 +33,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     FileFormatError
         When it is not TOML, too large or too deep.
     """
-    return _parsed(Path(path), MAX_TOML, "TOML", tomllib.loads)
+    content: dict[str, Any] = _parsed(Path(path), MAX_TOML, "TOML", tomllib.loads)
+    return content
 
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def _text(file: Path, most: int, kind: str) -> str:
     try:
         return content.decode(_BOMS.get(content[:2], "utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise FileFormatError(str(file), f"is not {kind}: it is not UTF-8 ({error.reason} at byte {error.start})") from None
+        rule = f"is not {kind}: it is not UTF-8 ({error.reason} at byte {error.start})"
+        raise FileFormatError(str(file), rule) from None
 
 
 def _json(text: str) -> Any:
