@@ -110,7 +110,7 @@ def _range(parameter: Parameter, given: tuple[Any, ...]) -> Range:
     if parameter.is_integer and step is not None and step != int(step):
         raise ParameterError(name, "step must be a whole number", step)
     if step is not None:
-        _check_count(name, width / float(step) + 1, _LARGER_STEP)
+        _check_count(name, min(width / float(step) + 1, MAX_NUMBER), _LARGER_STEP)
     return Range(float(low), float(high), None if step is None else float(step), parameter.is_integer)
 
 

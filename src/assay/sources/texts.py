@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ MAX_JSON = 32_000_000
 """Bytes. A space is a few lines, a document with its evidence below a megabyte: a larger file is another one, and plain
 values take twenty times its room in memory."""
 
+MAX_DEPTH = 200
+"""Parts of a key of TOML."""
+
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """How editors mark a text that is not UTF-8."""
 
@@ -33,7 +37,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     FileFormatError
         When it is not TOML, too large or too deep.
     """
-    content: dict[str, Any] = _parsed(Path(path), MAX_TOML, "TOML", tomllib.loads)
+    content: dict[str, Any] = _parsed(Path(path), MAX_TOML, "TOML", _toml)
     return content
 
 
@@ -60,8 +64,10 @@ def _parsed(file: Path, most: int, kind: str, parse: Callable[[str], Any]) -> An
         return parse(text)
     except RecursionError:
         raise FileFormatError(str(file), f"is no {kind} that can be read: it is nested too deeply") from None
-    except ValueError as error:  # also a whole number of more digits than Python reads
-        raise FileFormatError(str(file), f"is not {kind}: {error}") from None
+    except ValueError as error:
+        digits = "set_int_max_str_digits" in str(error)  # Python's own bound, and its own way out
+        why = "a whole number in it has too many digits" if digits else str(error)
+        raise FileFormatError(str(file), f"is not {kind}: {why}") from None
 
 
 def _text(file: Path, most: int, kind: str) -> str:
@@ -81,6 +87,14 @@ def _text(file: Path, most: int, kind: str) -> str:
     except UnicodeDecodeError as error:
         rule = f"is not {kind}: it is not UTF-8 ({error.reason} at byte {error.start})"
         raise FileFormatError(str(file), rule) from None
+
+
+def _toml(text: str) -> Any:
+    # a key of many parts costs the parser time and room by the square of their number
+    parts = (part for line in text.splitlines() if not line.lstrip().startswith("#") for part in re.split("[,=]", line))
+    if any(part.count(".") > MAX_DEPTH for part in parts):
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 def _json(text: str) -> Any:
