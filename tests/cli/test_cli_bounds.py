@@ -57,7 +57,7 @@ PATHS: tuple[str, ...] = (
     LONG + ".parquet",
     "no_text.json",
 )
-PATHS += ("no_text.toml", "folder/.", "/dev/null/x.csv", "äöü😀.csv")
+PATHS += ("no_text.toml", "/dev/null/x.csv", "äöü😀.csv")
 ADDRESSES = ("", " ", "folder", "x" * 300, "/dev/null/x.db", "mysql://x", "sqlite://", "://", "no_text.json", "\x1b[2J")
 
 BASE: dict[str, list[str]] = {

@@ -182,7 +182,8 @@ def test_a_stream_beyond_all_measure_is_refused_before_it_begins(
 ) -> None:
     path = tmp_path / "space.toml"
     path.write_text(
-        "[space]\npierce_depth = {low = 0.001, high = 0.01, step = 1e-6}\nmax_holding_periods = {low = 1, high = 5000}\n"
+        "[space]\npierce_depth = {low = 0.001, high = 0.01, step = 1e-6}\n"
+        "max_holding_periods = {low = 1, high = 5000}\n"
     )
     ran = assay("sweep", "--file", market_file, "--stream", "--grid", path)
     assert ran.code == 2
