@@ -187,4 +187,4 @@ def test_a_stream_beyond_all_measure_is_refused_before_it_begins(
     )
     ran = assay("sweep", "--file", market_file, "--stream", "--grid", path)
     assert ran.code == 2
-    assert "--grid: must have at most 10,000,000 pairs of values of two parameters" in ran.err
+    assert "--grid: must have at most 20,000,000 pairs of values of two parameters" in ran.err

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 MAX_SEED = 2**63 - 1
 """Largest seed that a document's reader in any language can hold."""
 
-MAX_PERMUTATIONS = 1_000_000
-"""A p-value of one in a million; more would be days of work for no verdict."""
+MAX_PERMUTATIONS = 10**9
+"""More than any run of years could do."""
 
 
 @dataclass(frozen=True, kw_only=True)

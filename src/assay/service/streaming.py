@@ -35,8 +35,8 @@ SAVE_EVERY_S = 1.0
 MAX_STREAMED = 10**15
 """Combinations of a stream: a year at thirty million a second."""
 
-MAX_CELLS = 10_000_000
-"""Pairs of values of two axes: a few maps of 80 MB at a time."""
+MAX_CELLS = 20_000_000
+"""Pairs of values of two axes: a few maps of 160 MB at a time."""
 
 _COARSER = "Give the longest axes fewer values"
 
