@@ -30,6 +30,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MAX_SHOWN = 400
+"""Characters of a name or value that a sentence shows; of longer ones it shows the beginning and says how long."""
+
+_DIGITS = 4_000
+"""Python refuses to write whole numbers of more digits (4,300)."""
+
+
+def shortened(text: str) -> str:
+    """Return a text that fits into a sentence: the beginning of a long one, and its length."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 4]}... ({len(text):,} characters)"
+
+
+def shown(value: object) -> str:
+    """Return a value as a sentence shows it."""
+    if isinstance(value, int) and value.bit_length() > _DIGITS * 3:
+        return f"a number of {value.bit_length():,} bits"
+    try:
+        return shortened(repr(value))
+    except (ValueError, RecursionError):  # a list of such numbers; a list in a list in a list
+        return f"a {type(value).__name__} that is too large to show"
+
+
+def _sentence(field: str, rule: str, value: object, hint: str) -> str:
+    got = "" if value is None else f", got {shown(value)}"
+    return f"{shortened(field)}: {rule}{got}" + (f". {hint}" if hint else "")
+
+
 class AssayError(Exception):
     """Base of all errors that a user can act on."""
 
@@ -53,8 +80,7 @@ class InputError(AssayError):
 
     def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
         self.field, self.rule, self.value, self.hint = field, rule, value, hint
-        got = "" if value is None else f", got {value!r}"
-        super().__init__(f"{field}: {rule}{got}" + (f". {hint}" if hint else ""))
+        super().__init__(_sentence(field, rule, value, hint))
 
 
 class BarsError(InputError):
@@ -154,8 +180,7 @@ class StoreError(AssayError):
 
     def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
         self.field, self.rule, self.value, self.hint = field, rule, value, hint
-        got = "" if value is None else f", got {value!r}"
-        super().__init__(f"database {field}: {rule}{got}" + (f". {hint}" if hint else ""))
+        super().__init__(f"database {_sentence(field, rule, value, hint)}")
 
 
 class ExchangeError(AssayError):

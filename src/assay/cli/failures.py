@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import traceback
 from dataclasses import dataclass
@@ -10,14 +12,18 @@ from typing import Any
 import typer
 
 from assay.cli.first import INTERRUPTED
-from assay.cli.output import Output
+from assay.cli.output import Output, to_json
 from assay.cli.user_code import results, strategy_fault, words
-from assay.errors import AssayError, Interrupted, described
+from assay.errors import AssayError, Interrupted, described, shortened, shown
 
 USAGE = 2
 
 ClickError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of the parser's errors, wherever this version of typer keeps it."""
+
+
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of the system that say that a name which was given cannot be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,17 @@ class Failure:
     def document(self) -> dict[str, Any]:
         """Return the error as a JSON document."""
         names = ("type", "field", "rule", "value", "message")
-        return {"error": {name: getattr(self, name) for name in names}}
+        return {"error": {name: getattr(self, name) for name in names} | {"value": _plain(self.value)}}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: of one that is too deep or too long, a few words."""
+    try:
+        plain = to_json(value)
+        json.dumps(plain)
+    except (ValueError, RecursionError):
+        return shown(value)
+    return plain
 
 
 def explain(error: BaseException) -> Failure:
@@ -59,7 +75,11 @@ def explain(error: BaseException) -> Failure:
         return Failure(INTERRUPTED, "Interrupted", "interrupted; no file was left half-written")
     if isinstance(error, OSError) and error.strerror:
         where = str(error.filename) if error.filename is not None else "the system"
-        return Failure(1, kind, f"{where}: {error.strerror}", where, error.strerror)
+        code = USAGE if error.errno in _OF_THE_NAME else 1
+        return Failure(code, kind, f"{shortened(where)}: {error.strerror}", where, error.strerror)
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:  # a name that is no UTF-8
+        rule, value = f"cannot be written in {error.encoding}", str(error.object)
+        return Failure(USAGE, kind, f"{shown(value)} {rule}; name it otherwise", value, rule, value)
     if isinstance(error, MemoryError):
         return Failure(1, kind, "there is not enough memory; use a coarser grid or fewer days")
     message = (
@@ -75,8 +95,8 @@ def _usage(error: Any) -> Failure:
     rule = " ".join(error.format_message().split()).rstrip(".")
     field = getattr(error, "option_name", None) or (parameter.opts[0] if parameter is not None else None)
     value = _given(error)
-    got = "" if value is None else f", got {value!r}"
-    return Failure(USAGE, "UsageError", f"{rule}{got}; see '{command} --help'", field, rule, value)
+    got = "" if value is None else f", got {shown(value)}"
+    return Failure(USAGE, "UsageError", f"{shortened(rule)}{got}; see '{command} --help'", field, rule, value)
 
 
 def _given(error: BaseException) -> Any:

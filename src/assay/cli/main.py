@@ -25,6 +25,7 @@ from assay.cli.lazy_group import Entry, LazyGroup, Planned, PlannedGroup, lazy_g
 from assay.cli.output import Output
 from assay.cli.shared import LAST, Home, Json, Quiet
 from assay.cli.user_code import results, set_apart
+from assay.cli.values import check_values, refuse_blank
 from assay.errors import InputError
 
 Table = dict[str, tuple[str, str]]
@@ -255,6 +256,8 @@ def _as_typer_wants_it(command: Callable[..., None], runner: Runner) -> Callable
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
+        check_values(context.command.params, given)
+
         def call(output: Output, options: dict[str, Any]) -> None:
             command(*([output] if kind is None else [output, kind(**options)]))
 
@@ -349,6 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _resumed(list(sys.argv[1:] if arguments is None else arguments))
     try:
         with _same_environment():
+            refuse_blank(given)
             _use_home(_home_of(given))
             command = make_app()
             with command.make_context("assay", given) as context:

@@ -30,6 +30,9 @@ else:
 
 HISTOGRAM_BINS = 40
 
+MAX_BUDGET = 1_000_000
+"""Points of a search that is no grid: each is kept with all its values."""
+
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -61,6 +64,8 @@ class SearchPlan:
         budget = None if usual is None else self.budget
         if budget is not None and budget < 1:
             raise ParameterError("budget", "must be at least 1", budget)
+        if budget is not None and budget > MAX_BUDGET:
+            raise ParameterError("budget", f"must be at most {MAX_BUDGET:,}", budget)
         object.__setattr__(self, "budget", usual if budget is None else budget)
 
     @property

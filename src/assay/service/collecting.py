@@ -135,7 +135,7 @@ def collect(
     except ExchangeError as error:
         found.trouble = error
     finally:
-        if found.inserted or found.changed:
+        if found.inserted or found.changed or imports.is_behind(plan.market):
             written = Written(found.inserted, found.unchanged, found.changed)
             imported = imports.record(
                 plan.market,

@@ -48,6 +48,8 @@ MAX_RESTARTS = 20
 
 STOP_MS = 60_000
 """After the longest run time a worker has so long to end by itself: a strategy may never come back."""
+MAX_RUNTIME_S = 10**9
+"""Thirty years: a longer one is none."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def make_job(
     list of Left
         Markets that are left out, each with the reason.
     """
+    if max_runtime_s is not None and not 0 <= max_runtime_s <= MAX_RUNTIME_S:
+        raise InputError("--max-runtime", f"must be from 0 to {MAX_RUNTIME_S:,} seconds", max_runtime_s)
     strategies = [load_strategy(request.strategy) for request in requests]
     store, left = BarStore(database), []
     tasks: list[TrainingTask] = []

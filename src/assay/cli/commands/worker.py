@@ -10,6 +10,7 @@ import typer
 from assay.cli import options
 from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output
+from assay.errors import InputError
 from assay.service.database import open_database
 from assay.service.worker import Worker
 
@@ -41,6 +42,8 @@ class WorkerOptions:
 
 def worker(output: Output, given: WorkerOptions) -> None:
     """Run tasks of a training job until none is left."""
+    if given.parent is not None and given.parent < 1:
+        raise InputError("--parent", "must be the number of a process", given.parent)
     with open_database(given.database) as opened, _silent(given.parent):
         done = Worker(opened, given.job, user=given.user, parent=given.parent).run()
     if output.json:
