@@ -94,6 +94,7 @@ def orders_of(rows: Setups) -> Orders:
 
 def eligible(bars: Bars, setups: Setups, span: Span) -> Setups:
     """Return the rows that may be signals in a span: on a valid bar, warmed up, inside."""
+    span.refuse_outside(len(bars))
     if len(setups) and int(setups.bar[-1]) >= len(bars):
         raise StrategyError("setups bar", f"must be below the number of bars {len(bars)}", int(setups.bar[-1]))
     t = setups.bar

@@ -21,7 +21,7 @@ With a normal prior of the mean of a trade, of variance s^2/100 where s^2 is the
 of the next trades is n/(n + 100) times the mean of those seen, and the expected Sharpe ratio of the next days the same
 share of the Sharpe ratio seen. Without it the best of many combinations is nearly always one with few trades.
 """
-_MAX = 1e6
+MAX_RATIO = 1e6
 """A ratio counts at most so much. What has no loss counts `NO_LOSS`: above it from 11 trades on."""
 
 ALIASES = {"net_profit": "net_profit_pct", "sharpe": "sharpe_ratio"}
@@ -42,7 +42,7 @@ def penalised(measure: NDArray[np.float64], trades: NDArray[np.float64]) -> NDAr
         loss; and b trades/(trades + 100) where b is positive; -5 below 10 trades and where S is NaN; always finite.
     """
     weight = np.clip((trades - MIN_TRADES) / (FULL_TRADES - MIN_TRADES), 0.0, 1.0)
-    bounded = np.clip(np.where(np.isnan(measure), REFUSED, measure), -_MAX, _MAX)
+    bounded = np.clip(np.where(np.isnan(measure), REFUSED, measure), -MAX_RATIO, MAX_RATIO)
     bounded = np.where(has_no_loss(measure), measure, bounded)
     blended = weight * bounded + (1.0 - weight) * REFUSED
     expected = np.where(blended > 0.0, blended * (trades / (trades + PRIOR_TRADES)), blended)
