@@ -67,9 +67,12 @@ class Objective:
             value = value - self.neutral
         if self.name not in LOSSES:
             return value
+        value = np.minimum(value, 0.5 * NO_LOSS)
+        perfect = without_loss(sums, self.name)
+        if not perfect.any():
+            return value
         equity = np.maximum(sums[..., layout.SUM_EQUITY], 1.0)
-        above_all = NO_LOSS + PROFIT_SHARE * (1.0 - 1.0 / equity)
-        return np.where(without_loss(sums, self.name), above_all, np.minimum(value, 0.5 * NO_LOSS))
+        return np.where(perfect, NO_LOSS + PROFIT_SHARE * (1.0 - 1.0 / equity), value)
 
 
 def has_no_loss(worth: NDArray[np.float64]) -> NDArray[np.bool_]:
