@@ -44,7 +44,8 @@ def one_pass(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     n = len(returns)
     sums = np.zeros((1, layout.SUM_FIELDS))
     sums_of_days(returns, np.zeros((1, n), np.int64), np.zeros((1, n), np.bool_), sums)
-    return sums[0]
+    run: NDArray[np.float64] = sums[0]
+    return run
 
 
 def ratios(returns: NDArray[np.float64]) -> dict[str, float]:
@@ -71,7 +72,7 @@ def ratios(returns: NDArray[np.float64]) -> dict[str, float]:
 )
 def test_days_that_do_not_vary_are_unknown_to_all(level: float, days: int, noise: int, seed: int) -> None:
     off = np.random.default_rng(seed).integers(-noise, noise + 1, days)
-    returns = (1.0 + level + off * 2.0**-52) - 1.0
+    returns = np.asarray((1.0 + level + off * 2.0**-52) - 1.0, dtype=np.float64)
     assert {name: value for name, value in ratios(returns).items() if not math.isnan(value)} == {}
     assert np.isnan(deviation(returns))
     assert scale_of(returns[:, None]).tolist() == [1.0]
