@@ -6,11 +6,13 @@ Everything in `__all__` is imported when it is first used, so `import assay` cos
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
 
+TYPE_CHECKING = False  # that of typing, whose import takes longer than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from assay import errors
     from assay.documents.configuration import configuration
     from assay.engine import (
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from assay.market import Bars, Market, Timeframe
     from assay.parameters import Parameter, Parameters
     from assay.service.live import LiveConfiguration, load_configuration
-    from assay.sources.files import read_bars
+    from assay.sources.bar_files import read_bars
     from assay.sources.frames import bars_from_frame, frame_from_bars
     from assay.sources.null_markets import NullMarket, simulate_null
     from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -127,7 +129,7 @@ _NAMES_OF = {
     "indicators": ("atr", "rsi", "volume_ratio"),
     "market": ("Bars", "Market", "Timeframe"),
     "parameters": ("Parameter", "Parameters"),
-    "sources.files": ("read_bars",),
+    "sources.bar_files": ("read_bars",),
     "sources.frames": ("bars_from_frame", "frame_from_bars"),
     "sources.null_markets": ("NullMarket", "simulate_null"),
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
