@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug.wrappers import Response
 
-from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
+from assay.errors import AnswerError, ExchangeError, InputError, OfflineError, RefusedError
 from assay.market import Bars, Market, Timeframe
 from assay.sources.exchanges import Exchange, Fetched, Page, RetryPolicy, open_exchange
 from assay.sources.exchanges.exchange import _first_address
@@ -169,19 +169,37 @@ def test_a_candle_in_two_versions_is_a_finding(hub: Hub, kind: type[Fake]) -> No
 
 
 @every_exchange
-def test_candles_off_the_grid_or_without_numbers_are_left_out(hub: Hub, kind: type[Fake]) -> None:
-    late, empty = OPEN_NOW - 30 * STEP, OPEN_NOW - 20 * STEP
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        (0, 60_000, "time: must open on the grid"),
+        (3, 0.0, "low: must be a positive price"),
+        (5, -1.0, "volume: must not"),
+    ],
+)
+def test_a_candle_that_cannot_be_right_ends_it_and_what_lies_before_is_given(
+    hub: Hub, kind: type[Fake], column: int, value: float, rule: str
+) -> None:
+    wrong, start, pages = OPEN_NOW - 30 * STEP, OPEN_NOW - 50 * STEP, []
 
     def mangle(rows: list[Any]) -> list[Any]:
-        wrong = {late: (late + 60_000, *row(late)[1:]), empty: (empty, 0.0, 0.0, 0.0, 0.0, 0.0)}
-        return [wrong.get(r[0], r) for r in rows]
+        return [
+            (*r[:column], value if column else r[0] + value, *r[column + 1 :]) if r[0] == wrong else r for r in rows
+        ]
 
     fake = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), mangle=mangle)
     with opened(hub, fake) as exchange:
-        market, pages = fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
-    assert {f.kind for page in pages for f in page.findings} == {"off_grid", "broken"}
-    fetched = Fetched.of(market, OPEN_NOW - 50 * STEP, OPEN_NOW, pages)
-    assert fetched.missing.tolist() == [late, empty]
+        market = exchange.market(fake.symbol, "5m")
+
+        with pytest.raises(AnswerError, match=rule) as stopped:
+            for page in exchange.pages(market, start, OPEN_NOW):
+                pages.append(page)  # noqa: PERF402  (what came before the error counts)
+        assert stopped.value.resume_ms == wrong
+        assert_same(pages, expected(fake, start, wrong))
+        pages.extend(exchange.pages(market, wrong + STEP, OPEN_NOW))
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert fetched.unanswered == ((wrong, wrong + STEP),)
+    assert not len(fetched.missing)
 
 
 @every_exchange
@@ -422,7 +440,7 @@ def test_what_was_stored_is_named_when_it_breaks_off(hub: Hub) -> None:
         pages = exchange.pages(market, OPEN_NOW - 2500 * STEP, OPEN_NOW)
         page = next(pages)
         fake.always = broken
-        moment = f"{np.datetime64(page.stop_ms, 'm')}Z"
+        moment = f"{np.datetime64(page.stop_ms, 'ms').astype('datetime64[m]')}Z"
         with pytest.raises(
             ExchangeError, match=f"server error 500.*before {moment} are complete.*start again"
         ) as stopped:
