@@ -16,7 +16,11 @@ A bar is believed absent when
 Before the first bar of all, and after the last, where no neighbour can be shown on one side, so far as an answer
 reaches the rule is the same; beyond that one answer is enough, since a market is listed once.
 
-What is not believed is left for a later try.
+Bars that stop short of now, behind 20 in a row that are there, may also be an exchange that is behind: they are not
+believed absent before a whole day is. What is not believed is left for a later try.
+
+An answer that leaves out bars at an end may be cut off at a limit that nobody wrote down, so less is asked for; one that
+does so again, though no more was asked for than came before, takes all belief away.
 """
 
 from __future__ import annotations
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
     Stamps = NDArray[np.int64]
     Fetch = Callable[[int, int, int], NDArray[np.float64]]
 
+FULL_BARS = 20
+"""So many bars in a row are a market that trades all the time."""
+
 LEAST_WIDTH = 8
 """An exchange whose answers hold fewer bars than this proves nothing."""
 
@@ -50,6 +57,8 @@ class Answer:
     stop: int
     stamps: Stamps
     candles: NDArray[np.float64]
+    width: int
+    """Bars that an answer was thought to hold when this one was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,9 @@ class Evidence:
     """
 
     def __init__(self, step: int, *, bounded: bool, width: int) -> None:
-        self.step, self.bounded, self.width = step, bounded, width
+        self.step, self.bounded, self.width, self.limit = step, bounded, width, width
+        self.contradicted = False
+        """Answers left out bars at their ends, which no limit explains: nothing is believed any more."""
         self.answers: dict[tuple[int, int], Answer] = {}
         self.known: Stamps = np.empty(0, dtype=np.int64)
         self.believed: list[tuple[int, int]] = []
@@ -86,16 +97,29 @@ class Evidence:
     def add(self, start: int, stop: int, candles: NDArray[np.float64]) -> None:
         """Take an answer into account; it also tells whether earlier ones were cut off."""
         stamps = np.unique(candles[:, 0].astype(np.int64))
-        new = np.setdiff1d(stamps, self.known)
-        for other in self.answers.values():
-            if not len(other.stamps):
-                continue
-            spanned = new[(new >= other.start) & (new < other.stop)]
-            if len(spanned) and (spanned.min() < other.stamps[0] or spanned.max() > other.stamps[-1]):
-                inside = np.count_nonzero((other.stamps >= other.start) & (other.stamps < other.stop))
-                self.width = max(LEAST_WIDTH, min(self.width, int(inside)))
+        self.answers[start, stop] = Answer(start, stop, stamps, candles, self.width)
         self.known = np.union1d(self.known, stamps)
-        self.answers[start, stop] = Answer(start, stop, stamps, candles)
+        for answer in self.answers.values():
+            if len(answer.stamps) and self._is_cut(answer):
+                self._mind_the_limit(answer)
+
+    def tell(self, stamps: Stamps) -> None:
+        """Take bars into account that must be there, though no answer held them."""
+        self.known = np.union1d(self.known, stamps)
+
+    def _is_cut(self, answer: Answer) -> bool:
+        """Whether bars are known at an end of the span of an answer that did not come with it."""
+        head = self._knows(answer.start, int(answer.stamps[0]))
+        return (head and self.bounded) or self._knows(int(answer.stamps[-1]) + self.step, answer.stop)
+
+    def _mind_the_limit(self, answer: Answer) -> None:
+        """Learn from an answer that was cut off how many bars an answer holds; it is the same number every time."""
+        rows = int(np.count_nonzero((answer.stamps >= answer.start) & (answer.stamps < answer.stop)))
+        asked = (answer.stop - answer.start) // self.step
+        if answer.width < self.limit and asked <= answer.width:
+            self.contradicted = True
+        elif rows >= self.limit // 16:
+            self.width = max(LEAST_WIDTH, min(self.width, rows))
 
     def forget(self, before: int) -> None:
         """Drop what is further back than a new answer can reach; the last bar before stays known."""
@@ -114,7 +138,7 @@ class Evidence:
         grid = grid[~np.isin(grid, self.known)]
         for begin, end in self.believed:
             grid = grid[(grid < begin) | (grid >= end)]
-        if not len(grid):
+        if not len(grid) or self.contradicted:
             return grid
         witnesses = np.zeros(len(grid), dtype=np.int64)
         for begin, end in filter(None, map(self._shown, self.answers.values())):
@@ -122,7 +146,15 @@ class Evidence:
         for begin, end in self.longer_bars:
             if not self._knows(begin, end):
                 witnesses[(grid >= begin) & (grid < end)] = 0
+        if self._stops_short():
+            witnesses[grid > self.known[-1] + FULL_BARS * self.step] = 0
         return grid[witnesses < 2]
+
+    def _stops_short(self) -> bool:
+        """Whether the newest bars known are all there, and no whole day without bars is known behind them."""
+        known = self.known
+        full = len(known) > FULL_BARS and known[-1] - known[-1 - FULL_BARS] == FULL_BARS * self.step
+        return bool(full) and not any(end - begin >= DAY_MS and begin >= known[-1] for begin, end in self.believed)
 
     def _shown(self, answer: Answer) -> tuple[int, int] | None:
         """Return the span in which an answer is a witness against whatever it does not hold."""
@@ -174,8 +206,10 @@ class Prover:
         """Return the spans of [start, stop) whose bars neither came nor are proven absent."""
         self._compare_whole_days(start, stop)
         doubted: Stamps = np.empty(0, dtype=np.int64)
-        tries = 12 + 4 * (stop - start) // (self.evidence.width * self.step)
+        tries = 40 + 6 * ((stop - start) // (self.evidence.limit * self.step))
         for _ in range(tries):
+            if self.evidence.contradicted:
+                break
             unproven = np.setdiff1d(self.evidence.unproven(start, stop), doubted)
             if not len(unproven):
                 break
@@ -277,6 +311,8 @@ class Prover:
             if not fits or (longer != DAY_MS and nearest > longer * self.evidence.width // 2):
                 continue
             end = begin + longer if hole.behind is None else hole.behind // longer * longer
+            if longer != DAY_MS:  # days tell of what lies further away, with fewer requests
+                end = min(end, begin + longer * self.evidence.width // 2)
             if self._ask_longer(longer, begin, max(begin + longer, end)):
                 return True
         return False
@@ -284,6 +320,8 @@ class Prover:
     def _ask_longer(self, longer: int, start: int, stop: int) -> bool:
         """Have the longer bars of [start, stop) proven absent; True when that told something new."""
         prover = self.longer(longer)
+        candles = self.evidence.candles()
+        prover.evidence.tell(candles[candles[:, 5] > 0, 0].astype(np.int64) // longer * longer)
         try:
             doubts = prover.prove(start, stop)
         except ExchangeError:

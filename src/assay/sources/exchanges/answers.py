@@ -24,8 +24,9 @@ SETTLING_MS = 120_000
 OUTSIDE_BARS = 2
 """So many bars before and after the span an answer may hold: some exchanges count both ends, or round."""
 
-CHANCE = 50_000.0
-"""Odds against it from which bars that all lie on a coarser grid are taken for those of that timeframe."""
+CHANCE, RARE_CHANCE = 5e4, 1e12
+"""Odds from which bars that all lie on a coarser grid are taken for bars of that timeframe: where hardly one of these
+is absent, and where some are."""
 
 Row = tuple[float, float, float, float, float, float]
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
@@ -132,7 +133,8 @@ def check_timeframe(stamps: NDArray[np.float64], asked: Question) -> None:
         ratio = coarser // asked.step_ms
         if not len(apart) or stamps.min() % coarser or (apart % ratio).any():
             continue
-        if np.mean(apart == ratio) >= 0.9 and len(apart) * np.log(ratio) > np.log(CHANCE):
+        odds = CHANCE if np.mean(apart == ratio) >= 0.9 else RARE_CHANCE
+        if len(apart) * np.log(ratio) > np.log(odds):
             rule = f"answers with bars of {coarser // 60_000} minutes where {asked.step_ms // 60_000} were asked for"
             raise AnswerError(asked.exchange, rule, "Try again later, or another exchange")
 
