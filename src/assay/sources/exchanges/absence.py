@@ -19,8 +19,8 @@ reaches the rule is the same; beyond that one answer is enough, since a market i
 Bars that stop short of now, behind 20 in a row that are there, may also be an exchange that is behind: they are not
 believed absent before a whole day is. What is not believed is left for a later try.
 
-An answer that leaves out bars at an end may be cut off at a limit that nobody wrote down, so less is asked for; one that
-does so again, though no more was asked for than came before, takes all belief away.
+An answer that leaves out bars at an end may be cut off at a limit that nobody wrote down, so less is asked for; one
+that does so again, though no more was asked for than came before, takes all belief away.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 FULL_BARS = 20
 """So many bars in a row are a market that trades all the time."""
+
+MOST_UNSOUND = 4
+"""After so many answers that cannot be right an exchange is no witness at all."""
 
 LEAST_WIDTH = 8
 """An exchange whose answers hold fewer bars than this proves nothing."""
@@ -200,6 +203,7 @@ class Prover:
     ) -> None:
         self.fetch, self.evidence, self.newest = fetch, evidence, newest
         self.step, self.coarser, self.traded = evidence.step, coarser, traded
+        self._unsound = 0
         self._longer: dict[int, Prover] = {}
 
     def prove(self, start: int, stop: int) -> list[tuple[int, int]]:
@@ -283,6 +287,8 @@ class Prover:
             candles = self.fetch(start, stop, self.step)
         except AnswerError:
             candles = np.empty((0, 6))  # no witness
+            self._unsound += 1
+            self.evidence.contradicted |= self._unsound >= MOST_UNSOUND
         if self.traded:
             candles = candles[candles[:, 5] > 0]  # a day that was only filled in does not tell that there were bars
         self.evidence.add(start, stop, candles)

@@ -33,6 +33,10 @@ _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 _NO_ROW = [float("nan")] * 6
 
 
+class TimeframeError(AnswerError):
+    """The bars of an answer are those of another timeframe, which a shorter answer would only hide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What an answer is judged by.
@@ -136,7 +140,7 @@ def check_timeframe(stamps: NDArray[np.float64], asked: Question) -> None:
         odds = CHANCE if np.mean(apart == ratio) >= 0.9 else RARE_CHANCE
         if len(apart) * np.log(ratio) > np.log(odds):
             rule = f"answers with bars of {coarser // 60_000} minutes where {asked.step_ms // 60_000} were asked for"
-            raise AnswerError(asked.exchange, rule, "Try again later, or another exchange")
+            raise TimeframeError(asked.exchange, rule, "Try again later, or another exchange")
 
 
 def moment(time_ms: float) -> str:

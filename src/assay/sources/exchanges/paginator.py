@@ -15,6 +15,7 @@ import numpy as np
 from assay.errors import AnswerError
 from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.absence import Evidence, Prover
+from assay.sources.exchanges.answers import TimeframeError
 from assay.sources.exchanges.pages import Finding, Page, tidy
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from assay.sources.exchanges.paging_rules import PagingRules
 
     Candles = NDArray[np.float64]
+
+MOST_PARTS = 8
+"""Bars between more doubted spans than this are left for a later try with them."""
 
 
 class Fetch(Protocol):
@@ -100,6 +104,8 @@ class Paginator:
         part = self._walk(cursor, stop)
         end = max(part.served, part.stop)
         doubts = prover.prove(part.served, min(end, self.limits.settled))
+        if len(doubts) > MOST_PARTS:
+            doubts = [(doubts[0][0], doubts[-1][1])]
         self.doubts += doubts
         candles = evidence.candles()
         edges = [part.served, *(edge for span in doubts for edge in span), end]
@@ -143,8 +149,8 @@ class Paginator:
             begin = start - self.step if again and stop - start <= self.step else start
             try:
                 candles, cut = self._ask(begin, stop)
-            except AnswerError:
-                if again and stop - start <= self.step:
+            except AnswerError as error:
+                if isinstance(error, TimeframeError) or (again and stop - start <= self.step):
                     raise
                 again = True
                 stop = start + max(1, (stop - start) // self.step // 2) * self.step
