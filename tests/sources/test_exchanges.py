@@ -7,7 +7,7 @@ import random
 import re
 import socket
 import time
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,12 @@ def opened(hub: Hub, fake: Fake, waits: Waits | None = None, **more: Any) -> Exc
 def fetch(exchange: Exchange, start: int, stop: int, symbol: str = "") -> tuple[Market, list[Page]]:
     market = exchange.market(symbol or {"kraken": "BTC/USD"}.get(exchange.name, "BTC/USDT"), "5m")
     return market, list(exchange.pages(market, start, stop))
+
+
+def keep(pages: Iterator[Page], kept: list[Page]) -> None:
+    """Keep the pages that come before an error."""
+    for page in pages:
+        kept.append(page)  # noqa: PERF402  (`extend` would keep none of them)
 
 
 def joined(pages: list[Page]) -> dict[str, np.ndarray[Any, Any]]:
@@ -192,8 +198,7 @@ def test_a_candle_that_cannot_be_right_ends_it_and_what_lies_before_is_given(
         market = exchange.market(fake.symbol, "5m")
 
         with pytest.raises(AnswerError, match=rule) as stopped:
-            for page in exchange.pages(market, start, OPEN_NOW):
-                pages.append(page)  # noqa: PERF402  (what came before the error counts)
+            keep(exchange.pages(market, start, OPEN_NOW), pages)
         assert stopped.value.resume_ms == wrong
         assert_same(pages, expected(fake, start, wrong))
         pages.extend(exchange.pages(market, wrong + STEP, OPEN_NOW))
@@ -526,7 +531,7 @@ def test_a_silent_address_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) ->
     ("kind", "spellings"),
     [
         (Binance, ["BTC/USDT", "BTCUSDT", "btcusdt", "BTC-USDT", "btc_usdt", " btc/usdt ", "XBT/USDT"]),
-        (Kraken, ["BTC/USD", "XBT/USD", "XBTUSD", "XXBTZUSD", "xbt-usd", "BTCUSD", "btc/usd"]),
+        (Kraken, ["BTC/USD", "XBT/USD", "XBTUSD", "XXBTZUSD", "XXBTZ/USD", "xbt-usd", "BTCUSD", "btc/usd"]),
         (Coinbase, ["BTC/USDT", "BTC-USDT", "btcusdt"]),
         (Bybit, ["BTC/USDT", "BTCUSDT", "btc-usdt"]),
     ],
@@ -548,8 +553,25 @@ def test_an_unknown_symbol_names_a_near_one(hub: Hub, kind: type[Fake]) -> None:
         assert wrong.value.exit_code == 2
         with pytest.raises(InputError, match="such as"):
             exchange.market("QQQQQQQQ", "5m")
-        with pytest.raises(InputError, match="contracts are not collected yet"):
-            exchange.market("BTC/USDT:USDT", "5m")
+        with pytest.raises(InputError, match=f"symbol: must be a perpetual contract of {fake.name}"):
+            exchange.market("BTC/USDC:USDC", "5m")
+
+
+@pytest.mark.parametrize("kind", [Binance, Bybit], ids=lambda kind: kind.name)
+def test_a_contract_and_the_spot_market_of_its_pair_are_never_taken_for_each_other(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 30 * STEP, NOW + 1))
+    with opened(hub, fake) as exchange:
+        spot = exchange.market("BTC/USDT", "5m")
+        contract = exchange.market("BTC/USDT:USDT", "5m")
+        assert (contract.symbol, contract.kind) == ("BTC/USDT:USDT", "perpetual")
+        assert exchange.market("BTC/USDT", "5m") == spot
+        asked = len(fake.asked)
+        (page,) = exchange.pages(contract, OPEN_NOW - 20 * STEP, OPEN_NOW)
+        assert [query["contract"] for query in fake.asked[asked:]] == ["yes"]
+        assert page.volume.tolist() == [fake.candles[t][5] * 2 for t in page.time.tolist()]
+        for market in (Market(fake.name, "BTC/USDT", spot.timeframe, "perpetual"), replace(contract, kind="spot")):
+            with pytest.raises(InputError, match="market: must be a spot market, or a perpetual contract"):
+                exchange.pages(market, OPEN_NOW - 20 * STEP, OPEN_NOW)
 
 
 def test_an_unknown_timeframe_lists_those_there_are(hub: Hub) -> None:

@@ -16,8 +16,8 @@ A bar is believed absent when
 Before the first bar of all, and after the last, where no neighbour can be shown on one side, so far as an answer
 reaches the rule is the same; beyond that one answer is enough, since a market is listed once.
 
-Bars that stop short of now, behind 20 in a row that are there, may also be an exchange that is behind: they are not
-believed absent before a whole day is. What is not believed is left for a later try.
+Where bars stop short of now, behind 20 in a row that are there, the exchange may be behind: the rest is not believed
+absent before a whole day of it is. What is not believed is left for a later try.
 
 An answer that leaves out bars at an end may be cut off at a limit that nobody wrote down, so less is asked for; one
 that does so again, though no more was asked for than came before, takes all belief away.
@@ -99,7 +99,7 @@ class Evidence:
 
     def add(self, start: int, stop: int, candles: NDArray[np.float64]) -> None:
         """Take an answer into account; it also tells whether earlier ones were cut off."""
-        stamps = np.unique(candles[:, 0].astype(np.int64))
+        stamps = np.unique(candles[candles[:, 0] % self.step == 0, 0].astype(np.int64))
         self.answers[start, stop] = Answer(start, stop, stamps, candles, self.width)
         self.known = np.union1d(self.known, stamps)
         for answer in self.answers.values():
@@ -149,14 +149,16 @@ class Evidence:
         for begin, end in self.longer_bars:
             if not self._knows(begin, end):
                 witnesses[(grid >= begin) & (grid < end)] = 0
-        if self._stops_short():
-            witnesses[grid > self.known[-1] + FULL_BARS * self.step] = 0
+        if len(grid) and self.stops_short(int(grid[-1])):
+            witnesses[grid > self.known[-1]] = 0
         return grid[witnesses < 2]
 
-    def _stops_short(self) -> bool:
-        """Whether the newest bars known are all there, and no whole day without bars is known behind them."""
+    def stops_short(self, at: int) -> bool:
+        """Whether the newest bars known are all there and end before a stamp, without a whole day that proves why."""
         known = self.known
-        full = len(known) > FULL_BARS and known[-1] - known[-1 - FULL_BARS] == FULL_BARS * self.step
+        if self.step >= DAY_MS or self.contradicted or len(known) <= FULL_BARS or at <= known[-1]:
+            return False
+        full = known[-1] - known[-1 - FULL_BARS] == FULL_BARS * self.step
         return bool(full) and not any(end - begin >= DAY_MS and begin >= known[-1] for begin, end in self.believed)
 
     def _shown(self, answer: Answer) -> tuple[int, int] | None:

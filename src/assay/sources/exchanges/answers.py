@@ -115,9 +115,10 @@ def check(candles: NDArray[np.float64], asked: Question) -> None:
     _refuse(candles, ~np.isfinite(time), "time", "must be a time", asked)
     late = time > asked.now_ms + asked.step_ms + SETTLING_MS
     _refuse(candles, late, "time", "must not lie in the future", asked)
-    if asked.bounded:
-        slack = OUTSIDE_BARS * asked.step_ms
-        outside = (time < asked.start_ms - slack) | (time >= asked.stop_ms + slack)
+    slack = OUTSIDE_BARS * asked.step_ms
+    before = time < asked.start_ms - slack
+    if asked.bounded or before.all():
+        outside = before | (time >= asked.stop_ms + slack)
         span = f"must lie in what was asked for, {moment(asked.start_ms)} to {moment(asked.stop_ms)}"
         _refuse(candles, outside, "time", span, asked)
     inside = candles[(time >= asked.start_ms) & (time < asked.stop_ms)]

@@ -13,7 +13,7 @@ from assay.lazy import lazy
 from assay.market import Market, Timeframe
 from assay.market.calendar import DAY_MS
 from assay.sources.exchanges.answers import SETTLING_MS, Question, check, every_row, moment
-from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
+from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, is_contract, offered, price_tick
 from assay.sources.exchanges.pages import Page, columns
 from assay.sources.exchanges.paginator import Limits, Paginator, without_unsettled
 from assay.sources.exchanges.paging_rules import PAGING_RULES, PagingRules
@@ -33,6 +33,10 @@ else:  # 0.3 s, needed once an exchange is open
     transport = lazy("assay.sources.exchanges.transport")
 
 T = TypeVar("T")
+
+_CONTRACTS = ("linear", "inverse", "swap")
+_LATER = "contracts"
+"""Option of a client: lists of contracts that are fetched when the first contract is asked for."""
 
 REACH_S = 4.0
 """An exchange that gives no sign of life in this time is taken for out of reach."""
@@ -90,7 +94,8 @@ def open_exchange(
     client.has["fetchCurrencies"] = False
     listed = client.options.get("fetchMarkets")
     if isinstance(listed, dict) and isinstance(listed.get("types"), list):
-        client.options["fetchMarkets"] = {**listed, "types": ["spot"]}
+        contracts = [kind for kind in listed["types"] if kind in _CONTRACTS]
+        client.options["fetchMarkets"] = {**listed, "types": ["spot"], _LATER: contracts}
     limit = (((client.features or {}).get("spot") or {}).get("fetchOHLCV") or {}).get("limit")
     rules = PAGING_RULES.get(found) or PagingRules(limit or PagingRules().candles)
     return Exchange(found, client, rules, patience or RetryPolicy(), clock, sleep)
@@ -138,12 +143,12 @@ class Exchange:
         self.client.close()
 
     def market(self, symbol: str, timeframe: Timeframe | str) -> Market:
-        """Return a spot market with its price tick where that is known.
+        """Return a spot market, or a perpetual contract, with its price tick where that is known.
 
         Parameters
         ----------
         symbol : str
-            ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, or the exchange's own id.
+            ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, or the exchange's own id; ``BTC/USDT:USDT`` for a contract.
         timeframe : Timeframe or str
 
         Raises
@@ -156,9 +161,11 @@ class Exchange:
         wanted = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
         find_timeframe(wanted, self.client.timeframes, self.name)
         self._load_markets()
+        if is_contract(symbol):
+            self._load_contracts()
         found = find_symbol(symbol, self.client.markets, self.name, self.client.commonCurrencies)
         tick = price_tick(self.client.markets[found], self.client.precisionMode)
-        return Market(self.name, found, wanted, tick=tick)
+        return Market(self.name, found, wanted, "perpetual" if is_contract(found) else "spot", tick)
 
     def now_ms(self) -> int:
         """Return the exchange's clock, or the local one where it has none, in milliseconds UTC."""
@@ -203,8 +210,9 @@ class Exchange:
         """
         if market.exchange != self.name:
             raise InputError("market", f"must be a market of {self.name}", str(market))
-        if market.kind != "spot":
-            raise InputError("market", "must be a spot market; contracts are not collected yet", market.kind)
+        if market.kind != ("perpetual" if is_contract(market.symbol) else "spot"):
+            rule = "must be a spot market, or a perpetual contract written BASE/QUOTE:SETTLEMENT (no other contracts)"
+            raise InputError("market", rule, f"{market.symbol}, {market.kind}")
         if start_ms >= stop_ms:
             raise InputError("start_ms", f"must be before stop_ms {stop_ms}", start_ms)
         find_timeframe(market.timeframe, self.client.timeframes, self.name)
@@ -214,6 +222,8 @@ class Exchange:
         self, market: Market, start_ms: int, stop_ms: int, on_progress: Callable[[int, int], None] | None
     ) -> Iterator[Page]:
         self._load_markets()
+        if is_contract(market.symbol):
+            self._load_contracts()
         find_symbol(market.symbol, self.client.markets, self.name, {})
         step = market.timeframe.ms
         now = self.now_ms()
@@ -247,6 +257,16 @@ class Exchange:
         self._retry(self.client.load_markets)
         if not any(market.get("spot") for market in self.client.markets.values()):
             raise ExchangeError(self.name, "lists no spot market", "Choose another exchange")
+
+    def _load_contracts(self) -> None:
+        listed = self.client.options.get("fetchMarkets")
+        if isinstance(listed, dict) and (kinds := listed.pop(_LATER, None)):
+            listed["types"] = ["spot", *kinds]
+            try:
+                self._retry(lambda: self.client.load_markets(reload=True))
+            except ExchangeError:
+                listed[_LATER] = kinds
+                raise
 
     def _reach(self) -> None:
         """Refuse an exchange that cannot be reached, in seconds where retries would take minutes."""

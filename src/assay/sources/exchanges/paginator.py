@@ -106,7 +106,9 @@ class Paginator:
         doubts = prover.prove(part.served, min(end, self.limits.settled))
         if len(doubts) > MOST_PARTS:
             doubts = [(doubts[0][0], doubts[-1][1])]
-        self.doubts += doubts
+        behind = [span for span in doubts if evidence.stops_short(span[0])]
+        part.findings += [Finding("behind", a, b, (b - a) // self.step) for a, b in behind]
+        self.doubts += [span for span in doubts if span not in behind]
         candles = evidence.candles()
         edges = [part.served, *(edge for span in doubts for edge in span), end]
         spans = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
@@ -127,8 +129,8 @@ class Paginator:
             if not self.begun and not self.rules.bounded:
                 self._mind_what_is_served(part, len(candles), cursor, stop)
             if len(inside):
-                if cut:
-                    # The exchange may hold more in this span than fits into its answer.
+                if cut or part.stop < stop:
+                    # The exchange may hold more in this span than fits into its answer, and a hole is judged whole.
                     part.stop = min(part.stop, int(inside.max()) // self.step * self.step + self.step)
                 return part
             if part.served > cursor:
