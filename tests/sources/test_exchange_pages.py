@@ -89,7 +89,7 @@ def test_an_answer_with_a_row_of_another_time_is_refused(stamp: float | None) ->
 def test_bars_of_a_longer_timeframe_are_refused(ratio: int, bars: int) -> None:
     asked = Question("kraken", 0, bars * ratio * STEP, STEP, 10**12, bounded=False, coarser_ms=(ratio * STEP,))
     rows = columns([(i * ratio * STEP, 2.0, 3.0, 1.0, 2.0, 1.0) for i in range(bars)])
-    with pytest.raises(AnswerError, match=f"answers with bars of {5 * ratio} minutes where 5 were asked for"):
+    with pytest.raises(AnswerError, match=f"sends bars of {5 * ratio} minutes where 5 were asked for"):
         check(rows, asked)
     rows[-1, 0] += STEP
     check(rows, asked)

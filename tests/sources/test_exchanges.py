@@ -186,7 +186,7 @@ def test_a_candle_in_two_versions_is_a_finding(hub: Hub, kind: type[Fake]) -> No
 def test_a_candle_that_cannot_be_right_ends_it_and_what_lies_before_is_given(
     hub: Hub, kind: type[Fake], column: int, value: float, rule: str
 ) -> None:
-    wrong, start, pages = OPEN_NOW - 30 * STEP, OPEN_NOW - 50 * STEP, []
+    wrong, start, pages = OPEN_NOW - 30 * STEP, OPEN_NOW - 50 * STEP, list[Page]()
 
     def mangle(rows: list[Any]) -> list[Any]:
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+from assay.cli.main import main
 from assay.service.collector import BarCollector
+from assay.sources import exchanges
 from assay.sources.exchanges import Exchange, RetryPolicy, open_exchange
 from assay.sources.exchanges.paging_rules import PAGING_RULES
 from assay.store import Database
@@ -19,9 +22,11 @@ from sources.exchange_fakes import NOW, OPEN_NOW, STEP, Binance, Bybit, Coinbase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Lie = Callable[[Random, list[Row]], Any]
 
+COLUMNS = ("time", "open", "high", "low", "close", "volume")
 BARS = {"kraken": 600, "binance": 1728, "bybit": 1728, "coinbase": 700}
 
 
@@ -225,5 +230,56 @@ def stored_right(collector: BarCollector, plan: Any, fake: Fake) -> None:
     if not len(true):
         return
     bars = present(collector.store.read(plan.market, plan.start_ms, plan.stop_ms))
-    for i, name in enumerate(("time", "open", "high", "low", "close", "volume")):
+    for i, name in enumerate(COLUMNS):
         np.testing.assert_array_equal(bars[name], true[:, i], err_msg=name)
+
+
+@pytest.mark.parametrize("lie", ["empty", "first half"])
+def test_the_command_says_so_and_goes_on_later(
+    lie: str, clients: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Six days of which the answers for a third are empty, or half: 614 of 1,728 bars were taken for absent once."""
+    fake = Binance(series(OPEN_NOW - 1728 * STEP, NOW + 1))
+    wrong = Wrong(fake, 0, lie, "of a span")
+    wrong.span = (OPEN_NOW - 728 * STEP, OPEN_NOW - 114 * STEP)
+    exchange = wrong.open(clients["binance"])
+    monkeypatch.setattr(Exchange, "_reach", lambda _: None)
+    monkeypatch.setattr(Exchange, "close", lambda _: None)
+    monkeypatch.setattr(exchanges, "open_exchange", lambda _: exchange)
+    monkeypatch.setitem(BarCollector.__init__.__kwdefaults__, "clock", lambda: NOW / 1000)  # type: ignore[arg-type]
+    command = ["data", "download", "--symbol", "XBT/USDT", "--days", "6", "--database", str(tmp_path / "bars.db")]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert re.search("STOPPED. binance: did not send (the newest )?[0-9,]+ bars", said)
+    assert "the exchange does not have," not in said
+    assert "  not fetched: 2024-0" in said
+    wrong.when = "never"
+    assert main([*command, "--json"]) == 0
+    (market,) = json.loads(capsys.readouterr().out)["markets"]
+    assert (market["symbol"], market["absent_at_exchange"], market["not_fetched"]) == ("BTC/USDT", 0, [])
+    assert main(command) == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+
+
+def test_a_wrong_answer_about_one_span_does_not_keep_the_others_away(
+    clients: dict[str, Any], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Bybit(series(OPEN_NOW - 900 * STEP, NOW + 1))
+    wrong = Wrong(fake, 0, "high below low", "of a span")
+    exchange = wrong.open(clients["bybit"])
+    monkeypatch.setattr(Exchange, "_reach", lambda _: None)
+    collector = BarCollector([exchange], database, clock=lambda: NOW / 1000)
+    market = exchange.market("BTC/USDT", "5m")
+    if collector.store.coverage(market):
+        collector.store.delete(market)
+    start = OPEN_NOW - 800 * STEP
+    for first, last in ((700, 600), (400, 300)):
+        rows = np.array([row(OPEN_NOW - k * STEP) for k in range(first, last, -1)])
+        part = {name: rows[:, i] for i, name in enumerate(COLUMNS)} | {"time": rows[:, 0].astype(np.int64)}
+        collector.store.write(market, part, source="test", at_ms=1)
+    wrong.span = (OPEN_NOW - 790 * STEP, OPEN_NOW - 780 * STEP)
+    found = collector.collect(collector.plan("BTC/USDT", "bybit", "5m", start, OPEN_NOW))
+    assert "high: must not be below low" in str(found.trouble)
+    ((first, last),) = found.left
+    assert start < first < last == OPEN_NOW - 700 * STEP

@@ -140,7 +140,7 @@ def check_timeframe(stamps: NDArray[np.float64], asked: Question) -> None:
             continue
         odds = CHANCE if np.mean(apart == ratio) >= 0.9 else RARE_CHANCE
         if len(apart) * np.log(ratio) > np.log(odds):
-            rule = f"answers with bars of {coarser // 60_000} minutes where {asked.step_ms // 60_000} were asked for"
+            rule = f"sends bars of {coarser // 60_000} minutes where {asked.step_ms // 60_000} were asked for"
             raise TimeframeError(asked.exchange, rule, "Try again later, or another exchange")
 
 
@@ -158,7 +158,7 @@ def _refuse(candles: NDArray[np.float64], wrong: NDArray[np.bool_], column: str,
         value = _stamp(value)
     where = "" if column == "time" else f" at {_stamp(row[0])}"
     raise AnswerError(
-        asked.exchange, f"its answer has a wrong candle{where}: {column}: {rule}, got {value}", _way_out(row, asked)
+        asked.exchange, f"sends a wrong candle{where}: {column}: {rule}, got {value}", _way_out(row, asked)
     )
 
 

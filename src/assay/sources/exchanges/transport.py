@@ -44,7 +44,8 @@ class _Session(requests.Session):
             return None
         before, after = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
         if after.hostname != before.hostname or (before.scheme == "https" and after.scheme != "https"):
-            raise UnboundedError(f"sends to another host, {after.scheme}://{after.hostname}, which is not followed")
+            what = "another host" if after.hostname != before.hostname else "an address without encryption"
+            raise UnboundedError(f"sends us to {what}, {after.scheme}://{after.hostname}, which is not followed")
         return target
 
 
