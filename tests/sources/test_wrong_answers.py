@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Lie = Callable[[Random, list[Row]], Any]
 
 COLUMNS = ("time", "open", "high", "low", "close", "volume")
-BARS = {"kraken": 600, "binance": 1728, "bybit": 1728, "coinbase": 700}
+BARS = {"kraken": 600, "binance": 1728, "bybit": 1100, "coinbase": 700}
 
 
 def other_days(_: Random, rows: list[Row]) -> Any:
@@ -69,6 +69,11 @@ def holed(rng: Random, rows: list[Row]) -> Any:
     return rows[:a] + rows[b:]
 
 
+def same_page(rng: Random, rows: list[Row]) -> Any:
+    """Answer with the first page for ever."""
+    return vars(rng).setdefault("page", rows)
+
+
 LIES: dict[str, Lie] = {
     "empty": lambda _rng, _rows: [],
     "first half": lambda _, rows: rows[: len(rows) // 2],
@@ -80,6 +85,8 @@ LIES: dict[str, Lie] = {
     "longer bars": longer_bars,
     "off the grid": shifted,
     "shuffled and twice": shuffled,
+    "an older version too": lambda _, rows: [*((*r[:5], r[5] / 2) for r in rows[::5]), *rows],
+    "the same page for ever": same_page,
     "high below low": swapped,
     "no price": spoiled(4, 0.0),
     "negative price": spoiled(1, -3.0),
@@ -165,7 +172,7 @@ def case(number: int) -> tuple[Wrong, Fake]:
     """Return one of the sixty: every lie at two or three moments, on three exchanges or one, in rare trade or full."""
     lies = [*LIES, *(f"raw {name}" for name in RAW)]
     lie = lies[number % len(lies)]
-    kind = Binance if lie.startswith("raw") else KINDS[number % len(KINDS)]
+    kind = Binance if lie.startswith("raw") else KINDS[(3 * number + number // len(lies)) % len(KINDS)]
     start = OPEN_NOW - BARS[kind.name] * STEP
     hole = range(OPEN_NOW - 450 * STEP, OPEN_NOW - 430 * STEP, STEP)
     rare = {t for t in range(start, OPEN_NOW, STEP) if number % 3 == 2 and t // STEP * 7919 % 10 < 4}

@@ -49,10 +49,10 @@ def find_symbol(text: str, markets: Mapping[str, Any], exchange: str, renamed: M
     renamed : mapping
         Currencies of the exchange that are called otherwise elsewhere (``XBT`` is ``BTC``).
     """
-    wanted = canonical_symbol(text)
+    wanted = _canonical(text)
     if is_contract(text):
         return _find_contract(text, wanted, markets, exchange)
-    spot = {symbol: market for symbol, market in markets.items() if market.get("spot") and not is_contract(symbol)}
+    spot = {symbol: market for symbol, market in markets.items() if market.get("spot") and ":" not in symbol}
     common = "/".join(renamed.get(part, part) for part in wanted.split("/"))
     for symbol in (wanted, common):
         if symbol in spot:
@@ -67,13 +67,21 @@ def find_symbol(text: str, markets: Mapping[str, Any], exchange: str, renamed: M
     raise InputError("symbol", f"must be a spot market of {exchange}", text, _near_symbols(common, spot))
 
 
-def is_contract(symbol: str) -> bool:
-    """Whether a symbol names a contract, by its settlement (``BTC/USDT:USDT``)."""
-    return ":" in symbol
+def is_contract(text: str) -> bool:
+    """Whether a spelling names a contract, by its settlement (``BTC/USDT:USDT``)."""
+    return ("/" in text and ":" in text) or ":" in _canonical(text)
+
+
+def _canonical(text: str) -> str:
+    """Return the canonical symbol; the text itself where it may mean two, of which the exchange may list one."""
+    try:
+        return canonical_symbol(text)
+    except InputError:
+        return text.strip().upper()
 
 
 def _find_contract(text: str, wanted: str, markets: Mapping[str, Any], exchange: str) -> str:
-    swaps = {symbol: market for symbol, market in markets.items() if market.get("swap") and is_contract(symbol)}
+    swaps = {symbol: market for symbol, market in markets.items() if market.get("swap") and ":" in symbol}
     for symbol in (wanted, text.strip().upper()):
         if symbol in swaps:
             return symbol
