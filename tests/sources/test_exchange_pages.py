@@ -78,6 +78,12 @@ def test_an_answer_with_what_bars_would_refuse_is_refused(wrong: tuple[float | N
         check(columns([(0, *good), (STEP, *wrong), (2 * STEP, *good)]), asked)
 
 
+def test_a_broken_row_outside_the_span_is_left_out_and_spoils_nothing() -> None:
+    asked = Question("kraken", 0, 2 * STEP, STEP, 10 * STEP, bounded=False)
+    rows = columns([(i * STEP, 2.0, 3.0, 1.0, 2.0 - 3 * (i == 2), 1.0) for i in range(4)])
+    assert check(rows, asked)[:, 0].tolist() == [0, STEP, 3 * STEP]
+
+
 @pytest.mark.parametrize("stamp", [None, float("nan"), 1e17, 30 * STEP, STEP + 1.0, -40 * STEP])
 def test_an_answer_with_a_row_of_another_time_is_refused(stamp: float | None) -> None:
     asked = Question("binance", 0, 3 * STEP, STEP, 10 * STEP, bounded=True)

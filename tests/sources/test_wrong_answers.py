@@ -199,7 +199,8 @@ def clients() -> Iterator[dict[str, Any]]:
         client.close()
 
 
-@pytest.mark.parametrize("number", range(60))
+# 294: a broken row of a later page comes with an answer about earlier bars
+@pytest.mark.parametrize("number", [*range(59), 294])
 def test_nothing_wrong_is_stored_and_nothing_that_exists_is_believed_absent(
     monkeypatch: pytest.MonkeyPatch, database: Database, clients: dict[str, Any], number: int
 ) -> None:

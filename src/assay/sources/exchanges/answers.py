@@ -97,8 +97,10 @@ def _parsed(parse: Callable[[Any, Any], Any], row: Any, market: Any) -> Sequence
     return found if isinstance(found, list) and len(found) >= len(_NO_ROW) else _NO_ROW
 
 
-def check(candles: NDArray[np.float64], asked: Question) -> None:
-    """Refuse an answer with a row that cannot be right.
+def check(candles: NDArray[np.float64], asked: Question) -> NDArray[np.float64]:
+    """Refuse an answer with a row that cannot be right; return it without broken rows outside the span asked for.
+
+    Those are no fault of this answer, and are met again when their own span is asked for.
 
     Parameters
     ----------
@@ -129,6 +131,10 @@ def check(candles: NDArray[np.float64], asked: Question) -> None:
     _refuse(inside, inside[:, 2] < inside[:, 3], "high", "must not be below low", asked)
     _refuse(inside, ~(np.isfinite(inside[:, 5]) & (inside[:, 5] >= 0)), "volume", "must not be negative", asked)
     check_timeframe(time, asked)
+    usable = np.isfinite(candles).all(axis=1) & (candles[:, 1:5] > 0).all(axis=1)
+    usable &= (candles[:, 2] >= candles[:, 3]) & (candles[:, 5] >= 0) & (time % asked.step_ms == 0)
+    sound: NDArray[np.float64] = candles[usable]
+    return sound
 
 
 def check_timeframe(stamps: NDArray[np.float64], asked: Question) -> None:

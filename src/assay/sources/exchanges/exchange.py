@@ -328,8 +328,7 @@ class Exchange:
         found = self._retry(lambda: columns(fetch(market.symbol, names[step], start, limit, params)))
         now = self.clock() * 1000 + (DAY_MS if ahead_ms is None else ahead_ms)
         longer = tuple(ms for ms in names if ms > step and ms % step == 0)
-        check(found, Question(self.name, start, stop, step, int(now), self.rules.bounded, longer))
-        return found
+        return check(found, Question(self.name, start, stop, step, int(now), self.rules.bounded, longer))
 
 
 def _cause(error: Exception) -> str:
