@@ -14,6 +14,7 @@
     |   |-- LeakError               a strategy knows what it cannot know
     |   `-- ChangedError            what is stored was changed afterwards
     |-- ExchangeError               an exchange gave no answer         (exit 1)
+    |   |-- AnswerError             its answer cannot be right
     |   |-- OfflineError            it cannot be reached at all
     |   `-- RefusedError            it refuses, and asking again cannot mend that
     `-- StoreError                  the database cannot be used        (exit 1)
@@ -203,6 +204,10 @@ class ExchangeError(AssayError):
     ) -> None:
         self.exchange, self.reason, self.hint, self.tries, self.resume_ms = exchange, reason, hint, tries, resume_ms
         super().__init__(f"{exchange}: {reason}" + (f". {hint}" if hint else ""))
+
+
+class AnswerError(ExchangeError):
+    """An exchange answers with something that cannot be right; nothing of that answer is believed."""
 
 
 class OfflineError(ExchangeError):
