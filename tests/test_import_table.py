@@ -26,25 +26,27 @@ MAY_IMPORT = {
     "_result_code": "",
     "_kernel_cache": "_result_code",
     "compiled": "_kernel_cache _result_code",
+    "rounding": "",
     # what a market did, and what follows from it
-    "market": "errors",
+    "market": "errors rounding",
     "indicators": "compiled errors market",
-    "engine": "compiled errors market parameters threads",
+    "engine": "compiled errors market parameters rounding threads",
     "learning": "_version compiled engine errors indicators market parameters threads",
     "strategies": "compiled engine errors indicators learning market parameters",
     "evaluation": "compiled engine errors indicators market parameters strategies threads",
-    "search": "compiled engine errors lazy parameters threads",
-    "validation": "compiled engine errors evaluation lazy market parameters search threads",
-    "leaks": "engine errors evaluation indicators market parameters strategies threads validation",
+    "search": "compiled engine errors lazy parameters rounding threads",
+    "validation": "compiled engine errors evaluation lazy market parameters rounding search threads",
+    "leaks": "engine errors evaluation indicators market parameters rounding strategies threads validation",
     "training": (
-        "_version compiled engine errors evaluation leaks market parameters search strategies threads validation"
+        "_version compiled engine errors evaluation leaks market parameters rounding search strategies threads"
+        " validation"
     ),
     "documents": (
         "_version compiled engine errors evaluation learning market parameters search strategies training validation"
     ),
     "monitoring": "engine errors evaluation market parameters strategies threads validation documents",
     # pure above, effects below
-    "sources": "compiled engine errors indicators lazy learning market parameters strategies",
+    "sources": "compiled engine errors indicators lazy learning market parameters strategies threads",
     "reports": "documents engine errors evaluation lazy market monitoring parameters search training validation",
     "store": "_version documents engine errors lazy market parameters validation",
     "service": (

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numba
 import platformdirs
@@ -53,16 +54,53 @@ def configure() -> Path:
         return Path(os.environ["NUMBA_CACHE_DIR"])
     user = os.getuid() if hasattr(os, "getuid") else 0
     fallback = Path(tempfile.gettempdir()) / f"assay-{user}"
-    root = next((r / "kernels" for r in (_base(), fallback) if _writable(r / "kernels")), None)
-    if root is None:
-        return Path(vars(numba.config)["CACHE_DIR"] or ".")
-    directory = root / result_digest()
-    fresh = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        _forget_old(root, directory)
-    vars(numba.config)["CACHE_DIR"] = str(directory)
-    return directory
+    for root in (_base() / "kernels", fallback / "kernels"):
+        directory = root / result_digest()
+        fresh = not directory.exists()
+        if _writable(directory):
+            if fresh:
+                _forget_old(root, directory)
+            vars(numba.config)["CACHE_DIR"] = str(directory)
+            return directory
+    return Path(vars(numba.config)["CACHE_DIR"] or ".")
+
+
+_faults: list[str] = []
+
+
+def fault() -> str | None:
+    """Return why compiled kernels cannot be kept; None as long as they can."""
+    return _faults[0] if _faults else None
+
+
+def tolerant(kernel: Any) -> Any:
+    """Let a kernel be compiled and run where its cache cannot be read or written; `fault` then says why.
+
+    numba would end the call: on a full disk with an error of the system, at a torn file with one of its parser.
+    """
+    cache = kernel._cache  # noqa: SLF001  (numba offers no other way)
+    load, save = cache.load_overload, cache.save_overload
+
+    def loaded(signature: Any, target: Any) -> Any:
+        try:
+            return load(signature, target)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with a file: compiling anew mends it)
+            _faults.append(f"{type(error).__name__}: {error}")
+            return None
+
+    def saved(signature: Any, data: Any) -> None:
+        try:
+            save(signature, data)
+        except OSError as error:
+            _faults.append(error.strerror or str(error))
+
+    cache.load_overload, cache.save_overload = loaded, saved
+    return kernel
+
+
+def nowhere(error: Exception) -> None:
+    """Remember that there is no folder at all for compiled kernels."""
+    _faults.append(str(error))
 
 
 _COMPLETE = "complete"

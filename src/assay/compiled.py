@@ -22,7 +22,12 @@ CACHE_DIRECTORY = _kernel_cache.configure()
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel: no fastmath (it changed results), division by zero gives inf or NaN as in numpy."""
-    kernel: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    kernel: Callable[..., Any]
+    try:
+        kernel = _kernel_cache.tolerant(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    except RuntimeError as error:  # there is no folder that can be written to
+        _kernel_cache.nowhere(error)
+        kernel = numba.njit(nogil=True, error_model="numpy")(function)
     return kernel
 
 
@@ -38,5 +43,11 @@ def kernels_are_warm() -> bool:
 
 
 def kernels_are_complete() -> None:
-    """Remember that every kernel has been compiled."""
-    _kernel_cache.mark_warm(CACHE_DIRECTORY)
+    """Remember that every kernel has been compiled, where they could be kept."""
+    if _kernel_cache.fault() is None:
+        _kernel_cache.mark_warm(CACHE_DIRECTORY)
+
+
+def cache_fault() -> str | None:
+    """Return why compiled kernels cannot be kept; None as long as they can."""
+    return _kernel_cache.fault()

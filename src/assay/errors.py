@@ -14,6 +14,7 @@
     |   |-- LeakError               a strategy knows what it cannot know
     |   `-- ChangedError            what is stored was changed afterwards
     |-- ExchangeError               an exchange gave no answer         (exit 1)
+    |   |-- AnswerError             its answer cannot be right
     |   |-- OfflineError            it cannot be reached at all
     |   `-- RefusedError            it refuses, and asking again cannot mend that
     `-- StoreError                  the database cannot be used        (exit 1)
@@ -28,6 +29,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+MAX_SHOWN = 400
+"""Characters of a name or value that a sentence shows; of longer ones it shows the beginning and says how long."""
+
+_DIGITS = 4_000
+"""Python refuses to write whole numbers of more digits (4,300)."""
+
+
+def shortened(text: str) -> str:
+    """Return a text that fits into a sentence: the beginning of a long one, and its length."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 4]}... ({len(text):,} characters)"
+
+
+def shown(value: object) -> str:
+    """Return a value as a sentence shows it."""
+    if isinstance(value, int) and value.bit_length() > _DIGITS * 3:
+        return f"a number of {value.bit_length():,} bits"
+    try:
+        return shortened(repr(value))
+    except (ValueError, RecursionError):  # a list of such numbers; a list in a list in a list
+        return f"a {type(value).__name__} that is too large to show"
+
+
+def _sentence(field: str, rule: str, value: object, hint: str) -> str:
+    got = "" if value is None else f", got {shown(value)}"
+    return f"{shortened(field)}: {rule}{got}" + (f". {hint}" if hint else "")
 
 
 class AssayError(Exception):
@@ -53,8 +81,7 @@ class InputError(AssayError):
 
     def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
         self.field, self.rule, self.value, self.hint = field, rule, value, hint
-        got = "" if value is None else f", got {value!r}"
-        super().__init__(f"{field}: {rule}{got}" + (f". {hint}" if hint else ""))
+        super().__init__(_sentence(field, rule, value, hint))
 
 
 class BarsError(InputError):
@@ -154,8 +181,7 @@ class StoreError(AssayError):
 
     def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
         self.field, self.rule, self.value, self.hint = field, rule, value, hint
-        got = "" if value is None else f", got {value!r}"
-        super().__init__(f"database {field}: {rule}{got}" + (f". {hint}" if hint else ""))
+        super().__init__(f"database {_sentence(field, rule, value, hint)}")
 
 
 class ExchangeError(AssayError):
@@ -180,6 +206,10 @@ class ExchangeError(AssayError):
         super().__init__(f"{exchange}: {reason}" + (f". {hint}" if hint else ""))
 
 
+class AnswerError(ExchangeError):
+    """An exchange answers with something that cannot be right; nothing of that answer is believed."""
+
+
 class OfflineError(ExchangeError):
     """An exchange cannot be reached at all: there may be no network."""
 
@@ -198,6 +228,31 @@ def likeliest(name: str, known: Iterable[str]) -> str | None:
     begun = [one for one in names if asked and (one.startswith(asked) or one.endswith(asked))]
     close = begun[:1] if len(begun) == 1 else get_close_matches(asked, names, n=1, cutoff=0.5)
     return names[close[0]] if close else None
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, where the command line listens for it: a plain `KeyboardInterrupt` may be raised by anybody."""
+
+
+LONGEST_TEXT = 300
+"""Characters of somebody else's text that are shown."""
+
+
+def described(error: BaseException, longest: int = LONGEST_TEXT) -> str:
+    """Return the type and the text of somebody else's error as one line that can be printed."""
+    try:
+        text = str(error)
+    except BaseException as failed:  # noqa: BLE001  (a user's class may do anything)
+        text = f"it cannot say why: {type(failed).__name__}"
+    line = one_line(text, longest)
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text without line breaks and escapes, cut off where it is too long."""
+    line = " ".join(text[: 4 * longest].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    return shown if len(shown) <= longest else f"{shown[:longest]} ..."
 
 
 def near_name(name: str, known: Iterable[str]) -> str:

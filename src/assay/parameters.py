@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from assay.errors import ParameterError, near_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+MAX_NUMBER = sys.float_info.max
+"""A whole number may be larger, and is none that a float can hold."""
 
 Value = float | int | str | bool
 """A parameter's value."""
@@ -82,7 +86,7 @@ class Parameter:
             value = item() if callable(item) else value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ParameterError(self.name, "must be a number", value)
-        if not math.isfinite(value):
+        if not -MAX_NUMBER <= value <= MAX_NUMBER:  # NaN neither
             raise ParameterError(self.name, "must be a finite number", value)
         if self.is_integer and value != int(value):
             raise ParameterError(self.name, "must be a whole number", value)

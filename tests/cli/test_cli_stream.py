@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 
 from assay.compiled import CACHE_DIRECTORY
+from assay.errors import FileFormatError, InputError
+from assay.search.streaming import Layout, Summary
 from assay.service import streaming
-from assay.sources import read_arrays
+from assay.sources import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,3 +148,43 @@ def test_a_killed_stream_goes_on_to_the_same_bytes(market_file: Path, tmp_path: 
     assert {name: array.tobytes() for name, array in whole.items()} == {n: a.tobytes() for n, a in resumed.items()}
     assert len(whole["position"]) == 1000
     assert np.all(np.diff(whole["score"]) <= 0)
+
+
+def test_a_full_disk_names_the_folder_of_streams(
+    assay: Assay, market_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+
+    def full(path: Path, _: object) -> None:
+        raise InputError(str(path), "cannot be written: No space left on device")
+
+    monkeypatch.setattr(streaming, "write_arrays", full)
+    ran = assay("sweep", "--file", market_file, "--stream", "--days", "8")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{tmp_path / 'home' / 'streams'}: cannot keep the stream, it cannot be written: No space left" in ran.err
+    assert "--home (ASSAY_HOME)" in ran.err
+
+
+def test_a_torn_stream_says_how_to_begin_anew(tmp_path: Path) -> None:
+    layout, path = Layout.of({"a": (1, 2), "b": (1, 2, 3)}), tmp_path / "stream.npz"
+    write_arrays(path, Summary.empty(Layout.of({"a": (1, 2)})).arrays())
+    with pytest.raises(FileFormatError, match=r"is not the file of this stream\. --restart begins anew"):
+        streaming._read(path, layout)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FileFormatError, match=r"is not a file of arrays: .*--restart begins anew"):
+        streaming._read(path, layout)
+    write_arrays(path, Summary.empty(layout).arrays())
+    assert streaming._read(path, layout).tried == 0
+
+
+def test_a_stream_beyond_all_measure_is_refused_before_it_begins(
+    assay: Assay, market_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(
+        "[space]\npierce_depth = {low = 0.001, high = 0.01, step = 1e-6}\n"
+        "max_holding_periods = {low = 1, high = 5000}\n"
+    )
+    ran = assay("sweep", "--file", market_file, "--stream", "--grid", path)
+    assert ran.code == 2
+    assert "--grid: must have at most 20,000,000 pairs of values of two parameters" in ran.err

@@ -275,6 +275,7 @@ SAME_NAME = (
     "ambiguous",
 )
 EXACT_MEASURES = (
+    "exposure",
     "total_trades",
     "win_rate",
     "gross_win_rate",

@@ -312,7 +312,7 @@ MUTANTS = (
     Mutant("sharpe until the fill", "day[bar[row] + 1] - first_day]", "today - first_day]"),
     Mutant("sharpe of the population", "squares / (n - 1)", "squares / n"),
     Mutant("sharpe of 365 days", "np.sqrt(year)", "np.sqrt(365.0)"),
-    Mutant("sharpe of days that do not vary", "return np.nan\n    total, squares", "return 0.0\n    total, squares"),
+    Mutant("sharpe of days that do not vary", "return np.nan\n    return mean", "return 0.0\n    return mean"),
     Mutant("sharpe without the first day", "values[d - 1] if d > 0 else 1.0", "values[d - 1] if d > 0 else values[d]"),
     Mutant(
         "sharpe without marks",

@@ -132,6 +132,7 @@ MUTANTS = (
     Mutant("no slippage at the exit", "exit_price = slipped(exit_raw, -side, slip, tick)", "exit_price = exit_raw"),
     Mutant("no slippage at the entry", "entry = slipped(entry_raw, side, slip, tick)", "entry = entry_raw"),
     Mutant("slippage in favour", "return price * (1.0 + side * slippage)", "return price * (1.0 - side * slippage)"),
+    Mutant("a price beside the grid's float", "return steps * whole / unit", "return steps * tick"),
     Mutant("slippage below a tick", "if tick > price * slippage:", "if False:"),
     Mutant("fee on one side", "costs[COST_FEE] * (1.0 + x)", "costs[COST_FEE]"),
     Mutant(

@@ -322,3 +322,10 @@ def test_a_refused_point_has_no_score() -> None:
     assert drawn["cells"]["label"] == ["few", "-6.50", "1.00", "2.00"]
     assert list(zip(drawn["cells"]["x"], drawn["cells"]["y"], strict=True))[1] == ("2", "0.1")
     assert drawn["at"] == {"x": ["2"], "y": ["0.2"]}
+
+
+def test_a_point_without_a_loss_says_so_and_leaves_the_colours_to_the_others() -> None:
+    plane = {"x": "a", "y": None, "scores": [[1.0, 3.7e8, 2.0]]}
+    drawn = planes({"axes": [{"name": "a", "values": [1, 2, 3]}], "at": {"a": 1}, "planes": [plane]})
+    assert drawn[0]["cells"]["label"] == ["1.00", "no loss", "2.00"]
+    assert drawn[0]["cells"]["ink"] == ["#ffffff", "#101418", "#101418"]

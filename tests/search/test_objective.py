@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.search import SearchPlan, Space, best, penalised, refused, run_search
+from assay.engine.objectives import NO_LOSS, PROFIT_SHARE
+from assay.search import ADAPTIVE, Range, SearchPlan, Space, best, penalised, refused, run_search
+from assay.search.objective import MAX_RATIO
 from assay.search.search import HISTOGRAM_BINS
+
+if TYPE_CHECKING:
+    from assay.engine import Combinations
 
 MEASURES = st.one_of(st.floats(-20, 20), st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e300, 0.0, -0.0]))
 POINTS = st.lists(st.tuples(MEASURES, st.integers(0, 60)), min_size=1, max_size=30)
@@ -77,6 +83,53 @@ def test_what_is_left_is_what_the_next_trades_bring() -> None:
     high = (seen > 0.2) & (seen < 0.25)
     promised = penalised(seen[high] / spread, np.full(high.sum(), float(trades)))
     assert edge[high].mean() / spread == pytest.approx(promised.mean(), rel=0.02)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(11, 5000), st.integers(11, 5000), st.floats(-10, 1e12))
+def test_without_a_loss_trades_rank_first_and_then_the_profit(
+    profit: float, other: float, trades: int, more: int, ratio: float
+) -> None:
+    perfect, second = one(NO_LOSS + PROFIT_SHARE * profit, trades), one(NO_LOSS + PROFIT_SHARE * other, more)
+    assert math.isfinite(perfect)
+    assert perfect > one(min(ratio, 0.5 * NO_LOSS), more)  # whatever the ratio, however many its trades
+    if trades != more:
+        assert (perfect > second) == (trades > more)
+    elif abs(profit - other) > 1e-8:
+        assert (perfect > second) == (profit > other)
+
+
+def test_without_a_loss_ten_trades_are_as_few_as_ever() -> None:
+    assert one(NO_LOSS + 1.0, 9) == one(NO_LOSS + 1.0, 10) == -5.0
+
+
+def test_the_measure_of_a_winner_without_a_loss_is_unknown() -> None:
+    plan = SearchPlan(Space((("a", (1, 2, 3, 4)),)))
+    worth = np.array([NO_LOSS + 5.0, 40.0, NO_LOSS + 6.0, NO_LOSS + 7.0])
+    found = run_search(plan, lambda _: (worth, np.array([50.0, 900.0, 50.0, 10.0])))
+    assert found.best == {"a": 3}
+    assert found.score > MAX_RATIO
+    assert math.isnan(found.measure)
+    assert math.isnan(found.variance)  # one ratio is known
+
+
+def test_combinations_that_are_all_alike_have_no_variance() -> None:
+    plan = SearchPlan(Space((("a", (1, 2, 3)),)))
+    found = run_search(plan, lambda _: (np.full(3, 0.1), np.full(3, 50.0)))
+    assert found.variance == 0.0
+
+
+@pytest.mark.parametrize("method", ADAPTIVE)
+def test_searches_that_learn_find_what_has_no_loss(method: str) -> None:
+    plan = SearchPlan(Space((("a", Range(0.0, 1.0)),)), method=method, budget=24, seed=3)
+
+    def evaluate(points: Combinations) -> tuple[np.ndarray, np.ndarray]:
+        a = np.array([float(points.at(i)["a"]) for i in range(len(points))])
+        return np.where(a > 0.7, NO_LOSS + a, a), np.full(len(a), 60.0)
+
+    found = run_search(plan, evaluate)
+    assert found.best is not None
+    assert float(found.best["a"]) > 0.7
+    assert np.isfinite(found.scores).all()
 
 
 def test_ties_go_to_the_lowest_index() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from assay.errors import ParameterError
 from assay.parameters import Parameter, Parameters
-from assay.search import Range, Space, parse_space
+from assay.search import Range, SearchPlan, Space, parse_space
 from assay.strategies.liquidity_sweep import BENCHMARK_GRID, LiquiditySweep
 
 PARAMETERS = Parameters(
@@ -180,3 +181,38 @@ def test_the_default_grid_as_a_space() -> None:
     assert space.size == 18_432
     assert all(default in space.values[name] for name, default in strategy.parameters.defaults.items())
     assert "min_distance_from_level" not in space.searched
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((0.0, 1.0, 1e-12), "here it has 1,000,000,000,001. Take a larger step, or leave it out"),
+        ((0.0, 1.0, 5e-324), r"here it has 1\.8e\+308"),
+        ({"low": 0.0, "high": 1.0, "step": 1e-4 / 1.01}, "here it has 10,101"),
+        ([x / 1e5 for x in range(10_001)], "here it has 10,001. Give a range"),
+        (10**400, "must be a finite number, got 1000"),
+        ((0.0, float("inf")), "must be a finite number, got inf"),
+        ((float("nan"), 1.0), "must be a finite number, got nan"),
+        ((0.0, 1.0, float("inf")), "step must be positive"),
+        ((0.0, 1.0, 10**400), "step must be positive"),
+    ],
+)
+def test_a_range_is_counted_before_any_of_it_is_made(given: object, words: str) -> None:
+    parameters = Parameters(Parameter(name="x", default=0.5, low=0.0, high=1.0, doc=""))
+    tracemalloc.start()
+    with pytest.raises(ParameterError, match=words):
+        parse_space({"x": given}, parameters)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+def test_a_range_wider_than_a_number() -> None:
+    parameters = Parameters(Parameter(name="x", default=0.5, doc=""))
+    with pytest.raises(ParameterError, match="too far apart"):
+        parse_space({"x": (-1e308, 1e308)}, parameters)
+
+
+def test_a_budget_that_no_memory_holds() -> None:
+    parameters = Parameters(Parameter(name="x", default=0.5, low=0.0, high=1.0, doc=""))
+    with pytest.raises(ParameterError, match="budget: must be at most 1,000,000"):
+        SearchPlan(parse_space({"x": (0.0, 1.0)}, parameters), "random", 10**9)

@@ -94,9 +94,15 @@ class Binance(Fake):
 
     @property
     def urls(self) -> dict[str, str]:
-        return {"public": f"{self.base}/api/v3"}
+        return {
+            "public": f"{self.base}/api/v3", "fapiPublic": f"{self.base}/fapi/v1", "dapiPublic": f"{self.base}/dapi/v1",
+        }  # fmt: skip
 
     def answer(self, path: str, query: dict[str, str]) -> Any:
+        if path in {"/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"}:
+            return {"symbols": [_binance_contract()] if path.startswith("/f") else []}
+        if path == "/fapi/v1/klines":
+            return twice(self.answer("/api/v3/klines", query | {"contract": "yes"}))
         if path == "/api/v3/time":
             return {"serverTime": self.now}
         if path == "/api/v3/exchangeInfo":
@@ -179,10 +185,15 @@ class Bybit(Fake):
         if path == "/v5/market/time":
             return self._result({"timeSecond": str(self.now // 1000), "timeNano": f"{self.now}000000"})
         if path == "/v5/market/instruments-info":
-            assert query["category"] == "spot"
+            if query["category"] != "spot":
+                contracts = [_bybit_contract()] if query["category"] == "linear" else []
+                return self._result({"category": query["category"], "list": contracts})
             return self._result({"category": "spot", "list": [_bybit_symbol("BTC"), _bybit_symbol("ETH")]})
         if path != "/v5/market/kline":
             return Response(status=404)
+        if query["category"] == "linear" and path == "/v5/market/kline":
+            found = self.answer(path, query | {"category": "spot", "contract": "yes"})
+            return found | {"result": {"list": twice(found["result"]["list"])}}
         if query["symbol"] != self.own_symbol or query["category"] != "spot":
             return {"retCode": 10001, "retMsg": "Not supported symbols", "result": {}, "time": self.now}
         rows = self.served({"5": STEP, "D": DAY}[query["interval"]], query)
@@ -216,6 +227,11 @@ class Hub:
         _, folder, *rest = request.path.split("/")
         query = {k: v[0] for k, v in parse_qs(request.query_string.decode()).items()}
         return self.fakes[folder].respond("/" + "/".join(rest), query)
+
+
+def twice(rows: list[Any]) -> list[Any]:
+    """Return candles with twice the volume: a contract trades otherwise than the spot market of its pair."""
+    return [[*r[:5], repr(float(r[5]) * 2), *r[6:]] for r in rows]
 
 
 def as_json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -270,4 +286,18 @@ def _bybit_symbol(base: str) -> dict[str, Any]:
     return {
         "symbol": f"{base}USDT", "baseCoin": base, "quoteCoin": "USDT", "status": "Trading", "marginTrading": "both",
         "lotSizeFilter": lots, "priceFilter": {"tickSize": "0.01"},
+    }  # fmt: skip
+
+
+def _binance_contract() -> dict[str, Any]:
+    return _binance_symbol("BTC", "USDT") | {
+        "pair": "BTCUSDT", "contractType": "PERPETUAL", "marginAsset": "USDT", "deliveryDate": 4_133_404_800_000,
+        "onboardDate": 1_569_398_400_000, "pricePrecision": 2, "quantityPrecision": 3, "underlyingType": "COIN",
+    }  # fmt: skip
+
+
+def _bybit_contract() -> dict[str, Any]:
+    return _bybit_symbol("BTC") | {
+        "contractType": "LinearPerpetual", "settleCoin": "USDT", "launchTime": "1584230400000", "deliveryTime": "0",
+        "lotSizeFilter": {"qtyStep": "0.001", "minOrderQty": "0.001", "maxOrderQty": "100"},
     }  # fmt: skip

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.market import Bars, Market, Timeframe
+from assay.errors import AnswerError
+from assay.market import Market, Timeframe
 from assay.sources.exchanges import Fetched, Page, RetryPolicy
+from assay.sources.exchanges.answers import Question, check
 from assay.sources.exchanges.names import offered, price_tick
 from assay.sources.exchanges.pages import columns, merged, tidy
 
@@ -68,13 +70,36 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_bars_would_refuse_is_left_out_with_a_word(wrong: tuple[float | None, ...]) -> None:
+def test_an_answer_with_what_bars_would_refuse_is_refused(wrong: tuple[float | None, ...]) -> None:
     good = (2.0, 3.0, 1.0, 2.0, 0.0)
-    found = tidy(columns([(0, *good), (STEP, *wrong), (2 * STEP, *good)]), STEP, 0, 3 * STEP)
-    assert found.time.tolist() == [0, 2 * STEP]
-    assert [(f.kind, f.start_ms, f.stop_ms, f.count) for f in found.findings] == [("broken", STEP, 2 * STEP, 1)]
-    assert "1 candles without usable prices" in str(found.findings[0])
-    Bars.from_columns(MARKET, found.time, found.open, found.high, found.low, found.close, found.volume)
+    asked = Question("binance", 0, 3 * STEP, STEP, 10 * STEP, bounded=True)
+    check(columns([(2 * STEP, *good), (0, *good)]), asked)
+    with pytest.raises(AnswerError, match=r"wrong candle at 1970-01-01T00:05Z: (open|high|low|close|volume): must"):
+        check(columns([(0, *good), (STEP, *wrong), (2 * STEP, *good)]), asked)
+
+
+def test_a_broken_row_outside_the_span_is_left_out_and_spoils_nothing() -> None:
+    asked = Question("kraken", 0, 2 * STEP, STEP, 10 * STEP, bounded=False)
+    rows = columns([(i * STEP, 2.0, 3.0, 1.0, 2.0 - 3 * (i == 2), 1.0) for i in range(4)])
+    assert check(rows, asked)[:, 0].tolist() == [0, STEP, 3 * STEP]
+
+
+@pytest.mark.parametrize("stamp", [None, float("nan"), 1e17, 30 * STEP, STEP + 1.0, -40 * STEP])
+def test_an_answer_with_a_row_of_another_time_is_refused(stamp: float | None) -> None:
+    asked = Question("binance", 0, 3 * STEP, STEP, 10 * STEP, bounded=True)
+    with pytest.raises(AnswerError, match="time: must"):
+        check(columns([(0, 2.0, 3.0, 1.0, 2.0, 1.0), (stamp, 2.0, 3.0, 1.0, 2.0, 1.0)]), asked)
+
+
+@pytest.mark.parametrize(("ratio", "bars"), [(3, 12), (12, 6), (48, 4), (288, 3)])
+def test_bars_of_a_longer_timeframe_are_refused(ratio: int, bars: int) -> None:
+    asked = Question("kraken", 0, bars * ratio * STEP, STEP, 10**12, bounded=False, coarser_ms=(ratio * STEP,))
+    rows = columns([(i * ratio * STEP, 2.0, 3.0, 1.0, 2.0, 1.0) for i in range(bars)])
+    with pytest.raises(AnswerError, match=f"sends bars of {5 * ratio} minutes where 5 were asked for"):
+        check(rows, asked)
+    rows[-1, 0] += STEP
+    check(rows, asked)
+    check(rows[:2], asked)
 
 
 def test_of_two_versions_the_fuller_is_kept_in_any_order() -> None:

@@ -7,7 +7,7 @@ import random
 import re
 import socket
 import time
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug.wrappers import Response
 
-from assay.errors import ExchangeError, InputError, OfflineError, RefusedError
+from assay.errors import AnswerError, ExchangeError, InputError, OfflineError, RefusedError
 from assay.market import Bars, Market, Timeframe
 from assay.sources.exchanges import Exchange, Fetched, Page, RetryPolicy, open_exchange
 from assay.sources.exchanges.exchange import _first_address
@@ -80,6 +80,12 @@ def opened(hub: Hub, fake: Fake, waits: Waits | None = None, **more: Any) -> Exc
 def fetch(exchange: Exchange, start: int, stop: int, symbol: str = "") -> tuple[Market, list[Page]]:
     market = exchange.market(symbol or {"kraken": "BTC/USD"}.get(exchange.name, "BTC/USDT"), "5m")
     return market, list(exchange.pages(market, start, stop))
+
+
+def keep(pages: Iterator[Page], kept: list[Page]) -> None:
+    """Keep the pages that come before an error."""
+    for page in pages:
+        kept.append(page)  # noqa: PERF402  (`extend` would keep none of them)
 
 
 def joined(pages: list[Page]) -> dict[str, np.ndarray[Any, Any]]:
@@ -169,19 +175,36 @@ def test_a_candle_in_two_versions_is_a_finding(hub: Hub, kind: type[Fake]) -> No
 
 
 @every_exchange
-def test_candles_off_the_grid_or_without_numbers_are_left_out(hub: Hub, kind: type[Fake]) -> None:
-    late, empty = OPEN_NOW - 30 * STEP, OPEN_NOW - 20 * STEP
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        (0, 60_000, "time: must open on the grid"),
+        (3, 0.0, "low: must be a positive price"),
+        (5, -1.0, "volume: must not"),
+    ],
+)
+def test_a_candle_that_cannot_be_right_ends_it_and_what_lies_before_is_given(
+    hub: Hub, kind: type[Fake], column: int, value: float, rule: str
+) -> None:
+    wrong, start, pages = OPEN_NOW - 30 * STEP, OPEN_NOW - 50 * STEP, list[Page]()
 
     def mangle(rows: list[Any]) -> list[Any]:
-        wrong = {late: (late + 60_000, *row(late)[1:]), empty: (empty, 0.0, 0.0, 0.0, 0.0, 0.0)}
-        return [wrong.get(r[0], r) for r in rows]
+        return [
+            (*r[:column], value if column else r[0] + value, *r[column + 1 :]) if r[0] == wrong else r for r in rows
+        ]
 
     fake = kind(series(OPEN_NOW - 60 * STEP, NOW + 1), mangle=mangle)
     with opened(hub, fake) as exchange:
-        market, pages = fetch(exchange, OPEN_NOW - 50 * STEP, OPEN_NOW)
-    assert {f.kind for page in pages for f in page.findings} == {"off_grid", "broken"}
-    fetched = Fetched.of(market, OPEN_NOW - 50 * STEP, OPEN_NOW, pages)
-    assert fetched.missing.tolist() == [late, empty]
+        market = exchange.market(fake.symbol, "5m")
+
+        with pytest.raises(AnswerError, match=rule) as stopped:
+            keep(exchange.pages(market, start, OPEN_NOW), pages)
+        assert stopped.value.resume_ms == wrong
+        assert_same(pages, expected(fake, start, wrong))
+        pages.extend(exchange.pages(market, wrong + STEP, OPEN_NOW))
+    fetched = Fetched.of(market, start, OPEN_NOW, pages)
+    assert fetched.unanswered == ((wrong, wrong + STEP),)
+    assert not len(fetched.missing)
 
 
 @every_exchange
@@ -422,7 +445,7 @@ def test_what_was_stored_is_named_when_it_breaks_off(hub: Hub) -> None:
         pages = exchange.pages(market, OPEN_NOW - 2500 * STEP, OPEN_NOW)
         page = next(pages)
         fake.always = broken
-        moment = f"{np.datetime64(page.stop_ms, 'm')}Z"
+        moment = f"{np.datetime64(page.stop_ms, 'ms').astype('datetime64[m]')}Z"
         with pytest.raises(
             ExchangeError, match=f"server error 500.*before {moment} are complete.*start again"
         ) as stopped:
@@ -508,7 +531,7 @@ def test_a_silent_address_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) ->
     ("kind", "spellings"),
     [
         (Binance, ["BTC/USDT", "BTCUSDT", "btcusdt", "BTC-USDT", "btc_usdt", " btc/usdt ", "XBT/USDT"]),
-        (Kraken, ["BTC/USD", "XBT/USD", "XBTUSD", "XXBTZUSD", "xbt-usd", "BTCUSD", "btc/usd"]),
+        (Kraken, ["BTC/USD", "XBT/USD", "XBTUSD", "XXBTZUSD", "XXBTZ/USD", "xbt-usd", "BTCUSD", "btc/usd"]),
         (Coinbase, ["BTC/USDT", "BTC-USDT", "btcusdt"]),
         (Bybit, ["BTC/USDT", "BTCUSDT", "btc-usdt"]),
     ],
@@ -530,8 +553,25 @@ def test_an_unknown_symbol_names_a_near_one(hub: Hub, kind: type[Fake]) -> None:
         assert wrong.value.exit_code == 2
         with pytest.raises(InputError, match="such as"):
             exchange.market("QQQQQQQQ", "5m")
-        with pytest.raises(InputError, match="contracts are not collected yet"):
-            exchange.market("BTC/USDT:USDT", "5m")
+        with pytest.raises(InputError, match=f"symbol: must be a perpetual contract of {fake.name}"):
+            exchange.market("BTC/USDC:USDC", "5m")
+
+
+@pytest.mark.parametrize("kind", [Binance, Bybit], ids=lambda kind: kind.name)
+def test_a_contract_and_the_spot_market_of_its_pair_are_never_taken_for_each_other(hub: Hub, kind: type[Fake]) -> None:
+    fake = kind(series(OPEN_NOW - 30 * STEP, NOW + 1))
+    with opened(hub, fake) as exchange:
+        spot = exchange.market("BTC/USDT", "5m")
+        contract = exchange.market("BTC/USDT:USDT", "5m")
+        assert (contract.symbol, contract.kind) == ("BTC/USDT:USDT", "perpetual")
+        assert exchange.market("BTC/USDT", "5m") == spot
+        asked = len(fake.asked)
+        (page,) = exchange.pages(contract, OPEN_NOW - 20 * STEP, OPEN_NOW)
+        assert [query["contract"] for query in fake.asked[asked:]] == ["yes"]
+        assert page.volume.tolist() == [fake.candles[t][5] * 2 for t in page.time.tolist()]
+        for market in (Market(fake.name, "BTC/USDT", spot.timeframe, "perpetual"), replace(contract, kind="spot")):
+            with pytest.raises(InputError, match="market: must be a spot market, or a perpetual contract"):
+                exchange.pages(market, OPEN_NOW - 20 * STEP, OPEN_NOW)
 
 
 def test_an_unknown_timeframe_lists_those_there_are(hub: Hub) -> None:

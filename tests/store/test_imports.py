@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,3 +163,71 @@ def test_room_is_shared_by_bars(imports: Imports) -> None:
     sizes = imports.store.size_bytes()
     assert sizes[numbers[MARKET]] == pytest.approx(3 * sizes[numbers[other]], rel=0.01)
     assert sizes[numbers[MARKET]] > 30 * DAY * 24
+
+
+@pytest.mark.parametrize("again", [(30, 31), (31, 32)], ids=["the same file", "another file"])
+def test_bars_whose_import_was_killed_before_its_record_are_judged_by_the_next(
+    imports: Imports, monkeypatch: pytest.MonkeyPatch, again: tuple[int, int]
+) -> None:
+    imports.add(MARKET, days(0, 30), source="a", at_ms=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Imports, "record", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            imports.add(MARKET, days(30, 31, dead=0.5), source="b", at_ms=2)
+    assert imports.is_behind(MARKET)
+    assert len(imports.history(MARKET)) == 1
+    alert = imports.add(MARKET, days(*again, dead=0.5 * (again == (30, 31))), source="b", at_ms=3).alert
+    assert alert is not None
+    assert alert.new_pct == (50.0 if again == (30, 31) else 75.0)
+    assert imports.history(MARKET)[-1].quality["alert"] == alert.as_dict()
+    assert not imports.is_behind(MARKET)
+    assert imports.add(MARKET, days(0, 31, dead=0.5), source="b", at_ms=4).alert is None
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+KILLED = """
+import os, signal, sys
+from assay.store import BarStore, Database, Imports
+from store.test_imports import MARKET, days
+Imports.record = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+with_store = Imports(BarStore(Database.open(sys.argv[1])))
+with_store.add(MARKET, days(30, 31, dead=0.5), source="b", at_ms=2)
+"""
+
+
+def test_the_alert_survives_a_kill(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "a.db")
+    imports = Imports(BarStore(database))
+    imports.add(MARKET, days(0, 30), source="a", at_ms=1)
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, tests])}
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a.db"], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    alert = imports.add(MARKET, days(30, 31, dead=0.5), source="b", at_ms=3).alert
+    assert alert is not None
+    assert alert.new_pct == 50.0
+    database.close()
+
+
+def test_bars_that_were_deleted_or_that_no_exchange_has_are_no_news(imports: Imports) -> None:
+    imports.add(MARKET, days(0, 30), source="a", at_ms=1)
+    imports.store.delete(MARKET, START + 10 * DAY * STEP, START + 20 * DAY * STEP)
+    assert not imports.is_behind(MARKET)
+    empty = {name: column[:0] for name, column in days(0, 1).items()}
+    before = (START - 50 * DAY * STEP, START)
+    imports.store.write(MARKET, empty, source="b", at_ms=2, covered=before)
+    assert not imports.is_behind(MARKET)
+
+
+def test_every_changed_bar_is_counted(imports: Imports) -> None:
+    imports.add(MARKET, days(0, 6), source="a", at_ms=1)
+    other = days(0, 6)
+    other["close"] = other["close"] + 0.5
+    other["high"] = other["high"] + 0.5
+    for at_ms in (2, 3):  # from the same source as the record before, and again
+        assert imports.add(MARKET, other, source="a", at_ms=at_ms).written.changed == 6 * DAY
+    assert imports.conflicts(MARKET) == 6 * DAY
+    assert [one.changed for one in imports.history(MARKET)] == [0, 6 * DAY]

@@ -286,7 +286,7 @@ def test_metrics_from_trades_and_equity(which: str, request: pytest.FixtureReque
     assert m["max_drawdown_pct"] == pytest.approx(-100 * worst, rel=1e-9)
     annual = daily[-1] ** (365 / len(daily)) - 1
     assert m["calmar_ratio"] == pytest.approx(annual / worst, rel=1e-9)
-    assert m["exposure"] == pytest.approx(held / (len(daily) * bars.market.bars_per_day), rel=1e-12)
+    assert m["exposure"] == pytest.approx(held / (end + 1 - start), rel=1e-12)
 
 
 def test_the_verdict_says_what_the_measures_say(document: dict[str, Any]) -> None:

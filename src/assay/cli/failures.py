@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
-import sys
 import traceback
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
-from assay.cli.output import Output
+from assay.cli.first import INTERRUPTED
+from assay.cli.output import Output, to_json
 from assay.cli.terminal import drawable, visible
-from assay.errors import AssayError
+from assay.cli.user_code import results, strategy_fault, words
+from assay.errors import AssayError, Interrupted, described, shortened, shown
 
-INTERRUPTED = 130
 USAGE = 2
 
 ClickError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of the parser's errors, wherever this version of typer keeps it."""
+
+
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of the system that say that a name which was given cannot be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,17 @@ class Failure:
     def document(self) -> dict[str, Any]:
         """Return the error as a JSON document."""
         names = ("type", "field", "rule", "value", "message")
-        return {"error": {name: getattr(self, name) for name in names}}
+        return {"error": {name: getattr(self, name) for name in names} | {"value": _plain(self.value)}}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: of one that is too deep or too long, a few words."""
+    try:
+        plain = to_json(value)
+        json.dumps(plain)
+    except (ValueError, RecursionError):
+        return shown(value)
+    return plain
 
 
 def explain(error: BaseException) -> Failure:
@@ -53,21 +69,22 @@ def explain(error: BaseException) -> Failure:
         return Failure(error.exit_code, kind, str(error), field, rule, value)
     if isinstance(error, ClickError):
         return _usage(error)
+    fault = None if isinstance(error, Interrupted) else strategy_fault(error)
+    if fault is not None:
+        return Failure(USAGE, "StrategyError", str(fault), fault.field, fault.rule, is_bug=True)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return Failure(INTERRUPTED, "Interrupted", "interrupted; no file was left half-written")
-    if (place := _in_user_strategy(error)) is not None:
-        rule = f"raised {kind}: {error}"
-        return Failure(USAGE, "StrategyError", f"{place}: {rule}", place, rule, is_bug=True)
-    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
-        rule = "holds bytes that are no text; rename the file, or write the name in UTF-8"
-        return Failure(USAGE, "InputError", f"{error.object}: {rule}", error.object, rule)
     if isinstance(error, OSError) and error.strerror:
         where = str(error.filename) if error.filename is not None else "the system"
-        return Failure(1, kind, f"{where}: {error.strerror}", where, error.strerror)
+        code = USAGE if error.errno in _OF_THE_NAME else 1
+        return Failure(code, kind, f"{shortened(where)}: {error.strerror}", where, error.strerror)
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:  # a name that is no UTF-8
+        rule, value = f"cannot be written in {error.encoding}", str(error.object)
+        return Failure(USAGE, kind, f"{shown(value)} {rule}; name it otherwise", value, rule, value)
     if isinstance(error, MemoryError):
         return Failure(1, kind, "there is not enough memory; use a coarser grid or fewer days")
     message = (
-        f"this is a bug in Assay ({kind}: {error}); please report it with the command and what it prints "
+        f"this is a bug in Assay ({described(error)}); please report it with the command and what it prints "
         "under ASSAY_DEBUG=1"
     )
     return Failure(1, kind, message, is_bug=True)
@@ -79,8 +96,8 @@ def _usage(error: Any) -> Failure:
     rule = " ".join(error.format_message().split()).rstrip(".")
     field = getattr(error, "option_name", None) or (parameter.opts[0] if parameter is not None else None)
     value = _given(error)
-    got = "" if value is None else f", got {value!r}"
-    return Failure(USAGE, "UsageError", f"{rule}{got}; see '{command} --help'", field, rule, value)
+    got = "" if value is None else f", got {shown(value)}"
+    return Failure(USAGE, "UsageError", f"{shortened(rule)}{got}; see '{command} --help'", field, rule, value)
 
 
 def _given(error: BaseException) -> Any:
@@ -89,25 +106,14 @@ def _given(error: BaseException) -> Any:
     return details()[0].get("input") if callable(details) else None
 
 
-def _in_user_strategy(error: BaseException) -> str | None:
-    """Return the line of a user's strategy file that an error came from, or None."""
-    loading = sys.modules.get("assay.sources.user_strategy")  # not there: no strategy was loaded
-    place = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        module = str(frame.f_globals.get("__name__", ""))
-        if loading is not None and module.startswith(loading.MODULE_PREFIX):
-            place = f"{frame.f_code.co_filename} line {line}"
-    return place
-
-
 def report(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong, one sentence on stderr; return the exit code."""
     if isinstance(error, BrokenPipeError):
         return _reader_left()
     failure = explain(error)
     if failure.is_bug and os.environ.get("ASSAY_DEBUG") == "1":
-        sys.stderr.write(visible("".join(traceback.format_exception(error)), keep_lines=True))
-    sys.stderr.write(drawable(visible(f"assay: {failure.message}"), sys.stderr) + "\n")
+        words().write(visible("".join(traceback.format_exception(error)), keep_lines=True))
+    words().write(drawable(visible(f"assay: {failure.message}"), words()) + "\n")
     if as_json:
         Output(json=True).document(failure.document())
     return failure.code
@@ -115,5 +121,5 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def _reader_left() -> int:
     """Leave quietly: whoever read stdout wanted no more (``assay ... | head``)."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), results().fileno())
     return 1

@@ -21,10 +21,13 @@ from assay import __version__
 from assay.cli import shells
 from assay.cli.failures import USAGE
 from assay.cli.failures import report as report_failure
+from assay.cli.interrupts import interruptible
 from assay.cli.lazy_group import Entry, LazyGroup, Planned, PlannedGroup, lazy_group, option_parameters
 from assay.cli.output import Output
 from assay.cli.shared import LAST, Home, Json, Quiet
 from assay.cli.terminal import unfailing_streams
+from assay.cli.user_code import results, set_apart
+from assay.cli.values import check_values, refuse_blank
 from assay.errors import InputError
 
 Table = dict[str, tuple[str, str]]
@@ -251,7 +254,8 @@ def _run(context: typer.Context, given: dict[str, Any], call: Callable[[Output, 
     before = context.obj
     here = {name: given.pop(name) for name in _SHARED}
     _use_home(here["home"] or before["home"])
-    call(Output(here["json"] or before["json"], here["quiet"] or before["quiet"]), given)
+    with interruptible(), set_apart():
+        call(Output(here["json"] or before["json"], here["quiet"] or before["quiet"]), given)
 
 
 def _run_or_hand_on(
@@ -274,6 +278,8 @@ def _as_typer_wants_it(command: Callable[..., None], runner: Runner) -> Callable
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
+        check_values(context.command.params, given)
+
         def call(output: Output, options: dict[str, Any]) -> None:
             command(*([output] if kind is None else [output, kind(**options)]))
 
@@ -375,13 +381,14 @@ def _ran(given: list[str]) -> int:
         return shells.answer(make_app)
     try:
         with _same_environment():
+            refuse_blank(given)
             _use_home(_home_of(given))
             command = make_app()
             with command.make_context(shells.PROGRAM, given) as context:
                 command.invoke(context)
-            sys.stdout.flush()
+            results().flush()
     except typer.Exit as done:
         return int(done.exit_code)
-    except (Exception, KeyboardInterrupt, typer.Abort) as error:  # noqa: BLE001  (each gets its exit code)
+    except BaseException as error:  # noqa: BLE001  (each gets its exit code)
         return report_failure(error, as_json="--json" in given)
     return 0

@@ -74,6 +74,9 @@ Columns = Annotated[
     str | None,
     typer.Option("--columns", metavar="A,B", help="Only these columns of the table, or all at any width."),
 ]
+MAX_THREADS = 1_024
+"""More than any machine has cores for: a larger number is a slip."""
+
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 
 
@@ -180,6 +183,8 @@ def check_threads(threads: int | None) -> int:
         return len(cores(0)) if cores else os.cpu_count() or 1
     if threads < 1:
         raise InputError("--threads", "must be at least 1", threads)
+    if threads > MAX_THREADS:
+        raise InputError("--threads", f"must be at most {MAX_THREADS:,}", threads)
     return threads
 
 
@@ -214,7 +219,7 @@ def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) 
     return [named_market(venue, pair, frame) for venue, pair, frame in product(venues, pairs, frames)]
 
 
-_OPTION_OF_TERM = {"evidence": "--evidence", "samples": "budget"}
+_OPTION_OF_TERM = {"evidence": "--evidence", "samples": "--samples, the budget"}
 """What errors call terms of a request whose name is not the option's."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.tables import Column, chosen, folded, render
 from assay.cli.terminal import drawable, table_width, visible
+from assay.cli.user_code import results, words
 from assay.lazy import lazy
 from assay.service.times import iso_time
 
@@ -80,8 +80,8 @@ class Output:
 
     def document(self, content: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout, keys in the order given."""
-        sys.stdout.write(json.dumps(to_json(dict(content)), indent=2, allow_nan=False) + "\n")
-        sys.stdout.flush()
+        results().write(json.dumps(to_json(dict(content)), indent=2, allow_nan=False) + "\n")
+        results().flush()
 
     @property
     def is_narrow(self) -> bool:
@@ -101,15 +101,15 @@ class Output:
             self._print(part)
 
     def _print(self, line: str) -> None:
-        sys.stdout.write(drawable(visible(line), sys.stdout) + "\n")
+        results().write(drawable(visible(line), results()) + "\n")
 
     def note(self, sentence: str) -> None:
         """Say something beside the result, on stderr."""
         if self.quiet:
             return
-        text, width = drawable(visible(sentence), sys.stderr), table_width(sys.stderr)
-        sys.stderr.write("\n".join([text] if width is None else folded(text, width)) + "\n")
-        sys.stderr.flush()
+        text, width = drawable(visible(sentence), words()), table_width(words())
+        words().write("\n".join([text] if width is None else folded(text, width)) + "\n")
+        words().flush()
 
     def warn(self, sentence: str) -> None:
         """Say on stderr that the result is not all that was asked for."""
@@ -170,7 +170,7 @@ class Output:
         title = visible(title)
         if self.quiet:
             yield lambda _: None
-        elif sys.stderr.isatty():
+        elif words().isatty():
             with _bar(title, total, done) as advance:
                 yield advance
         else:
@@ -182,7 +182,7 @@ class Output:
         title = visible(title)
         if self.quiet:
             yield
-        elif sys.stderr.isatty():
+        elif words().isatty():
             with _spinner(title):
                 yield
         else:
@@ -194,7 +194,7 @@ class Output:
 
 def _rich_stderr() -> rich_console.Console:
     """Return a rich console that prints texts as they are."""
-    return rich_console.Console(stderr=True, markup=False, highlight=False, emoji=False)
+    return rich_console.Console(file=words(), markup=False, highlight=False, emoji=False)
 
 
 def _per_second(rate: float) -> str:
@@ -248,8 +248,8 @@ def _lines(title: str, total: int, before: int) -> Advance:
         said = now
         rate = (count - before) / (now - begun)
         left = (total - count) / rate if rate else math.inf
-        sys.stderr.write(f"{title}: {count:,} of {total:,}, {_per_second(rate)}, {left:.0f} s left\n")
-        sys.stderr.flush()
+        words().write(f"{title}: {count:,} of {total:,}, {_per_second(rate)}, {left:.0f} s left\n")
+        words().flush()
 
     return advance
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from assay.cli.user_code import results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 40
 """Narrower terminals are taken to be so wide: below it a name and a number do not fit beside each other."""
+
+USUAL_WIDTH = 80
 
 _PLAIN = str.maketrans("─█▏▎▍▌▋▊▉…", "-#.:|||##.")
 """What is drawn where the encoding has no such characters."""
@@ -70,12 +73,18 @@ def table_width(stream: TextIO | None = None) -> int | None:
     Parameters
     ----------
     stream : file, optional
-        stdout where not given.
+        That of results where not given.
     """
     given = os.environ.get("COLUMNS", "")
-    if not (given.isdecimal() and int(given)) and not (stream or sys.stdout).isatty():
+    if given.isdecimal() and int(given):
+        return max(int(given), MIN_WIDTH)
+    reader = stream or results()
+    if not reader.isatty():
         return None
-    return max(shutil.get_terminal_size().columns, MIN_WIDTH)
+    try:
+        return max(os.get_terminal_size(reader.fileno()).columns, MIN_WIDTH)
+    except (OSError, ValueError):  # one that does not say
+        return USUAL_WIDTH
 
 
 @contextmanager

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from assay.market import Market
 
 
+MAX_STOP_COSTS = 1_000_000.0
+"""No stop lies so many round trips of cost away: an endless one would be no stop."""
+
 COST_TERMS = ("fee", "slippage", "tick", "commission")
 SIZING_TERMS = ("method", "risk_fraction", "leverage_cap")
 """Names of costs and sizing in documents and in the canonical form of an experiment."""
@@ -72,6 +75,8 @@ class Execution:
         object.__setattr__(self, "min_stop_costs", float(self.min_stop_costs))
         if not self.min_stop_costs >= 0:
             raise InputError("min_stop_costs", "must not be negative", self.min_stop_costs)
+        if self.min_stop_costs > MAX_STOP_COSTS:
+            raise InputError("min_stop_costs", f"must be at most {MAX_STOP_COSTS:,.0f}", self.min_stop_costs)
 
     @property
     def money(self) -> Money:

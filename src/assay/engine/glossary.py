@@ -42,10 +42,10 @@ MEASURES: dict[str, Measure] = {
     "calmar_ratio": Measure("ratio", "annualised return over the absolute drawdown", "no drawdown"),
     "max_drawdown_pct": Measure("%", "at bar closes, marked to market; never positive", ""),
     "drawdown_duration": Measure("days", "longest time below an earlier high", ""),
-    "exposure": Measure("fraction", "bars in the market", ""),
+    "exposure": Measure("fraction", "bars in the market over the bars of the run", ""),
     "avg_holding_periods": Measure("bars", "mean time in a trade", "no trade"),
     "fill_rate": Measure("fraction", "orders filled over orders sent", "no order"),
-    "z_score": Measure("", "t statistic of the mean net return of a trade", "fewer than 2 trades"),
+    "z_score": Measure("", "t statistic of the mean net return of a trade", "fewer than 2 trades, or they do not vary"),
     "p_value": Measure(
         "", "(1 + as good or better)/(1 + done) of the permutation test, on the days that were searched", "not run"
     ),

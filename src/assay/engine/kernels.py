@@ -109,6 +109,7 @@ from assay.engine.layout import (
     SUM_WINS,
     Account,
 )
+from assay.rounding import rounded_squares
 
 SHARPE_DAYS = 90
 """Days over which the rolling Sharpe ratio of the limits is taken, where there are as many."""
@@ -117,16 +118,39 @@ MIN_SHARPE_DAYS, MIN_SHARPE_TRADES = 30, 30
 """What must be over before it is judged: fewer days or trades say next to nothing about a ratio."""
 
 
+MAX_DECIMALS = 12
+"""Decimals of a tick that are looked for."""
+
+GRID_ROUNDING = 2.0**-50
+"""Share of its steps by which a price on the grid may miss them: eight roundings, where three are certain."""
+
+
+@compiled
+def on_grid(steps, tick):
+    """Return the float nearest to so many whole ticks: the one that a price of a file is read as."""
+    # A tick such as .0001 is no float, and a multiple of its float may miss the price by a last bit: a target that the
+    # market trades at would then not be met. Ticks are whole numbers of some decimal, of which a quotient is exact.
+    unit = 1.0
+    for _ in range(MAX_DECIMALS + 1):
+        whole = np.rint(tick * unit)
+        if whole > 0.0 and abs(tick * unit - whole) <= 1e-15 * whole:
+            return steps * whole / unit
+        unit *= 10.0
+    return steps * tick
+
+
 @compiled
 def round_away(price, side, tick):
     """Round a price onto the tick grid, in the direction of `side`; a price on the grid stays."""
     if tick <= 0.0:
         return price
     steps = price / tick
-    # A price on the grid may miss it by the rounding of the division: without the slack it would move a whole tick.
+    # A price on the grid may miss it by its own rounding, the tick's and that of the division, which grow with the
+    # number of steps, and a computed price by some more: without the slack it would move a whole tick.
+    slack = max(1e-9, GRID_ROUNDING * abs(steps))
     if side > 0:
-        return np.ceil(steps - 1e-9) * tick
-    return np.floor(steps + 1e-9) * tick
+        return on_grid(np.ceil(steps - slack), tick)
+    return on_grid(np.floor(steps + slack), tick)
 
 
 @compiled
@@ -554,19 +578,22 @@ def fill_days(values, filled, o, side, equity, days, costs, first_day):
     return final
 
 
+_rounded_squares = compiled(rounded_squares)
+
+
 @compiled
 def annual_sharpe(returns, year):
     """Sharpe ratio of daily returns, made annual; NaN where they do not vary."""
     n = len(returns)
-    # Asked of the days themselves: rounding leaves a spread above 0 to days that are all the same.
-    if not returns.min() < returns.max():
-        return np.nan
-    total, squares = 0.0, 0.0
+    total, squares, plain = 0.0, 0.0, 0.0
     for r in returns:
         total += r
+        plain += r * r
     mean = total / n
     for r in returns:
         squares += (r - mean) * (r - mean)
+    if not squares > _rounded_squares(n, plain):
+        return np.nan
     return mean / np.sqrt(squares / (n - 1)) * np.sqrt(year)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from assay.engine import risk
 from assay.engine.objectives import OBJECTIVES
 from assay.engine.sums import TABLE, from_sums
+from assay.rounding import deviation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,12 +71,7 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
     result = {name: float(from_sums(run.sums, name, year)) for name in names}
     net, days = trades.net_return, len(run.equity)
     wins, losses = net[net > 0], net[net <= 0]
-    spread = float(net.std(ddof=1)) if len(net) > 1 else 0.0
-    in_market = np.zeros(len(bars), dtype=np.int64)
-    np.add.at(in_market, trades.entry_bar, 1)
-    ends = trades.exit_bar + 1
-    np.add.at(in_market, ends[ends < len(bars)], -1)
-    span_bars = days * bars.market.bars_per_day
+    spread = float(deviation(net))
     daily = run.daily_returns
     result |= {
         "sample_size": result["total_trades"],
@@ -85,9 +81,9 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
         "avg_win_pct": 100.0 * _mean(wins),
         "avg_loss_pct": 100.0 * _mean(losses),
         "avg_holding_periods": _mean(trades.bars_held.astype(float)),
-        "exposure": float(np.count_nonzero(np.cumsum(in_market) > 0)) / span_bars,
+        "exposure": float(np.sum(trades.exit_bar - trades.entry_bar + 1)) / run.bars,
         "fill_rate": len(trades) / run.orders_sent if run.orders_sent else math.nan,
-        "z_score": float(net.mean()) / (spread / math.sqrt(len(net))) if spread > 0 else math.nan,
+        "z_score": float(net.mean()) / (spread / math.sqrt(len(net))) if len(net) else math.nan,
         "drawdown_duration": float(drawdown_days(run.equity)),
         "adverse_selection_score": adverse_selection(run, bars),
         "var_95": risk.value_at_risk(daily),

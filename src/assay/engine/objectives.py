@@ -5,11 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay.engine.sums import from_sums
+import numpy as np
+
+from assay.engine import layout
+from assay.engine.sums import LOSSES, from_sums, without_loss
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+NO_LOSS = 1e9
+"""What a run without a loss is worth where the objective is a ratio to losses: more than any ratio that is known.
+
+The ratio is undefined and stays so as a measure, but a search must rank: without a loss is better than with one. The
+number is such that it stays above the largest ratio counted (1e6) when it is shrunk for 11 trades, the fewest that any
+point can win with."""
+
+PROFIT_SHARE = 1e3
+"""Added to `NO_LOSS` for the profit: this times 1 - 1/equity, which grows with the profit and stays below 1.
+
+Between runs of equally many trades the profit decides, to 1e-10 of the equity. One trade more outweighs any profit, up
+to some 10,000 trades: from there on another trade says nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +59,25 @@ class Objective:
         Returns
         -------
         float64, shape (...)
-            NaN where it is undefined.
+            NaN where it is undefined. `NO_LOSS` or more, by at most `PROFIT_SHARE`, for a run that made money without
+            the losses that a ratio needs; every ratio is below.
         """
         value = from_sums(sums, self.name, days_per_year)
-        return value - self.neutral if self.neutral else value
+        if self.neutral:
+            value = value - self.neutral
+        if self.name not in LOSSES:
+            return value
+        value = np.minimum(value, 0.5 * NO_LOSS)
+        perfect = without_loss(sums, self.name)
+        if not perfect.any():
+            return value
+        equity = np.maximum(sums[..., layout.SUM_EQUITY], 1.0)
+        return np.where(perfect, NO_LOSS + PROFIT_SHARE * (1.0 - 1.0 / equity), value)
+
+
+def has_no_loss(worth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which worths, shape (n,), are those of runs without a loss: no value of their measure."""
+    return (worth >= NO_LOSS) & (worth <= NO_LOSS + PROFIT_SHARE)
 
 
 OBJECTIVES: dict[str, Objective] = {

@@ -24,7 +24,7 @@ from assay.engine.limits import NO_PAUSES
 from assay.engine.rules import passing
 from assay.engine.setups import Setups
 from assay.engine.trades import Run, Trades
-from assay.errors import StrategyError
+from assay.errors import InputError, StrategyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +52,18 @@ class Span:
     start: int
     stop: int
     warmup: int = 0
+
+    def refuse_outside(self, bars: int) -> None:
+        """Raise where the span does not lie inside so many bars.
+
+        Raises
+        ------
+        InputError
+            Naming the rule and the span.
+        """
+        if not 0 <= self.start <= self.stop <= bars or self.start == bars:
+            rule = f"must lie inside the bars, 0 <= start <= stop <= {bars:,} and start below it"
+            raise InputError("span", rule, f"{self.start} to {self.stop}")
 
 
 def prices_of(bars: Bars) -> Prices:
@@ -82,6 +94,7 @@ def orders_of(rows: Setups) -> Orders:
 
 def eligible(bars: Bars, setups: Setups, span: Span) -> Setups:
     """Return the rows that may be signals in a span: on a valid bar, warmed up, inside."""
+    span.refuse_outside(len(bars))
     if len(setups) and int(setups.bar[-1]) >= len(bars):
         raise StrategyError("setups bar", f"must be below the number of bars {len(bars)}", int(setups.bar[-1]))
     t = setups.bar
@@ -248,15 +261,23 @@ def replay(
         Leave at the open after a signal of the other side.
     limits : Limits, optional
         What a trader would pause at. A limit of the Sharpe ratio trades the signals without limits first.
+
+    Raises
+    ------
+    InputError
+        When the span does not lie inside the bars.
     """
+    span.refuse_outside(len(bars))
     plan = _Replay(bars, signals, money, span, entry_delay, exit_on_opposite)
     traded = plan.trade(plan.pauses(limits))
     records, filled = traded.records, traded.filled
     taken = records.rows[:filled]
+    trades = Trades.from_outcomes(signals.rows.bar[taken], signals.rows.side[taken], records.outcomes[:filled])
     return Run(
-        trades=Trades.from_outcomes(signals.rows.bar[taken], signals.rows.side[taken], records.outcomes[:filled]),
+        trades=trades,
         equity=plan.equity(traded, int(records.sums[SUM_DAYS])),
         first_day=plan.span_days[0],
+        bars=int(max(span.stop, trades.exit_bar.max(initial=span.start) + 1)) - span.start,
         sums=records.sums,
         signals=traded.signals,
         orders_sent=traded.sent,

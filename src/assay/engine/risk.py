@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.market.calendar import MINUTE_MS
+from assay.rounding import deviation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,8 +97,7 @@ def last_month_sharpe(returns: NDArray[np.float64], days_per_year: int) -> float
     if len(returns) < MONTH_DAYS:
         return math.nan
     month = returns[-MONTH_DAYS:]
-    spread = float(month.std(ddof=1))
-    return float(month.mean()) / spread * math.sqrt(days_per_year) if spread > 0 else math.nan
+    return float(month.mean()) / float(deviation(month)) * math.sqrt(days_per_year)
 
 
 def kelly_fraction(win_rate: float, average_win: float, average_loss: float) -> float:

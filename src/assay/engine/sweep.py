@@ -302,7 +302,14 @@ def sweep(
         Called on the threads.
     skip : int
         Blocks to leave out at the beginning: those that an interrupted sweep has seen.
+
+    Raises
+    ------
+    InputError
+        When a span does not lie inside the bars.
     """
+    for span in spans:
+        span.refuse_outside(len(bars))
     task = _Task(bars, spans, money)
     hull = Span(min(s.start for s in spans), max(s.stop for s in spans), spans[0].warmup)
     axis_of_rules = axes(rules) or (((), ()),)

@@ -111,6 +111,8 @@ class Run:
         Equity at the end of each day, starting from 1 before the first.
     first_day : int
         Day ordinal of `equity[0]`.
+    bars : int
+        From the first of the span to its last, or to the last exit if that is later: days are whole, these need not be.
     sums : float64, shape (11,)
         The kernel's running sums, from which the measures are made.
     signals, orders_sent : int
@@ -122,6 +124,7 @@ class Run:
     trades: Trades
     equity: NDArray[np.float64]
     first_day: int
+    bars: int
     sums: NDArray[np.float64]
     signals: int
     orders_sent: int

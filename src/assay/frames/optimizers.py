@@ -49,7 +49,7 @@ class OptimizationResult(Result):
         All parameters of the best point, defaults included.
     score : float
         What the objective is worth, seen in so many trades (see `assay.search.penalised`): at most its value in
-        `metrics`, and always finite.
+        `metrics`, and always finite; above 1e6 where that value is undefined for want of a loss.
     metrics : dict
         Every measure of the best point on the days that chose it: in sample. NaN where undefined.
     n_combinations : int

@@ -19,6 +19,7 @@ import numpy as np
 
 from assay.leaks.findings import Finding, Looked, NotRun
 from assay.leaks.probe import ask
+from assay.rounding import deviation
 from assay.validation.null_bars import mirror
 
 if TYPE_CHECKING:
@@ -71,5 +72,8 @@ def _returns(probe: Probe, point: Mapping[str, Value], tosses: int) -> tuple[NDA
 
 def _standard_errors(own: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Difference of the means in its own standard errors (Welch's t)."""
+    # Returns that do not vary are no sample of anything: 0 says that nothing was seen.
+    if np.isnan(deviation(own)) and np.isnan(deviation(other)):
+        return 0.0
     error = math.sqrt(own.var(ddof=1) / len(own) + other.var(ddof=1) / len(other))
-    return float(own.mean() - other.mean()) / error if error > 0.0 else 0.0
+    return float(own.mean() - other.mean()) / error

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from assay.rounding import deviation
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -66,7 +68,7 @@ def classify(returns: NDArray[np.float64]) -> Regime:
     """
     n = len(returns)
     volatility = float(returns.std(ddof=1)) if n > 1 else math.nan
-    if n < MIN_RETURNS or not volatility > 0:
+    if n < MIN_RETURNS or math.isnan(deviation(returns)):
         return Regime(None, math.nan, volatility, n)
     t = float(returns.mean()) / (volatility / math.sqrt(n))
     if abs(t) >= TREND_T:

@@ -9,7 +9,7 @@ from bokeh.models.annotations.legends import ColorBar
 from bokeh.palettes import Viridis256
 
 from assay.reports.plots import GREY, ORANGE, TEXT, empty_plot, source_of
-from assay.search.objective import REFUSED
+from assay.search.objective import MAX_RATIO, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def planes(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
     for plane in drawn["planes"]:
         across, down = axes[plane["x"]], axes.get(plane["y"], [""])
         scores = [None if s == REFUSED else round(s, 4) for row in plane["scores"] for s in row]
-        label = ["few" if s is None else f"{s:.2f}" for s in scores]
+        label = ["few" if s is None else "no loss" if s > MAX_RATIO else f"{s:.2f}" for s in scores]
         found.append(
             {
                 "name": plane["x"] if plane["y"] is None else f"{plane['x']} x {plane['y']}",
@@ -64,8 +64,9 @@ def planes(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _scale(known: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of the colours."""
+def _scale(scores: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the colours: of what has a loss, since all else lies far above."""
+    known = [score for score in scores if score <= MAX_RATIO]
     low = min(known, default=0.0)
     return low, max([*known, low + 0.01])
 

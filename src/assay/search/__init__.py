@@ -4,6 +4,7 @@ from assay.search.methods import ADAPTIVE, BUDGETS, METHODS, SAMPLERS, Sampler, 
 from assay.search.objective import best, penalised, refused
 from assay.search.samplers import grid, random
 from assay.search.search import (
+    MAX_BUDGET,
     Neighbourhood,
     SearchPlan,
     SearchResult,
@@ -16,6 +17,7 @@ from assay.search.space import Range, Space, parse_space
 __all__ = [
     "ADAPTIVE",
     "BUDGETS",
+    "MAX_BUDGET",
     "METHODS",
     "SAMPLERS",
     "Neighbourhood",

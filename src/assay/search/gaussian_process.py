@@ -85,8 +85,10 @@ def standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     ends within .004, after 60 points.
     """
     lifted = np.maximum(scores, np.median(scores))
-    deviation = float(lifted.std())
-    return np.asarray((lifted - lifted.mean()) / (deviation or 1.0), dtype=np.float64)
+    # Asked of the scores themselves: rounding may leave a deviation above 0 to scores that are all the same.
+    if not lifted.min() < lifted.max():
+        return np.zeros(len(scores))
+    return np.asarray((lifted - lifted.mean()) / float(lifted.std()), dtype=np.float64)
 
 
 def _candidates(axes: Axes, best: NDArray[np.float64], known: set[Point], rng: np.random.Generator) -> list[Point]:

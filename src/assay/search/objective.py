@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.engine.objectives import has_no_loss
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -19,7 +21,8 @@ With a normal prior of the mean of a trade, of variance s^2/100 where s^2 is the
 of the next trades is n/(n + 100) times the mean of those seen, and the expected Sharpe ratio of the next days the same
 share of the Sharpe ratio seen. Without it the best of many combinations is nearly always one with few trades.
 """
-_MAX = 1e6
+MAX_RATIO = 1e6
+"""A ratio counts at most so much. What has no loss counts `NO_LOSS`: above it from 11 trades on."""
 
 ALIASES = {"net_profit": "net_profit_pct", "sharpe": "sharpe_ratio"}
 
@@ -30,15 +33,17 @@ def penalised(measure: NDArray[np.float64], trades: NDArray[np.float64]) -> NDAr
     Parameters
     ----------
     measure, trades : float64, shape (n,)
+        The measure is what `assay.engine.objectives.Objective.worth` says.
 
     Returns
     -------
     float64, shape (n,)
-        b = w S + (1 - w)(-5) with w = min(1, (trades - 10)/20), and b trades/(trades + 100) where b is positive; -5
-        below 10 trades and where S is NaN; always finite.
+        b = w S + (1 - w)(-5) with w = min(1, (trades - 10)/20) and S within 1e6, or 1e9 and more for a run without a
+        loss; and b trades/(trades + 100) where b is positive; -5 below 10 trades and where S is NaN; always finite.
     """
     weight = np.clip((trades - MIN_TRADES) / (FULL_TRADES - MIN_TRADES), 0.0, 1.0)
-    bounded = np.clip(np.where(np.isnan(measure), REFUSED, measure), -_MAX, _MAX)
+    bounded = np.clip(np.where(np.isnan(measure), REFUSED, measure), -MAX_RATIO, MAX_RATIO)
+    bounded = np.where(has_no_loss(measure), measure, bounded)
     blended = weight * bounded + (1.0 - weight) * REFUSED
     expected = np.where(blended > 0.0, blended * (trades / (trades + PRIOR_TRADES)), blended)
     score: NDArray[np.float64] = np.where((trades < MIN_TRADES) | np.isnan(measure), REFUSED, expected)

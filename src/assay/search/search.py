@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Combinations
+from assay.engine.objectives import has_no_loss
 from assay.errors import ParameterError
 from assay.lazy import lazy
+from assay.rounding import deviation
 from assay.search.axes import Axes
 from assay.search.methods import find_sampler
 from assay.search.objective import best, penalised, refused
@@ -29,6 +31,9 @@ else:
     adaptive = lazy("assay.search.adaptive")  # scipy and more, for the methods that learn
 
 HISTOGRAM_BINS = 40
+
+MAX_BUDGET = 1_000_000
+"""Points of a search that is no grid: each is kept with all its values."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class SearchPlan:
         budget = None if usual is None else self.budget
         if budget is not None and budget < 1:
             raise ParameterError("budget", "must be at least 1", budget)
+        if budget is not None and budget > MAX_BUDGET:
+            raise ParameterError("budget", f"must be at most {MAX_BUDGET:,}", budget)
         object.__setattr__(self, "budget", usual if budget is None else budget)
 
     @property
@@ -117,14 +124,14 @@ class SearchResult:
     best : dict or None
         All parameters of the winner; None when no point is positive.
     score : float
-        Penalised objective of the winner; of the best point where there is no winner.
+        Penalised objective of the winner; of the best point where there is no winner. Above 1e6 where it has no loss.
     measure : float
-        Its plain objective.
+        Its plain objective; NaN where that is undefined for want of a loss.
     trades : int
     combinations : int
         How many were tried.
     variance : float
-        Of the plain objective over the combinations that traded; NaN with fewer than two.
+        Of the plain objective over the combinations that traded; NaN with fewer than two, 0 where all are alike.
     scores : float64, shape (combinations,)
     tried : Combinations
         The points, in the order of the scores.
@@ -164,18 +171,25 @@ def run_search(plan: SearchPlan, evaluate: Evaluate) -> SearchResult:
         measure, trades = evaluate(combinations)
     scores = penalised(measure, trades)
     winner = best(scores, refused(measure, trades))
-    known = measure[np.isfinite(measure)]
+    plain = np.where(has_no_loss(measure), np.nan, measure)
+    known = plain[np.isfinite(plain)]
     top = winner if winner is not None else int(np.argmax(scores))
     return SearchResult(
         best=None if winner is None else combinations.at(winner),
         score=float(scores[top]),
-        measure=float(measure[top]),
+        measure=float(plain[top]),
         trades=int(trades[top]),
         combinations=len(combinations),
-        variance=float(np.var(known, ddof=1)) if len(known) > 1 else float("nan"),
+        variance=_variance(known),
         scores=scores,
         tried=combinations,
     )
+
+
+def _variance(known: NDArray[np.float64]) -> float:
+    if len(known) < 2:
+        return float("nan")
+    return float(np.var(known, ddof=1)) if np.isfinite(deviation(known)) else 0.0
 
 
 def _learn(plan: SearchPlan, evaluate: Evaluate) -> tuple[Combinations, NDArray[np.float64], NDArray[np.float64]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.errors import ParameterError
+from assay.parameters import MAX_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,10 @@ GRID_LEVELS = 5
 
 MAX_GRID = 50_000_000
 """Largest number of combinations that one search runs."""
+
+
+MAX_LEVELS = 10_000
+"""Most values of one parameter: beyond it a step is a slip, and a range without one is what samplers draw from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,23 @@ def _dimension(parameter: Parameter, given: Any) -> Dimension:
             raise ParameterError(name, "a range needs low and high", given)
         given = tuple(given[k] for k in ("low", "high", "step") if k in given)
     if isinstance(given, (list, set, frozenset, np.ndarray)):
+        _check_count(name, len(given), "Give a range: low, high and step")
         ordered = sorted(given, key=str) if isinstance(given, (set, frozenset)) else given
         values = tuple(dict.fromkeys(parameter.check(v) for v in ordered))
         if not values:
             raise ParameterError(name, "needs at least one value", given)
         return values
     return _range(parameter, given) if isinstance(given, tuple) else (parameter.check(given),)
+
+
+_LARGER_STEP = "Take a larger step, or leave it out: a method that samples then draws from all of the range"
+
+
+def _check_count(name: str, count: float, way_out: str) -> None:
+    """Refuse more values than a search can look at one by one, before any of them is made."""
+    if count > MAX_LEVELS:
+        many = f"{count:,.0f}" if count < 1e15 else f"{count:.3g}"
+        raise ParameterError(name, f"may have at most {MAX_LEVELS:,} values, here it has {many}", hint=way_out)
 
 
 def _range(parameter: Parameter, given: tuple[Any, ...]) -> Range:
@@ -84,12 +100,17 @@ def _range(parameter: Parameter, given: tuple[Any, ...]) -> Range:
     step = given[2] if len(given) == 3 else parameter.step
     if step is None and parameter.is_integer:
         step = 1
-    if float(low) > float(high):
+    width = float(high) - float(low)
+    if width < 0:
         raise ParameterError(name, "low must not exceed high", given)
-    if step is not None and not (isinstance(step, (int, float)) and 0 < step < math.inf):
+    if width > MAX_NUMBER:
+        raise ParameterError(name, "low and high are too far apart", given)
+    if step is not None and not (isinstance(step, (int, float)) and 0 < step <= MAX_NUMBER):
         raise ParameterError(name, "step must be positive", step)
     if parameter.is_integer and step is not None and step != int(step):
         raise ParameterError(name, "step must be a whole number", step)
+    if step is not None:
+        _check_count(name, min(width / float(step) + 1, MAX_NUMBER), _LARGER_STEP)
     return Range(float(low), float(high), None if step is None else float(step), parameter.is_integer)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from assay.errors import ExchangeError
+from assay.errors import AnswerError, ExchangeError
 from assay.store.bars import Written, merged, uncovered
 
 if TYPE_CHECKING:
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from assay.sources.exchanges import Finding, Page
     from assay.store import Alert, BarStore, Imports
     from assay.store.bars import Span
+
+MAX_WRONG = 3
+"""Spans with wrong answers, after which an exchange is asked for no more of them."""
+
+MAX_BEHIND_BARS = 20
+"""An exchange that is fewer bars behind is only late."""
 
 
 class Source(Protocol):
@@ -34,7 +40,7 @@ class Source(Protocol):
         ...
 
     def pages(self, market: Market, start_ms: int, stop_ms: int) -> Iterator[Page]:
-        """Yield the finished bars that open in a span; ExchangeError where there is no answer."""
+        """Yield the finished bars that open in a span; ExchangeError where there is no answer, or a wrong one."""
         ...
 
     def close(self) -> None:
@@ -115,6 +121,7 @@ def collect(
     """Fetch what a plan misses and store every page before the next is asked for.
 
     An interruption, by an exception or the end of the process, costs nothing that was stored: the next plan is smaller.
+    A wrong answer ends its span, and the first of them is the trouble; other spans are still asked for.
 
     Parameters
     ----------
@@ -124,18 +131,22 @@ def collect(
         Called with the bars of the grid that each page answered.
     """
     found = Collected(plan)
+    wrong = 0
     try:
         for start, stop in plan.missing:
-            at = start
-            for page in source.pages(plan.market, start, stop):
-                _store(store, found, page, int(clock() * 1000))
-                if on_bars is not None:
-                    on_bars(max(page.stop_ms - at, 0) // plan.market.timeframe.ms)
-                at = max(at, page.stop_ms)
+            try:
+                _fill(store, found, source.pages(plan.market, start, stop), start, clock, on_bars)
+            except AnswerError as error:
+                # A wrong answer about one span must not keep the others, such as the newest days, away for ever.
+                found.trouble = found.trouble or error
+                wrong += 1
+                if wrong >= MAX_WRONG:
+                    break
+        found.trouble = found.trouble or _behind(source.name, found.findings)
     except ExchangeError as error:
         found.trouble = error
     finally:
-        if found.inserted or found.changed:
+        if found.inserted or found.changed or imports.is_behind(plan.market):
             written = Written(found.inserted, found.unchanged, found.changed)
             imported = imports.record(
                 plan.market,
@@ -147,6 +158,32 @@ def collect(
             )
             found.alert = imported.alert
     return found
+
+
+def _behind(exchange: str, findings: Sequence[Finding]) -> AnswerError | None:
+    """Return the error of an exchange that stops so far short of now that it can be no delay."""
+    for finding in findings:
+        if finding.kind == "behind" and finding.count > MAX_BEHIND_BARS:
+            rule = f"did not send the newest {finding.count:,} bars of a market that trades all the time"
+            return AnswerError(exchange, rule, "They count as not fetched; the same command asks for them again")
+    return None
+
+
+def _fill(
+    store: BarStore,
+    found: Collected,
+    pages: Iterator[Page],
+    start_ms: int,
+    clock: Callable[[], float],
+    on_bars: Callable[[int], None] | None,
+) -> None:
+    """Store the pages of one span."""
+    at = start_ms
+    for page in pages:
+        _store(store, found, page, int(clock() * 1000))
+        if on_bars is not None:
+            on_bars(max(page.stop_ms - at, 0) // found.plan.market.timeframe.ms)
+        at = max(at, page.stop_ms)
 
 
 def joined(findings: Sequence[Finding]) -> list[Finding]:

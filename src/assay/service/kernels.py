@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.compiled import kernels_are_complete, kernels_are_warm
+from assay.compiled import CACHE_DIRECTORY, cache_fault, kernels_are_complete, kernels_are_warm
 from assay.engine import Combinations, Vote, at_least
 from assay.engine.bitsets import words_of_axis
 from assay.evaluation import Evaluator
@@ -38,3 +38,8 @@ def compile_kernels(reporter: Reporter, strategy: Strategy, bars: Bars) -> None:
             days, np.stack([days, -days], axis=1), sharpe_variance=1.0, trials=2, maxima=days, days_per_year=365, seed=0
         )
     kernels_are_complete()
+    if (why := cache_fault()) is not None:
+        reporter.warn(
+            f"compiled kernels cannot be kept in {CACHE_DIRECTORY} ({why}): every run compiles them anew. Free some "
+            "space there, or name another folder with --home (ASSAY_HOME)"
+        )

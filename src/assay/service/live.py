@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from assay.documents import Document, read
 from assay.documents.coherence import contradiction
 from assay.documents.configuration import lowered
 from assay.errors import AssayError, GateError, InputError
+from assay.sources.texts import read_json
 from assay.store import Database
 from assay.store.location import database_url
 from assay.store.registry import TABLE, Registered, conditions_of_market
@@ -175,7 +175,7 @@ def load_configuration(
         raise InputError("reload_s", "must not be negative", reload_s)
     if isinstance(strategy, Path) or strategy.lower().endswith(".json"):
         path = Path(strategy)
-        return LiveConfiguration(lambda: _file_mark(path), lambda: (_file(path), None), reload_s)
+        return LiveConfiguration(lambda: _file_mark(path), lambda: (read_json(path), None), reload_s)
     if pair is None:
         raise InputError("pair", "must be given with a strategy's name")
     try:
@@ -232,18 +232,6 @@ def _file_mark(path: Path) -> Mark:
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error.strerror}") from None
     return (status.st_mtime_ns, status.st_size, status.st_ino)
-
-
-def _file(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(str(path), f"is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(str(path), "must hold one JSON object", type(content).__name__)
-    return content
 
 
 def _row_source(

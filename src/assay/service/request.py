@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from assay.engine import OBJECTIVES
 from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError, near_name, wrong_choice
-from assay.search import SAMPLERS, parse_space
+from assay.search import MAX_BUDGET, SAMPLERS, parse_space
 from assay.search.objective import ALIASES
 from assay.service.spans import SpanTerms
 from assay.training import PERMUTATIONS, Experiment
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.search import Space
     from assay.strategies import Strategy
+
+
+MAX_SEED = 2**63 - 1
+"""Largest seed that a document's reader in any language can hold."""
+
+MAX_PERMUTATIONS = 10**9
+"""More than any run of years could do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +69,8 @@ class SearchTerms:
         _one_of("method", self.method, ("auto", *SAMPLERS))
         if self.objective not in tuple(ALIASES):
             _one_of("objective", self.objective, tuple(OBJECTIVES))
-        _whole("samples", self.samples, least=1, optional=True)
-        _whole("seed", self.seed, least=0)
+        _whole("samples", self.samples, least=1, most=MAX_BUDGET, optional=True)
+        _whole("seed", self.seed, least=0, most=MAX_SEED)
 
     def space_of(self, strategy: Strategy) -> Space:
         """Return the space, in the parameters of a strategy."""
@@ -96,7 +103,7 @@ class ProofTerms:
 
     def __post_init__(self) -> None:
         _one_of("evidence", self.evidence, tuple(PERMUTATIONS))
-        _whole("permutations", self.permutations, least=0, optional=True)
+        _whole("permutations", self.permutations, least=0, most=MAX_PERMUTATIONS, optional=True)
         for name in ("train_days", "test_days", "gap_days"):
             _number(name, getattr(self, name))
         self.plan()
@@ -232,13 +239,15 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise wrong_choice(name, value, allowed)
 
 
-def _whole(name: str, value: object, *, least: int, optional: bool = False) -> None:
+def _whole(name: str, value: object, *, least: int, most: int, optional: bool = False) -> None:
     if value is None and optional:
         return
     if not isinstance(value, int) or isinstance(value, bool):
         raise InputError(name, "must be a whole number", value)
     if value < least:
         raise InputError(name, f"must be at least {least}" if least else "must not be negative", value)
+    if value > most:
+        raise InputError(name, f"must be at most {most:,}", value)
 
 
 def _number(name: str, value: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from assay.errors import InputError, InsufficientDataError
 from assay.market import refuse_futures
 from assay.market.calendar import days_to_ms, ms_to_days
-from assay.service.times import iso_time, parse_moment
+from assay.service.times import check_moment, iso_time, parse_moment
 from assay.sources import read_bar_file
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.service.reporter import Reporter
     from assay.sources import ReadingOptions
+
+
+MAX_DAYS = 3_652_059.0
+"""Days of the years 1 to 9999: no data holds more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class SpanTerms:
             raise InputError(in_days, "must be a number", self.days)
         if self.days is not None and start is not None and stop is not None:
             raise InputError(in_days, f"cannot be combined with both {from_} and {to}", self.days)
-        if self.days is not None and not self.days > 0:
+        if self.days is not None and not 0 < self.days <= MAX_DAYS:
             raise InputError(in_days, "must be positive and at most what the data holds", self.days)
         if start is not None and stop is not None and start >= stop:
             raise InputError(f"{from_} and {to}", f"must be in order, {from_} before {to}", [self.start, self.stop])
@@ -66,7 +70,9 @@ class SpanTerms:
 
     @staticmethod
     def _ms(moment: int | str | None, name: str) -> int | None:
-        return parse_moment(moment, name) if isinstance(moment, str) else moment
+        if moment is None:
+            return None
+        return parse_moment(moment, name) if isinstance(moment, str) else check_moment(moment, name, moment)
 
     def on(self, bars: Bars) -> tuple[int, int]:
         """Return the signal bars of the span, as start <= t < stop.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ import numpy as np
 
 from assay.compiled import result_digest
 from assay.engine import TABLE, Combinations, from_sums
-from assay.errors import InputError
+from assay.errors import FileFormatError, InputError
 from assay.search import space
 from assay.search.streaming import EDGES, Layout, Summary
-from assay.sources import read_arrays, write_arrays
+from assay.sources import write_arrays
+from assay.sources.arrays import read_arrays
 from assay.store.location import home
+from assay.store.parts import remove_left_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +31,14 @@ SAMPLES = (2_000, 400_000)
 """Combinations that are run to tell how long all would take; the few only make what every sweep begins with."""
 
 SAVE_EVERY_S = 1.0
+
+MAX_STREAMED = 10**15
+"""Combinations of a stream: a year at thirty million a second."""
+
+MAX_CELLS = 20_000_000
+"""Pairs of values of two axes: a few maps of 160 MB at a time."""
+
+_COARSER = "Give the longest axes fewer values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +107,21 @@ def estimate(sweep: Sweep, threads: int) -> Estimate:
     )
 
 
+def check_stream(sweep: Sweep) -> None:
+    """Refuse a stream that no time would finish, or whose maps of pairs of axes no memory would hold."""
+    sizes = [len(values) for values in sweep.space.values.values() if len(values) > 1]
+    cells = sum(a * b for a, b in itertools.combinations(sizes, 2))
+    if sweep.space.size > MAX_STREAMED:
+        raise InputError("--grid", f"must have at most {MAX_STREAMED:,} combinations", sweep.space.size, _COARSER)
+    if cells > MAX_CELLS:
+        rule = f"must have at most {MAX_CELLS:,} pairs of values of two parameters, which are kept as maps"
+        raise InputError("--grid", rule, cells, _COARSER)
+
+
 def check_size(sweep: Sweep, threads: int) -> None:
     """Refuse a grid whose table no memory would hold, with what a stream of it would take."""
     if sweep.space.size > space.MAX_GRID:
+        check_stream(sweep)
         expected = estimate(sweep, threads)
         raise InputError(
             "--grid",
@@ -140,6 +163,7 @@ def state_file(sweep: Sweep) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--home", f"cannot keep a stream ({error.strerror})", str(folder)) from None
+    remove_left_over(folder)
     return folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
 
 
@@ -151,7 +175,7 @@ def run_stream(reporter: Reporter, sweep: Sweep, file: Path, *, threads: int, re
     total = sweep.space.size
     before = None
     if file.exists() and not restart:
-        before = Summary.from_arrays(read_arrays(file))
+        before = _read(file, Layout.of(sweep.space.values))
         reporter.note(f"going on after {before.tried:,} of {total:,} combinations ({file})")
     latest = before or Summary.empty(Layout.of(sweep.space.values))
     begun = time.monotonic()
@@ -164,7 +188,7 @@ def run_stream(reporter: Reporter, sweep: Sweep, file: Path, *, threads: int, re
                 latest = summary
                 advance(points)
                 if not saved or time.monotonic() - saved > SAVE_EVERY_S:
-                    write_arrays(file, summary.arrays())
+                    _keep(file, summary)
                     saved = time.monotonic()
 
             latest = _streamed(sweep, threads, before, on_block)
@@ -172,8 +196,34 @@ def run_stream(reporter: Reporter, sweep: Sweep, file: Path, *, threads: int, re
         reporter.note(f"{latest.tried:,} of {total:,} combinations are kept: the same command goes on")
         raise
     finally:
-        write_arrays(file, latest.arrays())
+        _keep(file, latest)
     return latest, time.monotonic() - begun
+
+
+def _keep(file: Path, summary: Summary) -> None:
+    try:
+        write_arrays(file, summary.arrays())
+    except InputError as error:
+        hint = "Free some space there, or name another folder with --home (ASSAY_HOME)"
+        raise InputError(str(file.parent), f"cannot keep the stream, it {error.rule}", hint=hint) from None
+
+
+def _read(file: Path, layout: Layout) -> Summary:
+    """Return what a stream's file holds, if it is of this layout: a file may be torn, or another one."""
+    fresh = Summary.empty(layout).arrays()
+    try:
+        found = read_arrays(file)
+        fits = {name: (array.dtype, array.ndim) for name, array in found.items()} == {
+            name: (array.dtype, array.ndim) for name, array in fresh.items()
+        } and all(found[name].shape == fresh[name].shape for name in ("count", "total", "best", "pairs", "histogram"))
+    except FileFormatError as error:
+        raise FileFormatError(str(file), error.rule, hint=_ANEW) from None
+    if not fits:
+        raise FileFormatError(str(file), "is not the file of this stream", hint=_ANEW)
+    return Summary.from_arrays(found)
+
+
+_ANEW = "--restart begins anew"
 
 
 def best_rows(sweep: Sweep, summary: Summary) -> list[dict[str, Any]]:

@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 
 from assay.errors import InputError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The beginning of year 1 and the end of year 9999, milliseconds UTC: there is no text for what lies outside."""
+
 _DATES = "a date or time in ISO form, such as 2024-01-31 or 2024-01-31T09:30 (UTC)"
 
 
@@ -27,4 +31,11 @@ def parse_moment(text: str, name: str) -> int:
     except ValueError:
         raise InputError(name, f"must be {_DATES}", text) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    return check_moment(round((moment - _EPOCH).total_seconds() * 1000), name, text)
+
+
+def check_moment(time_ms: int, name: str, given: object) -> int:
+    """Return a moment that a calendar has (years 1 to 9999); refuse another, naming the field."""
+    if not _FIRST_MS <= time_ms <= _LAST_MS:
+        raise InputError(name, "must lie in the years 1 to 9999 (UTC)", given)
+    return time_ms

@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.sources.arrays import read_arrays
     from assay.sources.bar_files import BarFile, ReadingOptions, read_bar_file, read_bars
     from assay.sources.exchanges import Exchange, Fetched, Finding, Page, RetryPolicy, open_exchange
-    from assay.sources.files import read_arrays, write_arrays, write_bars, write_table, write_text
+    from assay.sources.files import write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
@@ -45,7 +46,7 @@ _HOME = {
     "bars_from_frame": "frames",
     "frame_from_bars": "frames",
     "open_exchange": "exchanges",
-    "read_arrays": "files",
+    "read_arrays": "arrays",
     "read_bar_file": "bar_files",
     "read_bars": "bar_files",
     "write_arrays": "files",

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from assay.compiled import CACHE_DIRECTORY, result_digest
+from assay.errors import InputError
 from assay.lazy import lazy
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class StoredPasses:
 
     def keep(self, key: str, facts: Mapping[str, Any]) -> None:
         """Remember a clean pass; where that cannot be written the strategy is only looked through again."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):  # the latter of a disk that is full
             self.folder.mkdir(parents=True, exist_ok=True)
             files.write_text(self._file(key), json.dumps(facts, indent=2) + "\n")
 

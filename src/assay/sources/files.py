@@ -6,7 +6,6 @@ import gzip
 import os
 import re
 import secrets
-import zipfile
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -86,21 +85,6 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]
     with _replacing(Path(path)) as out:
         save: Callable[..., None] = np.savez  # its stub takes the arrays' names for options of its own
         save(out, **arrays)
-
-
-def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Read what `write_arrays` wrote; nothing in the file is run.
-
-    Raises
-    ------
-    FileFormatError
-        When the file is not such a file.
-    """
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FileFormatError(str(path), f"is not a file of arrays: {error}") from None
 
 
 def _known_suffix(file: Path) -> re.Match[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import secrets
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from assay.errors import InputError
+from assay.errors import InputError, StoreError
 from assay.store import schema
-from assay.store.database import Database, raw
+from assay.store.database import Database, explained, raw
+from assay.store.parts import SUFFIXES, part_beside, remove_left_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ ROWS = 50_000
 def backup(database: Database, path: str | Path, on_rows: Callable[[int], object] | None = None) -> int:
     """Write a consistent copy of everything; what others write meanwhile is not in it. Return how many rows.
 
+    What a backup that was killed has left in the same folder is removed first.
+
     Parameters
     ----------
     path : str or path
@@ -31,20 +34,30 @@ def backup(database: Database, path: str | Path, on_rows: Callable[[int], object
     Raises
     ------
     InputError
-        When the file is there.
+        When the file is there, or its folder is not.
+    StoreError
+        When the copy cannot be written: there is no space, or its folder is read-only.
     """
     target = Path(path)
     if target.exists():
         raise InputError(str(target), "must not be there yet: a backup overwrites nothing")
     if not target.parent.is_dir():
         raise InputError(str(target), "its folder is not there")
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    remove_left_over(target.parent)
+    part = part_beside(target)
     try:
         copied = _copy_file(database, part) if database.is_sqlite else _copy_tables(database, part, on_rows)
         part.replace(target)
+    except sqlite3.Error as error:
+        raise explained(str(target), error) from error
+    except StoreError as error:  # of the unfinished file, which nobody knows
+        raise StoreError(str(target), error.rule, error.value, error.hint) from error
+    except OSError as error:
+        raise StoreError(str(target), f"cannot be written ({error.strerror})", hint="Name another folder") from error
     finally:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{part}{suffix}").unlink(missing_ok=True)
+        for suffix in SUFFIXES:
+            with contextlib.suppress(OSError):
+                Path(f"{part}{suffix}").unlink(missing_ok=True)
     return copied
 
 

@@ -119,34 +119,36 @@ class Database:
                 if driver is None:
                     raise
                 if not _is_lost(driver) or time.monotonic() + wait > deadline:
-                    raise self._explained(driver) from error
+                    raise explained(self.name, driver) from error
                 self.engine.dispose()
             time.sleep(wait)
             wait = min(2.0 * wait, 1.0)
 
-    def _explained(self, error: BaseException) -> StoreError:
-        text = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        hints = (
-            ("disk is full", "has no space left on its disk", "Free some space and run the same command again"),
-            ("No space left", "has no space left on its disk", "Free some space and run the same command again"),
-            ("database is locked", f"was written by another process for {BUSY_S:.0f} s", "Try again"),
-            ("malformed", "is damaged", "Restore a backup, or move the file away"),
-            ("not a database", "is not an SQLite database", "Name another file"),
-            ("readonly", "cannot be written to", "Check the permissions of the file and its folder"),
-            ("unable to open", "cannot be opened", "Check that the folder is there and may be written to"),
-            ("disk I/O error", "cannot be read or written (disk error)", "Check the disk"),
-            ("append-only", "keeps its ledger append-only", "What was tried cannot be unmade"),
-        )
-        for mark, rule, hint in hints:
-            if mark in text:
-                return StoreError(self.name, rule, hint=hint)
-        if _is_lost(error):
-            return StoreError(self.name, f"cannot be reached: {text}", hint="Is the server running?")
-        return StoreError(self.name, f"refused: {text}")
-
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def explained(name: str, error: BaseException) -> StoreError:
+    """Return what a driver's error means for the database of this name, and the way out."""
+    text = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    hints = (
+        ("disk is full", "has no space left on its disk", "Free some space and run the same command again"),
+        ("No space left", "has no space left on its disk", "Free some space and run the same command again"),
+        ("database is locked", f"was written by another process for {BUSY_S:.0f} s", "Try again"),
+        ("malformed", "is damaged", "Restore a backup, or move the file away"),
+        ("not a database", "is not an SQLite database", "Name another file"),
+        ("readonly", "cannot be written to", "Check the permissions of the file and its folder"),
+        ("unable to open", "cannot be opened", "Check that the folder is there and may be written to"),
+        ("disk I/O error", "cannot be read or written (disk error)", "Check the disk"),
+        ("append-only", "keeps its ledger append-only", "What was tried cannot be unmade"),
+    )
+    for mark, rule, hint in hints:
+        if mark in text:
+            return StoreError(name, rule, hint=hint)
+    if _is_lost(error):
+        return StoreError(name, f"cannot be reached: {text}", hint="Is the server running?")
+    return StoreError(name, f"refused: {text}")
 
 
 def _address(url: str | Path) -> sa.URL:
@@ -169,6 +171,8 @@ def _address(url: str | Path) -> sa.URL:
 
 def _sqlite(address: sa.URL) -> sa.Engine:
     path = Path(str(address.database))
+    if path.is_dir():
+        raise InputError("database", "must be a file, but it is a folder", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from assay.market import data_filter, measure_quality
 from assay.store import schema
-from assay.store.bars import merged
+from assay.store.bars import merged, uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from assay.market import Market, QualityReport
+    from assay.market import Bars, Market, QualityReport
     from assay.store.bars import BarStore, Span, Written
 
 ALERT_MARGIN_PCT = 5.0
@@ -72,7 +72,7 @@ class Import:
         Valid bars of the market after the import, in percent.
     quality : dict
         ``data_filter`` of the market after the import, with ``found`` (rows that could not be used), ``new_valid_pct``,
-        ``alert`` and the ``revision`` that it describes.
+        ``alert``, the ``revision`` that it describes and the ``coverage`` of that moment.
     """
 
     at_ms: int
@@ -83,6 +83,12 @@ class Import:
     changed: int
     valid_pct: float
     quality: dict[str, Any]
+
+    @property
+    def coverage(self) -> list[Span] | None:
+        """Spans that were stored then, milliseconds UTC; None for an import of before they were written down."""
+        spans = self.quality.get("coverage")
+        return None if spans is None else [(int(start), int(stop)) for start, stop in spans]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,10 @@ class Imports:
         at_ms: int,
         found: Mapping[str, int] | None = None,
     ) -> Imported:
-        """Record an import whose bars were written, and compare the market's quality with that before it.
+        """Record an import whose bars were written, and compare the market's quality with that of the last record.
+
+        Bars are written before their import is recorded. A process that is killed between the two leaves bars that no
+        record describes; whoever records next judges them, too: the spans that the last record does not have.
 
         Parameters
         ----------
@@ -161,14 +170,17 @@ class Imports:
         number, revision = self.store.state(market)
         bars = self.store.read(market)
         report = measure_quality(bars)
-        before = self.last(market)
-        new_pct = self._valid_pct(market, fresh) if written.inserted else None
-        alert = _alert(market, before, report.valid_pct, new_pct) if written.inserted else None
+        before, coverage = self.last(market), self.store.coverage(market)
+        left = [] if before is None else _unrecorded(before, coverage, bars)
+        judged = bool(written.inserted or left)
+        new_pct = self._valid_pct(market, [*(fresh if written.inserted else ()), *left]) if judged else None
+        alert = _alert(market, before, report.valid_pct, new_pct) if judged else None
         quality = data_filter(bars, report) | {
             "found": dict(found or {}),
             "new_valid_pct": new_pct,
             "alert": alert and alert.as_dict(),
             "revision": revision,
+            "coverage": [list(span) for span in coverage],
         }
         values = {
             "market_id": number,
@@ -181,7 +193,8 @@ class Imports:
             "valid_pct": report.valid_pct,
             "quality": _plain(quality),
         }
-        again = before is not None and (before.source, before.data_digest) == (source, bars.digest)
+        known = None if before is None else (before.source, before.data_digest, before.changed)
+        again = known == (source, bars.digest, written.changed)
         if written.inserted or not again:
             self.store.database.write(lambda c: c.execute(sa.insert(schema.market_imports), values))
         return Imported(market, written, report, alert)
@@ -205,15 +218,24 @@ class Imports:
         found = self.history(market)
         return found[-1] if found else None
 
+    def is_behind(self, market: Market) -> bool:
+        """Whether bars were written that no record describes: the process that wrote them was killed before it."""
+        last = self.last(market)
+        if last is None or last.quality.get("revision") == self.store.state(market)[1]:
+            return False
+        return bool(_unrecorded(last, self.store.coverage(market), self.store.read(market)))
+
     def conflicts(self, market: Market) -> int:
-        """Return how many bars came again with other values."""
+        """Return how many bars came again with other values, as far as they are written down or were counted."""
         t, m = schema.bar_conflicts.c, schema.markets.c
         query = (
             sa.select(sa.func.count())
             .select_from(schema.bar_conflicts.join(schema.markets, m.id == t.market_id))
             .where(m.exchange == market.exchange, m.symbol == market.symbol, m.timeframe == str(market.timeframe))
         )
-        return int(self.store.database.read(lambda c: c.execute(query).scalar_one()))
+        rows = int(self.store.database.read(lambda c: c.execute(query).scalar_one()))
+        # of one import no more than `MAX_CONFLICTS` bars are written down, and all are counted
+        return max([rows, *(one.changed for one in self.history(market))])
 
     def _valid_pct(self, market: Market, fresh: Sequence[Span]) -> float | None:
         """Return the share of valid bars in spans, None where they are shorter than a day."""
@@ -224,6 +246,15 @@ class Imports:
         bars = self.store.read(market)
         valid = sum(int(bars.valid[bars.index_at(a) : bars.index_at(b)].sum()) for a, b in merged(fresh))
         return 100.0 * valid / expected
+
+
+def _unrecorded(last: Import, coverage: Sequence[Span], bars: Bars) -> list[Span]:
+    """Return the spans of bars that the last record does not have: none where the bars are still those of it."""
+    if last.coverage is None or last.data_digest == bars.digest:
+        return []
+    first, end = bars.span_ms
+    stored = [(max(start, first), min(stop, end)) for start, stop in coverage]
+    return [span for start, stop in stored if start < stop for span in uncovered(last.coverage, start, stop)]
 
 
 def _alert(market: Market, before: Import | None, after_pct: float, new_pct: float | None) -> Alert | None:

@@ -8,12 +8,17 @@ from pathlib import Path
 import platformdirs
 from dotenv import dotenv_values
 
+from assay.errors import InputError
+
 
 def setting(name: str) -> str | None:
     """Return a variable of the environment, else of the file ``.env`` in the working folder."""
     if value := os.environ.get(name):
         return value
-    return dotenv_values(".env").get(name) or None
+    try:
+        return dotenv_values(".env").get(name) or None
+    except (OSError, ValueError) as error:  # a folder of this name, no UTF-8
+        raise InputError(".env", f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def home() -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.rounding import deviation
 from assay.validation import sharpe_statistics
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def _aligned(runs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
 
 def _variance(returns: NDArray[np.float64]) -> float:
     """Variance of the per-day Sharpe ratio over the columns that vary."""
-    deviation = returns.std(axis=0, ddof=1)
-    moving = deviation > 0
+    spread = deviation(returns)
+    moving = ~np.isnan(spread)
     if moving.sum() < 2:
         return math.nan
-    return float(np.var(returns.mean(axis=0)[moving] / deviation[moving], ddof=1))
+    return float(np.var(returns.mean(axis=0)[moving] / spread[moving], ddof=1))

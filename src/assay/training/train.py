@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assay.market import Bars, measure_regime
-from assay.search.objective import REFUSED
+from assay.search.objective import MAX_RATIO, REFUSED
 from assay.training.evidence import (
     Evidence,
     Judgement,
@@ -237,9 +237,8 @@ def _fresh_process(checks: LeakChecks | None) -> str | None:
 def _warnings(run: TrainingRun, search: SearchEvidence, share: float) -> tuple[str, ...]:
     lines, around, score = list(run.splits.notes), search.neighbourhood, search.result.score
     if around is not None and around.median < 0.5 * score:
-        lines.append(
-            f"the median neighbour scores {around.median:.2f}, below half of the peak {score:.2f}: a lone peak"
-        )
+        peak = f"half of the peak {score:.2f}" if score <= MAX_RATIO else "half of the peak, which has no loss"
+        lines.append(f"the median neighbour scores {around.median:.2f}, below {peak}: a lone peak")
     if around is not None and around.edges:
         lines.append("the winner lies on the edge of the space in " + ", ".join(around.edges))
     if share > MAX_ROUND_TRIP_SHARE:

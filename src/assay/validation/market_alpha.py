@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.rounding import ROUNDING, deviation
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ class MarketAlpha:
     long_bars, short_bars : int
         Bars in a trade of each side.
     exposure : float
-        Mean position, +1 long and -1 short, over all bars; trades count by bars, not by size.
+        Mean position, +1 long and -1 short, over all bars of the run; trades count by bars, not by size.
     alpha_pct : float
         Annual return that the market does not explain, percent points; NaN where unknown, as are beta and t.
     beta : float
@@ -77,9 +79,7 @@ def market_alpha(run: Run, bars: Bars) -> MarketAlpha:
     market = market_returns(run, bars)
     year = bars.market.days_per_year
     held = {side: int(run.trades.bars_held[run.trades.side == side].sum()) for side in (1, -1)}
-    days = run.first_day + np.arange(len(run.equity))
-    covered = int(np.isin(bars.day, days).sum())
-    exposure = (held[1] - held[-1]) / covered if covered else math.nan
+    exposure = (held[1] - held[-1]) / run.bars
     alpha, beta, t = regression(run.daily_returns, market) if len(market) >= MIN_DAYS else (math.nan,) * 3
     return MarketAlpha(
         days=len(market),
@@ -120,13 +120,13 @@ def regression(returns: NDArray[np.float64], market: NDArray[np.float64]) -> tup
     design = np.stack([np.ones(n), market], axis=1)
     moments = design.T @ design
     centred = market - market.mean()
-    # a spread below the rounding of the values is none
-    if float(centred @ centred) <= 1e-12 * float(market @ market) or not float(market @ market) > 0.0:
+    # beyond rounding itself, as much as the inverse of a nearly singular matrix loses
+    if math.isnan(deviation(market)) or float(centred @ centred) <= 1e-12 * float(market @ market):
         return math.nan, math.nan, math.nan
     inverse = np.linalg.inv(moments)
     alpha, beta = inverse @ design.T @ returns
     residual = returns - design @ np.array([alpha, beta])
-    if float(residual @ residual) <= 1e-18 * max(float(returns @ returns), 1e-300):
+    if float(residual @ residual) <= max(1e-18 * float(returns @ returns), n * ROUNDING**2):
         return float(alpha), float(beta), math.nan
     scores = design * residual[:, None]
     spread = scores.T @ scores

@@ -14,6 +14,7 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.lazy import lazy
+from assay.rounding import deviation
 
 if TYPE_CHECKING:
     from arch import bootstrap
@@ -108,5 +109,4 @@ def _step(spa: bootstrap.SPA, size: float) -> tuple[int, ...]:
 
 def scale_of(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sample std of each column, shape (N,); 1 where it does not vary."""
-    deviation = returns.std(axis=0, ddof=1)
-    return np.where(deviation > 0, deviation, 1.0)
+    return np.nan_to_num(deviation(returns), nan=1.0)

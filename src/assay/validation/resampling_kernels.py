@@ -19,9 +19,9 @@ from assay.engine.layout import (
     SUM_TRADES,
     SUM_WINS,
 )
+from assay.rounding import rounded_squares
 
-FLAT = 1e-12
-"""A variance below this share of the second moment is rounding: the column does not vary."""
+_rounded_squares = compiled(rounded_squares)
 
 
 @compiled
@@ -53,7 +53,7 @@ def _score_half(sums, sizes, half_of, half, by_mean, first, second, score):
             continue
         variance = second[j] - first[j] * first[j] / n
         # n and n - 1 are the same for all columns: ranks need no more than mean over deviation
-        score[j] = first[j] / np.sqrt(variance) if variance > FLAT * second[j] else 0.0
+        score[j] = first[j] / np.sqrt(variance) if variance > _rounded_squares(n, second[j]) else 0.0
 
 
 @compiled

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.rounding import deviation
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -30,12 +32,13 @@ def moments(returns: NDArray[np.float64]) -> tuple[float, float, float]:
 
     Skewness and kurtosis are the moment ratios with divisor n. NaN when the returns do not vary.
     """
-    if len(returns) < 2 or not returns.std() > 0:
+    spread = float(deviation(returns))
+    if math.isnan(spread):
         return math.nan, math.nan, math.nan
     centred = returns - returns.mean()
     variance = float(np.mean(centred**2))
     return (
-        float(returns.mean() / returns.std(ddof=1)),
+        float(returns.mean()) / spread,
         float(np.mean(centred**3)) / variance**1.5,
         float(np.mean(centred**4)) / variance**2,
     )
@@ -73,8 +76,8 @@ def mean_above_zero_p(returns: NDArray[np.float64]) -> float:
 
     NaN with fewer than two returns or where they do not vary.
     """
-    spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
-    if not spread > 1e-12 * float(np.abs(returns).max(initial=0.0)):
+    spread = float(deviation(returns))
+    if math.isnan(spread):
         return math.nan
     return 1.0 - normal_cdf(float(returns.mean()) / (spread / math.sqrt(len(returns))))
 

@@ -19,6 +19,8 @@ MODES = ("anchored", "rolling", "split")
 HOLDOUT_SHARE = 0.2
 MIN_WINDOWS = 3
 MIN_TEST_DAYS = 5.0
+MAX_PLANNED_DAYS = 36_500.0
+"""A hundred years: a longer window is a slip, and a gap that long is beyond what numbers of bars can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,9 @@ class SplitPlan:
         for name in ("train_days", "test_days"):
             if not getattr(self, name) > 0:
                 raise InputError(name, "must be positive", getattr(self, name))
+        for name in ("train_days", "test_days", "gap_days"):
+            if not getattr(self, name) <= MAX_PLANNED_DAYS:
+                raise InputError(name, f"must be at most {MAX_PLANNED_DAYS:,.0f}", getattr(self, name))
         if not self.test_days >= MIN_TEST_DAYS:
             raise InputError("test_days", f"must be at least {MIN_TEST_DAYS:g}", self.test_days)
         if not self.gap_days >= 0:

@@ -15,7 +15,7 @@ from assay.cli import options
 from assay.cli.output import Output
 from assay.cli.results import check_folder, write_results
 from assay.documents import TrainedDocument
-from assay.errors import QualityError
+from assay.errors import InputError, QualityError
 from assay.market import Bars
 from assay.service.database import open_database
 from assay.service.kernels import compile_kernels
@@ -30,6 +30,9 @@ Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Folder of the results [demo in the home folder].")
 ]
 DemoDays = Annotated[int, typer.Option("--days", metavar="N", help="Days of each simulated market.")]
+
+MAX_DAYS = 3_650
+"""Ten years of three markets are as much as a small machine holds."""
 
 EDGE_R = 0.4
 EDGE_SEED, WALK_SEED, DIRTY_SEED = 0, 1, 2
@@ -57,6 +60,8 @@ class DemoOptions:
 def demo(output: Output, given: DemoOptions) -> None:
     """Train on three simulated markets: a planted edge, no edge, dirty data."""
     begun = time.monotonic()
+    if given.days > MAX_DAYS:
+        raise InputError("--days", f"must be at most {MAX_DAYS:,}", given.days)
     folder = given.out or home() / "demo"
     check_folder(folder, "--out")
     with output.working("simulating three markets"):

@@ -1,6 +1,5 @@
 """`assay report`: a configuration as one HTML page with charts."""
 
-import json
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from assay.cli import complete, options
 from assay.cli.output import Output
 from assay.documents import Document
 from assay.documents.schema import validate
-from assay.errors import FileFormatError, InputError
+from assay.errors import InputError
 from assay.reports import html
 from assay.service.database import open_database
 from assay.sources import write_text
+from assay.sources.texts import read_json
 from assay.store import Registry
 
 What = Annotated[
@@ -73,12 +73,4 @@ def _held(config_id: str, database: str | None) -> tuple[dict[str, Any], dict[st
 
 def _of_file(path: Path) -> tuple[dict[str, Any], None]:
     """Read a V3 document; its figures are in the database, if anywhere."""
-    if not path.is_file():
-        raise InputError(str(path), "there is no such file")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise FileFormatError(str(path), f"is not JSON: {error}") from None
-    return validate(document), None
+    return validate(read_json(path)), None

@@ -94,6 +94,7 @@ def sweep(output: Output, given: SweepOptions) -> None:
 
 def _stream(output: Output, document: dict[str, Any], planned: Sweep, given: SweepOptions, threads: int) -> None:
     """Run any number of combinations in constant memory and show what was kept of them."""
+    streaming.check_stream(planned)
     expected = streaming.estimate(planned, threads)
     output.note(expected.sentence())
     file = streaming.state_file(planned)

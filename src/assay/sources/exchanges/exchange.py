@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import numpy as np
-
-from assay.errors import ExchangeError, InputError, OfflineError, near_name
+from assay.errors import AnswerError, ExchangeError, InputError, OfflineError, near_name
 from assay.lazy import lazy
 from assay.market import Market, Timeframe
 from assay.market.calendar import DAY_MS
-from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, offered, price_tick
+from assay.sources.exchanges.answers import SETTLING_MS, Question, check, every_row, moment
+from assay.sources.exchanges.names import exchange_id, find_symbol, find_timeframe, is_contract, offered, price_tick
 from assay.sources.exchanges.pages import Page, columns
-from assay.sources.exchanges.paginator import Paginator, without_unsettled
+from assay.sources.exchanges.paginator import Limits, Paginator, without_unsettled
 from assay.sources.exchanges.paging_rules import PAGING_RULES, PagingRules
 from assay.sources.exchanges.retry import RetryPolicy, retry
 
@@ -24,18 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import ccxt
+    import numpy as np
     import requests
     from numpy.typing import NDArray
+
+    from assay.sources.exchanges import transport
 else:  # 0.3 s, needed once an exchange is open
     ccxt, requests = lazy("ccxt"), lazy("requests")
+    transport = lazy("assay.sources.exchanges.transport")
 
 T = TypeVar("T")
 
+_CONTRACTS = ("linear", "inverse", "swap")
+_LATER = "contracts"
+"""Option of a client: lists of contracts that are fetched when the first contract is asked for."""
+
 REACH_S = 4.0
 """An exchange that gives no sign of life in this time is taken for out of reach."""
-
-SETTLING_MS = 120_000
-"""A bar younger than this that is not there yet may still come: it is not taken for a gap."""
 
 
 def open_exchange(
@@ -77,10 +81,11 @@ def open_exchange(
         {
             "enableRateLimit": True,
             "enableLastJsonResponse": True,
-            "requests_trust_env": True,  # a proxy of the environment is used
+            "session": transport.session(),
             "timeout": round(timeout_s * 1000),
         }
     )
+    client.parse_ohlcvs = every_row(client.parse_ohlcv)
     if pace_ms is not None:
         client.rateLimit = pace_ms
     if urls is not None:
@@ -89,7 +94,8 @@ def open_exchange(
     client.has["fetchCurrencies"] = False
     listed = client.options.get("fetchMarkets")
     if isinstance(listed, dict) and isinstance(listed.get("types"), list):
-        client.options["fetchMarkets"] = {**listed, "types": ["spot"]}
+        contracts = [kind for kind in listed["types"] if kind in _CONTRACTS]
+        client.options["fetchMarkets"] = {**listed, "types": ["spot"], _LATER: contracts}
     limit = (((client.features or {}).get("spot") or {}).get("fetchOHLCV") or {}).get("limit")
     rules = PAGING_RULES.get(found) or PagingRules(limit or PagingRules().candles)
     return Exchange(found, client, rules, patience or RetryPolicy(), clock, sleep)
@@ -137,12 +143,12 @@ class Exchange:
         self.client.close()
 
     def market(self, symbol: str, timeframe: Timeframe | str) -> Market:
-        """Return a spot market with its price tick where that is known.
+        """Return a spot market, or a perpetual contract, with its price tick where that is known.
 
         Parameters
         ----------
         symbol : str
-            ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, or the exchange's own id.
+            ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, or the exchange's own id; ``BTC/USDT:USDT`` for a contract.
         timeframe : Timeframe or str
 
         Raises
@@ -155,9 +161,11 @@ class Exchange:
         wanted = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
         find_timeframe(wanted, self.client.timeframes, self.name)
         self._load_markets()
+        if is_contract(symbol):
+            self._load_contracts()
         found = find_symbol(symbol, self.client.markets, self.name, self.client.commonCurrencies)
         tick = price_tick(self.client.markets[found], self.client.precisionMode)
-        return Market(self.name, found, wanted, tick=tick)
+        return Market(self.name, found, wanted, "perpetual" if is_contract(found) else "spot", tick)
 
     def now_ms(self) -> int:
         """Return the exchange's clock, or the local one where it has none, in milliseconds UTC."""
@@ -194,13 +202,17 @@ class Exchange:
         ------
         InputError
             The market is not one of this exchange, or the span is empty.
+        AnswerError
+            An answer cannot be right; or, after all pages, answers do not prove that bars are absent which did not
+            come: these lie in no page.
         ExchangeError
             The exchange gives no answer; `resume_ms` says where to go on.
         """
         if market.exchange != self.name:
             raise InputError("market", f"must be a market of {self.name}", str(market))
-        if market.kind != "spot":
-            raise InputError("market", "must be a spot market; contracts are not collected yet", market.kind)
+        if market.kind != ("perpetual" if is_contract(market.symbol) else "spot"):
+            rule = "must be a spot market, or a perpetual contract written BASE/QUOTE:SETTLEMENT (no other contracts)"
+            raise InputError("market", rule, f"{market.symbol}, {market.kind}")
         if start_ms >= stop_ms:
             raise InputError("start_ms", f"must be before stop_ms {stop_ms}", start_ms)
         find_timeframe(market.timeframe, self.client.timeframes, self.name)
@@ -210,27 +222,33 @@ class Exchange:
         self, market: Market, start_ms: int, stop_ms: int, on_progress: Callable[[int, int], None] | None
     ) -> Iterator[Page]:
         self._load_markets()
+        if is_contract(market.symbol):
+            self._load_contracts()
         find_symbol(market.symbol, self.client.markets, self.name, {})
         step = market.timeframe.ms
         now = self.now_ms()
         # The bar that is open now is not asked for.
         start, stop = -(-start_ms // step) * step, min(-(-stop_ms // step), now // step) * step
         settled = (now - SETTLING_MS) // step * step
-        has_days = DAY_MS in offered(self.client.timeframes)
-        paginator = Paginator(partial(self.candles, market), self.rules, step, has_days=has_days)
+        coarser = tuple(ms for ms in offered(self.client.timeframes) if ms > step and ms % step == 0)
+        ahead = now - self.clock() * 1000
+        fetch = partial(self.candles, market, ahead_ms=ahead)
+        paginator = Paginator(fetch, self.rules, step, Limits(now // step * step, settled), coarser)
         cursor = start
         while cursor < stop:
             try:
-                page = paginator.page(cursor, stop)
+                pages, cursor_after = paginator.pages(cursor, stop)
             except ExchangeError as error:
                 raise _resumable(error, cursor, cursor > start) from error
-            last = page.stop_ms >= stop
+            last = cursor_after >= stop
             if last:
-                page = without_unsettled(page, settled, step)
-            yield page
-            cursor = stop if last else page.stop_ms
+                pages[-1] = without_unsettled(pages[-1], settled, step)
+            yield from pages
+            cursor = stop if last else cursor_after
             if on_progress is not None:
                 on_progress((cursor - start) // step, (stop - start) // step)
+        if paginator.doubts:
+            raise _unproven(self.name, paginator.doubts, step, start)
 
     def _load_markets(self) -> None:
         if self.client.markets:
@@ -239,6 +257,16 @@ class Exchange:
         self._retry(self.client.load_markets)
         if not any(market.get("spot") for market in self.client.markets.values()):
             raise ExchangeError(self.name, "lists no spot market", "Choose another exchange")
+
+    def _load_contracts(self) -> None:
+        listed = self.client.options.get("fetchMarkets")
+        if isinstance(listed, dict) and (kinds := listed.pop(_LATER, None)):
+            listed["types"] = ["spot", *kinds]
+            try:
+                self._retry(lambda: self.client.load_markets(reload=True))
+            except ExchangeError:
+                listed[_LATER] = kinds
+                raise
 
     def _reach(self) -> None:
         """Refuse an exchange that cannot be reached, in seconds where retries would take minutes."""
@@ -271,15 +299,36 @@ class Exchange:
 
         return retry(checked, self.name, self.patience, self.clock, self.sleep)
 
-    def candles(self, market: Market, start: int, stop: int, timeframe_ms: int = 0) -> NDArray[np.float64]:
-        """Return the raw candles of one request, float64 of shape (n, 6), whatever the exchange makes of the span."""
+    def candles(
+        self, market: Market, start: int, stop: int, timeframe_ms: int = 0, *, ahead_ms: float | None = None
+    ) -> NDArray[np.float64]:
+        """Return the raw candles of one request, float64 of shape (n, 6), whatever the exchange makes of the span.
+
+        Parameters
+        ----------
+        market : Market
+        start, stop : int
+            Milliseconds UTC.
+        timeframe_ms : int
+            Length of the candles; that of the market where it is 0.
+        ahead_ms : float or None
+            How far the exchange's clock is ahead of the local one; None where nobody asked.
+
+        Raises
+        ------
+        AnswerError
+            When a row cannot be right.
+        """
         step = timeframe_ms or market.timeframe.ms
-        name = offered(self.client.timeframes)[step]
+        names = offered(self.client.timeframes)
         # ccxt cuts an answer at the limit from its oldest end on, which would hide that only the newest were served.
         limit = None if self.rules.only_newest else (stop - start) // step
         params = {"until": stop - 1} if self.rules.takes_until else {}
         fetch = self.client.fetch_ohlcv
-        return self._retry(lambda: columns(fetch(market.symbol, name, start, limit, params)))
+        found = self._retry(lambda: columns(fetch(market.symbol, names[step], start, limit, params)))
+        now = self.clock() * 1000 + (DAY_MS if ahead_ms is None else ahead_ms)
+        longer = tuple(ms for ms in names if ms > step and ms % step == 0)
+        return check(found, Question(self.name, start, stop, step, int(now), self.rules.bounded, longer))
 
 
 def _cause(error: Exception) -> str:
@@ -299,7 +348,17 @@ def _first_address(api: Any) -> str:
 
 def _resumable(error: ExchangeError, cursor: int, stored: bool) -> ExchangeError:  # noqa: FBT001  (private)
     """Return the error with the moment from which to go on."""
-    moment = f"{np.datetime64(cursor, 'm')}Z"
-    done = f"Bars before {moment} are complete and can be kept; start again from there" if stored else ""
+    done = f"Bars before {moment(cursor)}Z are complete and can be kept; start again from there" if stored else ""
     hint = ". ".join(part for part in (error.hint, done) if part)
     return type(error)(error.exchange, error.reason, hint, tries=error.tries, resume_ms=cursor if stored else None)
+
+
+def _unproven(exchange: str, doubts: list[tuple[int, int]], step: int, start: int) -> AnswerError:
+    """Return the error of bars that did not come, whose absence no two answers prove."""
+    bars = sum(b - a for a, b in doubts) // step
+    rule = (
+        f"did not send {bars:,} bars between {moment(doubts[0][0])}Z and {moment(doubts[-1][1])}Z, and its answers do "
+        "not prove that it does not have them"
+    )
+    hint = "They are left out and count as not fetched; the same command asks for them again"
+    return AnswerError(exchange, rule, hint, resume_ms=doubts[0][0] if doubts[0][0] > start else None)

@@ -34,12 +34,14 @@ def exchange_id(name: str) -> str:
 
 
 def find_symbol(text: str, markets: Mapping[str, Any], exchange: str, renamed: Mapping[str, str]) -> str:
-    """Return the canonical symbol of a spot market from any spelling of it.
+    """Return the canonical symbol of a spot market or a perpetual contract from any spelling of it.
+
+    A symbol with a colon is a contract and finds none but contracts, one without finds none but spot markets.
 
     Parameters
     ----------
     text : str
-        ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, or the exchange's own id (``XXBTZUSD``).
+        ``BTC/USDT``, ``BTCUSDT``, ``btc-usdt``, the exchange's own id (``XXBTZUSD``), or ``BTC/USDT:USDT``.
     markets : mapping
         ccxt's markets by symbol.
     exchange : str
@@ -47,17 +49,17 @@ def find_symbol(text: str, markets: Mapping[str, Any], exchange: str, renamed: M
     renamed : mapping
         Currencies of the exchange that are called otherwise elsewhere (``XBT`` is ``BTC``).
     """
-    if ":" in text:
-        raise InputError("symbol", "must be a spot market, written BASE/QUOTE; contracts are not collected yet", text)
-    spot = {symbol: market for symbol, market in markets.items() if market.get("spot")}
-    wanted = canonical_symbol(text)
+    wanted = _canonical(text)
+    if is_contract(text):
+        return _find_contract(text, wanted, markets, exchange)
+    spot = {symbol: market for symbol, market in markets.items() if market.get("spot") and ":" not in symbol}
     common = "/".join(renamed.get(part, part) for part in wanted.split("/"))
     for symbol in (wanted, common):
         if symbol in spot:
             return symbol
-    found = {symbol for symbol, market in spot.items() if text.strip().upper() in _own_names(market)}
-    if not found and not re.search("[^A-Z0-9]", text.strip().upper()):
-        found = {symbol for symbol in spot if symbol.replace("/", "") == text.strip().upper()}
+    written = _letters(text)
+    found = {symbol for symbol, market in spot.items() if written in _own_names(market)}
+    found = found or {symbol for symbol in spot if _letters(symbol) == written}
     if len(found) == 1:
         return found.pop()
     if found:
@@ -65,19 +67,45 @@ def find_symbol(text: str, markets: Mapping[str, Any], exchange: str, renamed: M
     raise InputError("symbol", f"must be a spot market of {exchange}", text, _near_symbols(common, spot))
 
 
+def is_contract(text: str) -> bool:
+    """Whether a spelling names a contract, by its settlement (``BTC/USDT:USDT``)."""
+    return ("/" in text and ":" in text) or ":" in _canonical(text)
+
+
+def _canonical(text: str) -> str:
+    """Return the canonical symbol; the text itself where it may mean two, of which the exchange may list one."""
+    try:
+        return canonical_symbol(text)
+    except InputError:
+        return text.strip().upper()
+
+
+def _find_contract(text: str, wanted: str, markets: Mapping[str, Any], exchange: str) -> str:
+    swaps = {symbol: market for symbol, market in markets.items() if market.get("swap") and ":" in symbol}
+    for symbol in (wanted, text.strip().upper()):
+        if symbol in swaps:
+            return symbol
+    hint = _near_symbols(wanted, swaps) if swaps else "It lists none; use a spot market, written BASE/QUOTE"
+    raise InputError("symbol", f"must be a perpetual contract of {exchange}", text, hint)
+
+
+def _letters(name: str) -> str:
+    return re.sub("[^A-Z0-9]", "", name.upper())
+
+
 def _own_names(market: Mapping[str, Any]) -> set[str]:
-    """Return the exchange's own spellings of a market in capitals."""
+    """Return the exchange's own spellings of a market in capitals, without separators."""
     info = market.get("info")
     more = (info.get("altname"), info.get("wsname")) if isinstance(info, dict) else ()
-    return {str(name).upper() for name in (market.get("id"), *more) if name}
+    return {_letters(str(name)) for name in (market.get("id"), *more) if name}
 
 
-def _near_symbols(symbol: str, spot: Mapping[str, Any]) -> str:
+def _near_symbols(symbol: str, listed: Mapping[str, Any]) -> str:
     base = symbol.split("/", maxsplit=1)[0]
-    same_base = sorted(known for known in spot if known.split("/")[0] == base)
-    if near := [*dict.fromkeys([*get_close_matches(symbol, spot, n=3, cutoff=0.6), *same_base])][:5]:
+    same_base = sorted(known for known in listed if known.split("/")[0] == base)
+    if near := [*dict.fromkeys([*get_close_matches(symbol, listed, n=3, cutoff=0.6), *same_base])][:5]:
         return f"Did you mean {' or '.join(near)}?"
-    return f"It lists {len(spot):,} others, such as {', '.join(sorted(spot)[:3])}"
+    return f"It lists {len(listed):,} others, such as {', '.join(sorted(listed)[:3])}"
 
 
 def offered(timeframes: Mapping[str, Any]) -> dict[int, str]:

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 Spans = tuple[tuple[int, int], ...]
 """Half-open spans [start, stop) in milliseconds UTC, in order and apart."""
 
-FindingKind = Literal["conflict", "off_grid", "broken", "not_served"]
+FindingKind = Literal["conflict", "not_served", "behind"]
 
 _SENTENCES: dict[FindingKind, str] = {
     "conflict": "{n} bars came more than once with different values; those with the most volume were kept",
-    "off_grid": "{n} candles do not open on the timeframe's grid and were left out",
-    "broken": "{n} candles without usable prices or volume were left out",
     "not_served": "{n} bars lie further back than the exchange serves and were not fetched",
+    "behind": "{n} newest bars did not come; the exchange may be behind, so they are asked for again next time",
 }
 
 
@@ -36,8 +35,8 @@ class Finding:
     Attributes
     ----------
     kind : str
-        ``conflict`` (a bar twice with different values), ``off_grid``, ``broken`` (no usable numbers) or
-        ``not_served`` (the exchange does not go that far back).
+        ``conflict`` (a bar twice with different values), ``not_served`` (the exchange does not go that far back) or
+        ``behind`` (bars that traded all the time stop short of now).
     start_ms, stop_ms : int
         Span [start, stop) in which it lies, milliseconds UTC.
     count : int
@@ -172,7 +171,8 @@ def tidy(candles: NDArray[np.float64], step: int, start: int, stop: int, finding
     Parameters
     ----------
     candles : float64, shape (n, 6)
-        As `columns` gives them, in any order, with any repetition.
+        As `columns` gives them, in any order, with any repetition; those of the span are usable
+        (`assay.sources.exchanges.answers.check`).
     step : int
         Milliseconds of the timeframe.
     start, stop : int
@@ -183,11 +183,6 @@ def tidy(candles: NDArray[np.float64], step: int, start: int, stop: int, finding
     found = list(findings)
     time = candles[:, 0]
     candles = candles[(time >= start) & (time < stop)]
-    for kind, bad in (("off_grid", _off_grid), ("broken", _broken)):
-        wrong = bad(candles, step)
-        if wrong.any():
-            found.append(_finding(kind, candles[wrong, 0], step))
-            candles = candles[~wrong]
     # The fuller of two versions of a candle was seen later; the other columns only make the choice certain.
     candles = candles[np.lexsort((*candles[:, 1:5].T, -candles[:, 5], candles[:, 0]))]
     again = np.diff(candles[:, 0], prepend=-1.0) == 0
@@ -198,18 +193,6 @@ def tidy(candles: NDArray[np.float64], step: int, start: int, stop: int, finding
     kept = candles[~again]
     opened, high, low, close, volume = (np.ascontiguousarray(column) for column in kept[:, 1:].T)
     return Page(start, stop, kept[:, 0].astype(np.int64), opened, high, low, close, volume, tuple(found))
-
-
-def _off_grid(candles: NDArray[np.float64], step: int) -> NDArray[np.bool_]:
-    wrong: NDArray[np.bool_] = candles[:, 0] % step != 0
-    return wrong
-
-
-def _broken(candles: NDArray[np.float64], _: int) -> NDArray[np.bool_]:
-    """Mark what `Bars` would refuse."""
-    usable = np.isfinite(candles).all(axis=1) & (candles[:, 1:5] > 0).all(axis=1)
-    wrong: NDArray[np.bool_] = ~(usable & (candles[:, 2] >= candles[:, 3]) & (candles[:, 5] >= 0))
-    return wrong
 
 
 def _finding(kind: Any, stamps: NDArray[np.float64], step: int) -> Finding:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from assay.errors import ExchangeError, InputError, RefusedError
+from assay.errors import AnswerError, ExchangeError, InputError, RefusedError
 from assay.lazy import lazy
 from assay.sources.exchanges.paging_rules import ELSEWHERE
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import ccxt
-else:
-    ccxt = lazy("ccxt")  # 0.3 s, needed once an exchange is open
+
+    from assay.sources.exchanges import transport
+else:  # 0.3 s, needed once an exchange is open
+    ccxt, transport = lazy("ccxt"), lazy("assay.sources.exchanges.transport")
 
 T = TypeVar("T")
 
@@ -79,6 +81,8 @@ def retry(
     ------
     RefusedError
         At once, where asking again cannot mend it.
+    AnswerError
+        At once, when an answer is too long, too slow, or sends to another host.
     ExchangeError
         When patience is at its end.
     """
@@ -87,6 +91,8 @@ def retry(
         try:
             return call()
         except (ccxt.BaseError, *_UNREADABLE) as error:
+            if (bound := _bound_of(error)) is not None:
+                raise AnswerError(exchange, str(bound), "Try again later, or another exchange") from error
             response = _response_of(error)
             status = getattr(response, "status_code", None)
             if not _is_passing(error, status, ccxt):
@@ -109,6 +115,15 @@ def _response_of(error: BaseException | None) -> Any:
         response = getattr(error, "response", None)
         if response is not None:
             return response
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _bound_of(error: BaseException | None) -> Exception | None:
+    """Return the bound of an answer that was broken, which ccxt keeps only in the chain of errors."""
+    while error is not None:
+        if isinstance(error, transport.UnboundedError):
+            return error
         error = error.__cause__ or error.__context__
     return None
 

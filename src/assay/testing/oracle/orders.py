@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAN = math.nan
-GRID_TOLERANCE = 1e-9
+GRID_TOLERANCE = Fraction(1, 10**9)
+GRID_ROUNDING = Fraction(1, 2**50)
 
 
 @dataclass
@@ -117,12 +119,19 @@ class OracleResult:
 
 
 def round_to_tick(price: float, tick: float, *, upwards: bool) -> float:
-    """Move a price onto the tick grid in one direction; a price on the grid (within 1e-9 ticks) stays."""
+    """Move a price onto the tick grid in one direction; a price on the grid stays.
+
+    It is on the grid when it misses a whole number of ticks by no more than 1e-9 ticks, or eight roundings of 2^-53 of
+    that number. The tick is the decimal that its float is written as, and the result the float nearest to the exact
+    price.
+    """
     if tick <= 0.0 or not math.isfinite(price):
         return price
-    if upwards:
-        return math.ceil(price / tick - GRID_TOLERANCE) * tick
-    return math.floor(price / tick + GRID_TOLERANCE) * tick
+    step = Fraction(repr(float(tick)))
+    ticks = Fraction(price) / step
+    slack = max(GRID_TOLERANCE, GRID_ROUNDING * abs(ticks))
+    whole = math.ceil(ticks - slack) if upwards else math.floor(ticks + slack)
+    return float(whole * step)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from assay.testing.oracle.orders import OracleBars, OracleCosts, OracleOrder, OracleTrade
+
+
+ROUNDING = 2.0**-46
+"""What is no larger may be 0 but for the rounding of floats."""
 
 
 class OracleGate(Protocol):
@@ -163,6 +168,7 @@ def _account(
     by_day = _values_by_day(bars, path.value_at, start, first_day, days)
 
     s1 = s2 = sdown = 0.0
+    returns: list[float] = []
     previous = 1.0
     for value in by_day:
         r = value / previous - 1.0 if previous > 0 else 0.0
@@ -171,23 +177,26 @@ def _account(
         if r < 0:
             sdown += r * r
         previous = value
+        returns.append(r)
     mean = s1 / days
-    var = (s2 - s1 * mean) / (days - 1) if days >= 2 else NAN
+    var = (s2 - s1 * mean) / (days - 1) if _vary(returns) else NAN
     count = len(trades)
+    bars_of_run = max([start + 1, stop] + [trade.exit_bar + 1 for trade in trades]) - start
     measures = {
         "total_trades": float(count),
         "win_rate": wins / count if count else NAN,
         "gross_win_rate": gross_wins / count if count else NAN,
         "net_profit_pct": 100.0 * (path.equity - 1.0),
         "net_profit_pct_optimistic": 100.0 * (optimistic - 1.0),
-        "profit_factor": gain / loss if loss > 0 else NAN,
+        "profit_factor": gain / loss if loss > count * ROUNDING else NAN,
         "max_drawdown_pct": -100.0 * path.drawdown,
         "sharpe_ratio": mean / math.sqrt(var) * math.sqrt(365) if var > 0 else NAN,
-        "sortino_ratio": mean / math.sqrt(sdown / days) * math.sqrt(365) if sdown > 0 else NAN,
+        "sortino_ratio": mean / math.sqrt(sdown / days) * math.sqrt(365) if sdown > days * ROUNDING**2 else NAN,
         "expectancy_pct": 100.0 * (total / count) if count else NAN,
         "expectancy_r": total_r / count if count else NAN,
         "fill_rate": count / orders_sent if orders_sent else NAN,
         "ambiguous_trades": float(ambiguous),
+        "exposure": sum(trade.bars_held for trade in trades) / bars_of_run,
     }
     sums = {
         "equity": path.equity,
@@ -200,6 +209,14 @@ def _account(
         "sdown": sdown,
     }
     return OracleResult(trades, orders_sent, by_day, measures, sums)
+
+
+def _vary(returns: list[float]) -> bool:
+    """Whether returns vary by more than rounding, as docs/measures.md says it, without any rounding of its own."""
+    n = len(returns)
+    exact = [Fraction(r) for r in returns]
+    squares, mean = sum(r * r for r in exact), sum(exact) / n
+    return n > 1 and sum((r - mean) ** 2 for r in exact) > n * (4 * squares / 2**53 + Fraction(ROUNDING) ** 2)
 
 
 def _values_by_day(bars: OracleBars, value_at: dict[int, float], start: int, first_day: int, days: int) -> list[float]:
