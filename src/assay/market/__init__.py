@@ -1,6 +1,6 @@
 """Bars, markets and timeframes, the calendar, resampling and the quality of data."""
 
-from assay.market.bars import Bars
+from assay.market.bars import Bars, require_bars
 from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
 from assay.market.quality import QualityReport, data_filter, measure_quality
 from assay.market.regime import Regime, measure_regime
@@ -18,5 +18,6 @@ __all__ = [
     "measure_quality",
     "measure_regime",
     "refuse_futures",
+    "require_bars",
     "resample",
 ]

@@ -27,7 +27,7 @@ MODULE_PREFIX = "assay_user_strategy_"
 _DECLARED = ("name", "parameters", "rules", "bracket")
 
 
-def load_strategy(text: str) -> Strategy:
+def load_strategy(text: str | Path) -> Strategy:
     """Return the strategy of a registered name or of ``path.py:Class``, checked.
 
     Raises
@@ -36,6 +36,9 @@ def load_strategy(text: str) -> Strategy:
         When there is no such name, file or class, when the file does not run, or when the class breaks
         the contract of `Strategy`.
     """
+    text = str(text) if isinstance(text, Path) else text
+    if not isinstance(text, str):
+        raise StrategyError("strategy", "must be a registered name or path.py:Class", text)
     if match := re.fullmatch(r"(.+\.py)(?::(\w*))?", text.strip()):
         strategy = _from_file(Path(match[1]), match[2] or "")
     elif ":" in text:
