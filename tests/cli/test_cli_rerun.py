@@ -205,12 +205,14 @@ def test_bars_without_volume_say_so_first(assay: Assay, bars: Bars, tmp_path: Pa
     assert not np.any(bare.volume)
     assert assay("data", "import", file, "--database", database).code == 0
     stored = ("--exchange", "x", "--symbol", "AB/USDT", "--timeframe", "5m", "--database", database)
-    for command, more in (
-        ("backtest", ("--file", file)),
-        ("funnel", stored),
-        ("sweep", ("--file", file)),
-        ("train", ("--file", file)),
-    ):
-        ran = assay(command, *more, "--days", 1 if command == "train" else 9)
-        assert ran.err.startswith("AB/USDT 5m on x: these bars have no volume"), command
+    calls: list[tuple[object, ...]] = [
+        ("backtest", "--file", file, "--days", 9),
+        ("funnel", *stored, "--days", 9),
+        ("sweep", *stored, "--days", 9),
+        ("train", "--file", file, "--days", 9),
+        ("train", *stored, "--offline", "--days", 99),
+    ]
+    for call in calls:
+        ran = assay(*call)
+        assert ran.err.startswith("AB/USDT 5m on x: these bars have no volume"), call
         assert ran.err.count("no volume") == 1

@@ -115,6 +115,7 @@ SLIPS: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda b: UNTYPED.GridSearchOptimizer().optimize(BacktestEngine, b), "not the class BacktestEngine"
     ),
     "a strategy for an engine": (lambda b: UNTYPED.GridSearchOptimizer().optimize("X", b), "backtest_engine: must be"),
+    "a picture for a page": (lambda b: assay.backtest(LiquiditySweep, b, POINT).plot("run.png"), "must end in .html"),
     "bars for evidence": (lambda b: UNTYPED.configuration(b, datetime.now(UTC)), "must be Evidence, not Bars"),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.engine import Run, Span
+from assay.errors import InputError
 from assay.evaluation import PreparedReplay
 from assay.lazy import lazy
 
@@ -64,6 +65,8 @@ class BacktestRun(Run):
         path : str or path, optional
             An .html file to write as well, which opens without a network.
         """
+        if path is not None and not str(path).lower().endswith((".html", ".htm")):
+            raise InputError("path", "must end in .html", str(path))
         layout = run_charts.run_charts(self, self.bars, self.span.start)
         if path is not None:
             title = f"{self.bars.market}, {len(self.trades):,} trades"
