@@ -151,6 +151,8 @@ def test_what_was_stored_without_evidence_says_so(assay: Assay, place: Place, tm
         ("funnel", ("--exchange", "binance"), "--exchange and --symbol: are given together"),
         ("backtest", ("--exchange", "binance,kraken", "--symbol", "BTC/USDT"), "must name one market"),
         ("backtest", ("--exchange", "binance", "--symbol", "ETH/USDT"), "is not stored"),
+        ("sweep", (*STORED, "--dates", "dmy", "--bar-end"), "--dates --bar-end: says how a file is read"),
+        ("leaks", ("--columns", "time=Date"), "--columns: says how a file is read"),
         ("backtest", ("--id", "NONE"), "is not in the registry"),
         ("backtest", ("--id", "", "--file", "x.csv", *STORED), "only one of them overrules"),
         ("funnel", ("--id", "", "--strategy", "SUPPLY_SHOCK"), "must be that of the configuration, LIQUIDITY_SWEEP"),

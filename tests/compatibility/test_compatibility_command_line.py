@@ -62,6 +62,9 @@ ON_A_MARKET = ("backtest", "sweep", "funnel")
 NOW_ONE_OF = "--file, --exchange with --symbol, or --id"
 
 
+READING = (*ON_A_MARKET, "train", "leaks", "quality", "data import")
+READING_OPTIONS = ("--columns", "--timezone", "--dates", "--where", "--bar-end")
+
 ADDED = frozenset(
     {
         "assay self-check",  # the name of `assay evidence`, which is kept
@@ -97,6 +100,9 @@ ADDED = frozenset(
         "assay configurations equity",
         *(f"assay {name} {option}" for name in ON_A_MARKET for option in ("--exchange", "--symbol", "--id")),
         *(f"assay {name} --database" for name in ("backtest", "funnel")),
+        # how a file is read, wherever one is
+        *(f"assay {name} {option}" for name in READING for option in READING_OPTIONS),
+        "assay data inspect",
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""

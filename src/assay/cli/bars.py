@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli import options
+from assay.cli.reading import ReadOptions
 from assay.errors import InputError
 from assay.market import refuse_futures
 from assay.service.database import open_database
@@ -25,13 +26,12 @@ ONE_OF = "--file, or --exchange with --symbol"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BarsOptions:
-    """Which bars: of a file, or of a stored market."""
+class BarsOptions(ReadOptions):
+    """Which bars: of a file, and how it is read, or of a stored market."""
 
     file: options.OptionalFile = None
     exchange: Exchange = None
     symbol: Symbol = None
-    timeframe: options.Timeframe = None
     database: options.DatabaseUrl = None
 
     @property
@@ -62,8 +62,17 @@ def check_one(given: BarsOptions, *others: bool, names: str = ONE_OF) -> None:
     others : bool
         Whether something else that may name them is given, as it stands in `names`.
     """
+    check_reading(given)
     if (given.file is not None) + given.is_stored + sum(others) != 1:
         raise InputError(names, "exactly one of them says which bars")
+
+
+def check_reading(given: BarsOptions) -> None:
+    """Refuse options about reading a file where none is read."""
+    about = {"columns": given.columns, "timezone": given.timezone, "dates": given.dates, "where": given.where}
+    named = [f"--{name}" for name, value in about.items() if value] + ["--bar-end"] * given.bar_end
+    if named and given.file is None:
+        raise InputError(" ".join(named), "says how a file is read, and --file names none")
 
 
 def load_bars(reporter: Reporter, given: BarsOptions) -> Bars:
@@ -87,6 +96,6 @@ def load_bars(reporter: Reporter, given: BarsOptions) -> Bars:
 def file_bars(reporter: Reporter, given: BarsOptions) -> Bars:
     """Return the finished bars of the file, and say first what they lack."""
     assert given.file is not None  # noqa: S101  (whoever asks has looked)
-    bars = read_finished(given.file, given.timeframe)
+    bars = read_finished(given.file, given.reading, reporter)
     note_volume(reporter, bars)
     return bars

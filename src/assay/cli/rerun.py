@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.cli import options
-from assay.cli.bars import BarsOptions, file_bars
+from assay.cli.bars import BarsOptions, check_reading, file_bars
 from assay.errors import InputError, StrategyError
 from assay.market import Timeframe, refuse_futures
 from assay.service.database import open_database
@@ -174,6 +174,7 @@ def _named(market: Market) -> tuple[object, ...]:
 
 def _bars(reporter: Reporter, given: RunOptions, recorded: Recorded, database: Database) -> Bars:
     """Return the bars of the file or the market that is named, else of the configuration's market."""
+    check_reading(given)
     if given.file is not None and given.is_stored:
         raise InputError("--file, or --exchange with --symbol", "only one of them overrules the configuration's bars")
     if given.file is not None:

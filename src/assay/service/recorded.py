@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from assay.documents import Document, TrainedDocument, rebuild
 from assay.engine import Execution
 from assay.errors import InputError
-from assay.market import Market, Timeframe
-from assay.market.market import kind_of
+from assay.market import Market, Timeframe, named_market
 from assay.service.times import iso_time, parse_moment
 
 if TYPE_CHECKING:
@@ -133,4 +132,4 @@ def _named_market(document: Document) -> Market | None:
     named = document.context
     if named.exchange is None or named.pair is None or named.timeframe is None:
         return None
-    return Market(named.exchange, named.pair, Timeframe.parse(named.timeframe), kind_of(named.exchange))
+    return named_market(named.exchange, named.pair, Timeframe.parse(named.timeframe))

@@ -8,7 +8,7 @@ import typer
 
 from assay import leaks as checks
 from assay.cli import options
-from assay.cli.bars import BarsOptions, load_bars
+from assay.cli.bars import BarsOptions, check_reading, load_bars
 from assay.cli.output import Output, iso_time
 from assay.errors import GateError, InputError
 from assay.leaks import (
@@ -77,6 +77,7 @@ def leaks(output: Output, given: LeaksOptions) -> None:
 
 def _bars(output: Output, given: LeaksOptions) -> Bars:
     """Return the bars that the options name, else simulated ones."""
+    check_reading(given)
     if given.file is not None or given.is_stored:
         return load_bars(output, given)
     days = SELF_TEST_DAYS if given.self_test else SIMULATED_DAYS
