@@ -216,5 +216,5 @@ def test_bars_without_volume_say_so_first(assay: Assay, bars: Bars, tmp_path: Pa
     ]
     for call in calls:
         ran = assay(*call)
-        assert ran.err.startswith("AB/USDT 5m on x: these bars have no volume"), call
+        assert "no volume" in ran.err.splitlines()[0], call
         assert ran.err.count("no volume") == 1
