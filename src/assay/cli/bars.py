@@ -94,6 +94,6 @@ def load_bars(reporter: Reporter, given: BarsOptions) -> Bars:
 
 
 def file_bars(reporter: Reporter, given: BarsOptions) -> Bars:
-    """Return the finished bars of the file; how it was read is said first, and that it has no volume where it has none."""
+    """Return the finished bars of the file; how it was read is said first, and what it lacks."""
     assert given.file is not None  # noqa: S101  (whoever asks has looked)
     return read_finished(given.file, given.reading, reporter)
