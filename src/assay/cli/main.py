@@ -10,7 +10,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -126,6 +126,14 @@ _CONFIGURATIONS: Table = {
     "compare": (
         "assay.cli.commands.configurations:compare",
         "Put configurations side by side: every field in which they differ.",
+    ),
+    "trades": (
+        "assay.cli.commands.configuration_runs:trades",
+        "List the trades of a configuration out of sample, one row each, or write them to a file.",
+    ),
+    "equity": (
+        "assay.cli.commands.configuration_runs:equity",
+        "List the equity of a configuration out of sample at the end of every day, or write it to a file.",
     ),
     "activate": (
         "assay.cli.commands.configurations:activate",
@@ -243,23 +251,29 @@ def _run_or_hand_on(
         _run(context, given, call)
         return
     shared = {name: given.pop(name) for name in _SHARED}
-    for name, value in given.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(option, f"must stand after `{context.info_name} {context.invoked_subcommand}`", value)
+    for name in sorted(_named(context, given)):
+        option = f"--{name.replace('_', '-')}"
+        raise InputError(option, f"must stand after `{context.info_name} {context.invoked_subcommand}`", given[name])
     _group(context, **shared)
+
+
+def _named(context: typer.Context, given: Iterable[str]) -> frozenset[str]:
+    """Return the options that the command line names; the others stand at their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in given}
+    return frozenset(name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE")
 
 
 def _as_typer_wants_it(command: Callable[..., None], runner: Runner) -> Callable[..., None]:
     kind, own = option_parameters(command)
+    asks_for_named = "named" in getattr(kind, "__dataclass_fields__", ())
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
         check_values(context.command.params, given)
+        more = {"named": _named(context, given)} if asks_for_named else {}
 
         def call(output: Output, options: dict[str, Any]) -> None:
-            command(*([output] if kind is None else [output, kind(**options)]))
+            command(*([output] if kind is None else [output, kind(**options, **more)]))
 
         runner(context, given, call)
 

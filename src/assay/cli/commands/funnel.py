@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from assay.cli.commands.quality import note_quality
-from assay.cli.options import PointOptions
 from assay.cli.output import Output
-from assay.cli.prelude import prepare_point
+from assay.cli.prelude import PointOptions, note_gate, prepare_point
 from assay.engine.funnel import Stage
 from assay.evaluation import SignalFunnel, signal_funnel
 
@@ -18,7 +16,7 @@ def funnel(output: Output, given: PointOptions) -> None:
     """Count what passes each condition, and what one step of each threshold would add."""
     point = prepare_point(output, given)
     found = signal_funnel(point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars)
-    note_quality(output, point.bars)
+    note_gate(output, point.bars)
     document = point.document() | {"funnel": found.as_dict()}
     if output.json:
         output.document(document)

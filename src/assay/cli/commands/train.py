@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import options
+from assay.cli.bars import BarsOptions, check_one, file_bars
 from assay.cli.output import Output
 from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
@@ -25,9 +26,7 @@ from assay.service.jobs import Left, job_document, make_job, run_job
 from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
-from assay.service.spans import read_finished
 from assay.service.training import Trained, train_and_store
-from assay.sources import ReadingOptions
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database
 from assay.store.jobs import JobStore
@@ -96,10 +95,9 @@ Resume = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(options.StopOptions):
+class TrainOptions(BarsOptions, options.StopOptions):
     """Options of `assay train`."""
 
-    file: options.OptionalFile = None
     exchange: Names = None
     symbol: Symbols = None
     method: Method = "auto"
@@ -118,7 +116,6 @@ class TrainOptions(options.StopOptions):
     max_runtime: MaxRuntime = None
     offline: Offline = False
     resume: Resume = None
-    database: options.DatabaseUrl = None
     out: Out = Path("assay-results")
 
     def request(self, name: str, strategy: Strategy) -> TrainingRequest:
@@ -151,22 +148,20 @@ class TrainOptions(options.StopOptions):
 def train(output: Output, given: TrainOptions) -> None:
     """Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found."""
     threads = options.check_threads(given.threads)
-    one, many = given.file is not None, given.exchange is not None or given.symbol is not None
-    if one + many + (given.resume is not None) != 1:
-        raise InputError("--file, --exchange with --symbol, or --resume", "exactly one of them says what to train on")
+    check_one(given, given.resume is not None, names="--file, --exchange with --symbol, or --resume")
     if given.file is not None:
-        train_file(output, given, given.file, threads)
+        train_file(output, given, threads)
         return
     with open_database(given.database) as opened:
         job = new_job(output, opened, given) if given.resume is None else find_job(opened, given.resume)
         finish_job(output, opened, given.database, job, workers=threads)
 
 
-def train_file(output: Output, given: TrainOptions, file: Path, threads: int) -> None:
+def train_file(output: Output, given: TrainOptions, threads: int) -> None:
     """Train on bars of a file; write the results into a folder, the configuration and the trials into the database."""
     strategy = load_strategy(given.strategy)
     request = given.request(given.strategy, strategy)
-    bars = read_finished(file, ReadingOptions.parse(timeframe=given.timeframe), output)
+    bars = file_bars(output, given)
     experiment = request.experiment(strategy, bars)
     begun = time.monotonic()
     check_folder(given.out, "--out")
