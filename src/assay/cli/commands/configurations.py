@@ -13,6 +13,7 @@ from assay.cli import options
 from assay.cli.output import Output, iso_time, number
 from assay.documents import rebuild
 from assay.documents.coherence import contradiction
+from assay.documents.explained import why_not_promoted
 from assay.engine.glossary import MEASURES
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
@@ -37,8 +38,8 @@ Pair = Annotated[str | None, typer.Option("--pair", metavar="BTC/USDT", help="On
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only of this exchange.")]
 Timeframe = Annotated[str | None, typer.Option("--timeframe", metavar="5m", help="Only of this timeframe.")]
 Status = Annotated[str | None, typer.Option("--status", metavar="STAGE", help="Only of this stage.")]
-Active = Annotated[bool, typer.Option("--active", help="Only those that programs load.")]
-Archived = Annotated[bool, typer.Option("--archived", help="Those that were put away, instead of the others.")]
+Active = Annotated[bool, typer.Option("--active", help="Only those that trading programs may load.")]
+Archived = Annotated[bool, typer.Option("--archived", help="Archived ones instead of the others.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so many, the newest first.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="ID.json, or configurations.csv, here.")]
@@ -170,7 +171,7 @@ def show(output: Output, given: OneOptions) -> None:
         output.text(f"Today it counts as {today.stage}: {why}.")
     if contradiction(found.document):
         output.note(f"It contradicts itself: {contradiction(found.document)}.")
-    if why := found.typed.lifecycle.why_not_promoted:
+    if why := why_not_promoted(found.typed):
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]

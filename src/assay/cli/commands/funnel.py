@@ -6,6 +6,7 @@ from assay.cli.commands.quality import note_quality
 from assay.cli.options import PointOptions
 from assay.cli.output import Output
 from assay.cli.prelude import prepare_point
+from assay.documents.explained import explained
 from assay.engine.funnel import Stage
 from assay.evaluation import SignalFunnel, signal_funnel
 
@@ -26,7 +27,7 @@ def funnel(output: Output, given: PointOptions) -> None:
     market, span = point.bars.market, document["span"]
     output.text(
         f"{point.strategy.name} on {market.symbol} {market.timeframe}, {span['from']} to {span['to']}; "
-        "a moment is a bar on one side"
+        "a moment is one bar on one side (long or short)"
     )
     _show(output, found)
 
@@ -38,11 +39,11 @@ def _show(output: Output, found: SignalFunnel) -> None:
             rows += _rows(stage, before, widest)
         before = stage.passed
     rows += [[f"  {reason}", "", "", n, "", "", "", ""] for reason, n in found.funnel.exits]
-    output.table("", ("stage", "long", "short", "both", "lost", "", "alone", "if not asked"), rows)
+    output.table("", ("stage", "long", "short", "both", "lost", "", "alone", "without it"), rows)
     if found.relaxed:
         steps = [(r.parameter, r.value, r.looser, f"{r.signals:+,}", f"{r.trades:+,}") for r in found.relaxed]
         output.table("One step looser", ("parameter", "is", "looser", "signals", "trades"), steps)
-    output.text(found.sentence)
+    output.text(explained(found.sentence))
 
 
 def _rows(stage: Stage, before: int | None, widest: int) -> list[list[Any]]:
@@ -51,5 +52,5 @@ def _rows(stage: Stage, before: int | None, widest: int) -> list[list[Any]]:
     bar = "█" * max(round(BAR_WIDTH * share), int(share > 0))
     lost = "" if before in (None, stage.passed) else stage.passed - before
     alone, without = ("" if n is None else n for n in (stage.alone, stage.without))
-    row = [stage.name, stage.long, stage.short, stage.passed, lost, bar, alone, without]
+    row = [explained(stage.name), stage.long, stage.short, stage.passed, lost, bar, alone, without]
     return [row, *([f"  {name}", "", "", "", "", "", n, ""] for name, n in stage.parts)]
