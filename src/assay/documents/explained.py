@@ -165,9 +165,10 @@ SENTENCES = tuple(
             r"Holding the market with the same mean position earns as much:",
         ),
         (
-            r"p is not comparable: (\S+) rows of the winner's pattern and (\S+) trades on the real bars,",
-            r"p says nothing here: the winner's pattern occurs \1 times with \2 trades on the real bars,",
+            r"(\S+) rows of the winner's pattern and (\S+) trades on the real bars, (\S+) and (\S+) on",
+            r"the winner's pattern occurs \1 times with \2 trades on the real bars, \3 times with \4 on",
         ),
+        (r"^p is not comparable:", r"p says nothing here:"),
         # what the signal funnel says of thresholds
         (
             r"(\w+) binds: at (\S+) instead of (\S+) there would be",
@@ -218,7 +219,7 @@ SENTENCES = tuple(
             r"^the measures came without evidence: save the metrics of (.+) or of (.+) as they are, not a copy$",
             r"it was saved from plain numbers, which prove nothing: give the metrics of \1 or of \2, not a copy",
         ),
-        (r"^([A-Z]+) was asked for$", r"no more than \1 was asked for"),
+        (r"^(\S+) was asked for$", r"no more than \1 was asked for"),
     )
 )
 """Parts of stored sentences, and what is shown in their place."""
@@ -240,14 +241,22 @@ def gate_condition(name: str) -> str:
 
 
 def gate_failure(gate: Gate) -> str:
-    """Return what a gate that failed says, with what was measured and what is asked."""
+    """Return what did not hold of a gate, with what was measured and what is asked."""
     for words in GATES:
         if found := re.fullmatch(words.stored, gate.name):
-            value = UNKNOWN if gate.value is None else words.form.format(gate.value + 0.0)
+            value = _number(gate, words.form)
             if gate.margin is not None and gate.margin > 0.0:  # a test that its time budget has stopped
                 return f"{words.condition.format(*found.groups())}: not certain yet ({value} so far)"
             return words.failed.format(*found.groups(), value=value).replace(f"{UNKNOWN} %", UNKNOWN)
     return f"{gate.name}: {UNKNOWN if gate.value is None else f'{gate.value:.4g}'}"
+
+
+def _number(gate: Gate, form: str) -> str:
+    """Return what a gate measured; with more digits where rounding would make it the limit."""
+    if gate.value is None:
+        return UNKNOWN
+    short = form.format(gate.value + 0.0)
+    return short if float(short.replace(",", "")) != gate.limit else f"{gate.value:.6g}"
 
 
 def why_not_promoted(document: Document) -> str:

@@ -283,7 +283,8 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
     tested = sum(t.get("p_value") is not None for t in document["tasks"])
     if tested > 1:
         output.text(
-            f"Over all markets: {expected_without_edge(tested)}; q is the share of false finds to expect among the markets with a q as small (false discovery rate)."
+            f"Over all markets: {expected_without_edge(tested)}; q is the share of false finds to expect among "
+            "the markets with a q as small (false discovery rate)."
         )
     if tested:
         output.text(f"p, alone and with all tries, is about {SEARCHED}.")
