@@ -24,12 +24,10 @@ def blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
-CODE = {
-    f"{page.name}-{i}": code
-    for page in PAGES
-    if page.name != "tutorial.md"  # its blocks build on each other: tests/test_tutorial.py
-    for i, code in enumerate(blocks(page))
-}
+BUILD_ON = {"tutorial.md", "recipes.md", "brackets.md"}
+"""Pages whose blocks build on each other: tests/test_tutorial.py, tests/engine/test_bracket_page.py."""
+
+CODE = {f"{page.name}-{i}": code for page in PAGES if page.name not in BUILD_ON for i, code in enumerate(blocks(page))}
 
 RUN_BLOCKS = """
 import contextlib, io, json, os, pathlib, sys, traceback
