@@ -18,7 +18,8 @@ def main() -> int:
         wanted.update((ROOT / name).read_bytes())
     stamp = Path(sys.prefix) / f".assay-installed{extra}"
     place = f"{wanted.hexdigest()} {ROOT}"
-    if any(found.read_text() == place and extras(found) >= extras(stamp) for found in stamp.parent.glob(".assay-inst*")):
+    stamps = stamp.parent.glob(".assay-installed*")
+    if any(found.read_text() == place and extras(found) >= extras(stamp) for found in stamps):
         return 0
     started = time.monotonic()
     print("installing Assay and its libraries (once; about a minute) ...", flush=True)

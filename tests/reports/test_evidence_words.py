@@ -50,7 +50,7 @@ def test_the_market_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"lean": None}, "There was no trade, so alpha decides nothing."),
+        ({"lean": None}, "buying and holding it gave +40.00 %; no trade was made."),
         ({"lean": 0.2}, "20 % of the positions lean to one side (long or short): up to 20 % alpha decides nothing."),
         ({"t": None}, "its t must be at least 1.645, and is unknown, which fails."),
         ({"t": 1.6}, "its t must be at least 1.645, which fails."),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assay.documents.sections.common import Gate
 
 UNKNOWN = "unknown"
+NO_CANDIDATE = "a combination with a positive objective exists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ GATES = (
         "the bars are below the quality gate and were used all the same (--allow-bad-data)",
     ),
     GateWords(
-        "a combination with a positive objective exists",
+        NO_CANDIDATE,
         "at least one combination earns on the days that were searched",
         "no combination earns on the days that were searched",
     ),
@@ -271,5 +272,7 @@ def why_not_promoted(document: Document) -> str:
     failed = [gate for gate in life.gates if not gate.passed]
     if not failed or not life.why_not_promoted.startswith(failed[0].name):
         return explained(life.why_not_promoted)
+    if failed[0].name == NO_CANDIDATE:
+        del failed[1:]  # nothing was traded, so that all others are unknown
     reasons = "; ".join(gate_failure(gate) for gate in failed)
     return f"{reasons}. {explained(failed[0].next_step)}".rstrip()

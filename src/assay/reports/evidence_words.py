@@ -68,6 +68,9 @@ def market_line(document: TrainedDocument) -> str:
     found = document.evidence.market
     if found is None:
         return ""
+    if found.lean is None:
+        held = _number(found.market_pct, "{:+.2f} %")
+        return f"Beside the market, out of sample: buying and holding it gave {held}; no trade was made."
     return (
         f"Beside the market, out of sample: buying and holding it gave {_number(found.market_pct, '{:+.2f} %')}, "
         f"holding it with the mean position of the run ({exposure_words(found)}) "
@@ -100,6 +103,8 @@ def campaign_line(document: TrainedDocument) -> str:
     blind = f" ({found.unknown:,} of them cannot be repeated)" if found.unknown else ""
     plural = "" if found.experiments == 1 else "s"
     others = f"{found.experiments:,} other experiment{plural} on these days{blind}" if found.experiments else NO_OTHER
+    if not found.experiments and found.p_adjusted is None:
+        return f"{others}. {declared_sentence(found)}".rstrip()
     line = f"{others}. p with all that was tried: {_adjusted(document, found)}."
     if found.needed_permutations is not None:
         line += f" It takes --permutations {found.needed_permutations} or more to get down to {MAX_P:g}."

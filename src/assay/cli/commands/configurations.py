@@ -256,7 +256,7 @@ def compare(output: Output, given: CompareOptions) -> None:
 
 
 def activate(output: Output, given: OneOptions) -> None:
-    """Let programs load a configuration; the one that was active for its market is switched off."""
+    """Let trading programs load a configuration, in place of the one that is active for its market."""
     with open_database(given.database) as opened:
         replaced = Registry(opened).activate(given.config_id, at_ms=now_ms())
         _show_change(output, opened, given.config_id, replaced=replaced)
@@ -265,7 +265,7 @@ def activate(output: Output, given: OneOptions) -> None:
 
 
 def deactivate(output: Output, given: OneOptions) -> None:
-    """Let no program load a configuration any more."""
+    """Stop trading programs from loading a configuration."""
     with open_database(given.database) as opened:
         changed = Registry(opened).deactivate(given.config_id, at_ms=now_ms())
         _show_change(output, opened, given.config_id, changed=changed)
@@ -281,7 +281,7 @@ class ArchiveOptions:
 
 
 def archive(output: Output, given: ArchiveOptions) -> None:
-    """Put a configuration away; nothing is deleted, --undo takes it back."""
+    """Hide a configuration from the list; nothing is deleted, --undo brings it back."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         changed = (registry.unarchive if given.undo else registry.archive)(given.config_id, at_ms=now_ms())

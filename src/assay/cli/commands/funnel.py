@@ -16,7 +16,7 @@ _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
 
 
 def funnel(output: Output, given: PointOptions) -> None:
-    """Count what passes each condition, and what one step of each threshold would add."""
+    """Show which condition costs most signals, and what loosening each threshold by a step adds."""
     point = prepare_point(output, given)
     found = signal_funnel(point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars)
     note_quality(output, point.bars)

@@ -154,7 +154,7 @@ class TrainOptions(options.StopOptions):
 
 
 def train(output: Output, given: TrainOptions) -> None:
-    """Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found."""
+    """Search a strategy's parameters on a file or on stored markets, then test whether what it finds is luck."""
     threads = options.check_threads(given.threads)
     one, many = given.file is not None, given.exchange is not None or given.symbol is not None
     if one + many + (given.resume is not None) != 1:
