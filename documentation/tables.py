@@ -11,6 +11,7 @@ from benchmarks.report import marks, placed
 from assay.documents.configuration import json_schema
 from assay.engine import glossary
 from assay.search import SAMPLERS
+from assay.sources.bar_files.dialects import DIALECTS
 from assay.store import fields
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, MEANINGS, PORTFOLIO_BREAKERS
 
@@ -63,6 +64,21 @@ def circuit_breakers() -> str:
     return f"{table((*head, *map(', '.join, stages.values())), own)}\n\n{table((*head, 'value'), over_all)}"
 
 
+def formats() -> str:
+    """Return the formats of bar files, how each is recognised and what it says of its bars."""
+    rows = []
+    for one in DIALECTS:
+        shown = [f"columns {', '.join(one.header)}"] if one.header else []
+        shown += [f"rows of {', '.join(name or '-' for name in one.layout)}"] if one.layout else []
+        shown += ["separated by `;`"] if one.delimiter else []
+        said = [f"exchange {one.exchange}"] if one.exchange else []
+        said += [f"times in {one.timezone}"] if one.timezone != "UTC" else []
+        said += ["times are ends of bars"] if one.bar_end else []
+        said += [f"{field} is `{name}`" for field, name in one.columns]
+        rows.append((one.name, "; ".join(shown), "yes" if one.file_name else "", "; ".join(said)))
+    return table(("format", "recognised by", "and by its file's name", "what that says"), rows)
+
+
 def schema() -> str:
     """Return the JSON schema of the V3 document."""
     return json.dumps(json_schema(), indent=2) + "\n"
@@ -73,6 +89,7 @@ PARTS = (
     Part("registry.md", "circuit breakers", circuit_breakers),
     Part("registry.md", "fields", fields.markdown),
     Part("configuration.md", "methods", methods),
+    Part("formats.md", "formats", formats),
 )
 FILES: dict[str, Callable[[], str]] = {"configuration-v3.schema.json": schema}
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from assay.market import Bars, Market, Timeframe
     from assay.parameters import Parameter, Parameters
     from assay.service.live import LiveConfiguration, load_configuration
-    from assay.sources.files import read_bars
+    from assay.sources.bar_files import read_bars
     from assay.sources.frames import bars_from_frame, frame_from_bars
     from assay.sources.null_markets import NullMarket, simulate_null
     from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -127,7 +127,7 @@ _NAMES_OF = {
     "indicators": ("atr", "rsi", "volume_ratio"),
     "market": ("Bars", "Market", "Timeframe"),
     "parameters": ("Parameter", "Parameters"),
-    "sources.files": ("read_bars",),
+    "sources.bar_files": ("read_bars",),
     "sources.frames": ("bars_from_frame", "frame_from_bars"),
     "sources.null_markets": ("NullMarket", "simulate_null"),
     "sources.simulated": ("SimulatedMarket", "simulate_market"),

@@ -149,8 +149,12 @@ def test_times_in_two_places_are_refused() -> None:
     rule = "must have its times in the index or in a column, not in both"
     df = frame().set_index("timestamp", drop=False)
     refused(FileFormatError, f"frame: {rule}, got ['index', 'timestamp']", df)
-    rule = "must have one column for time, rename or drop the others"
-    refused(FileFormatError, f"frame: {rule}, got ['timestamp', 'date']", frame(date=1))
+    refused(
+        BarsError,
+        "row 0 time: must be an epoch in s, ms, us or ns between the years 2000 and 2100, got 1",
+        frame(date=1),
+    )
+    assert bars_from_frame(frame(date=frame()["timestamp"])).digest == bars_from_frame(frame()).digest
 
 
 # --- other kinds of frames ------------------------------------------------------------------------
@@ -266,7 +270,8 @@ def test_an_empty_frame_is_refused() -> None:
 def test_missing_columns_are_named_with_those_found() -> None:
     rule = "must have columns for time, open, high, low and close; missing: time, low"
     df = frame().drop(columns=["timestamp", "low"])
-    refused(FileFormatError, f"frame: {rule}, got ['open', 'high', 'close', 'volume']", df)
+    way = "Say which with --columns time=NAME"
+    refused(FileFormatError, f"frame: {rule}, got ['open', 'high', 'close', 'volume']. {way}", df)
 
 
 @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume"])

@@ -173,7 +173,9 @@ def test_who_is_active_by_hand_without_capital_is_not_loaded(registry: Registry,
     name = registry.save(variant(5, "PAPER"), at_ms=3)
     with by_hand(database_url) as execute:
         edit(execute, name, is_active=True)
-    with pytest.raises(GateError, match=f"{name} is PAPER, which gives it 0 % of the capital: no program switched it"):
+    with pytest.raises(
+        GateError, match=f"{name} is PAPER, which gives it 0 % of the capital, and is marked active all the same"
+    ):
         load_configuration(*MARKET, database=registry.database)
 
 

@@ -69,6 +69,10 @@ COMMANDS: Table = {
 """Every command, in the order of the help."""
 
 _DATA: Table = {
+    "inspect": (
+        "assay.cli.commands.data.inspect:inspect",
+        "Show how a file is understood, its first rows, and which options would change that.",
+    ),
     "import": (
         "assay.cli.commands.data.files:import_",
         "Store the bars of files; names such as BINANCE_BTCUSDT_5m.parquet say which market it is.",

@@ -12,9 +12,8 @@ import typer
 
 from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError
-from assay.market import Market, canonical_symbol
+from assay.market import Market, named_market
 from assay.market import Timeframe as BarLength
-from assay.market.market import kind_of
 from assay.parameters import Parameter, Parameters, Value
 from assay.search import parse_space
 from assay.service.spaces import read_space
@@ -185,9 +184,8 @@ def markets_of(exchange: str | None, symbol: str | None, timeframe: str | None) 
     if exchange is None or symbol is None:
         raise InputError("--exchange and --symbol", "are given together")
     frames = [BarLength.parse(frame) for frame in names(timeframe or "5m", "--timeframe")]
-    pairs = [canonical_symbol(text) for text in names(symbol, "--symbol")]
-    venues = [venue.lower() for venue in names(exchange, "--exchange")]
-    return [Market(venue, pair, frame, kind_of(venue)) for venue, pair, frame in product(venues, pairs, frames)]
+    pairs, venues = names(symbol, "--symbol"), names(exchange, "--exchange")
+    return [named_market(venue, pair, frame) for venue, pair, frame in product(venues, pairs, frames)]
 
 
 _OPTION_OF_TERM = {"evidence": "--evidence", "samples": "budget"}

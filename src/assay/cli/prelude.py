@@ -11,6 +11,7 @@ from assay.evaluation import first_signal_bar
 from assay.service.describe import describe_market, describe_money, describe_span
 from assay.service.kernels import compile_kernels
 from assay.service.spans import check_warmup, read_finished
+from assay.sources import ReadingOptions
 from assay.sources.user_strategy import load_strategy
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class PreparedPoint(Prepared):
 def prepare(given: options.FileOptions, strategy: Strategy) -> Prepared:
     """Read the bars, and settle span and terms, as the options say."""
     terms = given.execution()
-    bars = read_finished(given.file, given.timeframe)
+    bars = read_finished(given.file, ReadingOptions.parse(timeframe=given.timeframe))
     return Prepared(strategy, bars, *given.span.on(bars), terms.on(bars.market))
 
 

@@ -19,13 +19,13 @@ from assay.strategies import STRATEGIES, Strategy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from assay.sources import columns as row_columns
+    from assay.sources.bar_files import fields
     from assay.strategies.capitulation_reversal import CapitulationReversal
     from assay.strategies.failed_breakdown import FailedBreakdown
     from assay.strategies.liquidity_sweep import LiquiditySweep
     from assay.strategies.supply_shock import SupplyShock
 else:
-    row_columns = lazy("assay.sources.columns")  # pyarrow, for frames only
+    fields = lazy("assay.sources.bar_files.fields")  # pyarrow comes with its room, for frames only
 
 
 def _row(data: Any, index: int) -> int:
@@ -48,7 +48,7 @@ def _traded_range(data: Any, index: int) -> tuple[float, float] | None:
     """Return low and high of a row; None where no fill is possible."""
     if isinstance(data, Bars):
         return (float(data.low[index]), float(data.high[index])) if data.tradable[index] else None
-    columns = {row_columns.field_of(str(name)): name for name in data.columns}
+    columns = {fields.field_of(str(name)): name for name in data.columns}
     row = {name: float(data[columns[name]].iloc[index]) for name in ("low", "high", "volume") if name in columns}
     if missing := {"low", "high"} - set(row):
         raise InputError("data", f"needs the columns {', '.join(sorted(missing))}", list(map(str, data.columns)))

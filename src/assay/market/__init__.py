@@ -1,7 +1,8 @@
 """Bars, markets and timeframes, the calendar, resampling and the quality of data."""
 
 from assay.market.bars import Bars
-from assay.market.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
+from assay.market.market import Market, Timeframe, refuse_futures
+from assay.market.names import canonical_symbol, kind_of, market_from_name, named_market
 from assay.market.quality import QualityReport, data_filter, measure_quality
 from assay.market.regime import Regime, measure_regime
 from assay.market.resampling import resample
@@ -14,9 +15,11 @@ __all__ = [
     "Timeframe",
     "canonical_symbol",
     "data_filter",
+    "kind_of",
     "market_from_name",
     "measure_quality",
     "measure_regime",
+    "named_market",
     "refuse_futures",
     "resample",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from assay.errors import BarsError, InputError
+from assay.market.calendar import grid_origin_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -232,7 +233,7 @@ def _check_times(time: NDArray[np.int64], step: int) -> None:
         raise BarsError(row + 1, "time", "each stamp must occur once, this one is a duplicate", stamp(row + 1))
     if (row := _first(np.diff(time) < 0)) is not None:
         raise BarsError(row + 1, "time", f"must increase, the row before has {stamp(row)}", stamp(row + 1))
-    if (row := _first(time % step != 0)) is not None:
+    if (row := _first((time - grid_origin_ms(time, step)) % step != 0)) is not None:
         raise BarsError(row, "time", f"must be a multiple of the timeframe ({step // 60_000} minutes)", stamp(row))
     if (expected := (int(time[-1]) - int(time[0])) // step + 1) > MAX_BARS:
         raise BarsError(len(time) - 1, "time", f"the span must hold at most {MAX_BARS:,} bars", f"{expected:,} bars")

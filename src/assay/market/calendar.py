@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 4 * DAY_MS
+"""The first Monday after 1970-01-01, which was a Thursday."""
 
 
 def days_to_ms(days: float) -> int:
@@ -28,6 +31,25 @@ def days_to_ms(days: float) -> int:
 def ms_to_days(length_ms: float) -> float:
     """Return a length in milliseconds in times of 24 hours."""
     return length_ms / DAY_MS
+
+
+def grid_origin_ms(time_ms: NDArray[np.int64], step_ms: int) -> int:
+    """Return a stamp of the grid on which bars of a length open, milliseconds.
+
+    Bars of a day or less open at multiples of their length. Longer ones begin on the day on which their source begins
+    them: weeks on Monday at most exchanges, on Thursday (a multiple of seven days since 1970) at some.
+
+    Parameters
+    ----------
+    time_ms : int64, shape (n,)
+        Stamps of the source; the most common day wins.
+    step_ms : int
+        Length of a bar.
+    """
+    if step_ms <= DAY_MS or not len(time_ms):
+        return 0
+    phases, counts = np.unique(time_ms % step_ms, return_counts=True)
+    return int(phases[counts.argmax()]) // DAY_MS * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)

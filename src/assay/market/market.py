@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from assay.market.calendar import Calendar
 
-_UNIT_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
+_UNIT_MS = {"w": 7 * DAY_MS, "d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,8 +37,16 @@ class Timeframe:
 
     @classmethod
     def parse(cls, text: str) -> Timeframe:
-        """Read ``1m 5m 15m 1h 4h 1d`` and the like."""
-        match = re.fullmatch(r"(\d+)([mhd])", text.strip().lower())
+        """Read ``1m 5m 15m 1h 4h 1d 1w`` and the like.
+
+        Raises
+        ------
+        InputError
+            For other texts, and for a month (``1M``), which has no fixed length.
+        """
+        if re.fullmatch(r"\d+M", text.strip()):
+            raise InputError("timeframe", "must have a fixed length, and a month has none (1m is a minute)", text)
+        match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
         if match is None or int(match[1]) == 0:
             raise InputError("timeframe", "must look like 1m, 5m, 15m, 1h, 4h or 1d", text)
         try:
@@ -47,7 +55,7 @@ class Timeframe:
             raise InputError(error.field, error.rule, text) from None
 
     def __str__(self) -> str:
-        for unit in ("d", "h", "m"):
+        for unit in ("d", "h", "m"):  # weeks are written 7d, as they always were
             if self.ms % _UNIT_MS[unit] == 0:
                 return f"{self.ms // _UNIT_MS[unit]}{unit}"
         raise AssertionError
@@ -63,7 +71,7 @@ class Market:
     Attributes
     ----------
     symbol : str
-        Canonical ``BASE/QUOTE`` for crypto, the root (``ES``) for futures.
+        Canonical ``BASE/QUOTE`` for crypto, ``BASE/QUOTE:SETTLEMENT`` for its contracts, the root (``ES``) for futures.
     tick : float or None
         Smallest price step; None when unknown.
     point_value : float
@@ -103,8 +111,8 @@ class Market:
 
     @property
     def currency(self) -> str:
-        """Currency in which profit and loss arise: the quote of ``BASE/QUOTE``, US dollars of a contract."""
-        return self.symbol.partition("/")[2] or "USD"
+        """Currency in which profit and loss are counted: the quote of ``BASE/QUOTE``, else US dollars."""
+        return self.symbol.partition("/")[2].partition(":")[0] or "USD"
 
     def terms(self) -> list[Any]:
         """Return the market as plain values, for documents and digests; what came later is left out at its default."""
@@ -118,11 +126,6 @@ class Market:
         return cls(exchange, symbol, Timeframe.parse(timeframe), kind, tick, *later)
 
 
-def kind_of(exchange: str) -> Kind:
-    """Return what is traded on an exchange, as far as its name says."""
-    return "future" if exchange.strip().lower() == "cme" else "spot"
-
-
 def refuse_futures(market: Market) -> None:
     """Refuse a market whose clock and costs are not built yet, instead of running it on crypto terms.
 
@@ -131,50 +134,3 @@ def refuse_futures(market: Market) -> None:
     """
     if market.kind == "future":
         raise InputError("market", "futures need their own sessions and costs, which are not built yet", str(market))
-
-
-_QUOTES = ("USDT", "USDC", "BUSD", "FDUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
-
-
-def canonical_symbol(text: str) -> str:
-    """Return ``BASE/QUOTE`` for BTCUSDT, BTC-USDT, BTC_USDT or btc/usdt; other text in capitals."""
-    symbol = text.strip().upper()
-    for separator in ("/", "-", "_"):
-        if separator in symbol:
-            base, quote = symbol.split(separator, 1)
-            return f"{base}/{quote.split(':')[0]}"
-    for quote in _QUOTES:
-        if symbol.endswith(quote) and len(symbol) > len(quote) + 1:
-            return f"{symbol[: -len(quote)]}/{quote}"
-    return symbol
-
-
-def _is_timeframe(text: str) -> bool:
-    try:
-        Timeframe.parse(text)
-    except InputError:
-        return False
-    return True
-
-
-def market_from_name(name: str) -> Market | None:
-    """Infer a market from a file's stem; None when it says too little.
-
-    ``BINANCE_BTCUSDT_5m``, ``binance-btc-usdt-5m``, ``BTC-USDT-5m`` and ``BTCUSDT_5m`` are read; without an exchange
-    it is "file".
-    """
-    *words, last = re.split(r"[_-]", name.strip())
-    if not words or not all(words) or not _is_timeframe(last):
-        return None
-    names_pair = len(words) == 1 or words[-1].upper() in _QUOTES
-    exchange = words[0] if len(words) > (2 if names_pair and len(words) > 1 else 1) else ""
-    symbol = canonical_symbol("_".join(words[1:] if exchange else words))
-    if not exchange and "/" not in symbol:
-        return None
-    return Market(
-        exchange=exchange.lower() or "file",
-        symbol=symbol,
-        timeframe=Timeframe.parse(last),
-        kind=kind_of(exchange),
-        tick=None,
-    )

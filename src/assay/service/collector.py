@@ -15,9 +15,8 @@ import numpy as np
 
 from assay.errors import ExchangeError, InputError, InsufficientDataError, OfflineError
 from assay.lazy import lazy
-from assay.market import Market, Timeframe, canonical_symbol
+from assay.market import Market, Timeframe, canonical_symbol, named_market
 from assay.market.calendar import days_to_ms, ms_to_days
-from assay.market.market import kind_of
 from assay.service.collecting import Plan, Source, collect
 from assay.service.reporter import Silent
 from assay.sources.exchanges.paging_rules import ALIASES
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
     from assay.market import Bars
     from assay.service.collecting import Collected
     from assay.service.reporter import Reporter
-    from assay.sources import columns as settling
     from assay.sources import exchanges as exchange_clients
+    from assay.sources import timeframes as settling
     from assay.store import Written
 else:
-    settling = lazy("assay.sources.columns")
+    settling = lazy("assay.sources.timeframes")
     exchange_clients = lazy("assay.sources.exchanges")  # the network's client takes a while, and is rarely needed
 
 Moment = datetime | date | str | int
@@ -228,8 +227,8 @@ class BarCollector:
             raise InputError("symbol", 'must be given, such as "BTC/USDT"')
         name = _exchange_name(exchange or (self._allowed or ["binance"])[0])
         length = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
-        wanted = canonical_symbol(symbol)
-        return self.store.find(name, wanted, length) or Market(name, wanted, length, kind_of(name))
+        wanted = named_market(name, symbol, length)
+        return self.store.find(name, wanted.symbol, length) or wanted
 
     def _window(
         self, timeframe: Timeframe, since: Moment | None, until: Moment | None, lookback_days: float | None

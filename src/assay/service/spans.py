@@ -10,12 +10,14 @@ from assay.errors import InputError, InsufficientDataError
 from assay.market import refuse_futures
 from assay.market.calendar import days_to_ms, ms_to_days
 from assay.service.times import iso_time, parse_moment
-from assay.sources import read_bars
+from assay.sources import read_bar_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.market import Bars
+    from assay.service.reporter import Reporter
+    from assay.sources import ReadingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +124,14 @@ def finished(bars: Bars) -> Bars:
     return bars.head(len(bars) - 1) if bars.span_ms[1] > now_ms and len(bars) > 1 else bars
 
 
-def read_finished(file: Path, timeframe: str | None) -> Bars:
-    """Read the finished bars of a file, which are not those of a future."""
-    bars = finished(read_bars(file, timeframe=timeframe))
-    refuse_futures(bars.market)
-    return bars
+def read_finished(file: Path, reading: ReadingOptions, reporter: Reporter | None = None) -> Bars:
+    """Read the finished bars of a file, which are not those of a future; what was decided is noted."""
+    found = read_bar_file(file, options=reading, now_ms=int(datetime.now(UTC).timestamp() * 1000))
+    refuse_futures(found.rows.market)
+    if reporter is not None:
+        for sentence in found.sentences:
+            reporter.note(f"{file}: {sentence}")
+    return found.bars()
 
 
 def check_warmup(bars: Bars, start: int, stop: int, warmup: int, name: str) -> None:

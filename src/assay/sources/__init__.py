@@ -9,22 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.sources.bar_files import BarFile, ReadingOptions, read_bar_file, read_bars
     from assay.sources.exchanges import Exchange, Fetched, Finding, Page, RetryPolicy, open_exchange
-    from assay.sources.files import read_arrays, read_bars, read_rows, write_arrays, write_bars, write_table, write_text
+    from assay.sources.files import read_arrays, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
+    "BarFile",
     "Exchange",
     "Fetched",
     "Finding",
     "Page",
+    "ReadingOptions",
     "RetryPolicy",
     "bars_from_frame",
     "frame_from_bars",
     "open_exchange",
     "read_arrays",
+    "read_bar_file",
     "read_bars",
-    "read_rows",
     "write_arrays",
     "write_bars",
     "write_table",
@@ -32,17 +35,19 @@ __all__ = [
 ]
 
 _HOME = {
+    "BarFile": "bar_files",
     "Exchange": "exchanges",
     "Fetched": "exchanges",
     "Finding": "exchanges",
     "Page": "exchanges",
+    "ReadingOptions": "bar_files",
     "RetryPolicy": "exchanges",
     "bars_from_frame": "frames",
     "frame_from_bars": "frames",
     "open_exchange": "exchanges",
     "read_arrays": "files",
-    "read_bars": "files",
-    "read_rows": "files",
+    "read_bar_file": "bar_files",
+    "read_bars": "bar_files",
     "write_arrays": "files",
     "write_bars": "files",
     "write_table": "files",

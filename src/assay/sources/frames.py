@@ -12,7 +12,11 @@ from assay.errors import FileFormatError, InputError
 from assay.market import Bars, Market, Timeframe
 from assay.market.bars import PRICES
 from assay.market.market import Kind
-from assay.sources.columns import build_bars, field_of, match_columns, settle_market, stamps_ms
+from assay.sources.bar_files.arrow_tables import table_of_columns
+from assay.sources.bar_files.fields import field_of, names_bars
+from assay.sources.bar_files.options import ReadingOptions
+from assay.sources.bar_files.reading import recognise, take_rows
+from assay.sources.timeframes import settle_market
 
 _FRAME = "frame"
 
@@ -40,15 +44,16 @@ def bars_from_frame(df: Any, market: Market | None = None) -> Bars:
     if not hasattr(df, "__arrow_c_stream__") and hasattr(df, "to_pandas"):
         df = df.to_pandas()
     names, arrays = _arrays(df)
-    positions = match_columns(names, _FRAME)
-    columns = {field: _chunked(arrays[position]) for field, position in positions.items()}
-    called = {field: names[position] for field, position in positions.items()}
-    time = stamps_ms(columns, called, _FRAME)
+    table = table_of_columns(_FRAME, names, [_chunked(array) for array in arrays])
+    options = ReadingOptions()
+    layout, dialect, _ = recognise(table, "", _FRAME, options)
+    taken = take_rows(table, layout, dialect, options, _FRAME)
     if market is None:
         said = _market_of(getattr(df, "attrs", None) or {})
-        unknown = Market(_FRAME, "UNKNOWN", Timeframe(60_000))
-        market = settle_market(time, said, None, unknown, _FRAME)
-    return build_bars(columns, time, market, _FRAME)
+        unknown = Market(_FRAME, taken.symbol or "UNKNOWN", Timeframe(60_000))
+        market = settle_market(taken.ms, said, None, unknown, _FRAME)
+    prices = {name: taken.numbers[name] for name in PRICES}
+    return Bars.from_columns(market, time=taken.ms, volume=taken.numbers.get("volume"), **prices)
 
 
 def frame_from_bars(bars: Bars) -> pd.DataFrame:
@@ -76,18 +81,53 @@ def _arrays(df: Any) -> tuple[list[str], list[Any]]:
         return table.column_names, table.columns
     if not isinstance(df, pd.DataFrame):
         raise InputError(_FRAME, "must be a data frame", type(df).__name__)
-    names = [str(name) for name in df.columns]
+    names = _names(df)
     arrays: list[Any] = [df.iloc[:, position] for position in range(len(names))]
-    if isinstance(df.index, pd.DatetimeIndex) or field_of(str(df.index.name)) == "time":
-        if double := [name for name in names if field_of(name) == "time"]:
+    return _index(df.index, names) + names, [*_levels(df.index, names), *arrays]
+
+
+def _names(df: pd.DataFrame) -> list[str]:
+    """Return the names of a frame's columns; of two levels (fields and tickers) the fields."""
+    if df.columns.nlevels == 1:
+        return [str(name) for name in df.columns]
+    levels = [[str(name) for name in df.columns.get_level_values(level)] for level in range(df.columns.nlevels)]
+    fields = next((level for level in levels if names_bars(level)), levels[0])
+    others = sorted({name for level in levels if level is not fields for name in level})
+    if len(set(fields)) < len(fields):
+        rule = "must hold one market, but its columns are of several"
+        raise FileFormatError(_FRAME, rule, others, f"Take one: df.xs({others[0]!r}, axis=1, level=1)")
+    return fields
+
+
+def _levels(index: pd.Index[Any], names: list[str]) -> list[Any]:
+    """Return the levels of an index that is more than row numbers, where no column has its name."""
+    return [index.get_level_values(level) for level, name in enumerate(_all_levels(index)) if _kept(index, name, names)]
+
+
+def _index(index: pd.Index[Any], names: list[str]) -> list[str]:
+    return [name for name in _all_levels(index) if _kept(index, name, names)]
+
+
+def _all_levels(index: pd.Index[Any]) -> list[str]:
+    if isinstance(index, pd.RangeIndex):
+        return []
+    times = isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)
+    return ["timestamp" if times else "" if name is None else str(name) for name in index.names]
+
+
+def _kept(index: pd.Index[Any], name: str, names: list[str]) -> bool:
+    if isinstance(index, pd.DatetimeIndex) or field_of(name) == "time":
+        if double := [other for other in names if field_of(other) == "time"]:
             rule = "must have its times in the index or in a column, not in both"
             raise FileFormatError(_FRAME, rule, ["index", *double])
-        return ["timestamp", *names], [df.index, *arrays]
-    return names, arrays
+        return True
+    return name not in names
 
 
 def _chunked(values: Any) -> Any:
     """Return any column in Arrow's form; mixed objects become texts, so that a row can be named."""
+    if isinstance(values, pd.PeriodIndex):
+        values = values.to_timestamp()
     if not isinstance(values, (pa.Array, pa.ChunkedArray)):
         try:
             values = pa.array(values, from_pandas=True)

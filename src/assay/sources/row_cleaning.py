@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay.errors import FileFormatError
 from assay.market.bars import PRICES, check_rows
+from assay.market.calendar import grid_origin_ms
 from assay.market.ohlcv import OhlcvColumns
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_LEFT_OUT = 0.5
 """When more than this share of the rows cannot be bars, the file is not what it seems and is refused."""
+
+MAX_CONFLICTS = 0.01
+"""When more than this share of the rows repeat a stamp with other values, the rows are of more than one market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Findings:
         Rows left out because a price or volume is empty, not finite, not positive, or high is below low.
     unfinished : int
         Rows left out because their bar is not over yet.
+    empty : int
+        Rows left out because they hold no price at all, as files have them for bars without a trade.
     """
 
     rows: int
@@ -51,6 +58,7 @@ class Findings:
     off_grid: int = 0
     broken: int = 0
     unfinished: int = 0
+    empty: int = 0
 
     @property
     def any(self) -> bool:
@@ -59,8 +67,37 @@ class Findings:
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name, without `rows`."""
-        names = ("duplicate", "conflict", "unordered", "off_grid", "broken", "unfinished")
+        names = ("duplicate", "conflict", "unordered", "off_grid", "broken", "unfinished", "empty")
         return {name: getattr(self, name) for name in names}
+
+    def sentences(self, *, ordered: bool = True) -> list[str]:
+        """Return what was found, a sentence each; without `ordered` only what was left out."""
+        counts = {kind: n for kind, n in self.as_dict().items() if n and (ordered or kind != "unordered")}
+        return [_SENTENCES[kind][n > 1].format(n=f"{n:,}") for kind, n in counts.items()]
+
+
+_SENTENCES = {
+    "duplicate": ("1 row repeats a bar and was left out", "{n} rows repeat a bar and were left out"),
+    "conflict": (
+        "1 row repeats a stamp with other values; of the two the one with more volume was kept",
+        "{n} rows repeat a stamp with other values, those with the most volume were kept",
+    ),
+    "unordered": (
+        "1 row was not in order of time and was put in order",
+        "{n} rows were not in order of time and were put in order",
+    ),
+    "off_grid": (
+        "1 row does not open on the grid of the timeframe and was left out",
+        "{n} rows do not open on the grid of the timeframe and were left out",
+    ),
+    "broken": (
+        "1 row has no usable prices or volume and was left out",
+        "{n} rows have no usable prices or volume and were left out",
+    ),
+    "unfinished": ("1 bar is not over yet and was left out", "{n} bars are not over yet and were left out"),
+    "empty": ("1 row holds no price and was left out", "{n} rows hold no price and were left out"),
+}
+"""What is said of one row, and of several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +117,14 @@ class Rows:
 
 
 def clean_rows(
-    market: Market, time: NDArray[np.int64], columns: Mapping[str, NDArray[np.float64]], now_ms: int | None = None
+    market: Market,
+    time: NDArray[np.int64],
+    columns: Mapping[str, NDArray[np.float64]],
+    now_ms: int | None = None,
+    *,
+    empty: int = 0,
+    max_conflicts: float = 1.0,
+    where: str = "rows",
 ) -> Rows:
     """Keep the rows that can be bars and count the others.
 
@@ -93,17 +137,25 @@ def clean_rows(
         open, high, low, close, and volume where it is known.
     now_ms : int, optional
         Bars that end after this moment are left out: their values are not final.
+    empty : int
+        Rows without a price that were left out before.
+    max_conflicts : float
+        Share of the rows that may repeat a stamp with other values; a single one always may.
+    where : str
+        What is read, for messages.
 
     Raises
     ------
     BarsError
         Naming the first bad row, when more than half of the rows cannot be bars.
+    FileFormatError
+        More than `max_conflicts` of the rows repeat a stamp with other values.
     """
     step = market.timeframe.ms
     has_volume = "volume" in columns
     table = {name: columns[name] for name in PRICES}
     table["volume"] = columns["volume"] if has_volume else np.zeros(len(time))
-    off_grid = time % step != 0
+    off_grid = (time - grid_origin_ms(time, step)) % step != 0
     broken = ~off_grid & _broken(table)
     unordered = int(np.count_nonzero(np.diff(time) < 0))
     if np.count_nonzero(off_grid | broken) > MAX_LEFT_OUT * len(time):
@@ -117,20 +169,36 @@ def clean_rows(
     differs = np.zeros(len(rows), dtype=np.bool_)
     for column in table.values():
         differs |= column[rows] != column[rows[first]]
+    if (conflict := int(np.count_nonzero(again & differs))) > max(1, max_conflicts * len(time)):
+        _refuse_conflicts(time, rows[again & differs], rows[first[again & differs]], where)
     kept = rows[~again]
     clean: dict[str, NDArray[Any]] = {"time": time[kept]} | {name: column[kept] for name, column in table.items()}
     if not has_volume:
         clean["volume"] = np.full(len(kept), np.nan)
     findings = Findings(
-        rows=len(time),
+        rows=len(time) + empty,
         duplicate=int(np.count_nonzero(again & ~differs)),
-        conflict=int(np.count_nonzero(again & differs)),
+        conflict=conflict,
         unordered=unordered,
         off_grid=int(np.count_nonzero(off_grid)),
         broken=int(np.count_nonzero(broken)),
         unfinished=int(np.count_nonzero(unfinished)),
+        empty=empty,
     )
     return Rows(market, OhlcvColumns.of(clean), findings)
+
+
+def _refuse_conflicts(time: NDArray[np.int64], rows: NDArray[np.int64], others: NDArray[np.int64], where: str) -> None:
+    """Refuse rows of which too many say something else of the same bar: two symbols or timeframes in one file."""
+    first = int(np.minimum(rows, others).argmin())
+    pair = sorted((int(rows[first]), int(others[first])))
+    at = np.datetime64(int(time[pair[0]]), "ms")
+    rule = (
+        f"must hold one market, but {len(rows):,} of {len(time):,} rows repeat a stamp with other values, first rows "
+        f"{pair[0]} and {pair[1]} ({at}Z)"
+    )
+    hint = "Are there two symbols or timeframes in it? --where COLUMN=VALUE takes one"
+    raise FileFormatError(where, rule, hint=hint)
 
 
 def _broken(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:

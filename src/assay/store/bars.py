@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from assay.errors import InputError, near_name
 from assay.market import Bars, Market, Timeframe, resample
 from assay.market.bars import check_rows
+from assay.market.calendar import DAY_MS
 from assay.market.ohlcv import COLUMNS, VALUES, OhlcvColumns
 from assay.store import schema
 from assay.store.database import insert, raw
@@ -215,6 +216,7 @@ class BarStore:
             number = _ensure(c, market)
             if len(time):
                 _same_volumes(c, number, market, known=offered.has_volume)
+                _same_grid(c, number, market, int(time[0]))
             stored = _columns(c, number, int(time[0]), int(time[-1]) + 1) if len(time) else None
             inserted = 0
             changed = np.zeros(0, dtype=np.int64)
@@ -387,6 +389,17 @@ def _same_volumes(c: sa.Connection, number: int, market: Market, *, known: bool)
     if row is not None and (row[0] is not None) != known:
         stored, offered = ("with", "without") if row[0] is not None else ("without", "with")
         raise InputError(str(market), f"is stored {stored} volumes, so bars {offered} them cannot be added")
+
+
+def _same_grid(c: sa.Connection, number: int, market: Market, first_ms: int) -> None:
+    """Refuse weeks that begin on another day than those that are stored."""
+    b, step = schema.bars.c, market.timeframe.ms
+    if step <= DAY_MS:
+        return
+    row = c.execute(sa.select(b.time).where(b.market_id == number).limit(1)).first()
+    if row is not None and (int(row[0]) - first_ms) % step:
+        days = [f"{np.datetime64(at, 'ms').item():%A}" for at in (int(row[0]), first_ms)]
+        raise InputError(str(market), f"has bars that begin on {days[0]}, so bars of {days[1]} cannot be added")
 
 
 def _touch(c: sa.Connection, number: int) -> None:

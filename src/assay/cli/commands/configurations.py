@@ -20,7 +20,7 @@ from assay.market import Bars
 from assay.service.database import open_database
 from assay.service.fresh_process import FreshProcess
 from assay.service.reporter import StageProgress
-from assay.sources import read_bars, write_text
+from assay.sources import read_bar_file, write_text
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
 from assay.store.campaign_check import check_campaign
@@ -422,6 +422,6 @@ def _bars(document: dict[str, Any], database: Database, file: Path | None) -> Ba
     """Read the bars that a document was trained on, from a file or from the database."""
     market = rebuild.market_from(document)
     if file is not None:
-        return rebuild.bars_for(document, read_bars(file, timeframe=str(market.timeframe)), str(file))
+        return rebuild.bars_for(document, read_bar_file(file, market).bars(), str(file))
     history = BarStore(database).read_resampled(market, rebuild.span_from(document).from_ms)
     return rebuild.bars_for(document, history, database.name)

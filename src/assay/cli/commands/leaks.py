@@ -25,8 +25,8 @@ from assay.service.database import open_database
 from assay.service.describe import describe_market
 from assay.service.fresh_process import FreshProcess
 from assay.service.kernels import compile_kernels
-from assay.service.spans import finished
-from assay.sources import read_bars
+from assay.service.spans import finished, read_finished
+from assay.sources import ReadingOptions
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore
@@ -90,7 +90,7 @@ def _bars(given: LeaksOptions) -> Bars:
     if given.file is not None and (given.exchange or given.symbol):
         raise InputError("--file, or --exchange with --symbol", "one of them says which bars")
     if given.file is not None:
-        return finished(read_bars(given.file, timeframe=given.timeframe))
+        return read_finished(given.file, ReadingOptions.parse(timeframe=given.timeframe))
     if given.exchange is None and given.symbol is None:
         days = SELF_TEST_DAYS if given.self_test else SIMULATED_DAYS
         return simulate_market(SimulatedMarket(days=days, timeframe=given.timeframe or "5m"))

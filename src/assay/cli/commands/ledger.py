@@ -18,6 +18,7 @@ from assay.market import Bars, canonical_symbol
 from assay.service.database import open_database
 from assay.service.ledger import declaration_of
 from assay.service.spans import finished, read_finished
+from assay.sources import ReadingOptions
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database
 from assay.store.campaign_summary import CampaignSummary, campaigns
@@ -184,7 +185,7 @@ def declared_bars(database: Database, given: TrainOptions) -> Bars:
     if (given.file is not None) == (given.exchange is not None or given.symbol is not None):
         raise InputError("--file, or --exchange with --symbol", "exactly one of them says which bars are meant")
     if given.file is not None:
-        return read_finished(given.file, given.timeframe)
+        return read_finished(given.file, ReadingOptions.parse(timeframe=given.timeframe))
     markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
     if len(markets) != 1:
         raise InputError("--symbol", "must be one market: each experiment is declared by itself", len(markets))

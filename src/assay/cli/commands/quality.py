@@ -6,39 +6,45 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli import options
 from assay.cli.output import Output, iso_time
+from assay.cli.reading import ReadOptions, describe_reading
 from assay.market import Bars, measure_quality
 from assay.service.describe import describe_market
-from assay.sources import read_bars
+from assay.sources import BarFile, read_bar_file
+from assay.store.database import now_ms
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars: .parquet, .csv or .csv.gz.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars in any usual format, plain, .gz or .zip.")]
 
-_NOTHING_TO_READ = ("file", "exchange", "symbol", "timeframe", "kind", "passes", "required_valid_pct")
+_NOTHING_TO_READ = (
+    *("file", "exchange", "symbol", "timeframe", "kind", "passes", "required_valid_pct"),
+    *("duplicate", "found_rows", "read_as", "sentences"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualityOptions:
+class QualityOptions(ReadOptions):
     """Options of `assay quality`."""
 
     files: Files
-    timeframe: options.Timeframe = None
 
 
 def quality(output: Output, given: QualityOptions) -> None:
     """Count what is wrong with files of bars; training refuses those below 70 % valid bars."""
-    reports = [describe(file, read_bars(file, timeframe=given.timeframe)) for file in given.files]
+    reports = [describe(file, read_bar_file(file, options=given.reading, now_ms=now_ms())) for file in given.files]
     if output.json:
         output.document({"files": reports})
         return
     for report in reports:
         title = f"{report['file']}: {report['symbol']} {report['timeframe']} on {report['exchange']}"
         output.pairs(title, {k: v for k, v in report.items() if k not in _NOTHING_TO_READ})
+        for sentence in report["sentences"]:
+            output.text(f"  {sentence}")
         output.text(f"  {verdict(report)}\n")
 
 
-def describe(file: Path, bars: Bars) -> dict[str, Any]:
+def describe(file: Path, found: BarFile) -> dict[str, Any]:
     """Return the quality report of a file as plain values."""
+    bars = found.bars()
     first, end = bars.span_ms
     return {
         "file": str(file),
@@ -46,6 +52,9 @@ def describe(file: Path, bars: Bars) -> dict[str, Any]:
         "from": iso_time(first),
         "to": iso_time(end),
         **measure_quality(bars).as_dict(),
+        "found_rows": found.rows.findings.as_dict(),
+        "read_as": describe_reading(found),
+        "sentences": list(found.sentences),
     }
 
 

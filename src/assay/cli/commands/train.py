@@ -28,6 +28,7 @@ from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
 from assay.service.spans import read_finished
 from assay.service.training import Trained, train_and_store
+from assay.sources import ReadingOptions
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database
 from assay.store.jobs import JobStore
@@ -171,7 +172,7 @@ def train_file(output: Output, given: TrainOptions, file: Path, threads: int) ->
     """Train on bars of a file; write the results into a folder, the configuration and the trials into the database."""
     strategy = load_strategy(given.strategy)
     request = given.request(given.strategy, strategy)
-    bars = read_finished(file, given.timeframe)
+    bars = read_finished(file, ReadingOptions.parse(timeframe=given.timeframe), output)
     experiment = request.experiment(strategy, bars)
     begun = time.monotonic()
     check_folder(given.out, "--out")

@@ -9,36 +9,26 @@ import typer
 from assay.cli import options
 from assay.cli.commands.data import markets as which
 from assay.cli.output import Output, iso_time
-from assay.errors import AssayError, InputError, StoreError
-from assay.market import Market, Timeframe, canonical_symbol, market_from_name, refuse_futures
-from assay.market.market import kind_of
+from assay.cli.reading import ReadOptions, describe_reading
+from assay.errors import AssayError, FileFormatError, InputError, StoreError
+from assay.market import Market, Timeframe, market_from_name, named_market, refuse_futures
 from assay.service.database import open_database
 from assay.service.describe import describe_market
-from assay.sources import read_rows, write_bars
+from assay.sources import read_bar_file, write_bars
 from assay.store import BarStore, Imports, StoredMarket
 from assay.store.database import now_ms
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars: .parquet, .csv or .csv.gz.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars in any usual format, plain, .gz or .zip.")]
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="Written: .parquet, .csv or .csv.gz.")]
-
-_FINDINGS = {
-    "duplicate": "{n} rows repeat a bar and were left out",
-    "conflict": "{n} rows repeat a stamp with other values, those with the most volume were kept",
-    "unordered": "{n} rows were not in order of time and were put in order",
-    "off_grid": "{n} rows do not open on the grid of the timeframe and were left out",
-    "broken": "{n} rows have no usable prices or volume and were left out",
-    "unfinished": "{n} bars are not over yet and were left out",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportOptions:
+class ImportOptions(ReadOptions):
     """Options of `assay data import`."""
 
     files: Files
     exchange: which.Exchange = None
     symbol: which.Symbol = None
-    timeframe: which.Timeframe = None
     database: options.DatabaseUrl = None
 
 
@@ -50,7 +40,7 @@ def import_(output: Output, given: ImportOptions) -> None:
         imports = Imports(BarStore(opened))
         for file in given.files:
             try:
-                done.append(_import(imports, file, given.exchange, given.symbol, given.timeframe))
+                done.append(_import(imports, file, given))
             except StoreError:
                 raise
             except AssayError as error:
@@ -63,13 +53,14 @@ def import_(output: Output, given: ImportOptions) -> None:
     which.finish(output, {"database": opened.name, "files": done}, errors)
 
 
-def _import(
-    imports: Imports, file: Path, exchange: str | None, symbol: str | None, timeframe: str | None
-) -> dict[str, Any]:
+def _import(imports: Imports, file: Path, given: ImportOptions) -> dict[str, Any]:
     now = now_ms()
-    rows = read_rows(file, timeframe=timeframe, now_ms=now)
-    market = _settle(imports.store, rows.market, exchange, symbol, file)
+    read = read_bar_file(file, options=given.reading, now_ms=now)
+    rows = read.rows
+    market = _settle(imports.store, rows.market, given.exchange, given.symbol, file)
     refuse_futures(market)
+    if not len(rows.columns.time):
+        raise FileFormatError(str(file), "holds no bar that is over yet")
     found = imports.add(market, rows.columns, source=file.name, at_ms=now, found=rows.findings.as_dict())
     times = rows.columns["time"]
     return {
@@ -77,11 +68,13 @@ def _import(
         **describe_market(market),
         "from": iso_time(int(times[0])),
         "to": iso_time(int(times[-1]) + market.timeframe.ms),
+        "read_as": describe_reading(read),
         "rows": rows.findings.rows,
         "inserted": found.written.inserted,
         "unchanged": found.written.unchanged,
         "changed": found.written.changed,
         "found": rows.findings.as_dict(),
+        "sentences": list(read.sentences),
         "valid_pct": found.report.valid_pct,
         "passes": found.report.passes,
         "alert": None if found.alert is None else found.alert.as_dict() | {"message": str(found.alert)},
@@ -89,12 +82,10 @@ def _import(
 
 
 def _settle(store: BarStore, market: Market, exchange: str | None, symbol: str | None, file: Path) -> Market:
-    """Return the market of a file: what the options say, else its name."""
-    if exchange is not None:
-        market = replace(market, exchange=exchange.strip().lower(), kind=kind_of(exchange))
-    if symbol is not None:
-        market = replace(market, symbol=canonical_symbol(symbol))
-    if market.exchange == "file" and "/" not in market.symbol:
+    """Return the market of a file: what the options say, else its name and content."""
+    if exchange is not None or symbol is not None:
+        market = named_market(exchange or market.exchange, symbol or market.symbol, market.timeframe)
+    if market.exchange == "file" and "/" not in market.symbol and market.kind == "spot":
         rule = "must say which market it holds, as BINANCE_BTCUSDT_5m.parquet does"
         raise InputError(str(file), rule, hint="Or give --exchange and --symbol")
     return store.find(market.exchange, market.symbol, market.timeframe) or market
@@ -114,9 +105,8 @@ def _say_import(output: Output, result: dict[str, Any]) -> None:
     )
     if result["changed"]:
         output.text(f"  {result['changed']:,} bars are stored with other values, which stay")
-    for kind, n in result["found"].items():
-        if n:
-            output.text("  " + _FINDINGS[kind].format(n=f"{n:,}"))
+    for sentence in result["sentences"]:
+        output.text(f"  {sentence}")
     if not result["passes"]:
         output.text("  Training would REFUSE this market: it needs 70 % valid bars; see `assay data quality`")
     if result["alert"]:

@@ -1,0 +1,73 @@
+"""The options that say how a file of bars is to be read, and what was read, in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.options import Timeframe
+from assay.sources import BarFile, ReadingOptions
+
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="F=NAME,...", help="Which column is which: time=Date,volume=7 (name or number)."),
+]
+Timezone = Annotated[
+    str | None, typer.Option("--timezone", metavar="ZONE", help="Of times without a zone: Europe/Berlin, +02:00 [UTC].")
+]
+Dates = Annotated[
+    str | None, typer.Option("--dates", metavar="ORDER", help="dmy or mdy, where 03/04/2024 may be read in two ways.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this value; may be repeated."),
+]
+BarEnd = Annotated[bool, typer.Option("--bar-end", help="The times are those at which bars end.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How a file of bars is read, where its content and its name do not say it."""
+
+    timeframe: Timeframe = None
+    columns: Columns = None
+    timezone: Timezone = None
+    dates: Dates = None
+    where: Where = None
+    bar_end: BarEnd = False
+
+    @property
+    def reading(self) -> ReadingOptions:
+        """What overrules the recognition."""
+        return ReadingOptions.parse(
+            columns=self.columns,
+            timezone=self.timezone,
+            dates=self.dates,
+            where=self.where,
+            bar_end=self.bar_end,
+            timeframe=self.timeframe,
+        )
+
+
+def describe_reading(found: BarFile) -> dict[str, Any]:
+    """Return how a file was read, as plain values."""
+    return {
+        "shape": found.shape,
+        "format": found.dialect or None,
+        "columns": found.columns,
+        "times": found.times,
+        "notes": list(found.notes),
+        "found": found.rows.findings.as_dict(),
+    }
+
+
+def ways_out(found: BarFile) -> Iterator[tuple[str, str]]:
+    """Yield the options that would change how a file was read, and what they say now."""
+    chosen = ",".join(f"{field}={name}" for field, name in found.columns.items())
+    yield "--columns", chosen
+    yield "--timezone", found.times.rpartition("taken as ")[2] if "taken as" in found.times else "times say their zone"
+    yield "--dates", "day, month" if "day, month" in found.times else "not needed"
+    yield "--where COLUMN=VALUE", "takes the rows of one symbol"
+    yield "--bar-end", "times are taken as " + ("ends" if any("bars end" in n for n in found.notes) else "opens")
+    yield "--timeframe", str(found.rows.market.timeframe)
