@@ -44,7 +44,7 @@ MAY_IMPORT = {
     ),
     "monitoring": "engine errors evaluation market parameters strategies threads validation documents",
     # pure above, effects below
-    "sources": "compiled engine errors indicators lazy learning market parameters strategies",
+    "sources": "compiled engine errors indicators lazy learning market parameters strategies threads",
     "reports": "documents engine errors evaluation lazy market monitoring parameters search training validation",
     "store": "_version documents engine errors lazy market parameters validation",
     "service": (

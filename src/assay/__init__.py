@@ -6,11 +6,13 @@ Everything in `__all__` is imported when it is first used, so `import assay` cos
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
 
+TYPE_CHECKING = False  # that of typing, whose import takes longer than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from assay import errors
     from assay.documents.configuration import configuration
     from assay.engine import (

@@ -188,6 +188,31 @@ class RefusedError(ExchangeError):
     """An exchange refuses to answer, and asking again cannot mend that."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, where the command line listens for it: a plain `KeyboardInterrupt` may be raised by anybody."""
+
+
+LONGEST_TEXT = 300
+"""Characters of somebody else's text that are shown."""
+
+
+def described(error: BaseException, longest: int = LONGEST_TEXT) -> str:
+    """Return the type and the text of somebody else's error as one line that can be printed."""
+    try:
+        text = str(error)
+    except BaseException as failed:  # noqa: BLE001  (a user's class may do anything)
+        text = f"it cannot say why: {type(failed).__name__}"
+    line = one_line(text, longest)
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text without line breaks and escapes, cut off where it is too long."""
+    line = " ".join(text[: 4 * longest].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    return shown if len(shown) <= longest else f"{shown[:longest]} ..."
+
+
 def near_name(name: str, known: Iterable[str]) -> str:
     """Return a hint naming the closest known name, or all of them."""
     names = sorted(known)

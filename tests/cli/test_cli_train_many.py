@@ -258,6 +258,32 @@ def test_a_task_of_a_machine_that_is_gone_is_begun_again_when_its_lease_ends(ass
     database.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C in another way")
+@pytest.mark.usefixtures("uninterrupted")  # kernels are compiled by now
+def test_ctrl_c_gives_tasks_back_uncounted(database_file: Path, tmp_path: Path) -> None:
+    """In a folder whose files have the names of modules that Python and NumPy import."""
+    for name in ("numbers", "random", "json", "platform"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('data, not a module')\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assay", *TRAIN, "--evidence", "thorough"], env=environment(database_file), cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    database = Database.open(database_file)
+    query = sa.select(schema.training_tasks).where(schema.training_tasks.c.status == "running")
+    deadline = time.monotonic() + 60
+    while not database.read(lambda c: c.execute(query).all()) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.count("interrupted") == 1
+    rows = database.read(lambda c: c.execute(sa.select(schema.training_tasks)).all())
+    assert {(row.status, row.attempts, row.lease_owner) for row in rows} == {("pending", 0, None)}
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import StrategyError
-from assay.sources.user_strategy import MODULE_PREFIX, load_strategy
+from assay.sources.user_strategy import load_strategy
+from assay.strategies.faults import MODULE_PREFIX
 from assay.strategies.liquidity_sweep import LiquiditySweep
 
 if TYPE_CHECKING:
@@ -46,6 +47,17 @@ def test_a_file_may_import_its_neighbour(rising: Path) -> None:
     before = list(sys.path)
     assert load_strategy(f"{rising}:Rising").name == "BESIDE"
     assert sys.path == before
+
+
+def test_modules_of_python_are_not_taken_from_beside_a_file(rising: Path) -> None:
+    """`wave` and `chunk` are imported by no other test; the first imports the second."""
+    for name in ("wave", "chunk", "numbers"):
+        sys.modules.pop(name, None)
+        (rising.parent / f"{name}.py").write_text("raise RuntimeError('data, not a module')\n")
+    rising.write_text("import numbers\nimport wave\n" + rising.read_text())
+    finders = list(sys.meta_path)
+    assert load_strategy(f"{rising}:Rising").name == "RISING"
+    assert sys.meta_path == finders
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,15 @@ def test_what_goes_wrong_there_is_one_sentence(tmp_path: Path, then: str, said: 
     assert "\n" not in str(caught.value)
 
 
+def test_it_starts_beside_files_named_like_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("numbers", "random", "json"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('data, not a module')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # as a notebook has it
+    (answer,) = FreshProcess().answers(mine(tmp_path), BARS, [(QUESTION, 200)])
+    assert len(answer)
+
+
 def test_a_file_that_has_changed_since_is_not_asked(tmp_path: Path) -> None:
     strategy = mine(tmp_path)
     (tmp_path / "mine.py").write_text(FILE.format(then="bars = bars"))

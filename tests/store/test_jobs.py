@@ -9,7 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from assay.errors import InputError
+from assay.service.leases import ForeignLeases
+from assay.service.reporter import Silent
+from assay.service.times import parse_moment
 from assay.store import Database, schema
+from assay.store.database import now_ms
 from assay.store.jobs import LEASE_MS, MAX_ATTEMPTS, JobStore, Task
 
 if TYPE_CHECKING:
@@ -96,6 +100,64 @@ def test_a_task_that_kills_its_workers_is_given_up(jobs: JobStore) -> None:
     assert claimed(jobs).number == 1
     first = jobs.tasks("job")[0]
     assert (first["status"], first["error_message"]) == ("failed", f"the worker died {MAX_ATTEMPTS} times on this task")
+
+
+def test_who_is_interrupted_gives_its_task_back_uncounted(jobs: JobStore) -> None:
+    """Interrupted more often than a worker may die on a task, it is still begun again, and by a later lease."""
+    other = claimed(jobs, "other")
+    for i in range(MAX_ATTEMPTS + 1):
+        task = claimed(jobs, "me", 100 + i)
+        assert (task.number, task.attempts, task.token) == (1, 1, i + 1)
+        assert jobs.give_back("job", ["me"]) == 1
+    assert jobs.give_back("job", ["me"]) == jobs.give_back("job", []) == 0
+    assert not jobs.complete(task, {}, 200, nothing)
+    row = jobs.tasks("job")[1]
+    assert (row["status"], row["attempts"], row["lease_owner"], row["lease_expires_at"]) == ("pending", 0, None, None)
+    assert jobs.renew(other, 200)
+
+
+def test_the_file_of_a_task_that_kills_its_workers_is_named(database: Database) -> None:
+    jobs = JobStore(database)
+    specs = [{"strategy": "mine.py:Mine"}]
+    jobs.create("job", specs, config={}, digest="d", strategy="S", user="me", seed=1, at_ms=10)
+    for _ in range(MAX_ATTEMPTS):
+        claimed(jobs)
+        jobs.release("job", ["me"])
+    assert jobs.claim("job", "me", 100) is None
+    assert "on this task: mine.py:Mine ends the process that it runs in" in jobs.tasks("job")[0]["error_message"]
+
+
+class Heard(Silent):
+    """A reporter that remembers its notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+
+def test_a_lease_of_another_is_waited_for_and_ends_when_nobody_renews_it(database: Database) -> None:
+    """Whatever its owner's clock says: here it is an hour ahead."""
+    jobs, heard, clock = JobStore(database), Heard(), [0.0]
+    spec = {"exchange": "sim", "symbol": "BTC/USDT", "timeframe": "5m", "strategy": "LIQUIDITY_SWEEP"}
+    jobs.create("job", [spec], config={}, digest="d", strategy="S", user="me", seed=1, at_ms=10)
+    task = claimed(jobs, "elsewhere:1", now_ms() + 3_600_000)
+    leases = ForeignLeases(jobs, "job", heard, lambda: clock[0])
+    leases.watch()
+    (said,) = heard.notes
+    assert said.startswith("sim BTC/USDT 5m LIQUIDITY_SWEEP is being trained by elsewhere:1: waiting until 2")
+    assert parse_moment(said.split("until ")[1].split(",")[0], "moment") < now_ms() + 2 * LEASE_MS
+    clock[0] = 50.0
+    assert jobs.renew(task, now_ms() + 3_650_000)
+    for clock[0] in (60.0, 100.0, 124.0):
+        leases.watch()
+        assert not jobs.claimable("job", now_ms())
+    clock[0] = 126.0
+    leases.watch()
+    assert jobs.claimable("job", now_ms()) == 1
+    assert jobs.tasks("job")[0]["attempts"] == 1  # its worker died
+    assert len(heard.notes) == 1
 
 
 def test_a_task_is_claimable_until_it_is_leased_and_again_when_its_worker_has_been_silent_for_too_long(

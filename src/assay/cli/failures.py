@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
+from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output
-from assay.errors import AssayError
+from assay.cli.user_code import results, strategy_fault, words
+from assay.errors import AssayError, Interrupted, described
 
-INTERRUPTED = 130
 USAGE = 2
 
 ClickError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -52,18 +52,18 @@ def explain(error: BaseException) -> Failure:
         return Failure(error.exit_code, kind, str(error), field, rule, value)
     if isinstance(error, ClickError):
         return _usage(error)
+    fault = None if isinstance(error, Interrupted) else strategy_fault(error)
+    if fault is not None:
+        return Failure(USAGE, "StrategyError", str(fault), fault.field, fault.rule, is_bug=True)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return Failure(INTERRUPTED, "Interrupted", "interrupted; no file was left half-written")
-    if (place := _in_user_strategy(error)) is not None:
-        rule = f"raised {kind}: {error}"
-        return Failure(USAGE, "StrategyError", f"{place}: {rule}", place, rule, is_bug=True)
     if isinstance(error, OSError) and error.strerror:
         where = str(error.filename) if error.filename is not None else "the system"
         return Failure(1, kind, f"{where}: {error.strerror}", where, error.strerror)
     if isinstance(error, MemoryError):
         return Failure(1, kind, "there is not enough memory; use a coarser grid or fewer days")
     message = (
-        f"this is a bug in Assay ({kind}: {error}); please report it with the command and what it prints "
+        f"this is a bug in Assay ({described(error)}); please report it with the command and what it prints "
         "under ASSAY_DEBUG=1"
     )
     return Failure(1, kind, message, is_bug=True)
@@ -85,25 +85,14 @@ def _given(error: BaseException) -> Any:
     return details()[0].get("input") if callable(details) else None
 
 
-def _in_user_strategy(error: BaseException) -> str | None:
-    """Return the line of a user's strategy file that an error came from, or None."""
-    loading = sys.modules.get("assay.sources.user_strategy")  # not there: no strategy was loaded
-    place = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        module = str(frame.f_globals.get("__name__", ""))
-        if loading is not None and module.startswith(loading.MODULE_PREFIX):
-            place = f"{frame.f_code.co_filename} line {line}"
-    return place
-
-
 def report(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong, one sentence on stderr; return the exit code."""
     if isinstance(error, BrokenPipeError):
         return _reader_left()
     failure = explain(error)
     if failure.is_bug and os.environ.get("ASSAY_DEBUG") == "1":
-        traceback.print_exception(error)
-    sys.stderr.write(f"assay: {failure.message}\n")
+        traceback.print_exception(error, file=words())
+    words().write(f"assay: {failure.message}\n")
     if as_json:
         Output(json=True).document(failure.document())
     return failure.code
@@ -111,5 +100,5 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def _reader_left() -> int:
     """Leave quietly: whoever read stdout wanted no more (``assay ... | head``)."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), results().fileno())
     return 1

@@ -20,9 +20,11 @@ import typer
 from assay import __version__
 from assay.cli.failures import USAGE
 from assay.cli.failures import report as report_failure
+from assay.cli.interrupts import interruptible
 from assay.cli.lazy_group import Entry, LazyGroup, Planned, PlannedGroup, lazy_group, option_parameters
 from assay.cli.output import Output
 from assay.cli.shared import LAST, Home, Json, Quiet
+from assay.cli.user_code import results, set_apart
 from assay.errors import InputError
 
 Table = dict[str, tuple[str, str]]
@@ -232,7 +234,8 @@ def _run(context: typer.Context, given: dict[str, Any], call: Callable[[Output, 
     before = context.obj
     here = {name: given.pop(name) for name in _SHARED}
     _use_home(here["home"] or before["home"])
-    call(Output(here["json"] or before["json"], here["quiet"] or before["quiet"]), given)
+    with interruptible(), set_apart():
+        call(Output(here["json"] or before["json"], here["quiet"] or before["quiet"]), given)
 
 
 def _run_or_hand_on(
@@ -353,9 +356,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = make_app()
             with command.make_context("assay", given) as context:
                 command.invoke(context)
-            sys.stdout.flush()
+            results().flush()
     except typer.Exit as done:
         return int(done.exit_code)
-    except (Exception, KeyboardInterrupt, typer.Abort) as error:  # noqa: BLE001  (each gets its exit code)
+    except BaseException as error:  # noqa: BLE001  (each gets its exit code)
         return report_failure(error, as_json="--json" in given)
     return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from assay.cli.user_code import results, words
 from assay.lazy import lazy
 from assay.service.times import iso_time
 
@@ -84,18 +84,18 @@ class Output:
 
     def document(self, content: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout, keys in the order given."""
-        sys.stdout.write(json.dumps(to_json(dict(content)), indent=2, allow_nan=False) + "\n")
-        sys.stdout.flush()
+        results().write(json.dumps(to_json(dict(content)), indent=2, allow_nan=False) + "\n")
+        results().flush()
 
     def text(self, line: str) -> None:
         """Print a line of the result on stdout."""
-        sys.stdout.write(line + "\n")
+        results().write(line + "\n")
 
     def note(self, sentence: str) -> None:
         """Say something beside the result, on stderr."""
         if not self.quiet:
-            sys.stderr.write(sentence + "\n")
-            sys.stderr.flush()
+            words().write(sentence + "\n")
+            words().flush()
 
     def warn(self, sentence: str) -> None:
         """Say on stderr that the result is not all that was asked for."""
@@ -131,7 +131,7 @@ class Output:
         """
         if self.quiet:
             yield lambda _: None
-        elif sys.stderr.isatty():
+        elif words().isatty():
             with _bar(title, total, done) as advance:
                 yield advance
         else:
@@ -142,7 +142,7 @@ class Output:
         """Show that work of unknown length goes on, with the seconds it has taken."""
         if self.quiet:
             yield
-        elif sys.stderr.isatty():
+        elif words().isatty():
             with _spinner(title):
                 yield
         else:
@@ -154,9 +154,9 @@ class Output:
 
 def _rich(*, stderr: bool) -> rich_console.Console:
     """Return a rich console that prints texts as they are."""
-    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    stream = words() if stderr else results()
     return rich_console.Console(
-        stderr=stderr, width=None if terminal else PIPE_WIDTH, markup=False, highlight=False, emoji=False
+        file=stream, width=None if stream.isatty() else PIPE_WIDTH, markup=False, highlight=False, emoji=False
     )
 
 
@@ -211,8 +211,8 @@ def _lines(title: str, total: int, before: int) -> Advance:
         said = now
         rate = (count - before) / (now - begun)
         left = (total - count) / rate if rate else math.inf
-        sys.stderr.write(f"{title}: {count:,} of {total:,}, {_per_second(rate)}, {left:.0f} s left\n")
-        sys.stderr.flush()
+        words().write(f"{title}: {count:,} of {total:,}, {_per_second(rate)}, {left:.0f} s left\n")
+        words().flush()
 
     return advance
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+_FEW = 10
+"""Wrong values that are named, at most."""
+
 
 @dataclass(frozen=True, eq=False)
 class Setups:
@@ -77,20 +80,25 @@ class Setups:
         StrategyError
             When a column is unknown, has another length, or holds what it may not.
         """
-        bars = np.asarray(bar, dtype=np.int64)
+        bars = _whole("bar", bar)
         n = len(bars)
         if unknown := set(levels) - set(LEVELS):
             raise StrategyError("setups", f"levels may be {', '.join(LEVELS)}", sorted(unknown))
 
         def column(name: str, values: ArrayLike | None, default: float, dtype: type) -> NDArray[Any]:
-            filled: NDArray[Any] = np.full(n, default, dtype) if values is None else np.asarray(values, dtype)
+            filled: NDArray[Any]
+            if values is None:
+                filled = np.full(n, default, dtype)
+            else:
+                filled = _numbers(name, values) if dtype is np.float64 else _whole(name, values)
             if filled.shape != (n,):
                 raise StrategyError(f"setups {name}", f"must have shape ({n},) like bar", filled.shape)
             return filled
 
-        sides = column("side", side, 0, np.int8)
-        if n and not np.isin(sides, (-1, 1)).all():
-            raise StrategyError("setups side", "must be +1 or -1", np.unique(sides).tolist())
+        wide = column("side", side, 0, np.int64)
+        if n and not np.isin(wide, (-1, 1)).all():
+            raise StrategyError("setups side", "must be +1 or -1", np.unique(wide)[:_FEW].tolist())
+        sides = wide.astype(np.int8)
         if n and bars.min() < 0:
             raise StrategyError("setups bar", "must not be negative", int(bars.min()))
         order = np.lexsort((-sides.astype(np.int64), bars))
@@ -105,6 +113,35 @@ class Setups:
                 axis=1,
             ),
         )
+
+    def check(self, bars: int) -> None:
+        """Refuse a table that is not as `build` makes it, or whose rows lie outside of so many bars.
+
+        Raises
+        ------
+        StrategyError
+            Naming the column.
+        """
+        n = len(self.bar)
+        wanted: dict[str, tuple[type, tuple[int, ...]]] = {
+            "bar": (np.int64, (n,)),
+            "side": (np.int8, (n,)),
+            "levels": (np.float64, (n, len(LEVELS))),
+            "flat_by": (np.int64, (n,)),
+            "groups": (np.int64, (n, 2)),
+        }
+        columns = [(name, getattr(self, name), *kind) for name, kind in wanted.items()]
+        columns += [(name, column, np.float64, (n,)) for name, column in self.features.items()]
+        for name, column, dtype, shape in columns:
+            if not (isinstance(column, np.ndarray) and column.dtype == dtype and column.shape == shape):
+                found = f"{getattr(column, 'dtype', type(column).__name__)} of shape {np.shape(column)}"
+                rule = f"must be {np.dtype(dtype)} of shape {shape}, as Setups.build makes it"
+                raise StrategyError(f"setups {name}", rule, found)
+        if n and (self.bar[1:] < self.bar[:-1]).any():
+            raise StrategyError("setups bar", "must be in order, as Setups.build makes it")
+        if n and not 0 <= int(self.bar[0]) <= int(self.bar[-1]) < bars:
+            out = int(self.bar[0]) if self.bar[0] < 0 else int(self.bar[-1])
+            raise StrategyError("setups bar", f"must lie in 0 to {bars - 1}, the bars that were handed over", out)
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Setups:
         """Return some of the rows, in order."""
@@ -135,3 +172,28 @@ class Setups:
             flat_by=np.concatenate([p.flat_by for p in parts])[order],
             groups=np.concatenate([p.groups for p in parts])[order],
         )
+
+
+def _whole(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    """Return whole numbers; a mask or a fraction would be cut to a number that was not meant."""
+    given = np.asarray(values)
+    if given.dtype == np.bool_:
+        raise StrategyError(f"setups {name}", "must be whole numbers, not a mask (np.flatnonzero makes numbers of one)")
+    if given.dtype.kind not in "iu":
+        given = _numbers(name, given)
+        if len(odd := given[~(np.floor(given) == given) | np.isinf(given)]):
+            raise StrategyError(f"setups {name}", "must be whole numbers", odd[:_FEW].tolist())
+    if given.ndim != 1:
+        raise StrategyError(f"setups {name}", "must have one dimension", given.shape)
+    return given.astype(np.int64, copy=False)
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return real numbers."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "biufO":
+        raise StrategyError(f"setups {name}", "must be numbers", str(given.dtype))
+    try:
+        return given.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise StrategyError(f"setups {name}", "must be numbers", str(given.dtype)) from None

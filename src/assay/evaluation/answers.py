@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from assay.errors import InputError
+from assay.strategies.faults import fault_in, place_of
 from assay.threads import apart
 
 if TYPE_CHECKING:
@@ -48,10 +50,32 @@ class SetupsQuestion:
         """Ask a strategy; a user's own on a thread of its own.
 
         The searches and the leak checks both ask here: a strategy that looks at its call stack sees the same frames.
+
+        Raises
+        ------
+        StrategyError
+            When a user's strategy breaks its contract, or raises what is no `Exception` (it ends the program). Any
+            other exception of its own is raised as it is.
         """
         if strategy.ships:
             return strategy.all_setups(bars, self.shape, self.sides, self.loosest)
-        return apart(strategy.all_setups, bars, self.shape, self.sides, self.loosest)
+        return apart(_answer, strategy, bars, self)
+
+
+def _answer(strategy: Strategy, bars: Bars, question: SetupsQuestion) -> Setups:
+    """Ask a user's strategy; on this thread no Ctrl-C arrives, so whatever is raised is its own."""
+    try:
+        return strategy.all_setups(bars, question.shape, question.sides, question.loosest)
+    except InputError as error:
+        if strategy.source_file is None:
+            raise
+        raise fault_in(strategy, "setups", error) from error
+    except Exception as error:
+        if strategy.source_file is None or place_of(error) is not None:
+            raise
+        raise fault_in(strategy, "setups", error) from error  # it cannot be called as it must be
+    except BaseException as error:
+        raise fault_in(strategy, "setups", error) from error
 
 
 class FreshProcess(Protocol):

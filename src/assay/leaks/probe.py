@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 import traceback
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.engine import Costs, Money, Side, Signals, Sizing, Span, replay
-from assay.errors import AssayError, StrategyError
+from assay.errors import AssayError, StrategyError, described
 from assay.evaluation import SetupsQuestion
 from assay.evaluation.evaluator import loosest_thresholds
 from assay.leaks.findings import Finding
@@ -86,11 +85,10 @@ def answer_to(question: SetupsQuestion, strategy: Strategy, bars: Bars) -> Setup
     except AssayError:
         raise
     except Exception as error:
-        message = textwrap.shorten(str(error).replace("\\n", " "), _LONGEST_MESSAGE, placeholder=" ...")
         day = str(np.datetime64(int(bars.time[0]), "ms"))[:10] if len(bars) else "no day"
         history = f"on a history of {len(bars):,} bars from {day} on"
         where = f"{strategy.name} setups{_line(strategy, error)}"
-        raise RaisedError(where, f"raised {type(error).__name__}: {message} ({history})") from error
+        raise RaisedError(where, f"raised {described(error, _LONGEST_MESSAGE)} ({history})") from error
 
 
 def _line(strategy: Strategy, error: Exception) -> str:

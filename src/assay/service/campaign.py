@@ -76,7 +76,7 @@ def withdraw(database: Database, digests: Iterable[str], *, user: str | None = N
 
 def withdraw_unbegun(database: Database, job: str, *, user: str) -> None:
     """Withdraw the tasks of a job that were never begun."""
-    tasks = [task for task in JobStore(database).tasks(job) if not task["attempts"]]
+    tasks = [task for task in JobStore(database).tasks(job) if not task["lease_token"]]
     withdraw(database, [TrainingTask.from_spec(task["spec"]).digest for task in tasks], user=user)
 
 

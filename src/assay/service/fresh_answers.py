@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.engine import Setups
-from assay.errors import AssayError, StrategyError
+from assay.errors import AssayError, StrategyError, described
 from assay.evaluation import SetupsQuestion
 from assay.leaks.probe import answer_to
 from assay.market import Bars, Market
@@ -78,8 +78,8 @@ def main(folder: Path) -> int:
     """Answer every question of a folder, or leave there why not."""
     try:
         _answer(folder)
-    except (AssayError, Exception) as error:  # noqa: BLE001  (importing a user's module may raise anything)
-        said = str(error) if isinstance(error, AssayError) else f"raised {type(error).__name__}: {error}"
+    except BaseException as error:  # noqa: BLE001  (importing a user's module may raise anything)
+        said = str(error) if isinstance(error, AssayError) else f"raised {described(error)}"
         (folder / FAILED).write_text(said, encoding="utf-8")
         return 1
     return 0

@@ -12,8 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from assay.errors import StrategyError
+from assay.errors import StrategyError, one_line
 from assay.service.fresh_answers import DONE, FAILED, REQUEST, read_setups, write_bars
+from assay.service.processes import module_path, python_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,14 +125,13 @@ def _request(strategy: Strategy, bars: Bars, questions: Sequence[tuple[SetupsQue
 def _start(folder: Path) -> subprocess.Popen[bytes]:
     """Start the process that answers; it finds modules where this one does."""
     home = {name: os.environ[name] for name in ("ASSAY_HOME", "NUMBA_CACHE_DIR") if name in os.environ}
-    places = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
     with (folder / "stderr").open("wb") as errors:
         return subprocess.Popen(  # noqa: S603  (the program's own command)
-            (sys.executable, "-P", "-m", "assay.service.fresh_answers", str(folder)),
+            python_command("assay.service.fresh_answers", str(folder)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            env={**_ENVIRONMENT, **home, "PYTHONPATH": places},
+            env={**_ENVIRONMENT, **home, "PYTHONPATH": module_path()},
         )
 
 
@@ -141,4 +141,5 @@ def _why(folder: Path, code: int) -> str:
     if failed.exists():
         return failed.read_text(encoding="utf-8")
     said = (folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"ended it with exit code {code}" + (f": {said[-1]}" if said else "")
+    how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+    return f"ended it with {how}" + (f": {one_line(said[-1])}" if said else "")

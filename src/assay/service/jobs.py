@@ -6,9 +6,8 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,7 +15,9 @@ from uuid import uuid4
 from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError
 from assay.service.campaign import begin_job, withdraw_unbegun
 from assay.service.kernels import compile_kernels
+from assay.service.leases import ForeignLeases
 from assay.service.ledger import declaration_of, tried_facts
+from assay.service.processes import module_path, python_command
 from assay.service.spans import finished
 from assay.service.tasks import TrainingTask
 from assay.service.worker import is_gone, owner_name
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 POLL_S = 0.2
 MAX_RESTARTS = 20
 """Workers that are started anew in place of dead ones, at most."""
+
+STOP_MS = 60_000
+"""After the longest run time a worker has so long to end by itself: a strategy may never come back."""
 
 
 @dataclass(frozen=True)
@@ -153,14 +157,15 @@ def _fetch(collector: BarCollector, market: Market, request: TrainingRequest) ->
 def run_job(reporter: Reporter, database: Database, url: str, job: str, *, workers: int, user: str) -> JobState:
     """Run a job with worker processes until nothing is left to do; every task that is done stays done.
 
-    A worker that dies is replaced and its task begun again.
+    A worker that dies is replaced and its task begun again. A task that somebody else works on is waited for; it is
+    begun again when its worker is silent for as long as a lease lasts. Interrupted, tasks are given back uncounted.
     """
     jobs = JobStore(database)
     state = jobs.state(job)
     _refuse_earlier_procedure(jobs, job)
     _release_dead(jobs, job)
-    restarts = 0
-    with _processes() as running, reporter.progress("training", state.total, state.over) as advance:
+    restarts, foreign = 0, ForeignLeases(jobs, job, reporter)
+    with _processes(jobs, job) as running, reporter.progress("training", state.total, state.over) as advance:
         running += [_start(url, job, user) for _ in range(min(workers, max(state.total - state.over, 1)))]
         seen = state.over
         while True:
@@ -175,12 +180,15 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
             if not running:
                 # a task may be leased to a worker that another, killed command has left behind
                 _release_dead(jobs, job)
+                foreign.watch()
                 left = jobs.state(job)
                 if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MAX_RESTARTS:
                     break
                 if jobs.claimable(job, now_ms()):
                     restarts += 1
                     running.append(_start(url, job, user))
+            if _is_over(state, now_ms() - STOP_MS):
+                break
             time.sleep(POLL_S)
         state = jobs.state(job)
         _show(state, seen, advance)
@@ -217,28 +225,37 @@ def _release_dead(jobs: JobStore, job: str) -> None:
 def _start(url: str, job: str, user: str) -> subprocess.Popen[bytes]:
     """Start a worker: one thread each, and the address not among its arguments, where others could read a password."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    worker = (sys.executable, "-m", "assay", "worker")
+    options = ("--job", job, "--parent", str(os.getpid()), "--user", user, "--quiet")
     return subprocess.Popen(  # noqa: S603  (the program's own command)
-        [*worker, "--job", job, "--parent", str(os.getpid()), "--user", user, "--quiet"],
-        env={**os.environ, **one, "ASSAY_DATABASE_URL": url},
+        python_command("assay", "worker", *options),
+        env={**os.environ, **one, "ASSAY_DATABASE_URL": url, "PYTHONPATH": module_path()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
 
 
 @contextmanager
-def _processes() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that do not outlive the command."""
+def _processes(jobs: JobStore, job: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that do not outlive the command, and whose tasks are given back."""
     running: list[subprocess.Popen[bytes]] = []
     try:
         yield running
     finally:
+        _end(running)
+        jobs.give_back(job, [owner_name(process.pid) for process in running])
+
+
+def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End processes, by force where they do not end by themselves."""
+    try:
         for process in running:
             process.terminate()
         for process in running:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
+    finally:  # a second Ctrl-C does not wait
+        for process in running:
+            if process.poll() is None:
                 process.kill()
                 process.wait()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
-from assay.errors import AssayError, StoreError
+from assay.errors import AssayError, Interrupted, StoreError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
 from assay.service.reporter import Silent
 from assay.service.tasks import TrainingTask, run_task
@@ -21,6 +21,7 @@ from assay.service.training import describe_training, save_trained
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
+from assay.strategies.faults import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,14 +87,21 @@ class Worker:
         return self.parent is not None and os.getppid() != self.parent
 
     def run(self) -> int:
-        """Work until no task is left or the time is over; return how many were done."""
+        """Work until no task is left or the time is over; return how many were done.
+
+        Interrupted, it gives its task back as if it had not been begun.
+        """
         done = 0
         while (
             not (self.out_of_time or self._is_orphan)
             and (task := self.jobs.claim(self.job, self.owner, now_ms())) is not None
         ):
-            with self._kept(task):
-                self._work(task)
+            try:
+                with self._kept(task):
+                    self._work(task)
+            except KeyboardInterrupt:
+                self.jobs.give_back(self.job, [self.owner])
+                raise
             done += 1
         return done
 
@@ -107,8 +115,12 @@ class Worker:
             self.jobs.fail(task, str(error), now_ms())
             self._withdraw(one)
             return
-        except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything: the others go on)
-            self.jobs.fail(task, f"{task.spec['strategy']} raised {type(error).__name__}: {error}", now_ms())
+        except BaseException as error:
+            known = fault(error)
+            if isinstance(error, Interrupted) or (isinstance(error, KeyboardInterrupt) and known is None):
+                raise
+            # a user's strategy may raise anything: the others go on
+            self.jobs.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"), now_ms())
             return
         created = datetime.fromtimestamp(self.created_ms / 1000, UTC)  # the job's: the same bytes however often it runs
         trained = describe_training(evidence, created, self.bars)

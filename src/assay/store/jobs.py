@@ -181,6 +181,8 @@ class JobStore:
                 if row.attempts < MAX_ATTEMPTS:
                     break
                 reason = f"the worker died {row.attempts} times on this task"
+                if ".py:" in (strategy := str(row.spec.get("strategy", ""))):
+                    reason += f": {strategy} ends the process that it runs in (os._exit), or crashes it"
                 self._end(
                     c, job, row.number, {"status": JobStatus.FAILED, "error_message": reason, "completed_at": now_ms}
                 )
@@ -251,6 +253,24 @@ class JobStore:
             .values(status=JobStatus.PENDING, lease_owner=None, lease_expires_at=None)
         )
         return self.database.write(lambda c: int(c.execute(freed).rowcount)) if owners else 0
+
+    def give_back(self, job: str, owners: Sequence[str]) -> int:
+        """Give back the tasks of workers that were interrupted, as if they had not been begun; return how many.
+
+        They are not counted as attempts: nobody died of them.
+        """
+        t = schema.training_tasks.c
+        back = (
+            sa.update(schema.training_tasks)
+            .where(t.job_id == job, t.status == JobStatus.RUNNING, t.lease_owner.in_(owners))
+            .values(
+                status=JobStatus.PENDING,
+                lease_owner=None,
+                lease_expires_at=None,
+                attempts=sa.case((t.attempts > 0, t.attempts - 1), else_=0),
+            )
+        )
+        return self.database.write(lambda c: int(c.execute(back).rowcount)) if owners else 0
 
     def cancel(self, job: str, now_ms: int) -> None:
         """End a job early: what is done stays, what is not begun is left out."""

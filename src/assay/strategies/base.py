@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import re
 import sys
 from abc import ABC, abstractmethod
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.engine import Setups, Side
+from assay.engine import Bracket, Setups, Side
+from assay.engine.rules import Rule, Vote
 from assay.errors import StrategyError, near_name
+from assay.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
-    from assay.engine import Bracket, Span
+    from assay.engine import Span
     from assay.engine.rules import AnyRule
     from assay.market import Bars
-    from assay.parameters import Parameters, Value
+    from assay.parameters import Value
 
 
 class Strategy(ABC):
@@ -141,7 +144,8 @@ class Strategy(ABC):
         return {p.name: p.grid or (p.default,) for p in self.parameters}
 
     def check(self) -> None:
-        """Refuse a class whose rules or bracket name unknown parameters."""
+        """Refuse a class that declares something of another kind, or whose rules or bracket name unknown parameters."""
+        self._check_kinds()
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", self.name):
             raise StrategyError("strategy name", "must be capitals, digits and underscores", self.name)
         known = self.parameters.names
@@ -158,6 +162,40 @@ class Strategy(ABC):
             p.check(p.default)
             for value in p.grid:
                 p.check(value)
+        self._check_methods()
+
+    def _check_kinds(self) -> None:
+        """Refuse declarations of another kind than they must be."""
+        declared: dict[str, tuple[Any, str]] = {
+            "name": (str, "a text"),
+            "parameters": (Parameters, "Parameters(Parameter(...), ...)"),
+            "rules": (tuple | list, "a tuple of rules, such as (at_least(...),)"),
+            "bracket": (Bracket, "a Bracket(...)"),
+        }
+        for attribute, (kind, words) in declared.items():
+            value = getattr(self, attribute)
+            if not isinstance(value, kind):
+                raise StrategyError(f"{type(self).__name__} {attribute}", f"must be {words}", type(value).__name__)
+        for rule in self.rules:
+            if not isinstance(rule, Rule | Vote):
+                rule_words = "must be at_least(...), at_most(...), equals(...) or a Vote"
+                raise StrategyError(f"{self.name} rules", rule_words, type(rule).__name__)
+        if not callable(self.setups):
+            raise StrategyError(f"{self.name} setups", "must be a method", type(self.setups).__name__)
+
+    def _check_methods(self) -> None:
+        """Refuse methods that return something else than they must; setups are checked whenever they are made."""
+        defaults = self.parameters.defaults
+        warmup = self.warmup(defaults)
+        try:
+            is_count = not isinstance(warmup, bool) and operator.index(warmup) >= 0
+        except TypeError:
+            is_count = False
+        if not is_count:
+            raise StrategyError(f"{self.name} warmup", "must return a whole number of bars from 0 on", warmup)
+        reason = self.constraint(defaults)
+        if reason is not None and not isinstance(reason, str):
+            raise StrategyError(f"{self.name} constraint", "must return None, or why not as a text", reason)
 
     def all_setups(
         self, bars: Bars, values: Mapping[str, Value], sides: str, loosest: Mapping[str, float] | None = None
@@ -170,12 +208,13 @@ class Strategy(ABC):
             Threshold parameters at the loosest value that a search asks for.
         """
         shape = {n: values[n] for n in self.shape_names} | dict(loosest or {})
-        parts = [self._checked(self.setups(bars, side, shape), side) for side in Side.parse(sides).signs]
+        parts = [self._checked(self.setups(bars, side, shape), side, len(bars)) for side in Side.parse(sides).signs]
         return parts[0] if len(parts) == 1 else Setups.concatenate(parts)
 
-    def _checked(self, setups: Setups, side: int) -> Setups:
+    def _checked(self, setups: Setups, side: int, bars: int) -> Setups:
         if not isinstance(setups, Setups):
             raise StrategyError(f"{self.name} setups", "must return Setups (see Setups.build)", type(setups).__name__)
+        setups.check(bars)
         if len(setups) and not np.all(setups.side == side):
             raise StrategyError(f"{self.name} setups side", f"must be the side asked for ({side})")
         wanted = {

@@ -1,11 +1,14 @@
 """`assay worker`: run the tasks of a training job; `assay train` starts as many as there are cores."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from assay.cli import options
+from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output
 from assay.service.database import open_database
 from assay.service.worker import Worker
@@ -13,6 +16,17 @@ from assay.service.worker import Worker
 Job = Annotated[str, typer.Option("--job", metavar="ID", help="The training job.")]
 Parent = Annotated[int | None, typer.Option("--parent", metavar="PID", help="End when this process has ended.")]
 User = Annotated[str, typer.Option("--user", metavar="NAME", help="Who is written into the ledger.")]
+
+
+@contextmanager
+def _silent(parent: int | None) -> Iterator[None]:
+    """Leave it to the command that started this worker to say that it was interrupted: Ctrl-C reaches all of them."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if parent is None:
+            raise
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +41,7 @@ class WorkerOptions:
 
 def worker(output: Output, given: WorkerOptions) -> None:
     """Run tasks of a training job until none is left."""
-    with open_database(given.database) as opened:
+    with open_database(given.database) as opened, _silent(given.parent):
         done = Worker(opened, given.job, user=given.user, parent=given.parent).run()
     if output.json:
         output.document({"job": given.job, "tasks": done})
