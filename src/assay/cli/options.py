@@ -29,7 +29,10 @@ OptionalFile = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="Bars in any usual format, plain, .gz or .zip.")
 ]
 Timeframe = Annotated[
-    str | None, typer.Option("--timeframe", metavar="5m", help="Overrules the file's name and its stamps.")
+    str | None,
+    typer.Option(
+        "--timeframe", metavar="5m", help="Timeframe of the bars, where the file's name and times say another."
+    ),
 ]
 StrategyName = Annotated[str, typer.Option("--strategy", metavar="NAME", help="A registered name, or path.py:Class.")]
 Sets = Annotated[

@@ -99,7 +99,9 @@ def curves(top: figure, low: figure, parts: Sequence[tuple[str, Mapping[str, Any
     _, first = parts[0]
     if "same_exposure" in first:  # reports that were stored before have none
         same = source_of({"time": _curve(first)["time"], "worth": _percent([1.0, *first["same_exposure"]])})
-        drawn["the market, same exposure"] = [top.line("time", "worth", source=same, color=GREY, line_dash="dashed")]
+        drawn["the market, held with the mean position"] = [
+            top.line("time", "worth", source=same, color=GREY, line_dash="dashed")
+        ]
     add_zero(top)
     add_legend(top, [(name, lines) for name, lines in drawn.items() if lines], click=True)
     top.yaxis.axis_label, low.yaxis.axis_label = "net profit, %", "drawdown, %"
@@ -127,7 +129,7 @@ def windows(rows: Sequence[Window], starts_ms: Sequence[int]) -> Plot:
     items = [("train", [hollow]), ("test", [full])]
     if idle := [t for t, value in zip(starts_ms, test, strict=True) if value is None]:
         cross = plot.scatter(idle, [0.0] * len(idle), marker="x", size=9, color=ORANGE, line_width=2)
-        items.append(("nothing to measure", [cross]))
+        items.append(("no trades to measure", [cross]))
     plot.add_tools(
         HoverTool(
             renderers=[full],
@@ -184,8 +186,8 @@ def permutations(maxima: Sequence[float], real: float) -> Plot:
     _bars(plot, counts, edges, beyond, "best score")
     tall = max(counts) * 1.05
     line = plot.segment([real], [0], [real], [tall], color=BLUE, line_width=3)
-    add_legend(plot, [(f"the real search: {real:.2f}", [line])])
-    plot.xaxis.axis_label, plot.yaxis.axis_label = "best score of a search", "searches"
+    add_legend(plot, [(f"the search on the real bars: {real:.2f}", [line])])
+    plot.xaxis.axis_label, plot.yaxis.axis_label = "best score of each search on bars without direction", "searches"
     return plot
 
 
@@ -239,7 +241,7 @@ def funnel(stages: Sequence[tuple[str, int, int]]) -> Plot:
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("left", "@passed"), ("lost", "@lost")]))
     plot.x_range = Range1d(start=0.5, end=max([*left, 1]) * 4.0)
     plot.ygrid.visible = False
-    plot.xaxis.axis_label = "moments, logarithmic"
+    plot.xaxis.axis_label = "moments left (logarithmic)"
     return plot
 
 

@@ -13,6 +13,7 @@ from assay.cli import options
 from assay.cli.output import Output, iso_time, number
 from assay.documents import rebuild
 from assay.documents.coherence import contradiction
+from assay.documents.explained import why_not_promoted
 from assay.engine.glossary import MEASURES
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
@@ -37,8 +38,8 @@ Pair = Annotated[str | None, typer.Option("--pair", metavar="BTC/USDT", help="On
 Exchange = Annotated[str | None, typer.Option("--exchange", metavar="NAME", help="Only of this exchange.")]
 Timeframe = Annotated[str | None, typer.Option("--timeframe", metavar="5m", help="Only of this timeframe.")]
 Status = Annotated[str | None, typer.Option("--status", metavar="STAGE", help="Only of this stage.")]
-Active = Annotated[bool, typer.Option("--active", help="Only those that programs load.")]
-Archived = Annotated[bool, typer.Option("--archived", help="Those that were put away, instead of the others.")]
+Active = Annotated[bool, typer.Option("--active", help="Only those that trading programs may load.")]
+Archived = Annotated[bool, typer.Option("--archived", help="Archived ones instead of the others.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so many, the newest first.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="ID.json, or configurations.csv, here.")]
@@ -170,7 +171,7 @@ def show(output: Output, given: OneOptions) -> None:
         output.text(f"Today it counts as {today.stage}: {why}.")
     if contradiction(found.document):
         output.note(f"It contradicts itself: {contradiction(found.document)}.")
-    if why := found.typed.lifecycle.why_not_promoted:
+    if why := why_not_promoted(found.typed):
         output.text(f"Why not promoted: {why}")
     for title, rows in sections.items():
         table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
@@ -255,7 +256,7 @@ def compare(output: Output, given: CompareOptions) -> None:
 
 
 def activate(output: Output, given: OneOptions) -> None:
-    """Let programs load a configuration; the one that was active for its market is switched off."""
+    """Let trading programs load a configuration, in place of the one that is active for its market."""
     with open_database(given.database) as opened:
         replaced = Registry(opened).activate(given.config_id, at_ms=now_ms())
         _show_change(output, opened, given.config_id, replaced=replaced)
@@ -264,7 +265,7 @@ def activate(output: Output, given: OneOptions) -> None:
 
 
 def deactivate(output: Output, given: OneOptions) -> None:
-    """Let no program load a configuration any more."""
+    """Stop trading programs from loading a configuration."""
     with open_database(given.database) as opened:
         changed = Registry(opened).deactivate(given.config_id, at_ms=now_ms())
         _show_change(output, opened, given.config_id, changed=changed)
@@ -280,7 +281,7 @@ class ArchiveOptions:
 
 
 def archive(output: Output, given: ArchiveOptions) -> None:
-    """Put a configuration away; nothing is deleted, --undo takes it back."""
+    """Hide a configuration from the list; nothing is deleted, --undo brings it back."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         changed = (registry.unarchive if given.undo else registry.archive)(given.config_id, at_ms=now_ms())

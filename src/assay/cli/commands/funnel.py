@@ -4,6 +4,7 @@ from typing import Any
 
 from assay.cli.output import Output
 from assay.cli.prelude import PointOptions, note_gate, prepare_point
+from assay.documents.explained import explained
 from assay.engine.funnel import Stage
 from assay.evaluation import SignalFunnel, signal_funnel
 
@@ -13,7 +14,7 @@ _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
 
 
 def funnel(output: Output, given: PointOptions) -> None:
-    """Count what passes each condition, and what one step of each threshold would add."""
+    """Show which condition costs most signals, and what loosening each threshold by a step adds."""
     point = prepare_point(output, given)
     found = signal_funnel(point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars)
     note_gate(output, point.bars)
@@ -24,7 +25,7 @@ def funnel(output: Output, given: PointOptions) -> None:
     market, span = point.bars.market, document["span"]
     output.text(
         f"{point.strategy.name} on {market.symbol} {market.timeframe}, {span['from']} to {span['to']}; "
-        "a moment is a bar on one side"
+        "a moment is one bar on one side (long or short)"
     )
     _show(output, found)
 
@@ -36,11 +37,11 @@ def _show(output: Output, found: SignalFunnel) -> None:
             rows += _rows(stage, before, widest)
         before = stage.passed
     rows += [[f"  {reason}", "", "", n, "", "", "", ""] for reason, n in found.funnel.exits]
-    output.table("", ("stage", "long", "short", "both", "lost", "", "alone", "if not asked"), rows)
+    output.table("", ("stage", "long", "short", "both", "lost", "", "alone", "without it"), rows)
     if found.relaxed:
         steps = [(r.parameter, r.value, r.looser, f"{r.signals:+,}", f"{r.trades:+,}") for r in found.relaxed]
         output.table("One step looser", ("parameter", "is", "looser", "signals", "trades"), steps)
-    output.text(found.sentence)
+    output.text(explained(found.sentence))
 
 
 def _rows(stage: Stage, before: int | None, widest: int) -> list[list[Any]]:
@@ -49,5 +50,5 @@ def _rows(stage: Stage, before: int | None, widest: int) -> list[list[Any]]:
     bar = "█" * max(round(BAR_WIDTH * share), int(share > 0))
     lost = "" if before in (None, stage.passed) else stage.passed - before
     alone, without = ("" if n is None else n for n in (stage.alone, stage.without))
-    row = [stage.name, stage.long, stage.short, stage.passed, lost, bar, alone, without]
+    row = [explained(stage.name), stage.long, stage.short, stage.passed, lost, bar, alone, without]
     return [row, *([f"  {name}", "", "", "", "", "", n, ""] for name, n in stage.parts)]

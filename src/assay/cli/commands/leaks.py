@@ -53,7 +53,7 @@ class LeaksOptions(BarsOptions):
 
 
 def leaks(output: Output, given: LeaksOptions) -> None:
-    """Look for what a strategy cannot know; on simulated bars where none are named."""
+    """Check a strategy for look-ahead; on simulated bars where no others are named."""
     begun = time.monotonic()
     if given.self_test and given.strategy is not None:
         raise InputError(

@@ -51,7 +51,7 @@ class LedgerOptions:
 
 
 def ledger(output: Output, given: LedgerOptions) -> None:
-    """Show every experiment and opened holdout; nothing can take one back."""
+    """List every experiment ever run and every opened holdout; entries cannot be removed."""
     with open_database(given.database) as opened:
         book = Ledger(opened)
         exchange = given.exchange.lower() if given.exchange else None
@@ -133,7 +133,7 @@ class VerifyOptions:
 
 
 def verify(output: Output, given: VerifyOptions) -> None:
-    """Walk the chain of the ledger and name the first entry that is not as it was written."""
+    """Check that no entry of the ledger was changed or removed, and name the first that was."""
     anchor = _anchor(given.head)
     with open_database(given.database) as opened:
         found = check(opened, anchor)
@@ -154,7 +154,7 @@ class DeclareOptions(TrainOptions):
 
 
 def declare(output: Output, given: DeclareOptions) -> None:
-    """Write down an experiment before anything of it is run; its configuration shows the note and the moment."""
+    """Write down an experiment before it is run; its configuration shows the note and the time."""
     strategy = load_strategy(given.strategy)
     request = given.request(given.strategy, strategy)
     bars = load_bars(output, given)
