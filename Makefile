@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test golden bench study honesty markets docs pages clean install install-dev install-bench
+.PHONY: help run check test golden bench study honesty markets docs pages site clean install install-dev install-bench install-docs
 
 help:
 	@echo "make run      install Assay and train on three simulated markets"
@@ -19,6 +19,7 @@ help:
 	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
 	@echo "make markets  train on ten recorded markets, three timeframes, two levels of costs (goes on)"
 	@echo "make docs     write all that docs/ takes from the code and the recorded bars: tables, schema, strategies' pages"
+	@echo "make site     build the documentation as a site with a search, in build/site"
 	@echo "make clean    remove what was installed and built"
 
 $(BIN)/python:
@@ -32,6 +33,9 @@ install-dev: $(BIN)/python
 
 install-bench: $(BIN)/python
 	@"$(BIN)/python" scripts/install.py dev,bench
+
+install-docs: $(BIN)/python
+	@"$(BIN)/python" scripts/install.py docs
 
 run: install
 	@"$(BIN)/assay" demo
@@ -71,6 +75,11 @@ docs: install-dev
 	@"$(BIN)/python" -m documentation
 
 pages: docs
+
+# strict: a link or an anchor that leads nowhere fails the build
+site: install-docs
+	@NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict --quiet
+	@echo "build/site/index.html; the search works where a server gives it: $(BIN)/python -m http.server -d build/site"
 
 clean:
 	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -11,15 +11,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """Install with the given extra unless this pyproject and these constraints are installed already."""
+    """Install with the given extras unless this pyproject and these constraints are installed with them already."""
     extra = f"[{sys.argv[1]}]" if len(sys.argv) > 1 else ""
     wanted = hashlib.sha256()
     for name in ("pyproject.toml", "constraints.txt"):
         wanted.update((ROOT / name).read_bytes())
-    stamps = [Path(sys.prefix) / f".assay-installed{e}" for e in {extra, "[dev]"}]
     stamp = Path(sys.prefix) / f".assay-installed{extra}"
     place = f"{wanted.hexdigest()} {ROOT}"
-    if any(s.exists() and s.read_text() == place for s in stamps):
+    stamps = stamp.parent.glob(".assay-installed*")
+    if any(found.read_text() == place and extras(found) >= extras(stamp) for found in stamps):
         return 0
     started = time.monotonic()
     print("installing Assay and its libraries (once; about a minute) ...", flush=True)
@@ -33,6 +33,11 @@ def main() -> int:
     else:
         print("the installation failed: the lines above say why (is the network there?)", file=sys.stderr)
     return code
+
+
+def extras(stamp: Path) -> set[str]:
+    """Return the extras that a stamp stands for: all of them are installed."""
+    return set(stamp.name.removeprefix(".assay-installed").strip("[]").split(",")) - {""}
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def shares_table(cells: Cells) -> Table:
     lines: list[Line] = []
     for (costs, edge), rows in cells.items():
         line: Line = {"costs": costs, "edge R": edge, "markets": len(rows)}
-        line["true R"] = sum(row["true_expectancy_r"] for row in rows) / len(rows)
+        line["R, true parameters"] = sum(row["true_expectancy_r"] for row in rows) / len(rows)
         line |= {what: shown_share(reached(rows, what), len(rows)) for what in REACHED}
         line |= {
             f"documents: {what}": shown_share(reached(rows, what, _documents_stage), len(rows)) for what in REACHED

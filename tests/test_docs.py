@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documentation.site_pages import FOLDER, PROJECT, relinked
 
 from test_import_table import COMING
 
@@ -24,12 +26,10 @@ def blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
-CODE = {
-    f"{page.name}-{i}": code
-    for page in PAGES
-    if page.name != "tutorial.md"  # its blocks build on each other: tests/test_tutorial.py
-    for i, code in enumerate(blocks(page))
-}
+BUILD_ON = {"tutorial.md", "recipes.md", "brackets.md"}
+"""Pages whose blocks build on each other: tests/test_tutorial.py, tests/engine/test_bracket_page.py."""
+
+CODE = {f"{page.name}-{i}": code for page in PAGES if page.name not in BUILD_ON for i, code in enumerate(blocks(page))}
 
 RUN_BLOCKS = """
 import contextlib, io, json, os, pathlib, sys, traceback
@@ -156,3 +156,39 @@ def test_no_page_or_source_names_this_machine() -> None:
     for path in tracked:
         if path != Path(__file__):
             assert "/work/" not in path.read_text(errors="replace"), path
+
+
+def test_every_page_is_in_the_index_and_in_the_site() -> None:
+    index, site = (ROOT / "docs" / "index.md").read_text(), (ROOT / "mkdocs.yml").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert f" {name}\n" in site, name
+        assert name == "index.md" or f"]({name}" in index or name.startswith("strategies/"), name
+
+
+def test_links_lead_somewhere_in_the_site_too() -> None:
+    places = {f"{FOLDER}/{page}": ROOT / page for page in PROJECT}
+    places |= {p.relative_to(ROOT / "docs").as_posix(): p for p in (ROOT / "docs").rglob("*") if p.is_file()}
+    bent = 0
+    for place, page in places.items():
+        if page.suffix == ".md":
+            for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", relinked(page.read_text(), place)):
+                if "://" not in target:
+                    assert posixpath.normpath(posixpath.join(posixpath.dirname(place), target)) in places, (
+                        place,
+                        target,
+                    )
+                    bent += 1
+    assert bent > 100
+    assert (
+        relinked("[a](../README.md#x) [b](https://e.org)", "index.md") == "[a](project/README.md#x) [b](https://e.org)"
+    )
+
+
+def test_the_glossary_has_every_word_that_is_printed() -> None:
+    from assay.engine import REASONS
+    from assay.validation.lifecycle import STAGES
+
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    for word in (*STAGES, *REASONS):
+        assert f"| {word} |" in text, word

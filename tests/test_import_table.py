@@ -20,7 +20,8 @@ MAY_IMPORT = {
     # the foundation: small, and everybody's
     "_version": "",
     "errors": "",
-    "parameters": "errors",
+    "fractions": "errors",
+    "parameters": "errors fractions",
     "lazy": "",
     "threads": "",
     "_result_code": "",
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     # what a market did, and what follows from it
     "market": "errors rounding",
     "indicators": "compiled errors market",
-    "engine": "compiled errors market parameters rounding threads",
+    "engine": "compiled errors fractions market parameters rounding threads",
     "learning": "_version compiled engine errors indicators market parameters threads",
     "strategies": "compiled engine errors indicators learning market parameters",
     "evaluation": "compiled engine errors indicators market parameters strategies threads",
@@ -54,8 +55,8 @@ MAY_IMPORT = {
         " sources store strategies threads training validation"
     ),
     "frames": (
-        "_version documents engine errors evaluation indicators leaks lazy learning market monitoring parameters search"
-        " service sources store strategies threads training validation"
+        "_version documents engine errors evaluation indicators leaks lazy learning market monitoring parameters"
+        " reports search service sources store strategies threads training validation"
     ),
     "api": (
         "_version documents engine errors evaluation market monitoring parameters reports search service sources store"

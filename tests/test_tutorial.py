@@ -1,4 +1,4 @@
-"""The tutorial, block by block and in one folder: its files are written, its Python and its commands are run."""
+"""Tutorial and recipes, block by block, each in one folder: files are written, Python and commands are run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "tutorial.md"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def steps(page: str) -> Iterator[Step]:
     for kind, text in re.findall(r"^```(\w+)\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE):
         lines = tuple(text.splitlines())
         if kind == "console":
-            yield Step("", lines[0].removeprefix("$ assay "), lines[1:])
+            for command, printed in re.findall(r"^\$ assay (.*)\n((?:(?!\$ ).*\n)*)", text, flags=re.MULTILINE):
+                yield Step("", command, tuple(printed.splitlines()))
         elif kind == "text":
             yield Step(code, "", lines)
         elif named := re.match(r"# (\w+\.py)\n", text):
@@ -45,22 +47,49 @@ def spaced(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
+def run_page(page: Path, capsys: pytest.CaptureFixture[str]) -> list[Step]:
+    """Run what a page does in the working folder; everything that it says is printed must be."""
+    done = []
+    for step in steps(page.read_text()):
+        capsys.readouterr()
+        if step.command:
+            assert main(shlex.split(step.command)) == 0, step.command
+        else:
+            exec(compile(step.code, str(page), "exec"), {})  # noqa: S102  (the page's own code)
+        printed = spaced(capsys.readouterr().out)
+        missing = [line for line in step.printed if line not in printed]
+        assert not missing, f"{step.command or step.code}\nprints\n" + "\n".join(printed)
+        done.append(step)
+    return done
+
+
+def test_the_recipes_do_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASSAY_DATABASE_URL", str(tmp_path / "assay.db"))
+    commands = [step.command.split(" ")[0] for step in run_page(DOCS / "recipes.md", capsys)]
+    assert set(commands) >= {"backtest", "train", "ledger", "data", "quality"}
+    assert (tmp_path / "trades.csv").exists()
+
+
+def test_the_recipes_are_listed_and_their_commands_exist() -> None:
+    from assay.cli.main import COMMANDS, GROUPS
+
+    text = (DOCS / "recipes.md").read_text()
+    headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert [*re.findall(r"^\d+\. \[(.+)\]\(#", text, flags=re.MULTILINE)] == headings
+    named = re.findall(r"^(?:    |\$ )assay ([\w-]+)(?: ([\w-]+))?", text, flags=re.MULTILINE)
+    for first, second in named:
+        assert second in GROUPS[first][1] if first in GROUPS else first in COMMANDS, (first, second)
+
+
 def test_the_tutorial_does_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    done = []
-    for step in steps(PAGE.read_text()):
-        capsys.readouterr()
-        if step.command:
-            assert main(shlex.split(step.command)) == 0, step.command
-        else:
-            exec(compile(step.code, "docs/tutorial.md", "exec"), {})  # noqa: S102  (the page's own code)
-        printed = spaced(capsys.readouterr().out)
-        missing = [line for line in step.printed if line not in printed]
-        assert not missing, f"{step.command or step.code}\nprints\n" + "\n".join(printed)
-        done.append(step)
+    done = run_page(PAGE, capsys)
     sys.modules.pop("stop_hunt")
     assert [step.command.split(" ")[0] for step in done] == [
         "",

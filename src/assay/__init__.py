@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         equals,
         measure,
     )
-    from assay.evaluation import backtest, signal_funnel
+    from assay.evaluation import signal_funnel
+    from assay.frames.backtesting import BacktestRun, backtest
     from assay.frames.collector import DataCollector, DataWarning
     from assay.frames.engine import BacktestEngine
     from assay.frames.optimizers import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
         SupplyShockStrategy,
     )
     from assay.frames.training import train
-    from assay.frames.validator import WalkForwardValidator
+    from assay.frames.validator import ScaledWindowsWarning, WalkForwardValidator
     from assay.frames.writer import ConfigurationWriter, StageCappedWarning
     from assay.indicators import atr, rsi, volume_ratio
     from assay.market import Bars, Market, Timeframe
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BacktestEngine",
+    "BacktestRun",
     "Bars",
     "BayesianOptimizer",
     "Bracket",
@@ -87,6 +89,7 @@ __all__ = [
     "Parameters",
     "Progress",
     "RandomSearchOptimizer",
+    "ScaledWindowsWarning",
     "Setups",
     "SimulatedMarket",
     "Sizing",
@@ -135,7 +138,8 @@ _NAMES_OF = {
     "sources.simulated": ("SimulatedMarket", "simulate_market"),
     "sources.user_strategy": ("load_strategy",),
     "strategies": ("Strategy", "find_strategy"),
-    "evaluation": ("backtest", "signal_funnel"),
+    "evaluation": ("signal_funnel",),
+    "frames.backtesting": ("BacktestRun", "backtest"),
     "training": ("Evidence", "Experiment", "Progress"),
     "documents.configuration": ("configuration",),
     "validation": ("SplitPlan",),
@@ -151,7 +155,7 @@ _NAMES_OF = {
         "SupplyShockStrategy",
     ),
     "frames.training": ("train",),
-    "frames.validator": ("WalkForwardValidator",),
+    "frames.validator": ("ScaledWindowsWarning", "WalkForwardValidator"),
     "frames.writer": ("ConfigurationWriter", "StageCappedWarning"),
 }
 _HOME = {name: module for module, names in _NAMES_OF.items() for name in names}

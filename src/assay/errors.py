@@ -255,6 +255,28 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     return shown if len(shown) <= longest else f"{shown[:longest]} ..."
 
 
+def require(name: str, given: object, kind: type, hint: str = "") -> None:
+    """Refuse an argument of another kind in a sentence: a class for its instance, a frame for bars, a text for a value.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    hint : str
+        What makes one, where that is not the class itself.
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(given, kind):
+        return
+    if isinstance(given, type) and issubclass(given, kind):
+        raise InputError(name, f"must be an instance, {given.__name__}(...), not the class {given.__name__}")
+    other = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+    raise InputError(name, f"must be {kind.__name__}, not {other}", hint=hint)
+
+
 def near_name(name: str, known: Iterable[str]) -> str:
     """Return a hint naming the closest known name, or all of them."""
     names = sorted(known)

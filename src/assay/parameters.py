@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ParameterError, near_name
+from assay.fractions import has_unit, parse_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,8 +76,13 @@ class Parameter:
             high if high is not None else max(numbers, default=math.inf),
         )
 
+    def read(self, value: object) -> object:
+        """Return a value as it is; where the parameter is a fraction, that of a text such as ``0.2%`` or ``20bps``."""
+        return parse_fraction(self.name, value) if self.unit.startswith("fraction") and has_unit(value) else value
+
     def check(self, value: object) -> Value:
         """Return the value in the parameter's type, or raise `ParameterError`."""
+        value = self.read(value)
         if not self.is_number:
             if value not in self.choices:
                 raise ParameterError(self.name, f"must be one of {list(self.choices)}", value)

@@ -98,11 +98,13 @@ def test_a_file_is_looked_into_where_finer_bars_are_held(
     assert 0 < partly["ambiguity"]["resolved"] < told["resolved"]
     assert "because finer bars are absent" in partly["ambiguity"]["note"]
     said = assay(*train, whole)
-    (line,) = [line for line in said.out.splitlines() if "ambiguous trades" in line]
-    assert line.startswith(f"5m bars inside the bars of {told['trades']} ambiguous trades: {told['to_target']} went")
+    (line,) = [line for line in said.out.splitlines() if "reached both stop and target" in line]
+    assert line.startswith(
+        f"In {told['trades']} trades the last bar reached both stop and target. By 5m bars inside it"
+    )
     assert f"{told['resolved_net_profit_pct']:+.2f} % instead of {low:+.2f} % (at best {high:+.2f} %)" in line
     assert bool(told["note"]) == ("stay at the stop" in said.err)
-    assert "ambiguous trades" not in assay(*train, tmp_path / "none.db").out
+    assert "reached both stop and target" not in assay(*train, tmp_path / "none.db").out
 
 
 def test_stored_markets_are_looked_into_too(finer: Bars, tight: str, tmp_path: Path, assay: Assay) -> None:
@@ -113,7 +115,9 @@ def test_stored_markets_are_looked_into_too(finer: Bars, tight: str, tmp_path: P
     )  # fmt: skip
     ran = assay(*train, "--database", path)
     assert ran.code == 0, ran.err
-    assert re.search(r"sim EDGE/USDT 15m \S+: 5m bars inside the bars of \d+ ambiguous trades", ran.out)
+    assert re.search(
+        r"sim EDGE/USDT 15m \S+: In \d+ trades the last bar reached both stop and target. By 5m bars", ran.out
+    )
     (task,) = assay(*train, "--database", path, "--json").document["tasks"]
     assert task["ambiguity"]["finer_timeframe"] == "5m"
     assert json.dumps(task["ambiguity"])

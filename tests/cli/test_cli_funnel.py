@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.documents.explained import explained
 from assay.evaluation import signal_funnel
 from assay.strategies import find_strategy
 
@@ -25,7 +26,7 @@ def test_the_table_has_the_counts_of_the_api(assay: Assay, market_file: Path, ba
     assert document["funnel"]["sentence"] == expected.sentence
     assert sum(document["funnel"]["exits"].values()) == stages[-1]["passed"] > 0
     shown = assay(*asked).out
-    assert expected.sentence in shown
+    assert explained(expected.sentence) in shown
     for stage in expected.funnel.conditions:
         assert any(stage.name in line and f"{stage.passed:,}" in line for line in shown.splitlines())
 
@@ -40,7 +41,7 @@ def test_a_users_strategy_has_a_funnel(assay: Assay, market_file: Path, rising: 
     ran = assay("funnel", "--file", market_file, "--strategy", f"{rising}:Rising")
     assert ran.code == 0
     assert "body >= 1 (strength)" in ran.out
-    assert "strength binds: at 0.5 instead of 1 there would be" in ran.out
+    assert "The threshold to look at first is strength: at 0.5 instead of 1 there would be" in ran.out
 
 
 def test_wrong_input_is_named(assay: Assay, market_file: Path) -> None:

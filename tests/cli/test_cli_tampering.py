@@ -89,9 +89,9 @@ def test_a_document_that_contradicts_itself_is_shown_with_a_note(assay: Assay, h
     document = variant(stage="MATURE", lifecycle__requested_stage="PAPER")
     Registry(Database.open(home / "assay.db")).save(document, at_ms=1)
     ran = assay("configurations", "show", CHANGED)
-    assert (ran.code, "It contradicts itself: it is MATURE, and PAPER was asked for." in ran.err) == (0, True)
+    assert (ran.code, "It contradicts itself: its stage is MATURE, but PAPER was asked for." in ran.err) == (0, True)
     ran = assay("configurations", "activate", CHANGED)
-    assert (ran.code, "contradicts itself: it is MATURE, and PAPER was asked for" in ran.err) == (3, True)
+    assert (ran.code, "contradicts itself: its stage is MATURE, but PAPER was asked for" in ran.err) == (3, True)
 
 
 def test_the_ledger_is_verified(assay: Assay, stored: Path) -> None:

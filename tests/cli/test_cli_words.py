@@ -32,11 +32,11 @@ def test_a_training_stands_beside_its_market_and_its_campaign(capsys: pytest.Cap
     verdict = lines.index("Verdict: MATURE")
     (searches,) = (line for line in lines if "searches on bars without direction" in line)
     assert "made from the days that were searched (in sample), found as much" in searches
-    assert lines[verdict - 1].startswith("Beside the market, out of sample: bought and held it gave ")
-    assert lines[verdict - 2].startswith("No ledger was asked")
+    assert lines[verdict - 1].startswith("Beside the market, out of sample: buying and holding it gave ")
+    assert "(no ledger was asked)" in lines[verdict - 2]
     lines = shown(everything()[0], capsys)
-    assert any(line.startswith("p is not comparable: ") for line in lines)
-    assert any(line.startswith("19 other experiments on these days, 2 of them without") for line in lines)
+    assert any(line.startswith("p says nothing here: ") for line in lines)
+    assert any(line.startswith("19 other experiments on these days (2 of them cannot be repeated)") for line in lines)
 
 
 def test_a_refusal_says_how_usual_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +72,7 @@ def test_show_says_what_a_configuration_is_worth_today(
     unknown_tries(database, 3)
     out = assay("configurations", "show", name).out
     assert f"{name}: VALIDATION\n" in out
-    assert "Today it counts as PAPER: 3 other experiments were made on its days by now, 3 of them without" in out
+    assert "Today it counts as PAPER: 3 other experiments have been made on its days by now (3 of them cannot" in out
     told = assay("configurations", "show", name, "--json").document["standing"]
     assert (told["stage"], told["experiments"], told["unknown"]) == ("PAPER", 3, 3)
     assert told["p_adjusted"] == pytest.approx(1 - (1 - 1 / 40) ** 4)

@@ -73,13 +73,13 @@ def test_a_users_strategy_says_what_it_was_asked() -> None:
     assert without is not None
     assert (without.asked_in_fresh_process, without.not_in_fresh_process) == (False, NO_PROCESS)
     assert without.checks[-1] == "search"
-    assert without.sentence.endswith(f"asked in a fresh process: no, {NO_PROCESS}).")
+    assert without.sentence.endswith(f"in a fresh process: no, {NO_PROCESS}).")
     assert verify(trained(), Spike(), BARS, fresh_process=SameProcess()).equal
     document = configuration(train(experiment(), BARS, fresh_process=SameProcess()), CREATED)
     asked = TrainedDocument(document).provenance.leak_checks
     assert asked is not None
     assert asked.checks == (*without.checks, "process")
-    assert asked.sentence.endswith("asked in a fresh process: yes).")
+    assert asked.sentence.endswith("in a fresh process: yes).")
     assert verify(document, Spike(), BARS, fresh_process=SameProcess()).equal
     fields = {d.field for d in verify(document, Spike(), BARS).differences}
     assert "provenance.leak_checks.asked_in_fresh_process" in fields

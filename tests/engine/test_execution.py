@@ -18,7 +18,7 @@ fractions = st.floats(0.0, 0.49)
 executions = st.builds(
     Execution,
     st.sampled_from(Side),
-    st.builds(Costs, fractions, fractions, st.floats(0.0, 10.0), st.floats(0.0, 10.0)),
+    st.builds(Costs, fractions, fractions, st.floats(0.0, 10.0), st.floats(0.0, 10.0), st.just(True)),
     st.builds(Sizing, st.sampled_from(["risk", "notional"]), st.floats(0.001, 1.0), st.floats(0.1, 100.0)),
     st.floats(0.0, 50.0),
 )

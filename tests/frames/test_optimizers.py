@@ -144,7 +144,7 @@ def test_costs_are_the_engines(bars: Bars) -> None:
 
 @pytest.mark.parametrize("depth", [[0.0002, 0.001], [0.04, 0.05]], ids=["losing", "never trading"])
 def test_without_a_positive_point_the_result_says_so(bars: Bars, depth: list[float]) -> None:
-    engine = BacktestEngine("LIQUIDITY_SWEEP", costs=Costs(0.01, 0.0))
+    engine = BacktestEngine("LIQUIDITY_SWEEP", costs=Costs.of("1%", 0.0))
     with pytest.warns(NoCandidateWarning, match="none of 2 combinations") as caught:
         result = GridSearchOptimizer().optimize(engine, bars, parameter_space={"pierce_depth": depth})
     assert caught[0].filename == __file__

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 pytestmark = [
+    pytest.mark.filterwarnings("ignore::assay.ScaledWindowsWarning"),  # 100 days are few for 60 + 30
     pytest.mark.filterwarnings("ignore::assay.NoCandidateWarning"),
     pytest.mark.filterwarnings("ignore::assay.StageCappedWarning"),  # no permutation was run: PAPER
 ]

@@ -9,10 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay import BacktestEngine, Bars, Costs, GridSearchOptimizer, NoCandidateWarning, WalkForwardValidator, errors
+from assay import (
+    BacktestEngine,
+    Bars,
+    Costs,
+    GridSearchOptimizer,
+    NoCandidateWarning,
+    ScaledWindowsWarning,
+    WalkForwardValidator,
+    errors,
+)
 
 if TYPE_CHECKING:
     from assay.frames.validator import ValidationResult
+
+pytestmark = pytest.mark.filterwarnings("ignore::assay.ScaledWindowsWarning")  # 100 days are few for 60 + 30
 
 ENGINE = BacktestEngine("LIQUIDITY_SWEEP")
 FREE = BacktestEngine("LIQUIDITY_SWEEP", costs=Costs(0.0, 0.0))
@@ -61,12 +72,12 @@ def test_fixed_parameters_are_replayed_in_every_window(long_bars: Bars) -> None:
 
 
 def test_flags_say_what_looks_overfitted(bars: Bars) -> None:
-    losing = WalkForwardValidator().validate(VALUES, bars, BacktestEngine("LIQUIDITY_SWEEP", costs=Costs(0.01, 0.0)))
+    losing = WalkForwardValidator().validate(VALUES, bars, BacktestEngine("LIQUIDITY_SWEEP", costs=Costs.of("1%", 0.0)))
     assert losing.is_overfit
     assert {"train Sharpe is not positive", "test Sharpe below 0"} <= set(losing.flags)
-    for costs in (0.01, 0.001, 0.0):
+    for fee in ("1%", 0.001, 0.0):
         result = WalkForwardValidator().validate(
-            VALUES, bars, BacktestEngine("LIQUIDITY_SWEEP", costs=Costs(costs, 0.0))
+            VALUES, bars, BacktestEngine("LIQUIDITY_SWEEP", costs=Costs.of(fee, 0.0))
         )
         worse = result.out_of_sample["sharpe_ratio"] < 0.7 * result.in_sample["sharpe_ratio"]
         assert ("test Sharpe below 0.7 x train Sharpe" in result.flags) == worse
@@ -74,9 +85,10 @@ def test_flags_say_what_looks_overfitted(bars: Bars) -> None:
 
 
 def test_ninety_days_scale_down_and_say_so(bars: Bars) -> None:
-    result = WalkForwardValidator(60, 30, 7).validate(VALUES, bars.head(90 * 288), ENGINE)
+    with pytest.warns(ScaledWindowsWarning, match=r"windows of 60 \+ 30 days: windows scaled to train 3") as caught:
+        result = WalkForwardValidator(60, 30, 7).validate(VALUES, bars.head(90 * 288), ENGINE)
+    assert [(w.filename, str(w.message)) for w in caught] == [(__file__, result.notes[0])]
     assert len(result.windows) == 3
-    assert "windows scaled" in result.notes[0]
     with pytest.raises(errors.InsufficientDataError, match="at least 5 test days"):
         WalkForwardValidator().validate(VALUES, bars.head(25 * 288), ENGINE)
 

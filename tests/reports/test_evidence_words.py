@@ -39,9 +39,10 @@ def with_p(p: float | None, **campaign: Any) -> TrainedDocument:
 
 def test_the_market_in_one_line() -> None:
     assert words.market_line(with_evidence(market=MARKET)) == (
-        "Beside the market, out of sample: bought and held it gave +40.00 %, at the same exposure (12.5 % long on "
-        "average) +4.50 %; alpha +12.25 % a year, t 1.80. Positions lean 40 % to one side, above 20 %: alpha is a gate "
-        "(t of at least 1.645), and it holds."
+        "Beside the market, out of sample: buying and holding it gave +40.00 %, holding it with the mean position of "
+        "the run (12.5 % long on average) +4.50 %; alpha, which the market does not explain, is +12.25 % a year "
+        "(t 1.80). 40 % of the positions lean to one side (long or short), more than 20 %, so alpha decides too: its t "
+        "must be at least 1.645, which holds."
     )
     assert dict(words.market_rows(with_evidence(market=MARKET)))["beta"] == "+0.000"
 
@@ -49,12 +50,12 @@ def test_the_market_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"lean": None}, "There was no trade, so alpha is no gate."),
-        ({"lean": 0.2}, "Positions lean 20 % to one side; above 20 % alpha is a gate (t of at least 1.645)."),
-        ({"t": None}, "(t of at least 1.645), and t is unknown, which fails it."),
-        ({"t": 1.6}, "(t of at least 1.645), and it fails."),
+        ({"lean": None}, "buying and holding it gave +40.00 %; no trade was made."),
+        ({"lean": 0.2}, "20 % of the positions lean to one side (long or short): up to 20 % alpha decides nothing."),
+        ({"t": None}, "its t must be at least 1.645, and is unknown, which fails."),
+        ({"t": 1.6}, "its t must be at least 1.645, which fails."),
         ({"exposure": -0.05}, "(5.0 % short on average)"),
-        ({"exposure": None, "same_exposure_pct": None}, "(the mean position is unknown) unknown"),
+        ({"exposure": None, "same_exposure_pct": None}, "(unknown) unknown"),
     ],
 )
 def test_lean_and_what_is_unknown(changes: dict[str, Any], sentence: str) -> None:
@@ -71,21 +72,21 @@ def test_nothing_is_said_where_the_document_has_nothing() -> None:
 @pytest.mark.parametrize(
     ("p", "campaign", "sentence"),
     [
-        (0.005, {}, "19 other experiments on these days; p with all that was tried: 0.043."),
+        (0.005, {}, "19 other experiments on these days. p with all that was tried: 0.043."),
         (
             0.005,
             {"experiments": 1, "unknown": 1},
-            "1 other experiment on these days, 1 of them without null statist",
+            "1 other experiment on these days (1 of them cannot be repeated). p with",
         ),
-        (0.005, {"experiments": 0, "p_adjusted": 0.005}, "Nothing else was tried on these days; p with all that was "),
-        (0.005, {"needed_permutations": 77}, "It needs --permutations 77 or more to get to 0.05."),
-        (0.3, {"p_adjusted": None}, "not counted in: p alone is too large."),
-        (0.01, {"p_adjusted": None}, "not counted in: another gate has said no."),
-        (None, {"p_adjusted": None}, "not asked: p alone is unknown."),
+        (0.005, {"experiments": 0, "p_adjusted": 0.005}, "Nothing else was tried on these days. p with all that was "),
+        (0.005, {"needed_permutations": 77}, "It takes --permutations 77 or more to get down to 0.05."),
+        (0.3, {"p_adjusted": None}, "not computed, since p alone is already above 0.05."),
+        (0.01, {"p_adjusted": None}, "not computed, since another gate failed already."),
+        (None, {"p_adjusted": None}, "unknown, as p alone is."),
         (
             0.005,
             {"declared": "one idea", "declared_at": "2026-01-02T03:04:05Z"},
-            'Declared before any of it was run, 2026-01-02 03:04 UTC: "one idea".',
+            'Declared before it was run, 2026-01-02 03:04 UTC: "one idea".',
         ),
         (0.005, {"declared": "", "declared_at": "2026-01-02T03:04:05Z"}, "03:04 UTC, without a note."),
     ],
@@ -101,9 +102,9 @@ def test_the_campaign_as_rows() -> None:
 
 def test_whether_bars_are_comparable() -> None:
     assert words.comparability_line(with_evidence(comparability=COUNTS)) == (
-        "Real and permuted bars are comparable: the winner's pattern has 400 rows and 90 trades on the searched bars, "
-        "380 and 88 on permuted ones (medians)."
+        "Real and permuted bars can be compared: the winner's pattern occurs 400 times with 90 trades on the searched "
+        "bars, 380 times with 88 on permuted ones (medians)."
     )
     line = words.comparability_line(with_evidence(comparability=COUNTS | {"comparable": False}))
-    assert line.startswith("p is not comparable: ")
-    assert line.endswith("A pattern that permuted bars do not show cannot be judged by them.")
+    assert line.startswith("p says nothing here: ")
+    assert line.endswith("Bars that hardly show a pattern cannot judge it.")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from assay.documents import Document
+from assay.documents.explained import explained, gate_condition, why_not_promoted
 from assay.reports import html
 from assay.reports.charts import histogram
 from assay.reports.score_map import planes
@@ -142,22 +144,22 @@ def test_the_first_panel_says_why_and_what_next() -> None:
     document, figures = sample("refused")
     page = Page(html(document, figures))
     life = document["lifecycle"]
-    assert f"Why not promoted: {life['why_not_promoted']}" in page.text
+    assert f"Why not promoted: {why_not_promoted(Document.of(document))}" in page.text
     assert "at most 0 % of the capital" in page.text
     failed = next(g for g in life["gates"] if g["name"].startswith("out-of-sample Sharpe"))
-    row = next(row for row in page.rows["verdict"] if row[0] == failed["name"])
-    assert row == [failed["name"], "DISCOVERY", "unknown", "0.5", "unknown", "✗ no", failed["next_step"]]
+    row = next(row for row in page.rows["verdict"] if row[0] == gate_condition(failed["name"]))
+    assert row[1:] == ["DISCOVERY", "unknown", "0.5", "unknown", "✗ no", failed["next_step"]]
     document, figures = sample("promoted")
     p = next(g for g in document["lifecycle"]["gates"] if g["name"] == "permutation p of at most 0.05")
-    row = next(row for row in Page(html(document, figures)).rows["verdict"] if row[0] == p["name"])
+    row = next(row for row in Page(html(document, figures)).rows["verdict"] if row[0] == gate_condition(p["name"]))
     assert row[2:6] == ["0.025", "0.05", "+0.025", "✓ yes"]  # at most: the margin counts the other way
 
 
 def test_the_verdict_of_a_users_strategy_names_its_leak_checks() -> None:
     document, figures = sample("promoted")
-    assert "No leak was found by purity, truncation, " in Page(html(document, figures)).text
+    assert "No look-ahead was found by the checks purity, truncation, " in Page(html(document, figures)).text
     del document["provenance"]["leak_checks"]
-    assert "No leak was found" not in Page(html(document, figures)).text
+    assert "No look-ahead was found" not in Page(html(document, figures)).text
 
 
 def test_numbers_are_those_of_the_document() -> None:
@@ -175,9 +177,9 @@ def test_numbers_are_those_of_the_document() -> None:
 def test_the_funnel_and_what_ifs_are_those_of_the_document() -> None:
     document, figures = sample("promoted")
     evidence, page = document["evidence"], Page(html(document, figures))
-    assert evidence["funnel"]["sentence"] in page.text
+    assert explained(evidence["funnel"]["sentence"]) in page.text
     (drawn,) = (s for s in sources(page) if {"passed", "lost"} <= s.keys())
-    stages = {stage["name"]: stage["passed"] for stage in evidence["funnel"]["stages"]}
+    stages = {explained(stage["name"]): stage["passed"] for stage in evidence["funnel"]["stages"]}
     assert {name: stages[name] for name in drawn["name"]} == dict(zip(drawn["name"], drawn["passed"], strict=True))
     assert drawn["name"][-1] == "pattern"
     assert drawn["passed"][0] + sum(drawn["lost"][:-1]) == stages["pattern"]
@@ -197,7 +199,7 @@ def test_what_finer_bars_say_is_shown_where_somebody_looked() -> None:
         "resolved_net_profit_pct": 2.75, "finer_timeframe": "1m",
     }  # fmt: skip
     document["evidence"]["ambiguity"] = inside | {"resolved": None, "finer_timeframe": None}
-    assert "Which came first only finer bars of the market could tell." in Page(html(document, figures)).text
+    assert "Only finer bars of the market could tell which came first." in Page(html(document, figures)).text
     shown = Page(html(document, figures | {"ambiguity": inside})).text
     assert "Bars of 1m decide 2 of them: +2.75 %" in shown
 
@@ -207,13 +209,13 @@ def test_the_run_stands_beside_its_market() -> None:
     market = document["evidence"]["market"]
     page = Page(html(document, figures))
     values = dict(row for row in page.rows["market"][1:])
-    assert values["buy and hold over these days"] == f"{market['market_pct']:+.2f} %"
+    assert values["the market, bought and held over these days"] == f"{market['market_pct']:+.2f} %"
     assert values["this configuration"] == f"{document['metrics']['net_profit_pct']:+.2f} %"
     assert values["alpha a year"] == f"{market['alpha_pct']:+.2f} %"
     assert values["t of alpha"] == f"{market['t']:.2f}"
-    (same,) = (name for name in values if name.startswith("the market at the same exposure ("))
+    (same,) = (name for name in values if name.startswith("the market, held with the mean position"))
     assert values[same] == f"{market['same_exposure_pct']:+.2f} %"
-    assert "alpha is a gate (t of at least 1.645)" in page.text
+    assert "so alpha decides too: its t must be at least 1.645" in page.text
     assert "the dashed line is the market" in page.text
     assert figures is not None
     (worth,) = (s["worth"] for s in sources(page) if "worth" in s)
@@ -225,15 +227,15 @@ def test_the_run_stands_beside_its_market() -> None:
 def test_what_else_was_tried_is_told() -> None:
     document, figures = sample("promoted")
     assert document["evidence"]["campaign"] is None
-    assert "No ledger was asked" in Page(html(document, figures)).text
+    assert "no ledger was asked" in Page(html(document, figures)).text
     document, figures = everything()
     page = Page(html(document, figures))
     values = dict(row for row in page.rows["campaign"][1:])
     assert values["other experiments on these days"] == "19"
     assert values["p with all that was tried"] == "0.043"
     assert values["ledger"] == "a-ledger"
-    assert f'Declared before any of it was run, 2026-01-02 03:04 UTC: "{SCRIPT}".' in page.text
-    assert "p is not comparable: the winner's pattern has 13,535 rows" in page.text
+    assert f'Declared before it was run, 2026-01-02 03:04 UTC: "{SCRIPT}".' in page.text
+    assert "p says nothing here: the winner's pattern occurs 13,535 times" in page.text
 
 
 @pytest.mark.parametrize("path", sorted(FIRST_RELEASE.glob("*.json")), ids=lambda path: path.stem[:20])

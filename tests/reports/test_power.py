@@ -45,9 +45,9 @@ def sentence(document: dict[str, Any]) -> str:
 
 def test_the_sentence_is_that_of_the_costs() -> None:
     first = (
-        "That is usual: of simulated histories of 365 days of 5m bars at exchange costs, 32 % with an edge of 0.1 R a "
-        "trade after costs are not promoted, and 99.5 % of those without any edge. An edge of 0.2 R is promoted in "
-        "94 % of them (LIQUIDITY_SWEEP, 18,432 combinations"
+        "That is usual: of simulated histories of 365 days of 5m bars at exchange costs, 32 % with an edge of 0.1 R "
+        "(after costs a trade earns 0.1 times what it risks) are not promoted, and 99.5 % of those without any edge. "
+        "An edge of 0.2 R is promoted in 94 % of them (LIQUIDITY_SWEEP, 18,432 combinations"
     )
     rows = [(costs, edge, promoted) for costs, edge, *_, promoted in power_table.ROWS]
     if ("exchange", 0.1, 34) in rows:  # the numbers of the first release

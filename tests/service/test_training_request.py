@@ -54,11 +54,12 @@ proofs = st.builds(
     test_days=st.floats(5, 100),
     gap_days=st.floats(0, 30),
 )
+costs = st.floats(0, 0.0099) | st.sampled_from(["10bps", "0.1%", "40 %"])
 executions = st.builds(
     ExecutionTerms,
     side=st.sampled_from(["both", "long", "short"]),
-    fee=st.floats(0, 0.4),
-    slippage=st.floats(0, 0.4),
+    fee=costs,
+    slippage=costs,
     sizing=st.sampled_from(["risk", "notional"]),
     min_stop_costs=st.floats(0, 10),
 )
@@ -123,6 +124,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"side": "up"}, "side", "must be one of"),
     ({"fee": 0.5}, "fee", "fraction"),
     ({"fee": None}, "fee", "number"),
+    ({"fee": 0.1}, "fee", "taken only with its unit: 10%"),
+    ({"fee": "0.1"}, "fee", "taken only with its unit: 10%"),
+    ({"fee": "inf"}, "fee", "number"),
+    ({"slippage": float("inf")}, "slippage", "finite"),
     ({"slippage": -0.1}, "slippage", "fraction"),
     ({"sizing": "kelly"}, "sizing", "risk"),
     ({"min_stop_costs": -1}, "min_stop_costs", "not be negative"),

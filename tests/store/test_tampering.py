@@ -173,7 +173,9 @@ def test_who_is_active_by_hand_without_capital_is_not_loaded(registry: Registry,
     name = registry.save(variant(5, "PAPER"), at_ms=3)
     with by_hand(database_url) as execute:
         edit(execute, name, is_active=True)
-    with pytest.raises(GateError, match=f"{name} is PAPER, which gives it 0 % of the capital: no program switched it"):
+    with pytest.raises(
+        GateError, match=f"{name} is PAPER, which gives it 0 % of the capital, and is marked active all the same"
+    ):
         load_configuration(*MARKET, database=registry.database)
 
 
@@ -190,12 +192,12 @@ def test_a_program_that_runs_keeps_the_document_it_has(registry: Registry, datab
 
 RAISED = {"current_stage": "MATURE", "size_factor": 1.0, "max_allocation_pct": 10.0}
 CONTRADICTIONS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
-    ("it is MATURE, and its gates support PAPER", lambda d: d["lifecycle"].update(RAISED)),
-    ("it is MATURE, and its gates support PAPER", lambda d: d["lifecycle"].update(RAISED, gates=[])),
-    ("lifecycle.size_factor is 1, and PAPER gives 0", lambda d: d["lifecycle"].update(size_factor=1.0)),
-    ("lifecycle.max_allocation_pct is 10, and PAPER gives 0", lambda d: d["lifecycle"].update(max_allocation_pct=10.0)),
+    ("its stage is MATURE, but its gates support PAPER", lambda d: d["lifecycle"].update(RAISED)),
+    ("its stage is MATURE, but its gates support PAPER", lambda d: d["lifecycle"].update(RAISED, gates=[])),
+    ("lifecycle.size_factor is 1, but PAPER gives 0", lambda d: d["lifecycle"].update(size_factor=1.0)),
+    ("lifecycle.max_allocation_pct is 10, but PAPER gives 0", lambda d: d["lifecycle"].update(max_allocation_pct=10.0)),
     (
-        "circuit_breakers.max_position_size_pct is 50, and PAPER gives 2",
+        "circuit_breakers.max_position_size_pct is 50, but PAPER gives 2",
         lambda d: d["circuit_breakers"].update(max_position_size_pct=50.0),
     ),
     ("the gate 'out-of-sample Sharpe of at least 0.5' says .*, and metrics.sharpe_ratio is 9.9",
@@ -224,7 +226,7 @@ def test_a_document_that_contradicts_itself_is_not_activated(registry: Registry,
     with by_hand(database_url) as execute:
         rewrite(execute, sealed(document))
     assert registry.get(NAME).change == ""
-    why = f"{NAME} contradicts itself: it is MATURE, and its gates support VALIDATION"
+    why = f"{NAME} contradicts itself: its stage is MATURE, but its gates support VALIDATION"
     with pytest.raises(GateError, match=why):
         registry.activate(NAME, at_ms=4)
     with by_hand(database_url) as execute:
@@ -236,4 +238,4 @@ def test_a_document_that_contradicts_itself_is_not_activated(registry: Registry,
 def test_a_stage_above_the_one_that_was_asked_for_contradicts_it() -> None:
     document = variant(stage="MATURE")
     document["lifecycle"]["requested_stage"] = "DISCOVERY"
-    assert contradiction(sealed(document)) == "it is MATURE, and DISCOVERY was asked for"
+    assert contradiction(sealed(document)) == "its stage is MATURE, but DISCOVERY was asked for"

@@ -38,7 +38,7 @@ TESTS = Path(__file__).parents[1]
 CREATED = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
 SPIKE = Spike()
 CHEAP = Execution(Side.LONG, Costs(fee=0.0003, slippage=0.0001))
-DEAR = Execution(Side.LONG, Costs(fee=0.1))
+DEAR = Execution(Side.LONG, Costs.of("10%"))
 FREE = Execution(costs=Costs(fee=0.0, slippage=0.0))
 PLAN = SplitPlan(train_days=40, test_days=20)
 SWEEP_SPACE = {
@@ -357,7 +357,7 @@ def test_no_part_of_the_work_is_shown_the_holdout(bars: Bars) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"permutations": 0}, {"permutations": 19}, {"execution": Execution(Side.LONG, Costs(fee=0.01))}]
+    "fields", [{"permutations": 0}, {"permutations": 19}, {"execution": Execution(Side.LONG, Costs.of("1%"))}]
 )
 def test_the_door_stays_shut_when_a_gate_fails(
     bars: Bars, fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch

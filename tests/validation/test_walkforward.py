@@ -307,7 +307,7 @@ def test_fixed_parameters_measure_every_window(bars: Bars) -> None:
             )
     assert fixed.is_overfit == bool(fixed.flags)
     losing = fixed_parameters(
-        trial_of(execution=Execution(costs=Costs(fee=0.05), sizing=Sizing("notional"))), bars, values, windows
+        trial_of(execution=Execution(costs=Costs.of("5%"), sizing=Sizing("notional"))), bars, values, windows
     )
     assert {TRAIN, BELOW, HALF} <= set(losing.flags)
     assert losing.is_overfit

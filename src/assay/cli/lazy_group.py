@@ -121,7 +121,8 @@ def option_parameters(command: Callable[..., None]) -> tuple[type | None, list[i
     if len(own) > 1 or not is_dataclass(kind) or not isinstance(kind, type):
         raise TypeError(f"{command.__name__}: a command takes its Output and one dataclass of options")
     hints = get_type_hints(kind, include_extras=True)
-    required_first = sorted(fields(kind), key=lambda field: field.default is not MISSING)
+    options = [field for field in fields(kind) if field.metadata.get("option", True)]
+    required_first = sorted(options, key=lambda field: field.default is not MISSING)
     return kind, [_parameter(field, hints[field.name]) for field in required_first]
 
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,13 +37,13 @@ COMMANDS: Table = {
     "demo": ("assay.cli.commands.demo:demo", "Train on three simulated markets: a planted edge, no edge, dirty data."),
     "train": (
         "assay.cli.commands.train:train",
-        "Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found.",
+        "Search a strategy's parameters on a file or on stored markets, then test whether what it finds is luck.",
     ),
     "backtest": ("assay.cli.commands.backtest:backtest", "Replay one set of parameters and measure it."),
     "sweep": ("assay.cli.commands.sweep:sweep", "Backtest every combination of a grid."),
     "funnel": (
         "assay.cli.commands.funnel:funnel",
-        "Count what passes each condition, and what one step of each threshold would add.",
+        "Show which condition costs most signals, and what loosening each threshold by a step adds.",
     ),
     "quality": (
         "assay.cli.commands.quality:quality",
@@ -59,15 +59,15 @@ COMMANDS: Table = {
     ),
     "leaks": (
         "assay.cli.commands.leaks:leaks",
-        "Look for what a strategy cannot know; on simulated bars where none are named.",
+        "Check a strategy for look-ahead; on simulated bars where no others are named.",
     ),
     "ledger": (
         "assay.cli.commands.ledger:ledger",
-        "Show every experiment and opened holdout; nothing can take one back.",
+        "List every experiment ever run and every opened holdout; entries cannot be removed.",
     ),
     "self-check": (
         "assay.cli.commands.self_check:self_check",
-        "Recompute every statistic whose value is known from elsewhere; exit code 1 when one differs.",
+        "Recompute statistics whose values are published; exit code 1 when one differs.",
     ),
     "worker": ("assay.cli.commands.worker:worker", "Run tasks of a training job until none is left."),
 }
@@ -80,7 +80,7 @@ _DATA: Table = {
     ),
     "import": (
         "assay.cli.commands.data.files:import_",
-        "Store the bars of files; which market it is, a name such as BINANCE_BTCUSDT_5m.parquet says.",
+        "Store the bars of files; names such as BINANCE_BTCUSDT_5m.parquet say which market it is.",
     ),
     "download": (
         "assay.cli.commands.data.download:download",
@@ -92,7 +92,7 @@ _DATA: Table = {
     ),
     "quality": (
         "assay.cli.commands.data.inventory:quality",
-        "Say what is wrong with the bars of each market, before and after masking, and what training says to it.",
+        "Say what is wrong with the bars of each market, before and after masking, and whether training accepts them.",
     ),
     "export": (
         "assay.cli.commands.data.files:export",
@@ -129,14 +129,25 @@ _CONFIGURATIONS: Table = {
         "assay.cli.commands.configurations:compare",
         "Put configurations side by side: every field in which they differ.",
     ),
+    "trades": (
+        "assay.cli.commands.configuration_runs:trades",
+        "List the trades of a configuration out of sample, one row each, or write them to a file.",
+    ),
+    "equity": (
+        "assay.cli.commands.configuration_runs:equity",
+        "List the equity of a configuration out of sample at the end of every day, or write it to a file.",
+    ),
     "activate": (
         "assay.cli.commands.configurations:activate",
-        "Let programs load a configuration; the one that was active for its market is switched off.",
+        "Let trading programs load a configuration, in place of the one that is active for its market.",
     ),
-    "deactivate": ("assay.cli.commands.configurations:deactivate", "Let no program load a configuration any more."),
+    "deactivate": (
+        "assay.cli.commands.configurations:deactivate",
+        "Stop trading programs from loading a configuration.",
+    ),
     "archive": (
         "assay.cli.commands.configurations:archive",
-        "Put a configuration away; nothing is deleted, --undo takes it back.",
+        "Hide a configuration from the list; nothing is deleted, --undo brings it back.",
     ),
     "export": (
         "assay.cli.commands.configurations:export",
@@ -152,7 +163,7 @@ GROUPS: dict[str, tuple[str, Table]] = {
     "data": ("Bars in the database: import, download, list, check, export, delete.", _DATA),
     "database": ("Where everything is kept: status, upgrade, backup.", _DATABASE),
     "configurations": (
-        "What was found and kept: look, compare, switch on and off, put away, prove again.",
+        "Stored results: list, show, compare, activate, archive, export, verify.",
         _CONFIGURATIONS,
     ),
 }
@@ -162,11 +173,11 @@ BELOW: dict[str, Table] = {
     "ledger": {
         "declare": (
             "assay.cli.commands.ledger:declare",
-            "Write down an experiment before anything of it is run; its configuration shows the note and the moment.",
+            "Write down an experiment before it is run; its configuration shows the note and the time.",
         ),
         "verify": (
             "assay.cli.commands.ledger:verify",
-            "Walk the chain of the ledger and name the first entry that is not as it was written.",
+            "Check that no entry of the ledger was changed or removed, and name the first that was.",
         ),
     },
 }
@@ -265,23 +276,29 @@ def _run_or_hand_on(
         _run(context, given, call)
         return
     shared = {name: given.pop(name) for name in _SHARED}
-    for name, value in given.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(option, f"must stand after `{context.info_name} {context.invoked_subcommand}`", value)
+    for name in sorted(_named(context, given)):
+        option = f"--{name.replace('_', '-')}"
+        raise InputError(option, f"must stand after `{context.info_name} {context.invoked_subcommand}`", given[name])
     _group(context, **shared)
+
+
+def _named(context: typer.Context, given: Iterable[str]) -> frozenset[str]:
+    """Return the options that the command line names; the others stand at their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in given}
+    return frozenset(name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE")
 
 
 def _as_typer_wants_it(command: Callable[..., None], runner: Runner) -> Callable[..., None]:
     kind, own = option_parameters(command)
+    asks_for_named = "named" in getattr(kind, "__dataclass_fields__", ())
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
         check_values(context.command.params, given)
+        more = {"named": _named(context, given)} if asks_for_named else {}
 
         def call(output: Output, options: dict[str, Any]) -> None:
-            command(*([output] if kind is None else [output, kind(**options)]))
+            command(*([output] if kind is None else [output, kind(**options, **more)]))
 
         runner(context, given, call)
 

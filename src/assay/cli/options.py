@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete
+from assay.cli.shared import NO_OPTION
 from assay.engine.execution import ExecutionTerms
 from assay.engine.execution import Side as Sides
 from assay.errors import InputError, wrong_choice
@@ -26,14 +27,15 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option("--database", metavar="URL", help="postgresql://..., or an SQLite file [ASSAY_DATABASE_URL]."),
 ]
-File = Annotated[Path, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
-OptionalFile = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Bars: .parquet, .csv or .csv.gz.")]
+OptionalFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Bars in any usual format, plain, .gz or .zip.")
+]
 Timeframe = Annotated[
     str | None,
     typer.Option(
         "--timeframe",
         metavar="5m",
-        help="Overrules the file's name and its stamps.",
+        help="Timeframe of the bars, where the file's name and times say another.",
         autocompletion=complete.choice("timeframe"),
     ),
 ]
@@ -56,8 +58,12 @@ Side = Annotated[
     str,
     typer.Option("--side", metavar="SIDE", help="both, long or short.", autocompletion=complete.choice("side")),
 ]
-Fee = Annotated[float, typer.Option("--fee", metavar="F", help="Fraction of the notional, per side.")]
-Slippage = Annotated[float, typer.Option("--slippage", metavar="F", help="Fraction of the price, per side.")]
+Fee = Annotated[
+    str, typer.Option("--fee", metavar="F", help="Of the notional, per side: 0.001, 0.1% or 10bps; from 1% on with %.")
+]
+Slippage = Annotated[
+    str, typer.Option("--slippage", metavar="F", help="Of the price, per side: 0.0005, 0.05% or 5bps.")
+]
 SizingMethod = Annotated[
     str,
     typer.Option(
@@ -77,6 +83,10 @@ Columns = Annotated[
 MAX_THREADS = 1_024
 """More than any machine has cores for: a larger number is a slip."""
 
+ConfigurationId = Annotated[
+    str | None,
+    typer.Option("--id", metavar="ID", help="Run a configuration again; options that are named here overrule it."),
+]
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 
 
@@ -97,10 +107,9 @@ class StrategyOptions:
     from_: From = None
     to: To = None
     side: Side = "both"
-    fee: Fee = 0.001
-    slippage: Slippage = 0.0005
+    fee: Fee = "0.001"
+    slippage: Slippage = "0.0005"
     sizing: SizingMethod = "risk"
-    timeframe: Timeframe = None
 
     @property
     def span(self) -> SpanTerms:
@@ -125,15 +134,16 @@ class StopOptions(StrategyOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions(StrategyOptions):
-    """The same, on the bars of a file."""
+class NamedOptions:
+    """The same, with what was named on the command line: only that overrules what something else says.
 
-    file: File
+    Attributes
+    ----------
+    named : frozenset of str
+        Fields of the options whose values do not stand at their default by themselves; no option.
+    """
 
-
-@dataclass(frozen=True, kw_only=True)
-class PointOptions(FileOptions, StopOptions):
-    """The same, with one set of parameters."""
+    named: frozenset[str] = field(default=frozenset(), metadata=NO_OPTION)
 
 
 def _value(text: str, parameter: Parameter) -> Value:

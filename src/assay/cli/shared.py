@@ -14,3 +14,6 @@ Home = Annotated[
 
 LAST = "last"
 """What ``--resume`` without an id stands for."""
+
+NO_OPTION: dict[str, bool] = {"option": False}
+"""Metadata of a field of a command's options that is none itself: the command line fills it in."""

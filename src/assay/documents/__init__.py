@@ -9,6 +9,7 @@
 | `unverified` | plain measures -> document |
 | `rebuild` | document -> experiment, and `verify` |
 | `figures` | what charts draw and the document does not hold |
+| `explained` | stored sentences as a trader reads them |
 
 Another kind of document (parameters by session of the day) gets modules of its own beside these: sections, builder,
 reader. Nothing here assumes that there is one kind only.

@@ -70,9 +70,9 @@ def _of_the_stage(document: Document) -> Iterator[str]:
     if stage is not Stage.DECAY:  # found by monitoring, and it gives no capital
         supported = supported_stage(life.gates)
         if stage.capped_by(supported) is not stage:
-            yield f"it is {stage}, and its gates support {supported}"
+            yield f"its stage is {stage}, but its gates support {supported}"
         if life.requested_stage is not None and stage.capped_by(Stage(life.requested_stage)) is not stage:
-            yield f"it is {stage}, and {life.requested_stage} was asked for"
+            yield f"its stage is {stage}, but {life.requested_stage} was asked for"
     position = OF_THE_CAPITAL
     for name, value, most in (
         ("lifecycle.size_factor", life.size_factor, stage.size_factor),
@@ -84,7 +84,7 @@ def _of_the_stage(document: Document) -> Iterator[str]:
         ),
     ):
         if value > most:
-            yield f"{name} is {value:g}, and {stage} gives {most:g}"
+            yield f"{name} is {value:g}, but {stage} gives {most:g}"
 
 
 def _of_a_gate(gate: Gate, raw: Mapping[str, Any]) -> Iterator[str]:

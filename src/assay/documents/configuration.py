@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from assay._version import __version__
@@ -10,16 +11,16 @@ from assay.documents.evidence_section import evidence_section
 from assay.documents.plain import iso, measures, plain
 from assay.documents.schema import VERSION, json_schema, sealed, validate
 from assay.documents.validation_section import SEARCHED_AGAIN, validation_section
+from assay.errors import require
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, PORTFOLIO_BREAKERS
+from assay.training.evidence import Evidence
 from assay.validation.lifecycle import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from assay.market import QualityReport
-    from assay.training.evidence import Evidence
     from assay.training.leak_gate import LeakChecks
     from assay.validation import Answer
 
@@ -166,6 +167,8 @@ def configuration(evidence: Evidence, created: datetime, *, requested: str | Non
     requested : str, optional
         A stage that the user asks for: a lower one than the verdict's is granted, a higher one is not.
     """
+    require("evidence", evidence, Evidence, "train(experiment, bars) gives it")
+    require("created", created, datetime, "The moment of now, in UTC, is the usual one")
     e, verdict = evidence, evidence.verdict
     stage = verdict.stage.value if requested is None else capped(requested, verdict.stage)
     why = verdict.why_not_promoted if stage == verdict.stage else f"{stage} was asked for"

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.documents.plain import plain
-from assay.engine.tables import trade_columns
+from assay.engine.tables import TRADE_SWITCHES, TRADE_TEXTS, daily_columns, trade_columns
+from assay.market.calendar import ROUND_THE_CLOCK
 from assay.validation import market_returns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,12 +51,12 @@ def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, An
     before = e.bars.head(s.holdout_start)
     return {
         "version": VERSION,
-        "stitched": _by_day(e.walk_forward.run, before, s.windows[0].test_start)
+        "stitched": by_day(e.walk_forward.run, before, s.windows[0].test_start)
         | {"same_exposure": plain(_same_exposure(e, before))},
         "windows": [_span(e.bars, w.test_start, w.test_stop) for w in s.windows],
         "holdout": {
             "span": _span(e.bars, s.holdout_start, s.stop) if s.holdout_start < s.stop else None,
-            "run": None if opened is None else _by_day(opened.run, e.bars.head(s.stop), s.holdout_start),
+            "run": None if opened is None else by_day(opened.run, e.bars.head(s.stop), s.holdout_start),
         },
         "trades": {
             name: plain(c)
@@ -66,12 +67,38 @@ def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, An
     }
 
 
+def stored_trades(figures: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the stitched trades of stored figures as `trade_columns` gave them: unknown prices are NaN again."""
+    return {name: _column(name, values) for name, values in figures["trades"].items()}
+
+
+def _column(name: str, values: Sequence[Any]) -> NDArray[Any]:
+    if name in TRADE_TEXTS:
+        return np.array(values, dtype=np.str_)
+    if name in TRADE_SWITCHES:
+        return np.array(values, dtype=np.bool_)
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def stored_equity(figures: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the stitched equity of stored figures as `equity_columns` gave it."""
+    run = figures["stitched"]
+    first_day = int(ROUND_THE_CLOCK.day(np.array([run["start_ms"]]))[0])
+    return daily_columns(first_day, np.array(run["equity"], dtype=np.float64))
+
+
 def _span(bars: Bars, start: int, stop: int) -> list[int]:
     return [int(bars.time[start]), int(bars.time[stop - 1]) + bars.market.timeframe.ms]
 
 
-def _by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
-    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen."""
+def by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
+    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen.
+
+    Parameters
+    ----------
+    start : int
+        First bar of its span; the market is bought at the close before it.
+    """
     days = run.first_day + np.arange(len(run.equity))
     last = np.searchsorted(bars.day, days, side="right") - 1
     peak = np.maximum.accumulate(np.maximum(run.equity, 1.0))
@@ -79,7 +106,7 @@ def _by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
         "start_ms": bars.market.calendar.day_start_ms(run.first_day),
         "equity": plain(run.equity),
         "drawdown_pct": plain(100.0 * (run.equity / peak - 1.0)),
-        "market": plain(bars.mark[last] / bars.mark[start - 1]),
+        "market": plain(bars.mark[last] / bars.mark[max(start - 1, 0)]),
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, SupportsFloat
 
 import numpy as np
 
 from assay.engine.layout import COSTS
 from assay.errors import InputError, wrong_choice
+from assay.fractions import has_unit, parse_fraction, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,9 +21,17 @@ SIZINGS = ("risk", "notional")
 """Names of `Sizing.method`."""
 
 
+HIGH = 0.01
+"""From here on a bare number is rather 0.1 % written as 0.1: that it is meant has to be said."""
+
+_CHARGED = ("fee", "slippage")
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Costs per side.
+
+    A fee or slippage of 1 % or more is refused unless it is meant: ``Costs.of(fee="10%")``.
 
     Attributes
     ----------
@@ -34,22 +43,37 @@ class Costs:
         Smallest price step in price units; 0 when unknown.
     commission : float
         Price points per side (a contract's commission over its point value).
+    allow_high : bool
+        Whether 1 % or more is meant; no part of what costs are equal by.
     """
 
     fee: float = 0.001
     slippage: float = 0.0005
     tick: float = 0.0
     commission: float = 0.0
+    allow_high: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("fee", "slippage"):
-            value = getattr(self, name)
-            if not 0 <= value < 0.5:
-                raise InputError(name, "must be a fraction in [0, 0.5)", value)
+        for name in _CHARGED:
+            _check(name, getattr(self, name), is_meant=self.allow_high)
         for name in ("tick", "commission"):
             value = getattr(self, name)
             if not (value >= 0 and math.isfinite(value)):
                 raise InputError(name, "must be finite and not negative", value)
+
+    @classmethod
+    def of(
+        cls, fee: float | str = 0.001, slippage: float | str = 0.0005, *, tick: float = 0.0, commission: float = 0.0
+    ) -> Costs:
+        """Return the costs of numbers and of texts such as ``0.1%`` and ``10bps``.
+
+        Raises
+        ------
+        InputError
+            For what is no fraction in [0, 0.5), and for a bare number of 1 % or more: ``"10%"`` is meant, 0.1 perhaps.
+        """
+        meant = has_unit(fee) or has_unit(slippage)
+        return cls(cost_of("fee", fee), cost_of("slippage", slippage), tick, commission, allow_high=meant)
 
     @property
     def round_trip(self) -> float:
@@ -67,7 +91,39 @@ class Costs:
             fee=self.fee * factor,
             slippage=self.slippage * factor,
             commission=self.commission * factor,
+            allow_high=True,
         )
+
+
+def cost_of(name: str, given: float | str) -> float:
+    """Return a fee or slippage as a number; a text with its unit is taken from 1 % on, too.
+
+    Raises
+    ------
+    InputError
+        As `Costs.of`, of the field `name`.
+    """
+    value = parse_fraction(name, given)
+    _check(name, value, is_meant=has_unit(given), given=given)
+    return value
+
+
+def _check(name: str, value: object, *, is_meant: bool, given: object = None) -> None:
+    """Refuse costs outside [0, 0.5), and 1 % or more that nobody has said is meant."""
+    written = value if given is None else given
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        hint = "Costs.of takes texts such as 10bps" if isinstance(value, str) else ""
+        raise InputError(name, "must be a fraction in [0, 0.5)", written, hint)
+    number = float(value)
+    if not 0 <= number < 0.5:
+        hint = f"Percent are written {number:g}%" if 0.5 <= number < 50 and not is_meant else ""
+        raise InputError(name, "must be a fraction in [0, 0.5)", written, hint)
+    if number >= HIGH and not is_meant:
+        rule = (
+            f"of 1 % or more a side is taken only with its unit: {percent(number)} if that is meant, else "
+            f"{percent(number / 100)}"
+        )
+        raise InputError(name, rule, written)
 
 
 @dataclass(frozen=True, slots=True)

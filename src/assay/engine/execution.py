@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from assay.engine.costs import Costs, Money, Sizing
-from assay.errors import InputError, wrong_choice
+from assay.errors import InputError, require, wrong_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,10 +72,14 @@ class Execution:
     min_stop_costs: float = 0.0
 
     def __post_init__(self) -> None:
+        require("costs", self.costs, Costs)
+        require("sizing", self.sizing, Sizing)
         object.__setattr__(self, "sides", Side.parse(self.sides))
         object.__setattr__(self, "min_stop_costs", float(self.min_stop_costs))
         if not self.min_stop_costs >= 0:
             raise InputError("min_stop_costs", "must not be negative", self.min_stop_costs)
+        if math.isinf(self.min_stop_costs):
+            raise InputError("min_stop_costs", "must be finite", self.min_stop_costs)
         if self.min_stop_costs > MAX_STOP_COSTS:
             raise InputError("min_stop_costs", f"must be at most {MAX_STOP_COSTS:,.0f}", self.min_stop_costs)
 
@@ -109,7 +114,7 @@ class Execution:
         """Return what `terms` gave; a key that came later than the terms stands at its default."""
         return cls(
             terms["sides"],
-            Costs(**terms["costs"]),
+            Costs(**terms["costs"], allow_high=True),  # whoever trained with them meant them
             Sizing(**terms["sizing"]),
             terms.get("min_stop_costs", 0.0),
         )
@@ -123,8 +128,9 @@ class ExecutionTerms:
     ----------
     side : str
         both, long or short.
-    fee, slippage : float
-        Fractions of the notional and of the price, per side.
+    fee, slippage : float or str
+        Fractions of the notional and of the price, per side; ``0.1%`` and ``10bps`` are 0.001. They stay as they were
+        written. From 1 % on only a text with its unit is taken (`Costs.of`).
     sizing : str
         risk or notional.
     min_stop_costs : float
@@ -132,21 +138,19 @@ class ExecutionTerms:
     """
 
     side: str = "both"
-    fee: float = 0.001
-    slippage: float = 0.0005
+    fee: float | str = 0.001
+    slippage: float | str = 0.0005
     sizing: str = "risk"
     min_stop_costs: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("fee", "slippage", "min_stop_costs"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(name, "must be a number", value)
+        if isinstance(self.min_stop_costs, bool) or not isinstance(self.min_stop_costs, int | float):
+            raise InputError("min_stop_costs", "must be a number", self.min_stop_costs)
         self.execution()
 
     def execution(self) -> Execution:
         """Return the terms as one checked value."""
-        costs, sizing = Costs(fee=self.fee, slippage=self.slippage), Sizing(self.sizing)  # type: ignore[arg-type]
+        costs, sizing = Costs.of(self.fee, self.slippage), Sizing(self.sizing)  # type: ignore[arg-type]
         return Execution(Side.parse(self.side), costs, sizing, self.min_stop_costs)
 
     def on(self, market: Market) -> Execution:

@@ -24,25 +24,29 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {
-    "net_profit_pct": Measure("%", "compounded: product of 1 + size x net return", ""),
+    "net_profit_pct": Measure("%", "profit after all costs, compounded: product of 1 + size x net return, less 1", ""),
     "net_profit": Measure("quote currency", "the same on a balance of 10,000", ""),
     "total_trades": Measure("count", "closed trades", ""),
-    "sample_size": Measure("count", "the same under the name of the contract", ""),
+    "sample_size": Measure("count", "the same number under another name", ""),
     "win_rate": Measure("fraction", "trades with a return above 0 after costs", "no trade"),
     "gross_win_rate": Measure("fraction", "trades with a return above 0 before costs", "no trade"),
     "profit_factor": Measure("ratio", "sum of size x return of wins over that of losses", "no loss"),
     "expectancy_pct": Measure("%", "mean net return of a trade", "no trade"),
-    "expectancy_r": Measure("R", "mean R of a trade", "no trade"),
+    "expectancy_r": Measure("R", "mean of the trades' R (net result over the amount at risk)", "no trade"),
     "avg_win_pct": Measure("%", "mean net return of the wins", "no win"),
-    "avg_loss_pct": Measure("%", "mean net return of the others", "no loss"),
+    "avg_loss_pct": Measure("%", "mean net return of the trades that did not win", "no loss"),
     "sharpe_ratio": Measure(
         "annual", "mean over sample std of daily marked returns, x sqrt(365) (252 for CME)", "returns do not vary"
     ),
     "sortino_ratio": Measure("annual", "mean over root mean square of negative daily returns", "no losing day"),
-    "calmar_ratio": Measure("ratio", "annualised return over the absolute drawdown", "no drawdown"),
-    "max_drawdown_pct": Measure("%", "at bar closes, marked to market; never positive", ""),
+    "calmar_ratio": Measure("ratio", "annualised return over the largest drawdown", "no drawdown"),
+    "max_drawdown_pct": Measure(
+        "%",
+        "largest fall of the equity from an earlier high, at bar closes, open positions included; never positive",
+        "",
+    ),
     "drawdown_duration": Measure("days", "longest time below an earlier high", ""),
-    "exposure": Measure("fraction", "bars in the market over the bars of the run", ""),
+    "exposure": Measure("fraction", "share of the bars of the run with an open position", ""),
     "avg_holding_periods": Measure("bars", "mean time in a trade", "no trade"),
     "fill_rate": Measure("fraction", "orders filled over orders sent", "no order"),
     "z_score": Measure("", "t statistic of the mean net return of a trade", "fewer than 2 trades, or they do not vary"),
@@ -63,7 +67,9 @@ MEASURES: dict[str, Measure] = {
         "below 20 days",
     ),
     "cvar_95": Measure(
-        "fraction", "mean loss of the worst 5 % of the days, the day at the edge in part", "below 20 days"
+        "fraction",
+        "mean loss of the worst 5 % of the days (a day that is only partly among them counts in part)",
+        "below 20 days",
     ),
     "monte_carlo_var": Measure(
         "fraction",
@@ -75,7 +81,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "rolling_30d_sharpe": Measure("annual", "Sharpe ratio of the last 30 days", "below 30 days, or they do not vary"),
     "lifetime_sharpe_ratio": Measure(
-        "annual", "Sharpe ratio of all days so far: at a training sharpe_ratio", "returns do not vary"
+        "annual", "Sharpe ratio of all days so far; right after a training that is sharpe_ratio", "returns do not vary"
     ),
     "kelly_fraction": Measure(
         "fraction",
@@ -90,9 +96,9 @@ MEASURES: dict[str, Measure] = {
     "post_trade_drift_5m": Measure(
         "bps", "the same to 5 minutes later", "no trade, or bars that do not make 5 minutes"
     ),
-    "ambiguous_trades": Measure("count", "the exit bar held stop and target: the stop is taken", ""),
-    "optimistic_net_profit_pct": Measure("%", "had all ambiguous bars been kind", ""),
-    "capped_size_share": Measure("fraction", "trades whose size is the cap, not the risk", "no trade"),
+    "ambiguous_trades": Measure("count", "trades whose last bar reached both stop and target: the stop is taken", ""),
+    "optimistic_net_profit_pct": Measure("%", "net profit had every ambiguous trade reached its target first", ""),
+    "capped_size_share": Measure("fraction", "trades whose size the leverage cap decides, not the risk", "no trade"),
     "days": Measure("count", "days of the run, also those without a trade", ""),
 }
 """By name; `docs/measures.md` is its table."""

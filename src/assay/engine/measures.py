@@ -13,12 +13,14 @@ import numpy as np
 from assay.engine import risk
 from assay.engine.objectives import OBJECTIVES
 from assay.engine.sums import TABLE, from_sums
+from assay.engine.trades import Run
+from assay.errors import require
+from assay.market import require_bars
 from assay.rounding import deviation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.engine.trades import Run
     from assay.market import Bars
 
 STARTING_BALANCE = 10_000.0
@@ -65,6 +67,8 @@ def measure(run: Run, bars: Bars) -> dict[str, float]:
     dict of str to float
         NaN where undefined. See `docs/measures.md` for unit, formula and range of each.
     """
+    require("run", run, Run)
+    require_bars(bars)
     year = bars.market.days_per_year
     trades = run.trades
     names = dict.fromkeys((*TABLE, *OBJECTIVES))

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from assay.market import Bars
 
 
+TRADE_TEXTS = ("entry_time", "exit_time", "side", "reason", "window")
+TRADE_SWITCHES = ("ambiguous",)
+"""Columns of trades that are no numbers."""
+
+
 def _times(time_ms: NDArray[np.int64]) -> NDArray[np.str_]:
     """Return moments as ISO texts in UTC, shape (n,)."""
     return np.datetime_as_string(time_ms.astype("datetime64[ms]"), unit="s", timezone="UTC").astype(np.str_)
@@ -59,5 +64,10 @@ def trade_columns(bars: Bars, run: Run, windows: ArrayLike | None = None) -> dic
 
 def equity_columns(run: Run) -> dict[str, NDArray[Any]]:
     """Return one row per day: its date and the equity at its end, from 1 before the first day."""
-    days = (run.first_day + np.arange(len(run.equity))).astype("datetime64[D]")
-    return {"date": np.datetime_as_string(days).astype(np.str_), "equity": run.equity}
+    return daily_columns(run.first_day, run.equity)
+
+
+def daily_columns(first_day: int, equity: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Return dates and equity of consecutive days, shape (n,) each, from the ordinal of the first."""
+    days = (first_day + np.arange(len(equity))).astype("datetime64[D]")
+    return {"date": np.datetime_as_string(days).astype(np.str_), "equity": equity}

@@ -91,7 +91,7 @@ class SignalFunnel:
 
 
 def signal_funnel(
-    strategy: Strategy,
+    strategy: Strategy | type[Strategy],
     bars: Bars,
     values: Mapping[str, Value],
     *,
@@ -114,6 +114,7 @@ def signal_funnel(
         search range.
     """
     prepared = PreparedReplay.of(strategy, bars, values, execution, span)
+    strategy = prepared.strategy
     values, rows = prepared.values, prepared.rows()
 
     def followed(point: Mapping[str, Value]) -> Funnel:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.engine import Execution, Signals, Span, replay
 from assay.engine.replay import eligible
-from assay.errors import ParameterError
+from assay.errors import InputError, ParameterError, require
 from assay.evaluation.answers import SetupsQuestion
+from assay.market import require_bars
+from assay.strategies import instance_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Self
 
     from assay.engine import Bracket, Run, Setups
@@ -49,7 +51,7 @@ class PreparedReplay:
     @classmethod
     def of(
         cls,
-        strategy: Strategy,
+        strategy: Strategy | type[Strategy],
         bars: Bars,
         values: Mapping[str, Value],
         execution: Execution | None = None,
@@ -66,6 +68,13 @@ class PreparedReplay:
         span : Span, optional
             All bars after the warm-up by default.
         """
+        strategy = instance_of(strategy)
+        require_bars(bars)
+        if not isinstance(values, Mapping):
+            raise InputError("values", "must be a mapping of parameters to values", type(values).__name__)
+        for name, term, kind in (("execution", execution, Execution), ("span", span, Span)):
+            if term is not None:
+                require(name, term, kind)
         complete = strategy.parameters.complete(values)
         if reason := strategy.constraint(complete):
             raise ParameterError("parameters", reason)
@@ -94,7 +103,7 @@ class PreparedReplay:
 
 
 def backtest(
-    strategy: Strategy,
+    strategy: Strategy | type[Strategy],
     bars: Bars,
     values: Mapping[str, Value],
     *,

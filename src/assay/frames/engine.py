@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.documents import TrainedDocument
 from assay.engine import Execution
+from assay.engine.costs import cost_of
 from assay.errors import InputError, StrategyError
 from assay.evaluation import backtest
 from assay.frames.inputs import StrategyLike, as_bars, as_parameters, as_strategy
@@ -18,7 +19,7 @@ from assay.training import Experiment
 if TYPE_CHECKING:
     import pandas as pd
 
-    from assay.engine import Run
+    from assay.engine import Costs, Run
     from assay.parameters import Value
     from assay.search import Space
     from assay.strategies import Strategy
@@ -105,8 +106,8 @@ class BacktestEngine:
         self,
         data: Any,
         parameters: Mapping[str, Any],
-        exchange_fees: float | None = None,
-        slippage: float | None = None,
+        exchange_fees: float | str | None = None,
+        slippage: float | str | None = None,
         strategy_class: StrategyLike | None = None,
     ) -> BacktestResult:
         """Replay one set of parameters over a history.
@@ -118,8 +119,9 @@ class BacktestEngine:
         parameters : mapping
             Those not given stay at their defaults; a result of an optimizer will do. A V3 document brings its own
             side, costs, sizing and stop floor.
-        exchange_fees, slippage : float, optional
-            Fractions per side; those of `execution` (.001 and .0005) where not given.
+        exchange_fees, slippage : float or str, optional
+            Fractions per side, .001 or ``"0.1%"`` or ``"10bps"``; those of `execution` (.001 and .0005) where not
+            given. From 1 % on a number is refused: ``"10%"`` says that it is meant.
         strategy_class : str, Strategy class or Strategy, optional
             Overrides the engine's.
 
@@ -135,8 +137,7 @@ class BacktestEngine:
             return terms.run_backtest(data, parameters["parameters"], exchange_fees, slippage, strategy_class)
         strategy = self.strategy(strategy_class)
         values = strategy.parameters.complete(as_parameters(parameters))
-        charged = {"fee": exchange_fees, "slippage": slippage}
-        costs = replace(self.execution.costs, **{k: v for k, v in charged.items() if v is not None})
+        costs = _charged(self.execution.costs, exchange_fees, slippage)
         bars = as_bars(data)
         charging = BacktestEngine(self.strategy_type, execution=replace(self.execution, costs=costs))
         experiment = charging.experiment(strategy, parse_space(values, strategy.parameters))
@@ -144,3 +145,10 @@ class BacktestEngine:
         span = evaluator.span(*experiment.bounds(bars, evaluator.warmup))
         run = backtest(strategy, bars, values, execution=experiment.execution, span=span)
         return BacktestResult(trades_frame(run, bars), equity_series(run), metrics_of(run, bars), values, run)
+
+
+def _charged(costs: Costs, exchange_fees: float | str | None, slippage: float | str | None) -> Costs:
+    """Return costs with what a call charges in their place."""
+    fee = costs.fee if exchange_fees is None else cost_of("exchange_fees", exchange_fees)
+    slip = costs.slippage if slippage is None else cost_of("slippage", slippage)
+    return replace(costs, fee=fee, slippage=slip, allow_high=True)

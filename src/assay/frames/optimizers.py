@@ -135,6 +135,13 @@ def read_space(given: Mapping[str, Any] | str | None, strategy: Strategy) -> Spa
     return parse_space(given, strategy.parameters)
 
 
+def require_engine(given: object) -> None:
+    """Refuse what is no engine; engines import this module, so the class is not known here."""
+    if isinstance(given, type) or not hasattr(given, "experiment"):
+        kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise InputError("backtest_engine", f'must be BacktestEngine("LIQUIDITY_SWEEP") or so, not {kind}')
+
+
 class ParameterOptimizer(ABC):
     """A way to choose points of a space. A subclass says which, and all else is the same."""
 
@@ -200,6 +207,7 @@ class ParameterOptimizer(ABC):
             if isinstance(parameter_space, str):
                 objective = parameter_space
             strategy_class, parameter_space = None, strategy_class
+        require_engine(backtest_engine)
         strategy = backtest_engine.strategy(strategy_class)
         space = read_space(parameter_space, strategy)
         options = self.search_options(space, one_of("n_calls", n_calls, "n_iterations", n_iterations))

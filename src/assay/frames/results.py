@@ -91,6 +91,14 @@ def trades_frame(run: Run, bars: Bars) -> pd.DataFrame:
     )
 
 
+def equity_frame(run: Run) -> pd.DataFrame:
+    """Return the equity at the end of each day, what the day brought and how far below the highest day end it is."""
+    equity = equity_series(run)
+    peak = np.maximum.accumulate(np.maximum(run.equity, 1.0))
+    columns = {"return_pct": 100.0 * run.daily_returns, "drawdown_pct": 100.0 * (run.equity / peak - 1.0)}
+    return pd.DataFrame({"equity": equity, **columns})
+
+
 def equity_series(run: Run) -> pd.Series[float]:
     """Return the equity at the end of each day in account currency."""
     days = ROUND_THE_CLOCK.day_starts_ms(run.first_day, len(run.equity))

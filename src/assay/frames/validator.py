@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from assay.training import Experiment
     from assay.validation import BarSplits
     from assay.validation.splits import Mode
+
+
+class ScaledWindowsWarning(UserWarning):
+    """A history is too short for three windows of the lengths that were asked for: they were made shorter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,8 @@ class WalkForwardValidator:
     ----------
     train_window_days, test_window_days, gap_days : float
         60, 30 and 7 where not given. The gap is raised to the longest holding time. A history that is too
-        short for three windows has them scaled down, which the result says; below 5 test days it is refused.
+        short for three windows has them scaled down, with a `ScaledWindowsWarning` and a note of the result; below 5
+        test days it is refused.
     train_period_days, test_period_days, gap_period_days : float
         The same under other names.
     mode : {"rolling", "anchored", "split"}, optional
@@ -196,6 +202,11 @@ class WalkForwardValidator:
             Points that each search tries.
         seed : int
             Of drawn points.
+
+        Warns
+        -----
+        ScaledWindowsWarning
+            When the history is too short for windows of these lengths; it says which they are instead.
         """
         if is_history(config):
             if data is not None and (is_history(data) or parameters is not None):
@@ -233,7 +244,11 @@ class WalkForwardValidator:
         start, stop = experiment.bounds(bars, warmup)
         per_day = bars.market.bars_per_day
         holding = experiment.holding_bars or math.ceil(per_day)
-        return make_splits(self._plan(usual), start, stop, per_day, holding)
+        plan = self._plan(usual)
+        splits = make_splits(plan, start, stop, per_day, holding)
+        if plan.mode != "split" and (splits.train_days, splits.test_days) != (plan.train_days, plan.test_days):
+            warnings.warn(splits.notes[-1], ScaledWindowsWarning, stacklevel=4)
+        return splits
 
     def _replay(self, experiment: Experiment, values: dict[str, Value], bars: Bars) -> ValidationResult:
         evaluator = experiment.evaluator(bars)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from assay.documents import Document
+from assay.documents.explained import why_not_promoted
 from assay.documents.unverified import unverified
 from assay.errors import InputError, StrategyError, wrong_choice
 from assay.frames.inputs import StrategyLike, as_parameters, as_strategy, cores
@@ -115,7 +116,8 @@ class ConfigurationWriter:
         document = Document.of(self._save(make))
         life = document.lifecycle
         if life.current_stage != stage:
-            message = f"{document.config_id} is stored as {life.current_stage}, not as {stage}: {life.why_not_promoted}"
+            why = why_not_promoted(document)
+            message = f"{document.config_id} is stored as {life.current_stage}, not as {stage}: {why}"
             warnings.warn(message, StageCappedWarning, stacklevel=2)
         return document.config_id
 

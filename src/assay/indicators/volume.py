@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.compiled import compiled
+from assay.market import require_bars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,4 +54,5 @@ def volume_ratio(bars: Bars, period: int = 20) -> NDArray[np.float64]:
     NaN (every condition on it is false) with fewer than `period` bars before, on an untradable bar, and
     where the market has no volume at all.
     """
+    require_bars(bars)
     return bars.volume / volume_mean(bars, period)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assay.compiled import compiled
+from assay.market import require_bars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,6 +77,7 @@ def _moves(close, tradable, age):
 
 def true_range(bars: Bars) -> NDArray[np.float64]:
     """True range, shape (n,), in price units; NaN without a previous close and on untradable bars."""
+    require_bars(bars)
     out: NDArray[np.float64] = _true_range(bars.high, bars.low, bars.close, bars.tradable, bars.age)
     return out
 
@@ -92,6 +94,7 @@ def atr(bars: Bars, period: int = 14) -> NDArray[np.float64]:
 
 def rsi(bars: Bars, period: int = 14) -> NDArray[np.float64]:
     """Wilder's relative strength index in [0, 100], shape (n,); 50 where nothing moved, NaN during the warm-up."""
+    require_bars(bars)
     gain, loss = _moves(bars.close, bars.tradable, bars.age)
     g, s = _wilder(gain, bars.age, period), _wilder(loss, bars.age, period)
     with np.errstate(invalid="ignore"):

@@ -1,6 +1,6 @@
 """Bars, markets and timeframes, the calendar, resampling and the quality of data."""
 
-from assay.market.bars import Bars
+from assay.market.bars import Bars, require_bars
 from assay.market.market import Market, Timeframe, refuse_futures
 from assay.market.names import canonical_symbol, kind_of, market_from_name, named_market
 from assay.market.quality import QualityReport, data_filter, measure_quality
@@ -21,5 +21,6 @@ __all__ = [
     "measure_regime",
     "named_market",
     "refuse_futures",
+    "require_bars",
     "resample",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from assay.errors import BarsError, InputError
+from assay.errors import BarsError, InputError, require
 from assay.market.calendar import grid_origin_ms
 
 if TYPE_CHECKING:
@@ -212,6 +212,21 @@ class Bars:
     def index_at(self, time_ms: int) -> int:
         """Return the index of the first bar that opens at or after a moment."""
         return int(np.searchsorted(self.time, time_ms, side="left"))
+
+
+def require_bars(given: object, name: str = "bars") -> None:
+    """Refuse what is not bars, saying what makes them.
+
+    Raises
+    ------
+    InputError
+        For a data frame, a path and anything else.
+    """
+    if hasattr(given, "columns") or hasattr(given, "__arrow_c_stream__"):
+        hint = "bars_from_frame(frame) makes them of a data frame"
+    else:
+        hint = "read_bars(path) reads them from a file"
+    require(name, given, Bars, hint)
 
 
 _COLUMNS = ("time", *PRICES, "volume", "absent", "valid", "tradable", "session")

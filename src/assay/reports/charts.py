@@ -58,13 +58,26 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
         _shade(plot, windows, [0.10 if i % 2 else 0.05 for i in range(len(windows))])
         if holdout["span"]:
             _shade(plot, [holdout["span"]], [0.16], GREY)
-    parts = [("stitched", _curve(run))]
+    parts = [("out of sample", run)]
     if holdout["run"]:
-        parts.append(("holdout", _curve(holdout["run"], run["equity"][-1], run["market"][-1] or 1.0)))
-    drawn: dict[str, list[Any]] = {"out of sample": [], "holdout": [], "the market, held": []}
-    for name, points in parts:
-        source = source_of(points)
-        color, label = (BLUE, "out of sample") if name == "stitched" else (ORANGE, "holdout")
+        parts.append(("holdout", holdout["run"]))
+    curves(top, low, parts)
+    return top, low
+
+
+def curves(top: figure, low: figure, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Draw runs by day, one after the other in time, with the market held beside them, and their drawdown beneath.
+
+    Parameters
+    ----------
+    parts : sequence of (str, mapping)
+        Label and run by day (`assay.documents.figures.by_day`); each begins where the one before ended.
+    """
+    drawn: dict[str, list[Any]] = {**{label: [] for label, _ in parts}, "the market, held": []}
+    level, market = 1.0, 1.0
+    for color, (label, run) in zip((BLUE, ORANGE), parts, strict=False):
+        source = source_of(_curve(run, level, market))
+        level, market = run["equity"][-1], run["market"][-1] or 1.0
         drawn["the market, held"].append(top.line("time", "market", source=source, color=GREY, alpha=0.55))
         line = top.line("time", "equity", source=source, color=color, line_width=2)
         drawn[label].append(line)
@@ -83,13 +96,15 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
         )
         low.varea("time", 0, "drawdown", source=source, color=color, alpha=0.35)
         low.line("time", "drawdown", source=source, color=color)
-    if "same_exposure" in run:  # reports that were stored before have none
-        same = source_of({"time": _curve(run)["time"], "worth": _percent([1.0, *run["same_exposure"]])})
-        drawn["the market, same exposure"] = [top.line("time", "worth", source=same, color=GREY, line_dash="dashed")]
+    _, first = parts[0]
+    if "same_exposure" in first:  # reports that were stored before have none
+        same = source_of({"time": _curve(first)["time"], "worth": _percent([1.0, *first["same_exposure"]])})
+        drawn["the market, held with the mean position"] = [
+            top.line("time", "worth", source=same, color=GREY, line_dash="dashed")
+        ]
     add_zero(top)
     add_legend(top, [(name, lines) for name, lines in drawn.items() if lines], click=True)
     top.yaxis.axis_label, low.yaxis.axis_label = "net profit, %", "drawdown, %"
-    return top, low
 
 
 # --- windows
@@ -114,7 +129,7 @@ def windows(rows: Sequence[Window], starts_ms: Sequence[int]) -> Plot:
     items = [("train", [hollow]), ("test", [full])]
     if idle := [t for t, value in zip(starts_ms, test, strict=True) if value is None]:
         cross = plot.scatter(idle, [0.0] * len(idle), marker="x", size=9, color=ORANGE, line_width=2)
-        items.append(("nothing to measure", [cross]))
+        items.append(("no trades to measure", [cross]))
     plot.add_tools(
         HoverTool(
             renderers=[full],
@@ -171,8 +186,8 @@ def permutations(maxima: Sequence[float], real: float) -> Plot:
     _bars(plot, counts, edges, beyond, "best score")
     tall = max(counts) * 1.05
     line = plot.segment([real], [0], [real], [tall], color=BLUE, line_width=3)
-    add_legend(plot, [(f"the real search: {real:.2f}", [line])])
-    plot.xaxis.axis_label, plot.yaxis.axis_label = "best score of a search", "searches"
+    add_legend(plot, [(f"the search on the real bars: {real:.2f}", [line])])
+    plot.xaxis.axis_label, plot.yaxis.axis_label = "best score of each search on bars without direction", "searches"
     return plot
 
 
@@ -226,7 +241,7 @@ def funnel(stages: Sequence[tuple[str, int, int]]) -> Plot:
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("left", "@passed"), ("lost", "@lost")]))
     plot.x_range = Range1d(start=0.5, end=max([*left, 1]) * 4.0)
     plot.ygrid.visible = False
-    plot.xaxis.axis_label = "moments, logarithmic"
+    plot.xaxis.axis_label = "moments left (logarithmic)"
     return plot
 
 

@@ -29,8 +29,11 @@ def market_rows(document: TrainedDocument) -> list[tuple[str, str]]:
     if found is None:
         return []
     return [
-        ("buy and hold over these days", _number(found.market_pct, "{:+.2f} %")),
-        (f"the market at the same exposure ({exposure_words(found)})", _number(found.same_exposure_pct, "{:+.2f} %")),
+        ("the market, bought and held over these days", _number(found.market_pct, "{:+.2f} %")),
+        (
+            f"the market, held with the mean position of the run ({exposure_words(found)})",
+            _number(found.same_exposure_pct, "{:+.2f} %"),
+        ),
         ("this configuration", _number(document.measures.get("net_profit_pct"), "{:+.2f} %")),
         ("alpha a year", _number(found.alpha_pct, "{:+.2f} %")),
         ("beta", _number(found.beta, "{:+.3f}")),
@@ -41,22 +44,23 @@ def market_rows(document: TrainedDocument) -> list[tuple[str, str]]:
 def exposure_words(found: MarketComparison) -> str:
     """Return the mean position of a run, in words."""
     if found.exposure is None:
-        return "the mean position is unknown"
+        return "unknown"
     side = "long" if found.exposure >= 0 else "short"
     return f"{100 * abs(found.exposure):.1f} % {side} on average"
 
 
 def lean_sentence(found: MarketComparison) -> str:
     """Return how far the positions of a run lean to one side, and whether alpha is therefore a gate."""
-    limit, asked = f"{100 * MAX_LEAN:.0f} %", f"t of at least {ALPHA_T:g}"
+    limit, asked = f"{100 * MAX_LEAN:.0f} %", f"its t must be at least {ALPHA_T:g}"
     if found.lean is None:
-        return "There was no trade, so alpha is no gate."
-    leaning = f"Positions lean {100 * found.lean:.0f} % to one side"
+        return "There was no trade, so alpha decides nothing."
+    leaning = f"{100 * found.lean:.0f} % of the positions lean to one side (long or short)"
     if found.lean <= MAX_LEAN:
-        return f"{leaning}; above {limit} alpha is a gate ({asked})."
+        return f"{leaning}: up to {limit} alpha decides nothing."
     if found.t is None:
-        return f"{leaning}, above {limit}: alpha is a gate ({asked}), and t is unknown, which fails it."
-    return f"{leaning}, above {limit}: alpha is a gate ({asked}), and it {'holds' if found.t >= ALPHA_T else 'fails'}."
+        return f"{leaning}, more than {limit}, so alpha decides too: {asked}, and is unknown, which fails."
+    holds = "holds" if found.t >= ALPHA_T else "fails"
+    return f"{leaning}, more than {limit}, so alpha decides too: {asked}, which {holds}."
 
 
 def market_line(document: TrainedDocument) -> str:
@@ -64,10 +68,14 @@ def market_line(document: TrainedDocument) -> str:
     found = document.evidence.market
     if found is None:
         return ""
+    if found.lean is None:
+        held = _number(found.market_pct, "{:+.2f} %")
+        return f"Beside the market, out of sample: buying and holding it gave {held}; no trade was made."
     return (
-        f"Beside the market, out of sample: bought and held it gave {_number(found.market_pct, '{:+.2f} %')}, at the "
-        f"same exposure ({exposure_words(found)}) {_number(found.same_exposure_pct, '{:+.2f} %')}; alpha "
-        f"{_number(found.alpha_pct, '{:+.2f} %')} a year, t {_number(found.t, '{:.2f}')}. {lean_sentence(found)}"
+        f"Beside the market, out of sample: buying and holding it gave {_number(found.market_pct, '{:+.2f} %')}, "
+        f"holding it with the mean position of the run ({exposure_words(found)}) "
+        f"{_number(found.same_exposure_pct, '{:+.2f} %')}; alpha, which the market does not explain, is "
+        f"{_number(found.alpha_pct, '{:+.2f} %')} a year (t {_number(found.t, '{:.2f}')}). {lean_sentence(found)}"
     )
 
 
@@ -78,12 +86,12 @@ def campaign_rows(document: TrainedDocument) -> list[tuple[str, str]]:
         return []
     rows = [
         ("other experiments on these days", f"{found.experiments:,}"),
-        ("of them without null statistics: they cost in full", f"{found.unknown:,}"),
+        ("of them impossible to repeat: they count as unrelated tries", f"{found.unknown:,}"),
         ("p of this experiment alone", _number(document.evidence.permutation.p_value, "{:.3g}")),
         ("p with all that was tried", _adjusted(document, found)),
     ]
     if found.needed_permutations is not None:
-        rows.append((f"permutations that p needs to get to {MAX_P:g}", f"{found.needed_permutations:,}"))
+        rows.append((f"permutations without which p cannot get down to {MAX_P:g}", f"{found.needed_permutations:,}"))
     return [*rows, ("ledger", found.ledger or UNKNOWN)]
 
 
@@ -92,18 +100,20 @@ def campaign_line(document: TrainedDocument) -> str:
     found = document.evidence.campaign
     if found is None:
         return "" if document.evidence.market is None else NO_LEDGER
-    blind = f", {found.unknown:,} of them without null statistics" if found.unknown else ""
+    blind = f" ({found.unknown:,} of them cannot be repeated)" if found.unknown else ""
     plural = "" if found.experiments == 1 else "s"
     others = f"{found.experiments:,} other experiment{plural} on these days{blind}" if found.experiments else NO_OTHER
-    line = f"{others}; p with all that was tried: {_adjusted(document, found)}."
+    if not found.experiments and found.p_adjusted is None:
+        return f"{others}. {declared_sentence(found)}".rstrip()
+    line = f"{others}. p with all that was tried: {_adjusted(document, found)}."
     if found.needed_permutations is not None:
-        line += f" It needs --permutations {found.needed_permutations} or more to get to {MAX_P:g}."
+        line += f" It takes --permutations {found.needed_permutations} or more to get down to {MAX_P:g}."
     return f"{line} {declared_sentence(found)}".rstrip()
 
 
 NO_OTHER = "Nothing else was tried on these days"
 
-NO_LEDGER = "No ledger was asked what else was tried on these days: p is that of this experiment alone."
+NO_LEDGER = "What else was tried on these days is not known (no ledger was asked): p is that of this experiment alone."
 
 
 def declared_sentence(found: CampaignFacts) -> str:
@@ -111,7 +121,7 @@ def declared_sentence(found: CampaignFacts) -> str:
     if found.declared_at is None:
         return ""
     note = f': "{found.declared}"' if found.declared else ", without a note"
-    return f"Declared before any of it was run, {found.declared_at[:16].replace('T', ' ')} UTC{note}."
+    return f"Declared before it was run, {found.declared_at[:16].replace('T', ' ')} UTC{note}."
 
 
 def _adjusted(document: TrainedDocument, found: CampaignFacts) -> str:
@@ -120,8 +130,10 @@ def _adjusted(document: TrainedDocument, found: CampaignFacts) -> str:
         return f"{found.p_adjusted:.3g}"
     p = document.evidence.permutation.p_value
     if p is None:
-        return "not asked: p alone is unknown"
-    return f"not counted in: {'p alone is too large' if p > MAX_P else 'another gate has said no'}"
+        return "unknown, as p alone is"
+    return (
+        f"not computed, since {f'p alone is already above {MAX_P:g}' if p > MAX_P else 'another gate failed already'}"
+    )
 
 
 def comparability_line(document: TrainedDocument) -> str:
@@ -130,12 +142,12 @@ def comparability_line(document: TrainedDocument) -> str:
     if found is None:
         return ""
     counts = (
-        f"the winner's pattern has {found.rows:,} rows and {found.trades:,} trades on the searched bars, "
-        f"{found.permuted_rows:,.0f} and {found.permuted_trades:,.0f} on permuted ones (medians)"
+        f"the winner's pattern occurs {found.rows:,} times with {found.trades:,} trades on the searched bars, "
+        f"{found.permuted_rows:,.0f} times with {found.permuted_trades:,.0f} on permuted ones (medians)"
     )
     if found.comparable:
-        return f"Real and permuted bars are comparable: {counts}."
-    return f"p is not comparable: {counts}. A pattern that permuted bars do not show cannot be judged by them."
+        return f"Real and permuted bars can be compared: {counts}."
+    return f"p says nothing here: {counts}. Bars that hardly show a pattern cannot judge it."
 
 
 def _number(value: float | None, form: str) -> str:

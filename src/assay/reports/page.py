@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.documents import Document, TrainedDocument
+from assay.documents.explained import explained, gate_condition, why_not_promoted
 from assay.engine.glossary import MEASURES
 from assay.lazy import lazy
 from assay.reports import evidence_words
@@ -121,6 +122,8 @@ def _gates(gates: Sequence[Gate]) -> list[dict[str, Any]]:
     return [
         gate.by_key()
         | {
+            "name": gate_condition(gate.name),
+            "next_step": explained(gate.next_step),
             "measured": yes_no(bool(gate.value)) if gate.is_switch else text(gate.value),
             "asked": "yes" if gate.is_switch else f"{gate.limit:g}",
             "margin": "" if gate.is_switch else text(gate.margin, "{:+.4g}"),
@@ -237,7 +240,7 @@ def _charts_of_document(document: TrainedDocument) -> dict[str, Plot]:
         changes = [(f.change, f.net_profit_pct) for f in evidence.fragility]
         drawn["fragility"] = charts.fragility([("as measured", document.metrics.net_profit_pct), *changes])
     if evidence.funnel is not None and (stages := _funnel(evidence.funnel)):
-        drawn["funnel"] = charts.funnel(stages)
+        drawn["funnel"] = charts.funnel([(explained(name), passed, lost) for name, passed, lost in stages])
     return drawn
 
 
@@ -310,6 +313,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "text": text,
+        "explained": explained,
         "plainly": plainly,
         "short": short,
         "yes_no": yes_no,
@@ -354,6 +358,7 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         provenance=_provenance(d),
         words=None if trained is None else _words(trained),
         usual=usual_sentence(d),
+        why=why_not_promoted(d),
         ambiguity=None if trained is None else _ambiguity(trained, f),
         gates=_gates(d.lifecycle.gates),
         tiles=_tiles(d),

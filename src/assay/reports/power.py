@@ -82,9 +82,9 @@ def usual_sentence(document: Document) -> str:
     by = "" if power_table.PROCEDURE_VERSION == PROCEDURE_VERSION else ", measured by an earlier procedure"
     return (
         f"That is usual: of simulated histories of {usual.days} days of {usual.timeframe} bars at {level} costs, "
-        f"{100.0 - usual.promoted_pct:.3g} % with an edge of {usual.edge_r:g} R a trade after costs are not promoted, "
-        f"and {100.0 - none.promoted_pct:.3g} % of those without any edge. "
-        f"An edge of {clear.edge_r:g} R is promoted in {clear.promoted_pct:.3g} % of them "
+        f"{100.0 - usual.promoted_pct:.3g} % with an edge of {usual.edge_r:g} R (after costs a trade earns "
+        f"{usual.edge_r:g} times what it risks) are not promoted, and {100.0 - none.promoted_pct:.3g} % of those "
+        f"without any edge. An edge of {clear.edge_r:g} R is promoted in {clear.promoted_pct:.3g} % of them "
         f"({power_table.STRATEGY}, {power_table.COMBINATIONS:,} combinations{by}).{_shorter(document, usual.days)}"
     )
 

@@ -97,7 +97,7 @@ def _range(parameter: Parameter, given: tuple[Any, ...]) -> Range:
     if len(given) not in (2, 3) or not parameter.is_number:
         raise ParameterError(name, "a range is (low, high) or (low, high, step)", given)
     low, high = (parameter.check(v) for v in given[:2])
-    step = given[2] if len(given) == 3 else parameter.step
+    step = parameter.read(given[2]) if len(given) == 3 else parameter.step
     if step is None and parameter.is_integer:
         step = 1
     width = float(high) - float(low)

@@ -18,7 +18,7 @@ from assay.service.kernels import compile_kernels
 from assay.service.leases import ForeignLeases
 from assay.service.ledger import declaration_of, tried_facts
 from assay.service.processes import module_path, python_command
-from assay.service.spans import finished
+from assay.service.spans import finished, note_volume
 from assay.service.tasks import TrainingTask
 from assay.service.worker import is_gone, owner_name
 from assay.sources.user_strategy import load_strategy
@@ -144,6 +144,7 @@ def _bars_of(
         raise trouble or InputError(
             str(market), "is not stored", hint="assay data import, or without --offline"
         ) from None
+    note_volume(reporter, bars)
     if trouble is not None:
         reporter.note(f"{market}: only stored bars are used. {trouble}")
     return bars

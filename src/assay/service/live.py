@@ -197,7 +197,7 @@ def _of_today(raw: dict[str, Any], standing: Standing | None) -> Document:
     if standing is None or standing.stage == document.lifecycle.current_stage:
         return document
     if not standing.stage.size_factor:
-        raise _Inactive(f"{document.config_id} is believed no more. {standing.reason}")
+        raise _Inactive(f"{document.config_id} is no longer trusted: {standing.reason}")
     return Document.of(lowered(raw, standing.stage, standing.reason))
 
 
@@ -222,7 +222,10 @@ def _activated(row: Mapping[str, Any]) -> dict[str, Any]:
     found = Registered.of(row).intact()
     stage = found.typed.lifecycle.current_stage
     if not Stage(stage).size_factor:
-        raise GateError(f"{found.config_id} is {stage}, which gives it 0 % of the capital: no program switched it on")
+        raise GateError(
+            f"{found.config_id} is {stage}, which gives it 0 % of the capital, and is marked active all the same: "
+            "its row was edited by hand"
+        )
     return found.document
 
 

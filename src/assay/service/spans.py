@@ -85,7 +85,7 @@ class SpanTerms:
             When the span is upside down or reaches beyond the data, saying what is stored.
         """
         first, end = bars.span_ms
-        have = f"The file holds {iso_time(first)} to {iso_time(end)}, {ms_to_days(end - first):g} days"
+        have = f"The bars go from {iso_time(first)} to {iso_time(end)}, {ms_to_days(end - first):g} days"
         days, (in_days, from_, to) = self.days, self.names
         if days is not None and not days <= ms_to_days(end - first):
             raise InputError(in_days, "must be positive and at most what the data holds", days, have)
@@ -138,6 +138,12 @@ def read_finished(file: Path, reading: ReadingOptions, reporter: Reporter | None
         for sentence in found.sentences:
             reporter.note(f"{file}: {sentence}")
     return found.bars()
+
+
+def note_volume(reporter: Reporter, bars: Bars) -> None:
+    """Say before anything is computed that bars have no volume: what is missing then is no finding."""
+    if not bars.has_volume:
+        reporter.note(f"{bars.market}: these bars have no volume, so every rule that needs volume is false.")
 
 
 def check_warmup(bars: Bars, start: int, stop: int, warmup: int, name: str) -> None:

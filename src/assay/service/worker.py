@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay.documents import TrainedDocument
+from assay.documents.explained import why_not_promoted
 from assay.errors import AssayError, Interrupted, StoreError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
 from assay.service.reporter import Silent
@@ -188,7 +189,7 @@ def summary(trained: Trained) -> dict[str, Any]:
         "total_trades": metrics.get("total_trades"),
         "p_value": metrics.get("p_value"),
         "p_adjusted": None if found.evidence.campaign is None else found.evidence.campaign.p_adjusted,
-        "why_not_promoted": found.lifecycle.why_not_promoted,
+        "why_not_promoted": why_not_promoted(found),
         "experiment_digest": evidence.provenance.experiment_digest,
         "ambiguity": None if inside is None else inside.as_dict(),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.errors import InputError, wrong_choice
+from assay.errors import InputError, require, wrong_choice
 from assay.market import Bars, Market, Timeframe
 from assay.market.calendar import DAY_MS, HOUR_MS
 from assay.sources import simulated_kernels
@@ -389,6 +389,7 @@ NULL_KINDS = tuple(_MAKERS)
 
 def simulate_null(spec: NullMarket) -> Bars:
     """Return the bars of a market without an edge; the same specification gives the same bars on one platform."""
+    require("spec", spec, NullMarket)
     return _MAKERS[spec.kind](spec)
 
 

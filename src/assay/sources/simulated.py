@@ -15,7 +15,7 @@ import numpy as np
 from assay.engine import Signals, Span
 from assay.engine.layout import LEVELS
 from assay.engine.rules import Rule
-from assay.errors import InputError
+from assay.errors import InputError, require
 from assay.market import Bars, Market, Timeframe
 from assay.market.calendar import DAY_MS
 from assay.sources import simulated_kernels
@@ -331,4 +331,6 @@ def simulate(spec: SimulatedMarket) -> Simulation:
 
 def simulate_market(spec: SimulatedMarket | None = None) -> Bars:
     """Return the bars of a simulated market (a year of 5-minute bars without an edge when None)."""
+    if spec is not None:
+        require("spec", spec, SimulatedMarket)
     return simulate(spec or SimulatedMarket()).bars

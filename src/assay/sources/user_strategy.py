@@ -39,7 +39,7 @@ _METHODS = ("setups", "warmup", "constraint")
 _DECLARED = ("name", "parameters", "rules", "bracket")
 
 
-def load_strategy(text: str) -> Strategy:
+def load_strategy(text: str | Path) -> Strategy:
     """Return the strategy of a registered name or of ``path.py:Class``, checked.
 
     Raises
@@ -48,6 +48,9 @@ def load_strategy(text: str) -> Strategy:
         When there is no such name, file or class, when the file does not run, or when the class breaks
         the contract of `Strategy`.
     """
+    text = str(text) if isinstance(text, Path) else text
+    if not isinstance(text, str):
+        raise StrategyError("strategy", "must be a registered name or path.py:Class", text)
     if match := re.fullmatch(r"(.+\.py)(?::(\w*))?", text.strip()):
         path = Path(match[1])
         return apart(_judged, path, lambda: _checked(_from_file(path, match[2] or ""), path))

@@ -57,7 +57,7 @@ def check_campaign(c: sa.Connection, document: Mapping[str, Any]) -> CampaignChe
         return CampaignCheck()
     if campaign.ledger != identity(c).id:
         return CampaignCheck(
-            f"what else was tried was asked of another ledger ({campaign.ledger}): its campaign, and the stage that "
+            f"what else was tried was counted in another ledger ({campaign.ledger}): its campaign, and the stage that "
             "follows from it, are compared as they are stored"
         )
     test = found.evidence.permutation

@@ -55,7 +55,7 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("exchange", "", "where the bars came from", "context.exchange"),
         Field("pair", "", "what is traded", "context.pair"),
         Field("timeframe", "", "length of a bar", "context.timeframe"),
-        Field("regime", "", "bull, bear, sideways or volatile: the days of the training", "context.regime"),
+        Field("regime", "", "what the days of the training were: bull, bear, sideways or volatile", "context.regime"),
     ),
     "lifecycle": (
         Field("status", "", "how far it may be believed: PAPER (not at all) to MATURE", "lifecycle.current_stage"),
@@ -85,7 +85,8 @@ GROUPS: dict[str, tuple[Field, ...]] = {
             "metrics.p_value",
         ),
         Field("z_score", "", "t statistic of the mean trade", "metrics.z_score"),
-        Field("monte_carlo_var", "fraction", "loss of 30 days that 5 % of months exceed", "metrics.monte_carlo_var"),
+        Field("monte_carlo_var", "fraction", "loss of 30 days that only 5 % of months exceed",
+              "metrics.monte_carlo_var"),
         Field("stability_score", "fraction", "how alike the test windows were", "metrics.stability_score"),
         Field("drawdown_duration", "days", "longest time below an earlier high", "metrics.drawdown_duration"),
         Field("trade_clustering", "", "dispersion of entries a day: 1 at random, more in clusters",
@@ -98,8 +99,8 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("fill_rate", "fraction", "orders that were filled", "metrics.fill_rate"),
         Field("partial_fill_rate", "fraction", "orders filled in part", unknown=_FILLS),
         Field("time_to_fill_ms", "ms", "from order to fill", unknown=_FILLS),
-        Field("slippage_vs_mid_bps", "bps", "fill against the middle of the book", unknown=_BOOK),
-        Field("adverse_selection_score", "fraction", "fills that the price left at once",
+        Field("slippage_vs_mid_bps", "bps", "fill price against the middle of bid and ask", unknown=_BOOK),
+        Field("adverse_selection_score", "fraction", "excess of fills against which the price turned at once",
               "metrics.adverse_selection_score"),
         Field("post_trade_drift_1m", "bps", "move in its favour in the minute after a fill",
               "metrics.post_trade_drift_1m"),
@@ -112,8 +113,8 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("alternative_data_signals", "", "news, flows, funding", unknown=_SOURCE),
     ),
     "adversarial": (
-        Field("adversarial_score", "", "how far others trade against it", unknown=_BOOK),
-        Field("trap_probability", "fraction", "signals that were baits", unknown=_BOOK),
+        Field("adversarial_score", "", "how strongly other traders exploit it", unknown=_BOOK),
+        Field("trap_probability", "fraction", "signals that others had set as a trap", unknown=_BOOK),
         Field("smart_money_alignment", "", "agreement with large traders", unknown=_SOURCE),
     ),
     "risk": (
@@ -123,32 +124,32 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("regime_adjusted_size", "fraction", "size in the regime of today", unknown=_WATCH),
         Field("max_position_size", "fraction", "largest position, by stage"),
         Field("current_allocation", "fraction", "capital that it has now", unknown=_OTHERS),
-        Field("var_95", "fraction", "loss that 5 % of the days exceed", "metrics.var_95"),
+        Field("var_95", "fraction", "loss that only 5 % of the days exceed", "metrics.var_95"),
         Field("cvar_95", "fraction", "mean loss of the worst 5 % of the days", "metrics.cvar_95"),
     ),
     "microstructure": (
         Field("avg_spread_bps", "bps", "mean spread", unknown=_BOOK),
         Field("book_depth_ratio", "", "depth of bids over asks", unknown=_BOOK),
         Field("book_imbalance", "", "which side of the book is heavier", unknown=_BOOK),
-        Field("tick_size_impact", "", "cost of the price step beyond the slippage, of which it is the least",
+        Field("tick_size_impact", "", "what the price step costs beyond the slippage",
               unknown=_BOOK),
         Field("maker_rebate", "fraction", "what a resting order earns", unknown="no resting orders are simulated"),
         Field("taker_fee", "fraction", "fee of a market order, which all simulated orders are", "execution.costs.fee"),
         Field("level2_depth_score", "", "depth of the book", unknown=_BOOK),
-        Field("microstructure_noise", "", "noise of quotes around the price", unknown=_BOOK),
+        Field("microstructure_noise", "", "how much quotes jump around the price", unknown=_BOOK),
     ),
     "health": (
-        Field("months_since_discovery", "months", "age", unknown="a stored age is stale: count from discovery_date"),
+        Field("months_since_discovery", "months", "age", unknown="an age changes every day: count from discovery_date"),
         Field("performance_degradation", "fraction", "fall of the Sharpe ratio since", unknown=_WATCH),
         Field("degradation_velocity", "", "speed of that fall", unknown=_WATCH),
         Field("death_signals", "", "signs that the edge is gone", unknown=_WATCH),
         Field("death_signal_count", "", "how many", unknown=_WATCH),
-        Field("resurrection_score", "", "signs that it is back", unknown=_WATCH),
+        Field("resurrection_score", "", "signs that the edge is back", unknown=_WATCH),
     ),
     "metadata": (
         Field("model_version", "", "version of the document", "version"),
         Field("discovery_date", "time", "when it was trained", "createdAt"),
-        Field("engine_hash", "", "digest of the code that computed it", "provenance.engine_hash"),
+        Field("engine_hash", "", "fingerprint of the code that computed it", "provenance.engine_hash"),
         Field("runtime_env", "", "libraries and machine that stored it"),
     ),
     "timestamps": (
@@ -174,9 +175,11 @@ OWN = (
         "lifecycle.confidence_score",
     ),
     Field("max_allocation_pct", "%", "most capital that its stage may have", "lifecycle.max_allocation_pct"),
-    Field("experiment_digest", "", "identity of everything it depends on", "provenance.experiment_digest"),
+    Field(
+        "experiment_digest", "", "fingerprint of everything that the result depends on", "provenance.experiment_digest"
+    ),
     Field("ledger_length", "entries", "how many the ledger had when it was stored, its own search among them"),
-    Field("ledger_head", "", "hash of the newest of them, in which all before are contained"),
+    Field("ledger_head", "", "hash of the newest of them, which fixes all before it"),
 )
 """What Assay adds; `config_json` holds the document itself."""
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from assay.documents import Document, read
 from assay.documents.coherence import contradiction
+from assay.documents.explained import why_not_promoted
 from assay.errors import ChangedError, FileFormatError, GateError, InputError, near_name, wrong_choice
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
@@ -211,13 +212,14 @@ class Registry:
 
         def work(c: sa.Connection) -> str | None:
             row = self._locked(c, config_id)
-            life = Registered.of(row).believable().typed.lifecycle
+            document = Registered.of(row).believable().typed
+            life = document.lifecycle
             if row["archived_at"] is not None:
                 raise GateError(f"{row['config_id']} is archived: take it back first (archive --undo)")
             if not Stage(life.current_stage).size_factor:
                 raise GateError(
                     f"{row['config_id']} is {life.current_stage}, which gives it 0 % of the capital: it cannot be "
-                    f"activated. {life.why_not_promoted}".rstrip()
+                    f"activated: {why_not_promoted(document)}".rstrip(": ")
                 )
             today = standing(c, row["config_json"])
             if not today.stage.size_factor:

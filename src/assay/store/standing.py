@@ -45,10 +45,10 @@ class Standing:
     @property
     def reason(self) -> str:
         """Why the stage is lower than that of the document, in one sentence; to be read where it is."""
-        blind = f", {self.unknown:,} of them without null statistics" if self.unknown else ""
+        blind = f" ({self.unknown:,} of them cannot be repeated)" if self.unknown else ""
         limit = MAX_P if self.stage == Stage.PAPER else MATURE_P
         return (
-            f"{self.experiments:,} other experiments were made on its days by now{blind}: p with all of them is "
+            f"{self.experiments:,} other experiments have been made on its days by now{blind}: p with all of them is "
             f"{self.p_adjusted:.3g}, above {limit:g}"
         )
 

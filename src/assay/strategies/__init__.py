@@ -1,7 +1,7 @@
 """Strategies, one file each, and the registry that names them."""
 
 from assay.errors import StrategyError, likeliest
-from assay.strategies.base import Strategy
+from assay.strategies.base import Strategy, instance_of
 from assay.strategies.capitulation_reversal import CapitulationReversal
 from assay.strategies.failed_breakdown import FailedBreakdown
 from assay.strategies.liquidity_sweep import LiquiditySweep
@@ -20,6 +20,8 @@ ALIASES = {f"{name}_V3": name for name in STRATEGIES}
 
 def find_strategy(name: str) -> type[Strategy]:
     """Return the registered strategy of a name (case and the suffix _V3 do not matter)."""
+    if not isinstance(name, str):
+        raise StrategyError("strategy", "must be a name", name, "A Strategy class or its instance is one already")
     key = name.strip().upper()
     key = ALIASES.get(key, key)
     if key not in STRATEGIES:
@@ -29,4 +31,4 @@ def find_strategy(name: str) -> type[Strategy]:
     return STRATEGIES[key]
 
 
-__all__ = ["ALIASES", "STRATEGIES", "Strategy", "find_strategy"]
+__all__ = ["ALIASES", "STRATEGIES", "Strategy", "find_strategy", "instance_of"]

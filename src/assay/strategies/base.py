@@ -227,6 +227,25 @@ class Strategy(ABC):
         return setups
 
 
+def instance_of(given: object) -> Strategy:
+    """Return a strategy as it is, and of a class that needs no arguments its instance.
+
+    Raises
+    ------
+    StrategyError
+        For a name, for a class that lacks something, and for anything else.
+    """
+    if isinstance(given, Strategy):
+        return given
+    if not (isinstance(given, type) and issubclass(given, Strategy)):
+        hint = f"find_strategy({given!r}) and load_strategy({given!r}) find one" if isinstance(given, str) else ""
+        raise StrategyError("strategy", f"must be a Strategy, not {type(given).__name__}", hint=hint)
+    try:
+        return given()
+    except TypeError as error:
+        raise StrategyError("strategy", f"{given.__name__} must be made first: {error}") from None
+
+
 def code_digest(kind: type[Strategy]) -> str:
     """Hash what a strategy without a source file is made of, as far as Python shows it: its identity.
 

@@ -49,13 +49,13 @@ PORTFOLIO_BREAKERS: dict[str, float | int] = {
 MEANINGS: dict[str, tuple[str, str]] = {
     "max_daily_loss_pct": ("%", "loss of a day at which it pauses until the next"),
     "max_position_size_pct": ("%", "largest position, of the capital"),
-    "max_drawdown_pct": ("%", "fall from the highest equity at which it is deactivated"),
+    "max_drawdown_pct": ("%", "drawdown at which it is deactivated"),
     "max_consecutive_losses": ("trades", "losses in a row at which it pauses"),
     "daily_trade_limit": ("trades", "most entries a day"),
     "cooldown_after_loss_minutes": ("minutes", "pause after a loss"),
     "min_sharpe_ratio": (
         "annual",
-        "Sharpe ratio of the last 90 days, counted on without limits, below which it pauses until it is back",
+        "Sharpe ratio of the last 90 days (its signals traded without limits) below which it pauses until it is back",
     ),
     "max_daily_loss": ("fraction", "loss of the whole portfolio in a day at which all pause"),
     "max_correlation_spike": ("correlation", "correlation of configurations above which they pause"),

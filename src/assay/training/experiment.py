@@ -12,11 +12,12 @@ import numpy as np
 
 from assay._version import __version__
 from assay.engine import OBJECTIVES, Execution
-from assay.errors import InputError, InsufficientDataError, wrong_choice
+from assay.errors import InputError, InsufficientDataError, require, wrong_choice
 from assay.evaluation import MAX_CACHED_SHAPES, Evaluator, first_signal_bar
 from assay.search import SAMPLERS, SearchPlan, Space, parse_space
 from assay.search.axes import Axes
 from assay.search.objective import ALIASES
+from assay.strategies import instance_of
 from assay.training.procedure import PROCEDURE_VERSION
 from assay.validation import SplitPlan
 
@@ -54,6 +55,7 @@ class Experiment:
     Attributes
     ----------
     strategy : Strategy
+        A class that needs no arguments will do.
     space : Space, optional
         The strategy's default grid when not given (what `auto` searches).
     method : str
@@ -92,6 +94,11 @@ class Experiment:
     procedure: Literal["train", "fixed"] = "train"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", instance_of(self.strategy))
+        require("execution", self.execution, Execution)
+        require("plan", self.plan, SplitPlan)
+        if self.space is not None:
+            require("space", self.space, Space, "parse_space(mapping, strategy.parameters) makes one of a mapping")
         self.strategy.check()
         object.__setattr__(self, "objective", ALIASES.get(self.objective, self.objective))
         if self.space is None:

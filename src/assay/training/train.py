@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assay.market import Bars, measure_regime
+from assay.errors import require
+from assay.market import Bars, measure_regime, require_bars
 from assay.search.objective import MAX_RATIO, REFUSED
 from assay.training.evidence import (
     Evidence,
@@ -16,6 +17,7 @@ from assay.training.evidence import (
     StatisticalTests,
     ValidationEvidence,
 )
+from assay.training.experiment import Experiment
 from assay.training.training_run import TrainingRun
 from assay.validation import (
     Facts,
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from assay.evaluation import FreshProcess
-    from assay.training.experiment import Experiment
     from assay.training.leak_gate import CleanPasses, LeakChecks
     from assay.validation import Campaign
 
@@ -99,6 +100,9 @@ def train(
     InsufficientDataError
         When the span cannot hold windows of at least 5 test days.
     """
+    require("experiment", experiment, Experiment)
+    if not isinstance(bars, list | tuple):
+        require_bars(bars)
 
     def report(stage: str, done: int, total: int, note: str) -> bool:
         return on_progress is not None and bool(on_progress(Progress(stage, done, total, note)))

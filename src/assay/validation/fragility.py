@@ -114,7 +114,7 @@ def break_even(evaluator: Evaluator, bars: Bars, walk: WalkForward, splits: BarS
     year, floor = bars.market.days_per_year, evaluator.money.costs.round_trip
 
     def net(round_trip: float) -> float:
-        costs = Costs(fee=round_trip / 2.0, slippage=0.0)
+        costs = Costs(fee=round_trip / 2.0, slippage=0.0, allow_high=True)
         money = replace(evaluator.money, costs=costs, stop_floor_costs=floor)
         return _net(stitched(bars, walk.signals, evaluator, splits, money=money), year)
 

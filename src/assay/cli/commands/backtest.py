@@ -1,4 +1,4 @@
-"""`assay backtest`: one set of parameters on one file of bars."""
+"""`assay backtest`: one set of parameters on one market."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from assay import evaluation
-from assay.cli.commands.quality import note_quality
-from assay.cli.options import PointOptions, check_table
+from assay.cli.options import check_table
 from assay.cli.output import Output
-from assay.cli.prelude import prepare_point
+from assay.cli.prelude import PointOptions, note_gate, prepare_point
 from assay.engine import Run, measure
 from assay.engine.tables import equity_columns, trade_columns
 from assay.market import Bars
@@ -60,7 +59,7 @@ def backtest(output: Output, given: BacktestOptions) -> None:
         point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars
     )
     _write(point.bars, run, given.trades, given.equity)
-    note_quality(output, point.bars)
+    note_gate(output, point.bars)
     document = point.document() | {
         "metrics": measure(run, point.bars),
         "signals": run.signals,

@@ -14,6 +14,7 @@ from assay.cli.commands.configuration_rows import show_rows, shown, unit_of
 from assay.cli.output import Column, Output, iso_time
 from assay.documents import rebuild
 from assay.documents.coherence import contradiction
+from assay.documents.explained import why_not_promoted
 from assay.engine.glossary import MEASURES
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
@@ -68,8 +69,8 @@ Status = Annotated[
     str | None,
     typer.Option("--status", metavar="STAGE", help="Only of this stage.", autocompletion=complete.choice("status")),
 ]
-Active = Annotated[bool, typer.Option("--active", help="Only those that programs load.")]
-Archived = Annotated[bool, typer.Option("--archived", help="Those that were put away, instead of the others.")]
+Active = Annotated[bool, typer.Option("--active", help="Only those that trading programs may load.")]
+Archived = Annotated[bool, typer.Option("--archived", help="Archived ones instead of the others.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so many, the newest first.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="ID.json, or configurations.csv, here.")]
@@ -161,7 +162,7 @@ def show(output: Output, given: OneOptions) -> None:
         output.text(f"Today it counts as {today.stage}: {why}.")
     if contradiction(found.document):
         output.note(f"It contradicts itself: {contradiction(found.document)}.")
-    if why := found.typed.lifecycle.why_not_promoted:
+    if why := why_not_promoted(found.typed):
         output.text(f"Why not promoted: {why}")
     output.text("")
     for title, rows in sections.items():
@@ -249,7 +250,7 @@ def compare(output: Output, given: CompareOptions) -> None:
 
 
 def activate(output: Output, given: OneOptions) -> None:
-    """Let programs load a configuration; the one that was active for its market is switched off."""
+    """Let trading programs load a configuration, in place of the one that is active for its market."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
@@ -260,7 +261,7 @@ def activate(output: Output, given: OneOptions) -> None:
 
 
 def deactivate(output: Output, given: OneOptions) -> None:
-    """Let no program load a configuration any more."""
+    """Stop trading programs from loading a configuration."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
@@ -278,7 +279,7 @@ class ArchiveOptions:
 
 
 def archive(output: Output, given: ArchiveOptions) -> None:
-    """Put a configuration away; nothing is deleted, --undo takes it back."""
+    """Hide a configuration from the list; nothing is deleted, --undo brings it back."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)

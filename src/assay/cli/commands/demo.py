@@ -15,6 +15,7 @@ from assay.cli import options
 from assay.cli.output import Output
 from assay.cli.results import check_folder, write_results
 from assay.documents import TrainedDocument
+from assay.documents.explained import why_not_promoted
 from assay.errors import InputError, QualityError
 from assay.market import Bars
 from assay.service.database import open_database
@@ -88,7 +89,7 @@ def _train(output: Output, name: str, bars: Bars, threads: int, folder: Path, da
     paths, found = write_results(folder, trained), TrainedDocument(trained.document)
     return result | {
         "stage": found.lifecycle.current_stage,
-        "reason": found.lifecycle.why_not_promoted,
+        "reason": why_not_promoted(found),
         "combinations": found.evidence.search.combinations,
         "in_sample_sharpe": found.validation.in_sample.get("sharpe_ratio"),
         "out_of_sample_sharpe": found.metrics.sharpe_ratio,
@@ -101,9 +102,9 @@ def _train(output: Output, name: str, bars: Bars, threads: int, folder: Path, da
 
 
 TRUTH = {
-    "edge": f"an edge of {EDGE_R} R a trade after costs, planted",
+    "edge": f"a planted edge: after costs a trade earns {EDGE_R} times what it risks ({EDGE_R} R) on average",
     "walk": "no edge at all",
-    "dirty": "no edge, and bad data",
+    "dirty": "no edge at all, and bad data",
 }
 
 
@@ -123,7 +124,9 @@ def _show(output: Output, results: list[dict[str, Any]], file: Path, seconds: fl
         output.text(f"  {_sentence(r)}")
         output.text("")
     tried = sum(r.get("combinations", 0) for r in results)
-    output.text(f"{tried:,} combinations searched, again in every window and on permuted bars, in {seconds:.0f} s.")
+    output.text(
+        f"{tried:,} combinations searched, and again in every window and on bars without direction, in {seconds:.0f} s."
+    )
     reports = [r["files"]["report"] for r in results if "files" in r]
     output.text("Reports:")
     for path in reports:
@@ -152,8 +155,8 @@ def _sentence(result: dict[str, Any]) -> str:
     if stage == "REFUSED":
         return f"Refused before any search. {reason}"
     if stage in ("PAPER", "MATURE"):
-        return f"{'Not promoted' if stage == 'PAPER' else 'Promoted to MATURE'}. {reason}".strip()
-    return f"Promoted to {stage}; what MATURE still asks: {reason}"
+        return f"Not promoted: {reason}" if stage == "PAPER" else "Promoted to MATURE: every gate holds."
+    return f"Promoted to {stage}, not yet to MATURE: {reason}"
 
 
 def _short(value: object) -> object:

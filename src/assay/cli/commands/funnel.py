@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from assay.cli.commands.quality import note_quality
-from assay.cli.options import PointOptions
 from assay.cli.output import Column, Output
-from assay.cli.prelude import prepare_point
+from assay.cli.prelude import PointOptions, note_gate, prepare_point
+from assay.documents.explained import explained
 from assay.engine.funnel import Stage
 from assay.evaluation import SignalFunnel, signal_funnel
 
@@ -15,10 +14,10 @@ _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
 
 
 def funnel(output: Output, given: PointOptions) -> None:
-    """Count what passes each condition, and what one step of each threshold would add."""
+    """Show which condition costs most signals, and what loosening each threshold by a step adds."""
     point = prepare_point(output, given)
     found = signal_funnel(point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars)
-    note_quality(output, point.bars)
+    note_gate(output, point.bars)
     document = point.document() | {"funnel": found.as_dict()}
     if output.json:
         output.document(document)
@@ -26,7 +25,7 @@ def funnel(output: Output, given: PointOptions) -> None:
     market, span = point.bars.market, document["span"]
     output.text(
         f"{point.strategy.name} on {market.symbol} {market.timeframe}, {span['from']} to {span['to']}; "
-        "a moment is a bar on one side"
+        "a moment is one bar on one side (long or short)"
     )
     _show(output, found)
 
@@ -46,14 +45,14 @@ def _show(output: Output, found: SignalFunnel) -> None:
         Column("lost", 2),
         Column("", 4, name="bar"),
         Column("alone", 1),
-        Column("if not asked", 1),
+        Column("without it", 1),
     )
     output.table("", columns, rows)
     if found.relaxed:
         steps = [(r.parameter, r.value, r.looser, f"{r.signals:+,}", f"{r.trades:+,}") for r in found.relaxed]
         heads = (Column("parameter", narrow=24), "is", "looser", "signals", "trades")
         output.table("One step looser", heads, steps)
-    output.text(found.sentence)
+    output.text(explained(found.sentence))
 
 
 def _rows(stage: Stage, before: int | None, widest: int) -> list[list[Any]]:
@@ -62,5 +61,5 @@ def _rows(stage: Stage, before: int | None, widest: int) -> list[list[Any]]:
     bar = "█" * max(round(BAR_WIDTH * share), int(share > 0))
     lost = "" if before in (None, stage.passed) else stage.passed - before
     alone, without = ("" if n is None else n for n in (stage.alone, stage.without))
-    row = [stage.name, stage.long, stage.short, stage.passed, lost, bar, alone, without]
+    row = [explained(stage.name), stage.long, stage.short, stage.passed, lost, bar, alone, without]
     return [row, *([f"  {name}", "", "", "", "", "", n, ""] for name, n in stage.parts)]

@@ -9,6 +9,7 @@ import typer
 
 from assay import leaks as checks
 from assay.cli import complete, options
+from assay.cli.bars import BarsOptions, check_reading, load_bars
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
 from assay.leaks import (
@@ -22,15 +23,11 @@ from assay.leaks import (
     search_questions,
 )
 from assay.market import Bars
-from assay.service.database import open_database
 from assay.service.describe import describe_market
 from assay.service.fresh_process import FreshProcess
 from assay.service.kernels import compile_kernels
-from assay.service.spans import finished, read_finished
-from assay.sources import ReadingOptions
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.sources.user_strategy import load_strategy
-from assay.store import BarStore
 from assay.strategies import find_strategy
 
 Inspected = Annotated[
@@ -60,29 +57,24 @@ FAILED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaksOptions:
+class LeaksOptions(BarsOptions):
     """Options of `assay leaks`."""
 
     strategy: Inspected = None
-    file: options.OptionalFile = None
-    exchange: Exchange = None
-    symbol: Symbol = None
-    timeframe: options.Timeframe = None
     side: options.Side = "both"
     seed: Seed = 0
     self_test: SelfTest = False
-    database: options.DatabaseUrl = None
 
 
 def leaks(output: Output, given: LeaksOptions) -> None:
-    """Look for what a strategy cannot know; on simulated bars where none are named."""
+    """Check a strategy for look-ahead; on simulated bars where no others are named."""
     begun = time.monotonic()
     if given.self_test and given.strategy is not None:
         raise InputError(
             "--self-test", "looks at planted strategies; leave it out to look at one's own", given.strategy
         )
     chosen, sides = load_strategy(given.strategy or "LIQUIDITY_SWEEP"), options.check_side(given.side)
-    bars = _bars(given)
+    bars = _bars(output, given)
     compile_kernels(output, find_strategy("LIQUIDITY_SWEEP")(), bars)  # the strategy itself is first called by a check
     if given.self_test:
         _self_test(output, bars)
@@ -97,20 +89,13 @@ def leaks(output: Output, given: LeaksOptions) -> None:
         raise typer.Exit(GateError.exit_code)
 
 
-def _bars(given: LeaksOptions) -> Bars:
+def _bars(output: Output, given: LeaksOptions) -> Bars:
     """Return the bars that the options name, else simulated ones."""
-    if given.file is not None and (given.exchange or given.symbol):
-        raise InputError("--file, or --exchange with --symbol", "one of them says which bars")
-    if given.file is not None:
-        return read_finished(given.file, ReadingOptions.parse(timeframe=given.timeframe))
-    if given.exchange is None and given.symbol is None:
-        days = SELF_TEST_DAYS if given.self_test else SIMULATED_DAYS
-        return simulate_market(SimulatedMarket(days=days, timeframe=given.timeframe or "5m"))
-    markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
-    if len(markets) != 1:
-        raise InputError("--exchange, --symbol and --timeframe", "must name one market", [str(m) for m in markets])
-    with open_database(given.database) as opened:
-        return finished(BarStore(opened).read_resampled(markets[0]))
+    check_reading(given)
+    if given.file is not None or given.is_stored:
+        return load_bars(output, given)
+    days = SELF_TEST_DAYS if given.self_test else SIMULATED_DAYS
+    return simulate_market(SimulatedMarket(days=days, timeframe=given.timeframe or "5m"))
 
 
 def _show(output: Output, report: LeakReport, bars: Bars, seconds: float) -> None:

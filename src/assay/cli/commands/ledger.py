@@ -11,16 +11,14 @@ import sqlalchemy as sa
 import typer
 
 from assay.cli import complete, options
+from assay.cli.bars import load_bars
 from assay.cli.commands.train import TrainOptions
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
-from assay.market import Bars, canonical_symbol
+from assay.market import canonical_symbol
 from assay.service.database import open_database
 from assay.service.ledger import declaration_of
-from assay.service.spans import finished, read_finished
-from assay.sources import ReadingOptions
 from assay.sources.user_strategy import load_strategy
-from assay.store import BarStore, Database
 from assay.store.campaign_summary import CampaignSummary, campaigns
 from assay.store.campaigns import DeclarationKind, members
 from assay.store.campaigns import declare as store_declaration
@@ -60,7 +58,7 @@ class LedgerOptions:
 
 
 def ledger(output: Output, given: LedgerOptions) -> None:
-    """Show every experiment and opened holdout; nothing can take one back."""
+    """List every experiment ever run and every opened holdout; entries cannot be removed."""
     with open_database(given.database) as opened:
         book = Ledger(opened)
         exchange = given.exchange.lower() if given.exchange else None
@@ -170,7 +168,7 @@ class VerifyOptions:
 
 
 def verify(output: Output, given: VerifyOptions) -> None:
-    """Walk the chain of the ledger and name the first entry that is not as it was written."""
+    """Check that no entry of the ledger was changed or removed, and name the first that was."""
     anchor = _anchor(given.head)
     with open_database(given.database) as opened:
         found = check(opened, anchor)
@@ -191,13 +189,13 @@ class DeclareOptions(TrainOptions):
 
 
 def declare(output: Output, given: DeclareOptions) -> None:
-    """Write down an experiment before anything of it is run; its configuration shows the note and the moment."""
+    """Write down an experiment before it is run; its configuration shows the note and the time."""
     strategy = load_strategy(given.strategy)
     request = given.request(given.strategy, strategy)
+    bars = load_bars(output, given)
+    experiment = request.experiment(strategy, bars)
+    entry = declaration_of(experiment, bars, DeclarationKind.DECLARED, given.note)
     with open_database(given.database) as opened:
-        bars = declared_bars(opened, given)
-        experiment = request.experiment(strategy, bars)
-        entry = declaration_of(experiment, bars, DeclarationKind.DECLARED, given.note)
         user, at = getpass.getuser(), now_ms()
 
         def write(c: sa.Connection) -> tuple[bool, bool]:
@@ -213,18 +211,6 @@ def declare(output: Output, given: DeclareOptions) -> None:
     when = "Declared" if is_new else "It was declared before, which stands"
     output.text(f"{when}: {entry.strategy} on {bars.market}, experiment {entry.experiment_digest[:12]}.")
     output.text("Run assay train with the same options: the configuration will show it.")
-
-
-def declared_bars(database: Database, given: TrainOptions) -> Bars:
-    """Return the bars that a declared experiment will see."""
-    if (given.file is not None) == (given.exchange is not None or given.symbol is not None):
-        raise InputError("--file, or --exchange with --symbol", "exactly one of them says which bars are meant")
-    if given.file is not None:
-        return read_finished(given.file, ReadingOptions.parse(timeframe=given.timeframe))
-    markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
-    if len(markets) != 1:
-        raise InputError("--symbol", "must be one market: each experiment is declared by itself", len(markets))
-    return finished(BarStore(database).read_resampled(markets[0]))
 
 
 def _anchor(text: str | None) -> Head | None:

@@ -12,7 +12,7 @@ FAILED = 1
 
 
 def self_check(output: Output) -> None:
-    """Recompute every statistic whose value is known from elsewhere; exit code 1 when one differs."""
+    """Recompute statistics whose values are published; exit code 1 when one differs."""
     with output.working("computing…"):
         rows = [_row(reference.check()) for reference in reference_values.REFERENCE_VALUES]
     failed = sum(not row["passes"] for row in rows)

@@ -1,4 +1,4 @@
-"""`assay sweep`: every combination of a grid on one file of bars."""
+"""`assay sweep`: every combination of a grid on one market."""
 
 import math
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete, options
-from assay.cli.commands.quality import note_quality
 from assay.cli.output import Column, Output, text_bar
-from assay.cli.prelude import prepare
+from assay.cli.prelude import RunOptions, note_gate, prepare
+from assay.cli.rerun import Rerun
 from assay.evaluation import Evaluator
+from assay.parameters import Value
 from assay.search import parse_space
 from assay.search.streaming import EDGES
 from assay.service import streaming
@@ -20,7 +21,7 @@ from assay.service.kernels import compile_kernels
 from assay.service.ledger import record_search
 from assay.service.sweeping import MIN_TRADES, Sweep, run_sweep, score_sweep, summarise, table_columns
 from assay.sources import write_table
-from assay.sources.user_strategy import load_strategy
+from assay.strategies import Strategy
 
 ONE_THREAD_BELOW = 10_000
 """Below this number of combinations threads cost more than they bring."""
@@ -48,25 +49,24 @@ Restart = Annotated[bool, typer.Option("--restart", help="Forget what an interru
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepOptions(options.FileOptions):
+class SweepOptions(RunOptions):
     """Options of `assay sweep`."""
 
     grid: Grid = "default"
     threads: options.Threads = None
     stream: Stream = False
     restart: Restart = False
-    database: options.DatabaseUrl = None
     out: Out = None
 
 
 def sweep(output: Output, given: SweepOptions) -> None:
     """Backtest every combination of a grid."""
     options.check_table(given.out, "--out")
-    strategy, workers = load_strategy(given.strategy), options.check_threads(given.threads)
-    values = options.grid_values(given.grid, strategy, options.parse_sets(given.sets, strategy.parameters))
+    workers = options.check_threads(given.threads)
+    prepared = prepare(output, given, lambda strategy: _grid(given, strategy, None))
+    strategy, bars = prepared.strategy, prepared.bars
+    grid, values = _grid(given, strategy, prepared.again)
     space = parse_space({name: list(v) for name, v in values.items()}, strategy.parameters)
-    prepared = prepare(given, strategy)
-    bars = prepared.bars
     evaluator = Evaluator.over(strategy, values, execution=prepared.execution)
     planned = Sweep(evaluator, bars, prepared.span(evaluator.warmup), space)
     compile_kernels(output, strategy, bars)
@@ -77,8 +77,9 @@ def sweep(output: Output, given: SweepOptions) -> None:
         "span": describe_span(bars, planned.span.start, planned.span.stop) | {"warmup_bars": evaluator.warmup},
         "side": evaluator.execution.sides.value,
         "costs": describe_money(evaluator.money),
-        "grid": {"name": given.grid, "values": values},
+        "grid": {"name": grid, "values": values},
         "threads": workers,
+        **prepared.source(),
     }
     if given.stream:
         _stream(output, document, planned, given, workers)
@@ -88,8 +89,16 @@ def sweep(output: Output, given: SweepOptions) -> None:
     record_search(planned.entry(space.size, *score_sweep(swept)), given.database)
     if given.out is not None:
         write_table(given.out, table_columns(swept))
-    note_quality(output, bars)
+    note_gate(output, bars)
     _show(output, document | summarise(swept) | {"files": {"out": given.out}})
+
+
+def _grid(given: SweepOptions, strategy: Strategy, again: Rerun | None) -> tuple[str, dict[str, tuple[Value, ...]]]:
+    """Return the name of the grid and each parameter's values; a configuration brings the space that it searched."""
+    fixed = options.parse_sets(given.sets, strategy.parameters)
+    if again is None or again.recorded.space is None or "grid" in given.named:
+        return given.grid, options.grid_values(given.grid, strategy, fixed)
+    return again.recorded.config_id, parse_space(again.recorded.space, strategy.parameters, fixed).values
 
 
 def _stream(output: Output, document: dict[str, Any], planned: Sweep, given: SweepOptions, threads: int) -> None:

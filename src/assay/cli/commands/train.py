@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete, options
+from assay.cli.bars import BarsOptions, check_one, file_bars
 from assay.cli.output import Column, Output
 from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
 from assay.documents import TrainedDocument
+from assay.documents.explained import explained, why_not_promoted
 from assay.errors import InputError
 from assay.market.calendar import ms_to_days
 from assay.reports.evidence_words import SEARCHED, campaign_line, comparability_line, market_line
@@ -25,9 +27,7 @@ from assay.service.jobs import Left, job_document, make_job, run_job
 from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
-from assay.service.spans import read_finished
 from assay.service.training import Trained, train_and_store
-from assay.sources import ReadingOptions
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database
 from assay.store.ids import short_ids
@@ -37,6 +37,7 @@ from assay.store.location import database_url
 from assay.store.schema import JobStatus
 from assay.strategies import Strategy
 from assay.validation.false_discovery import expected_without_edge
+from assay.validation.lifecycle import MAX_P
 
 Method = Annotated[
     str,
@@ -72,14 +73,17 @@ EvidenceLevel = Annotated[
 Permutations = Annotated[
     int | None, typer.Option("--permutations", metavar="N", help="Overrules --evidence; 0 leaves p unknown.")
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of sampling and permutations.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of sampling and permutations.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the results.")]
 SpaceFile = Annotated[
     Path | None,
     typer.Option("--space", metavar="SPACE.toml", help="Values to search: [space] name = [1, 2] or {low, high, step}."),
 ]
 AllowBadData = Annotated[
-    bool, typer.Option("--allow-bad-data", help="Train below 70 % valid bars (recorded, never promoted).")
+    bool,
+    typer.Option(
+        "--allow-bad-data", help="Train although fewer than 70 % of the bars are valid (recorded, never promoted)."
+    ),
 ]
 Validation = Annotated[
     str,
@@ -93,7 +97,8 @@ Validation = Annotated[
 TrainDays = Annotated[float, typer.Option("--train-days", metavar="N", help="Length of the first train window.")]
 TestDays = Annotated[float, typer.Option("--test-days", metavar="N", help="Length of a test window.")]
 GapDays = Annotated[
-    float, typer.Option("--gap-days", metavar="N", help="Least gap; raised to the longest holding time.")
+    float,
+    typer.Option("--gap-days", metavar="N", help="Days between train and test; at least the longest holding time."),
 ]
 Names = Annotated[
     str | None,
@@ -119,7 +124,7 @@ StrategyNames = Annotated[
 ]
 MaxRuntime = Annotated[
     float | None,
-    typer.Option("--max-runtime", metavar="SECONDS", help="Stop then, and keep what is done (many markets)."),
+    typer.Option("--max-runtime", metavar="SECONDS", help="Stop after so long, and keep what is done (many markets)."),
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Use stored bars only: no exchange is asked for missing ones.")
@@ -136,11 +141,10 @@ Resume = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(options.StopOptions):
+class TrainOptions(BarsOptions, options.StopOptions):
     """Options of `assay train`."""
 
     strategy: StrategyNames = "LIQUIDITY_SWEEP"
-    file: options.OptionalFile = None
     exchange: Names = None
     symbol: Symbols = None
     method: Method = "auto"
@@ -159,7 +163,6 @@ class TrainOptions(options.StopOptions):
     max_runtime: MaxRuntime = None
     offline: Offline = False
     resume: Resume = None
-    database: options.DatabaseUrl = None
     out: Out = Path("assay-results")
 
     def request(self, name: str, strategy: Strategy) -> TrainingRequest:
@@ -190,24 +193,22 @@ class TrainOptions(options.StopOptions):
 
 
 def train(output: Output, given: TrainOptions) -> None:
-    """Search a strategy's parameters on a file of bars, or on stored markets, then prove or refute what was found."""
+    """Search a strategy's parameters on a file or on stored markets, then test whether what it finds is luck."""
     threads = options.check_threads(given.threads)
-    one, many = given.file is not None, given.exchange is not None or given.symbol is not None
-    if one + many + (given.resume is not None) != 1:
-        raise InputError("--file, --exchange with --symbol, or --resume", "exactly one of them says what to train on")
+    check_one(given, given.resume is not None, names="--file, --exchange with --symbol, or --resume")
     if given.file is not None:
-        train_file(output, given, given.file, threads)
+        train_file(output, given, threads)
         return
     with open_database(given.database) as opened:
         job = new_job(output, opened, given) if given.resume is None else find_job(opened, given.resume)
         finish_job(output, opened, given.database, job, workers=threads)
 
 
-def train_file(output: Output, given: TrainOptions, file: Path, threads: int) -> None:
+def train_file(output: Output, given: TrainOptions, threads: int) -> None:
     """Train on bars of a file; write the results into a folder, the configuration and the trials into the database."""
     strategy = load_strategy(given.strategy)
     request = given.request(given.strategy, strategy)
-    bars = read_finished(file, ReadingOptions.parse(timeframe=given.timeframe), output)
+    bars = file_bars(output, given)
     experiment = request.experiment(strategy, bars)
     begun = time.monotonic()
     check_folder(given.out, "--out")
@@ -240,8 +241,9 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
 def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
     """Return what was tried on the same days, in one sentence."""
     return (
-        f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days: the "
-        f"best of so many shows {facts['expected_maximum']:.1f} standard errors without any edge."
+        f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days. By "
+        f"luck alone the best of so many looks {facts['expected_maximum']:.1f} standard errors better than nothing; 2 "
+        "would convince where only one was tried."
     )
 
 
@@ -329,9 +331,12 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
         show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
     tested = sum(t.get("p_value") is not None for t in document["tasks"])
     if tested > 1:
-        output.text(f"Over all markets: {expected_without_edge(tested)}; q is the false discovery rate over this job.")
+        output.text(
+            f"Over all markets: {expected_without_edge(tested)}; q is the share of false finds to expect among "
+            "the markets with a q as small (false discovery rate)."
+        )
     if tested:
-        output.text(f"p, with all tries or without, is about {SEARCHED}.")
+        output.text(f"p, alone and with all tries, is about {SEARCHED}.")
     for days in document["tried"]:
         if days["experiments"] > 1:
             output.text(tried_sentence(f"{days['market']}: ", days))
@@ -347,9 +352,10 @@ def show_inside(output: Output, ambiguity: dict[str, Any] | None, prefix: str = 
         return
     a = ambiguity
     output.text(
-        f"{prefix}{a['finer_timeframe']} bars inside the bars of {a['trades']} ambiguous trades: {a['to_target']} went "
-        f"to the target first, {a['to_stop']} to the stop; net profit {a['resolved_net_profit_pct']:+.2f} % instead of "
-        f"{a['pessimistic_net_profit_pct']:+.2f} % (at best {a['optimistic_net_profit_pct']:+.2f} %)."
+        f"{prefix}In {a['trades']} trades the last bar reached both stop and target. By {a['finer_timeframe']} bars "
+        f"inside it {a['to_target']} of them reached the target first, {a['to_stop']} the stop: net profit "
+        f"{a['resolved_net_profit_pct']:+.2f} % instead of {a['pessimistic_net_profit_pct']:+.2f} % (at best "
+        f"{a['optimistic_net_profit_pct']:+.2f} %)."
     )
     if a["note"]:
         output.note(f"note: {prefix}{a['note']}")
@@ -382,24 +388,27 @@ def show(output: Output, document: dict[str, Any]) -> None:
     if validation.matrix is not None:
         profits = [profit for row in validation.matrix.net_profit_pct for profit in row if profit is not None]
         kept = sum(profit > 0 for profit in profits)
-        output.text(f"{kept} of {len(profits)} pairs of train and test lengths end with a net profit (shown, no gate).")
+        output.text(
+            f"With other lengths of train and test windows {kept} of {len(profits)} end with a net profit (it decides "
+            "nothing)."
+        )
     if p.done:
         early = " (stopped early)" if p.stopped_early else ""
         output.text(
             f"{p.exceedances} of {p.done} searches on bars without direction, made from {SEARCHED}, found as "
-            f"much{early}: p = {p.p_value:.3f}"
+            f"much{early}: p = {p.p_value:.3f} (at most {MAX_P:g} is asked for)"
         )
     else:
-        output.text("No permutation was run: p is unknown.")
+        output.text("The permutation test was not run: p is unknown.")
     for line in (comparability_line(d), campaign_line(d), market_line(d)):
         if line:
             output.text(line)
     output.text(f"Verdict: {life.current_stage}")
     if d.provenance.leak_checks is not None:
         output.text(d.provenance.leak_checks.sentence)
-    if life.why_not_promoted:
-        output.text(f"Why not promoted: {life.why_not_promoted}")
+    if why := why_not_promoted(d):
+        output.text(f"Why not promoted: {why}")
     if usual := usual_sentence(d):
         output.text(usual)
     for warning in d.evidence.warnings:
-        output.note(f"note: {warning}")
+        output.note(f"note: {explained(warning)}")

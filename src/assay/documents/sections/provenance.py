@@ -100,8 +100,8 @@ class LeakChecks(Section):
         """What was asked and passed, in one sentence."""
         process = "yes" if self.asked_in_fresh_process else f"no, {self.not_in_fresh_process}"
         return (
-            f"No leak was found by {', '.join(self.checks)} (after the search {self.points} sets of parameters on "
-            f"{self.histories} shortened histories; asked in a fresh process: {process})."
+            f"No look-ahead was found by the checks {', '.join(self.checks)} (after the search "
+            f"{self.points} sets of parameters on {self.histories} shortened histories; in a fresh process: {process})."
         )
 
 

@@ -33,7 +33,7 @@ class ImportOptions(ReadOptions):
 
 
 def import_(output: Output, given: ImportOptions) -> None:
-    """Store the bars of files; which market it is, a name such as BINANCE_BTCUSDT_5m.parquet says."""
+    """Store the bars of files; names such as BINANCE_BTCUSDT_5m.parquet say which market it is."""
     done: list[dict[str, Any]] = []
     errors: list[AssayError] = []
     with open_database(given.database) as opened, output.progress("import", len(given.files)) as advance:

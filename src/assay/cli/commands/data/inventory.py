@@ -115,7 +115,7 @@ def _valid_pct(imports: Imports, stored: StoredMarket) -> float | None:
 
 
 def quality(output: Output, given: StoredOptions) -> None:
-    """Say what is wrong with the bars of each market, before and after masking, and what training says to it."""
+    """Say what is wrong with the bars of each market, before and after masking, and whether training accepts them."""
     with open_database(given.database) as opened:
         store = BarStore(opened)
         stored = [h for h in which.select(store, given.exchange, given.symbol, given.timeframe) if h.bars]
