@@ -85,7 +85,12 @@ MAX_THREADS = 1_024
 
 ConfigurationId = Annotated[
     str | None,
-    typer.Option("--id", metavar="ID", help="Run a configuration again; options that are named here overrule it."),
+    typer.Option(
+        "--id",
+        metavar="ID",
+        help="Run a configuration again; options that are named here overrule it.",
+        autocompletion=complete.configurations,
+    ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="All cores by default.")]
 

@@ -123,7 +123,8 @@ def rerun(reporter: Reporter, given: RunOptions, config_id: str) -> Rerun:
     """
     terms = given.execution().execution()
     with open_database(given.database) as opened:
-        recorded = Recorded.of(Registry(opened).get(config_id).typed)
+        registry = Registry(opened)
+        recorded = Recorded.of(registry.get(registry.resolve(config_id)).typed)
         strategy = _strategy(given, recorded)
         bars = _bars(reporter, given, recorded, opened)
     execution, overruled = _execution(given, recorded, terms)

@@ -1,6 +1,5 @@
 """`assay configurations trades` and `equity`: the out-of-sample run of a configuration, as it was stored."""
 
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 
 from assay.cli import options
 from assay.cli.commands.configurations import OneOptions
-from assay.cli.output import Output
+from assay.cli.output import Column, Output
+from assay.cli.user_code import results
 from assay.documents.figures import stored_equity, stored_trades
 from assay.errors import InputError
 from assay.service.database import open_database
@@ -60,7 +60,7 @@ def _write_or_show(
         raise InputError("--csv", "cannot be - together with --json: both write to stdout", STDOUT)
     with open_database(given.database) as opened:
         registry = Registry(opened)
-        config_id = registry.get(given.config_id).config_id
+        config_id = registry.get(registry.resolve(given.config_id)).config_id
         figures = registry.figures(config_id)
     if figures is None:
         hint = "assay train makes it anew, assay backtest --id runs its parameters again"
@@ -73,12 +73,13 @@ def _write_or_show(
         records = [dict(zip(columns, row, strict=True)) for row in rows]
         output.document({"configuration": config_id, name: records, "files": {"csv": path}})
     elif given.csv == STDOUT:
-        sys.stdout.write(_csv_text(columns))
+        results().write(_csv_text(columns))
     elif path is not None:
-        output.text(str(path))
+        output.text(str(path), whole=True)
     else:
         at = [list(columns).index(column) for column in shown]
-        output.table(f"{config_id}, out of sample", shown, [[row[i] for i in at] for row in rows])
+        heads = [Column(column, max(i - 3, 0)) for i, column in enumerate(shown)]  # the last are left out first
+        output.table(f"{config_id}, out of sample", heads, [[row[i] for i in at] for row in rows])
 
 
 def _csv_text(columns: Columns) -> str:
