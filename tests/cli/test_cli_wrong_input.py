@@ -27,12 +27,15 @@ FILES: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "empty": (lambda: "", ("is empty",)),
     "header only": (lambda: HEADER + "\n", ("at least one row",)),
     "text in a price": (with_row(1, "2024-01-01T00:05:00Z,10,high,9,10,5"), ("row 1 high", "'high'")),
-    "times backwards": (with_row(2, "2024-01-01T00:00:00Z,10,11,9,10,5"), ("row 2 time", "must increase")),
-    "a time twice": (with_row(2, "2024-01-01T00:05:00Z,10,11,9,10,5"), ("row 2 time", "duplicate")),
-    "NaN in a price": (with_row(3, "2024-01-01T00:15:00Z,10,11,9,nan,5"), ("row 3 close", "finite")),
-    "no price": (with_row(3, "2024-01-01T00:15:00Z,10,11,9,,5"), ("row 3 close",)),
-    "negative price": (with_row(0, "2024-01-01T00:00:00Z,10,11,-9,10,5"), ("row 0 low", "positive")),
-    "high below low": (with_row(1, "2024-01-01T00:05:00Z,10,8,9,10,5"), ("row 1 high", "below low")),
+    "half of the rows without a price": (
+        lambda: "\n".join([HEADER, *(row.replace(",10,5", ",nan,5") for row in ROWS[:3]), ROWS[3]]) + "\n",
+        ("row 0 close", "finite"),
+    ),
+    "two markets": (
+        lambda: "\n".join([HEADER, *ROWS, *(row.replace("10,11,9,10", "20,21,19,20") for row in ROWS)]) + "\n",
+        ("must hold one market", "4 of 8 rows", "--where"),
+    ),
+    "a month in the middle of the calendar": (with_row(2, "2024-13-01T00:10:00Z,10,11,9,10,5"), ("row 2 time",)),
     "no column for close": (lambda: "time,open,high,low\n2024-01-01,1,1,1\n", ("missing: close",)),
     "not a table": (lambda: "\x00\x01\x02", ()),
 }

@@ -25,7 +25,7 @@ class InspectOptions(ReadOptions):
 
 
 def inspect(output: Output, given: InspectOptions) -> None:
-    """Show what was recognised in a file, its first rows as understood, and which options would change it."""
+    """Show how a file is understood, its first rows, and which options would change that."""
     found = read_bar_file(given.file, options=given.reading)
     times = found.rows.columns.time
     document = {
