@@ -110,8 +110,8 @@ def test_dirty_rows_are_counted_and_told(data: Callable[..., Ran], tmp_path: Pat
     file.write_text("\n".join([head, *lines, lines[-1]]))
     ran = data("import", file)
     assert ran.code == 0
-    assert "1 rows repeat a bar and were left out" in ran.out
-    assert "1 rows have no usable prices or volume and were left out" in ran.out
+    assert "1 row repeats a bar and was left out" in ran.out
+    assert "1 row has no usable prices or volume and was left out" in ran.out
     (report,) = data("quality", "--json").document["markets"]
     assert report["found_in_sources"]["duplicate"] == report["found_in_sources"]["broken"] == 1
     assert report["report"]["absent"] == 1

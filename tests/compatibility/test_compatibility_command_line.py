@@ -63,6 +63,15 @@ NOW_ONE_OF = "--file, --exchange with --symbol, or --id"
 
 
 READING = (*ON_A_MARKET, "train", "leaks", "quality", "data import")
+READ = (
+    "assay quality BINANCE_BTCUSDT_1h.parquet BINANCE_ETHUSDT_1h.parquet --json",
+    "assay data import BINANCE_BTCUSDT_1h.parquet --json --quiet",
+)
+FOUND = ("duplicate", "conflict", "unordered", "off_grid", "broken", "unfinished")
+READ_AS = (
+    "shape", "format", "times", "notes", "columns",
+    *(f"columns.{name}" for name in ("time", "open", "high", "low", "close", "volume")),
+)  # fmt: skip
 READING_OPTIONS = ("--columns", "--timezone", "--dates", "--where", "--bar-end")
 
 ADDED = frozenset(
@@ -103,6 +112,9 @@ ADDED = frozenset(
         # how a file is read, wherever one is
         *(f"assay {name} {option}" for name in READING for option in READING_OPTIONS),
         "assay data inspect",
+        *(key for call in READ for name in READ_AS for key in added(call, "files[].read_as", (name,))),
+        *(f"{call}: files[].{name}" for call in READ for name in ("sentences", "found.empty")),
+        *added(READ[0], "files[].found", FOUND),
         # completion in the shell, columns of listings, and why a market of a job was not promoted
         "assay --install-completion",
         "assay --show-completion",

@@ -1,7 +1,7 @@
 """Documents of the first release are accepted; their experiments give the same bytes where the procedure is the same.
 
-The second procedure permutes other bars and has more gates: what that moves is listed here by its path, and nothing
-else of a document may move.
+The second procedure permutes other bars and has more gates, the third counts the exposure otherwise: what that moves is
+listed here by its path, and nothing else of a document may move.
 """
 
 from __future__ import annotations
@@ -60,13 +60,19 @@ MOVED = (
     "evidence.permutation.maxima",
     "lifecycle.gates",  # compared by name below
     "lifecycle.why_not_promoted",
+    # counts the bars of the run, not those of whole days
+    "metrics.exposure",
+    "validation.in_sample.exposure",
+    "validation.windows.train.exposure",
+    "validation.windows.test.exposure",
+    "validation.holdout.metrics.exposure",
     # new facts
     "evidence.market",
     "evidence.comparability",
     "evidence.campaign",
     "evidence.circuit_breakers.runs",  # the breaker of the Sharpe ratio is judged later, and re-arms
 )
-"""What the second procedure moves in a document of the first, with the reason."""
+"""What later procedures move in a document of the first, with the reason."""
 MOVED_WITH_THE_STAGE = (
     "validation.holdout",  # opened at MATURE only
     "metrics.kelly_fraction",
@@ -85,7 +91,9 @@ def without(document: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
     kept = dict(document)
     for path in paths:
         section, _, below = path.partition(".")
-        if below and section in kept:
+        if below and isinstance(kept.get(section), list):
+            kept[section] = [without(one, (below,)) for one in kept[section]]
+        elif below and kept.get(section) is not None:
             kept[section] = without(kept[section], (below,))
         elif not below:
             kept.pop(section, None)
@@ -144,7 +152,7 @@ def test_the_experiment_of_a_document_gives_the_same_bytes_where_the_procedure_i
     judged_otherwise = made["lifecycle"]["current_stage"] != stored["lifecycle"]["current_stage"]
     assert judged_otherwise == (name in PROMOTED_THEN)
     moved = (*MOVED, *(MOVED_WITH_THE_STAGE if judged_otherwise else ()))
-    assert made["provenance"]["experiment"]["procedure_version"] == 2
+    assert made["provenance"]["experiment"]["procedure_version"] == 3
     assert made["provenance"]["experiment_digest"] != stored["provenance"]["experiment_digest"]
     assert content(without(timeless(made), moved)) == content(without(timeless(stored), moved))
     assert made["evidence"]["permutation"].keys() == stored["evidence"]["permutation"].keys()

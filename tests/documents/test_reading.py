@@ -65,7 +65,7 @@ def test_a_trained_document_has_every_section() -> None:
     assert [w.test for w in found.validation.windows] == [w["test"] for w in raw["validation"]["windows"]]
     assert found.validation.holdout.share == raw["validation"]["holdout"]["share"]
     assert found.provenance.experiment.plan.train_days == raw["provenance"]["experiment"]["plan"]["train_days"]
-    assert found.provenance.experiment.procedure_version == 2
+    assert found.provenance.experiment.procedure_version == 3
     assert found.metrics.p_value == found.measures["p_value"] == raw["metrics"]["p_value"]
     assert found.circuit_breakers.by_key() == raw["circuit_breakers"]
     assert json.dumps(found.portfolio_circuit_breakers.by_key()) == json.dumps(raw["portfolio_circuit_breakers"])

@@ -85,7 +85,8 @@ def test_the_quick_starts_last_step(writer: ConfigurationWriter, path: Path, val
 
 
 def test_a_stage_is_capped_with_a_reason(writer: ConfigurationWriter, validated: ValidationResult) -> None:
-    with pytest.warns(StageCappedWarning, match=r"is stored as PAPER, not as MATURE: permutation p of at most"):
+    said = "is stored as PAPER, not as MATURE: p of the permutation test is unknown and must be at most"
+    with pytest.warns(StageCappedWarning, match=said):
         writer.save_configuration(Spike, validated.parameters, validated.metrics, "MATURE")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -109,7 +110,7 @@ def test_a_verdict_that_was_written_into_evidence_is_made_again(writer: Configur
     """What is saved is judged by the facts and by all that was tried, whatever the evidence says of itself."""
     e = evidence()
     claimed = replace(e, judgement=replace(e.judgement, verdict=Verdict(Stage.VALIDATION, (), (), 0.5)))
-    with pytest.warns(StageCappedWarning, match="is stored as PAPER, not as VALIDATION: permutation p"):
+    with pytest.warns(StageCappedWarning, match="is stored as PAPER, not as VALIDATION: p of the permutation test"):
         config_id = writer.save_configuration(Spike, e.parameters, claimed, "VALIDATION")
     assert stored(path, config_id).status == "PAPER"
 
@@ -151,7 +152,8 @@ PLAIN = {"sharpe_ratio": 1.23, "gross_win_rate": 0.15, "total_trades": 80, "avg_
 
 def test_a_plain_dict_proves_nothing(writer: ConfigurationWriter, path: Path, validated: ValidationResult) -> None:
     for metrics in (PLAIN, dict(validated.metrics)):
-        with pytest.warns(StageCappedWarning, match="not as MATURE: the measures came without evidence"):
+        said = "not as MATURE: it was saved from plain numbers, which prove nothing"
+        with pytest.warns(StageCappedWarning, match=said):
             config_id = writer.save_configuration("LIQUIDITY_SWEEP_V3", {}, metrics, "MATURE", pair="btcusdt")
         found = stored(path, config_id)
         assert config_id.startswith("LIQUIDITY_SWEEP_V3_")

@@ -54,17 +54,19 @@ class BarsOptions(ReadOptions):
         return markets[0]
 
 
-def check_one(given: BarsOptions, *others: bool, names: str = ONE_OF) -> None:
+def check_one(given: BarsOptions, *others: bool, names: str = ONE_OF, what: str = "which bars") -> None:
     """Refuse bars that nothing names, or two options do.
 
     Parameters
     ----------
     others : bool
         Whether something else that may name them is given, as it stands in `names`.
+    what : str
+        What it says.
     """
     check_reading(given)
     if (given.file is not None) + given.is_stored + sum(others) != 1:
-        raise InputError(names, "exactly one of them says which bars")
+        raise InputError(names, f"exactly one of them says {what}")
 
 
 def check_reading(given: BarsOptions) -> None:

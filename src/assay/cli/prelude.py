@@ -134,6 +134,12 @@ def prepare_point(output: Output, given: PointOptions) -> PreparedPoint:
     return PreparedPoint(**vars(prepared), values=values, signal_bars=span)
 
 
+def say_what_ran(output: Output, document: dict[str, Any]) -> None:
+    """Say which strategy ran on which market and days, as a document of a result holds them."""
+    market, span = document["market"], document["span"]
+    output.text(f"{document['strategy']} on {market['symbol']} {market['timeframe']}, {span['from']} to {span['to']}")
+
+
 def note_gate(output: Output, bars: Bars) -> None:
     """Say so beside a result when training would refuse the bars."""
     report = measure_quality(bars).as_dict()

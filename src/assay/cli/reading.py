@@ -58,7 +58,6 @@ def describe_reading(found: BarFile) -> dict[str, Any]:
         "columns": found.columns,
         "times": found.times,
         "notes": list(found.notes),
-        "found": found.rows.findings.as_dict(),
     }
 
 

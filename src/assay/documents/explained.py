@@ -188,6 +188,10 @@ SENTENCES = tuple(
             r"a lone peak: combinations one step beside the winner score \1 at the median, less than half of its \2",
         ),
         (
+            r"the median neighbour scores (\S+), below half of the peak, which has no loss: a lone peak",
+            r"a lone peak: combinations one step beside the winner, which has no loss, score only \1 at the median",
+        ),
+        (
             r"the winner lies on the edge of the space in (.+)",
             r"the winner has the lowest or the highest value that was searched of \1: better ones may lie beyond",
         ),

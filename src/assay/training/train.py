@@ -238,11 +238,16 @@ def _fresh_process(checks: LeakChecks | None) -> str | None:
     return None if checks is None else checks.not_in_fresh_process
 
 
+def _lone_peak(median: float, score: float) -> str:
+    if score > MAX_RATIO:
+        return f"the median neighbour scores {median:.2f}, below half of the peak, which has no loss: a lone peak"
+    return f"the median neighbour scores {median:.2f}, below half of the peak {score:.2f}: a lone peak"
+
+
 def _warnings(run: TrainingRun, search: SearchEvidence, share: float) -> tuple[str, ...]:
     lines, around, score = list(run.splits.notes), search.neighbourhood, search.result.score
     if around is not None and around.median < 0.5 * score:
-        peak = f"half of the peak {score:.2f}" if score <= MAX_RATIO else "half of the peak, which has no loss"
-        lines.append(f"the median neighbour scores {around.median:.2f}, below {peak}: a lone peak")
+        lines.append(_lone_peak(around.median, score))
     if around is not None and around.edges:
         lines.append("the winner lies on the edge of the space in " + ", ".join(around.edges))
     if share > MAX_ROUND_TRIP_SHARE:

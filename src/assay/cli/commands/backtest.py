@@ -9,7 +9,7 @@ import typer
 from assay import evaluation
 from assay.cli.options import check_table
 from assay.cli.output import Output
-from assay.cli.prelude import PointOptions, note_gate, prepare_point
+from assay.cli.prelude import PointOptions, note_gate, prepare_point, say_what_ran
 from assay.engine import Run, measure
 from assay.engine.tables import equity_columns, trade_columns
 from assay.market import Bars
@@ -80,8 +80,8 @@ def _show(output: Output, document: dict[str, Any]) -> None:
     if output.json:
         output.document(document)
         return
-    market, span, metrics = document["market"], document["span"], document["metrics"]
-    output.text(f"{document['strategy']} on {market['symbol']} {market['timeframe']}, {span['from']} to {span['to']}")
+    say_what_ran(output, document)
+    metrics = document["metrics"]
     output.pairs("Parameters", document["parameters"])
     output.pairs("Measures, net of costs", {name: metrics[name] for name in MEASURES})
     for path in filter(None, document["files"].values()):

@@ -46,8 +46,7 @@ def show_rows(output: Output, found: Sequence[Registered], short: Mapping[str, s
             _rounded(r.row["sharpe_ratio"], 2),
             _rounded(r.typed.measures.get("net_profit_pct"), 1),
             _rounded(r.typed.measures.get("win_rate"), 1, 100.0),
-            r.row["sample_size"],
-            r.row["p_value"],
+            *(r.row[n] for n in ("sample_size", "p_value")),
             *(shown(r.row[n], unit_of(n)) for n in more),
         )
         for r in found

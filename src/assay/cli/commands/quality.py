@@ -17,7 +17,7 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars in an
 
 _NOTHING_TO_READ = (
     *("file", "exchange", "symbol", "timeframe", "kind", "passes", "required_valid_pct"),
-    *("duplicate", "found_rows", "read_as", "sentences"),
+    *("duplicate", "found", "read_as", "sentences"),
 )
 
 
@@ -53,7 +53,7 @@ def describe(file: Path, found: BarFile) -> dict[str, Any]:
         "from": iso_time(first),
         "to": iso_time(end),
         **measure_quality(bars).as_dict(),
-        "found_rows": found.rows.findings.as_dict(),
+        "found": found.rows.findings.as_dict(),
         "read_as": describe_reading(found),
         "sentences": list(found.sentences),
     }

@@ -9,7 +9,7 @@ import typer
 
 from assay.cli import complete, options
 from assay.cli.output import Column, Output, text_bar
-from assay.cli.prelude import RunOptions, note_gate, prepare
+from assay.cli.prelude import RunOptions, note_gate, prepare, say_what_ran
 from assay.cli.rerun import Rerun
 from assay.evaluation import Evaluator
 from assay.parameters import Value
@@ -128,8 +128,8 @@ def _show(output: Output, document: dict[str, Any]) -> None:
     if output.json:
         output.document(document)
         return
-    market, span, best = document["market"], document["span"], document["best"]
-    output.text(f"{document['strategy']} on {market['symbol']} {market['timeframe']}, {span['from']} to {span['to']}")
+    best = document["best"]
+    say_what_ran(output, document)
     shown = ("combinations", "refused", "seconds", "backtests_per_second", "simulated_trades", "threads")
     output.pairs("Sweep", {name: document[name] for name in (*shown, "with_enough_trades", "profitable_share")})
     if best is None:
@@ -149,8 +149,8 @@ def _show_stream(output: Output, document: dict[str, Any]) -> None:
     if output.json:
         output.document(document)
         return
-    market, span, best = document["market"], document["span"], document["best"]
-    output.text(f"{document['strategy']} on {market['symbol']} {market['timeframe']}, {span['from']} to {span['to']}")
+    best = document["best"]
+    say_what_ran(output, document)
     output.pairs("Stream", {name: document[name] for name in ("combinations", "refused", "seconds", "threads")})
     if not best:
         output.text("No combination has 10 trades.")

@@ -195,7 +195,8 @@ class TrainOptions(BarsOptions, options.StopOptions):
 def train(output: Output, given: TrainOptions) -> None:
     """Search a strategy's parameters on a file or on stored markets, then test whether what it finds is luck."""
     threads = options.check_threads(given.threads)
-    check_one(given, given.resume is not None, names="--file, --exchange with --symbol, or --resume")
+    names = "--file, --exchange with --symbol, or --resume"
+    check_one(given, given.resume is not None, names=names, what="what to train on")
     if given.file is not None:
         train_file(output, given, threads)
         return
@@ -211,8 +212,8 @@ def train_file(output: Output, given: TrainOptions, threads: int) -> None:
     bars = file_bars(output, given)
     experiment = request.experiment(strategy, bars)
     begun = time.monotonic()
-    check_folder(given.out, "--out")
     with open_database(given.database) as opened:
+        check_folder(given.out, "--out")
         finer = BarStore(opened)
         trained, tried = train_and_store(experiment, bars, opened, output, finer=finer, threads=threads)
     paths = write_results(given.out, trained)

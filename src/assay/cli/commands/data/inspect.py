@@ -35,6 +35,7 @@ def inspect(output: Output, given: InspectOptions) -> None:
         "from": iso_time(int(times[0])) if len(times) else None,
         "to": iso_time(int(times[-1]) + found.rows.market.timeframe.ms) if len(times) else None,
         "rows": found.rows.findings.rows,
+        "found": found.rows.findings.as_dict(),
         "bars": len(times),
         "understood": _understood(found),
         "as_written": list(found.shown),
