@@ -93,7 +93,7 @@ def test_what_was_taken_and_overruled_is_said(assay: Assay, place: Place) -> Non
     assert second.startswith(
         "Overruled by options: fee 0.0002 instead of 0.0001, side both instead of long, max_holding"
     )
-    assert second.endswith("days --to 2024-02-01 instead of its own.")
+    assert second.endswith("days: to 2024-02-01 instead of its own.")
     untouched = assay("funnel", *place.again).out
     assert "Overruled" not in untouched
     assert "Its sealed holdout, from 2024-02-0" in untouched
@@ -218,3 +218,24 @@ def test_bars_without_volume_say_so_first(assay: Assay, bars: Bars, tmp_path: Pa
         ran = assay(*call)
         assert "no volume" in ran.err.splitlines()[0], call
         assert ran.err.count("no volume") == 1
+
+
+def test_days_that_are_asked_for_end_before_the_sealed_holdout(assay: Assay, place: Place) -> None:
+    """Unless `--to` says otherwise, which is said; and in-sample figures say that they are."""
+    validation = json.loads((place.out / f"{place.config_id}.json").read_text())["validation"]
+    sealed = validation["holdout"]["from"]
+    for days in (("--days", "10"), ("--from", "2024-01-20"), ("--from", "2024-01-20", "--days", "24")):
+        ran = assay("backtest", *place.again, *days, "--json")
+        assert ran.document["span"]["to"] == sealed
+        assert ran.document["configuration"]["sealed_from"] == sealed
+        assert "These days chose the parameters; out of sample the Sharpe ratio was " in ran.err
+        assert "sealed" not in ran.err
+    assert (
+        "Overruled by options: days: the last 10 instead of its own."
+        in assay("funnel", *place.again, "--days", "10").out
+    )
+    opened = assay("backtest", *place.again, "--days", "5", "--to", "2024-02-14", "--json")
+    assert opened.document["span"]["to"] == "2024-02-14T00:00:00Z"
+    assert "These days include the sealed holdout, which opening for a choice spoils." in opened.err
+    inside = assay("backtest", *place.again, "--from", "2024-02-12")
+    assert (inside.code, "lies in the sealed holdout of the configuration" in inside.err) == (2, True)

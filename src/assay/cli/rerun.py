@@ -9,9 +9,10 @@ from assay.cli import options
 from assay.cli.bars import BarsOptions, check_reading, file_bars
 from assay.errors import InputError, StrategyError
 from assay.market import Timeframe, refuse_futures
+from assay.market.calendar import days_to_ms
 from assay.service.database import open_database
 from assay.service.recorded import Recorded
-from assay.service.spans import finished, note_volume
+from assay.service.spans import SpanTerms, finished, note_volume
 from assay.service.times import iso_time
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Registry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from assay.engine import Execution
     from assay.market import Bars, Market
+    from assay.service.recorded import RecordedData
     from assay.service.reporter import Reporter
     from assay.store import Database
     from assay.strategies import Strategy
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 PARTS = ("strategy", "parameters", "market", "days", "costs", "side", "sizing")
 """What a configuration says of a run."""
 
-_SPAN = {"days": "--days", "from_": "--from", "to": "--to"}
+_SPAN = ("days", "from_", "to")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,8 @@ class Rerun:
         Whether the strategy's file is another one than then.
     sealed_ms : int or None
         Where the sealed holdout begins that was left out; None where nothing was.
+    is_in_sample : bool
+        Whether the days are among those that chose the parameters.
     """
 
     recorded: Recorded
@@ -83,6 +87,7 @@ class Rerun:
     same_bars: bool | None
     other_code: bool
     sealed_ms: int | None
+    is_in_sample: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -100,7 +105,10 @@ class Rerun:
         taken = [part for part in PARTS if part not in (*self.overruled, *self.not_recorded)]
         yield f"Taken from {self.recorded.config_id}: {', '.join(taken)}."
         if self.overruled:
-            changes = (f"{name} {new} instead of {old}" for name, (old, new) in self.overruled.items())
+            labels = {"days": "days:"}
+            changes = (
+                f"{labels.get(name, name)} {new} instead of {old}" for name, (old, new) in self.overruled.items()
+            )
             yield f"Overruled by options: {', '.join(changes)}."
         if self.not_recorded:
             yield f"It was stored without evidence: {', '.join(self.not_recorded)} are those of the options."
@@ -110,6 +118,13 @@ class Rerun:
             yield "The strategy's code is not that of then."
         if self.sealed_ms is not None:
             yield f"Its sealed holdout, from {iso_time(self.sealed_ms)} on, is left out; --to would look into it."
+
+    def note_in_sample(self, reporter: Reporter) -> None:
+        """Say beside measures that their days chose the parameters, and what is known of others."""
+        if self.is_in_sample:
+            sharpe = self.recorded.sharpe_ratio
+            is_said = "is unknown" if sharpe is None else f"was {sharpe:.2f}"
+            reporter.note(f"These days chose the parameters; out of sample the Sharpe ratio {is_said}.")
 
 
 def rerun(reporter: Reporter, given: RunOptions, config_id: str) -> Rerun:
@@ -135,14 +150,18 @@ def rerun(reporter: Reporter, given: RunOptions, config_id: str) -> Rerun:
         overruled["market"] = str(recorded.market), str(bars.market)
     same = recorded.same_bars(bars) if is_its_market else None
     data, asks_for_days = recorded.data, bool(given.named & {*_SPAN})
-    if data is None or asks_for_days:
+    if data is None:
         start, stop = given.span.on(bars)
+    elif asks_for_days:
+        start, stop = (data.on if is_its_market else SpanTerms.on)(given.span, bars)
     else:
         start, stop = data.signals(bars)
         if is_its_market:
             bars = bars.head(bars.index_at(data.last_ms + 1))
     if data is not None and asks_for_days:
-        overruled["days"] = "its own", " ".join(f"{_SPAN[n]} {getattr(given, n)}" for n in _SPAN if n in given.named)
+        overruled["days"] = "its own", _days(given)
+    if data is not None and is_its_market and data.includes_sealed(bars, start, stop):
+        reporter.note("These days include the sealed holdout, which opening for a choice spoils.")
     return Rerun(
         recorded=recorded,
         strategy=strategy,
@@ -154,8 +173,30 @@ def rerun(reporter: Reporter, given: RunOptions, config_id: str) -> Rerun:
         not_recorded=_not_recorded(recorded),
         same_bars=same,
         other_code=data is not None and strategy.identity() != recorded.strategy_source,
-        sealed_ms=None if data is None or asks_for_days else data.sealed_ms,
+        sealed_ms=_left_out(data, given) if is_its_market or not asks_for_days else None,
+        is_in_sample=data is not None and is_its_market and data.chose(bars, start, stop),
     )
+
+
+def _days(given: RunOptions) -> str:
+    """Return which days the options name."""
+    which = "first" if given.from_ is not None else "last"
+    parts = (
+        (given.days, "" if given.days is None else f"the {which} {given.days:g}"),
+        (given.from_, f"from {given.from_}"),
+        (given.to, f"to {given.to}"),
+    )
+    return " ".join(words for value, words in parts if value is not None)
+
+
+def _left_out(data: RecordedData | None, given: RunOptions) -> int | None:
+    """Return where the sealed holdout begins that the days end before without being asked to."""
+    if data is None or data.sealed_ms is None or given.span.stop is not None:
+        return None
+    start, days = given.span.start_ms, given.span.days
+    if start is not None and (start > data.last_ms or (days and start + days_to_ms(days) <= data.sealed_ms)):
+        return None
+    return data.sealed_ms
 
 
 def _strategy(given: RunOptions, recorded: Recorded) -> Strategy:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.documents import Document, TrainedDocument, rebuild
 from assay.engine import Execution
 from assay.errors import InputError
 from assay.market import Market, Timeframe, named_market
+from assay.market.calendar import days_to_ms
 from assay.service.times import iso_time, parse_moment
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from assay.documents.sections.base import Setting
     from assay.market import Bars
+    from assay.service.spans import SpanTerms
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class RecordedData:
         Bounds of the signals, as they were given.
     sealed_ms : int or None
         Where the holdout begins that nobody has looked into; None where there is none or it was opened.
+    chosen_ms : int
+        Where the days end that chose the parameters: those of the holdout, opened or not, did not.
     """
 
     first_ms: int
@@ -39,10 +43,43 @@ class RecordedData:
     start_ms: int | None
     stop_ms: int | None
     sealed_ms: int | None
+    chosen_ms: int
 
     def cut(self, bars: Bars) -> Bars:
         """Return those of a longer history that lie in the span of the data."""
         return bars.between(bars.index_at(self.first_ms), bars.index_at(self.last_ms + 1))
+
+    def on(self, span: SpanTerms, bars: Bars) -> tuple[int, int]:
+        """Return the signal bars of a span that somebody asks for, start <= t < stop.
+
+        They end where the sealed holdout begins, unless the end is asked for or they begin after the data of then.
+
+        Raises
+        ------
+        InputError
+            When the span does not fit the bars, or begins in the sealed holdout and does not say where it ends.
+        """
+        sealed, start, (_, from_, to) = self.sealed_ms, span.start_ms, span.names
+        is_after = start is not None and start > self.last_ms
+        if sealed is None or span.stop is not None or is_after or not bars.span_ms[0] < sealed < bars.span_ms[1]:
+            return span.on(bars)
+        if start is None:
+            return replace(span, stop=sealed).on(bars)
+        if start >= sealed:
+            hint = f"It begins at {iso_time(sealed)}; {to} says how far to look into it"
+            raise InputError(from_, "lies in the sealed holdout of the configuration", span.start, hint)
+        if span.days is None or start + days_to_ms(span.days) > sealed:
+            return replace(span, days=None, stop=sealed).on(bars)
+        return span.on(bars)
+
+    def includes_sealed(self, bars: Bars, start: int, stop: int) -> bool:
+        """Whether signal bars, start <= t < stop, lie in the sealed holdout."""
+        return self.sealed_ms is not None and bars.time[start] <= self.last_ms and bars.moment(stop) > self.sealed_ms
+
+    def chose(self, bars: Bars, start: int, stop: int) -> bool:
+        """Whether signal bars, start <= t < stop, are of the days that chose the parameters."""
+        first = self.first_ms if self.start_ms is None else self.start_ms
+        return bool(bars.time[start] < self.chosen_ms and bars.moment(stop) > first)
 
     def signals(self, bars: Bars) -> tuple[int, int]:
         """Return the signal bars of the configuration in other bars, start <= t < stop, without a sealed holdout.
@@ -80,6 +117,8 @@ class Recorded:
     space : mapping or None
         What was searched, as `parse_space` takes it.
     data : RecordedData or None
+    sharpe_ratio : float or None
+        Out of sample.
     """
 
     config_id: str
@@ -90,6 +129,7 @@ class Recorded:
     execution: Execution | None = None
     space: Mapping[str, Any] | None = None
     data: RecordedData | None = None
+    sharpe_ratio: float | None = None
 
     @classmethod
     def of(cls, document: Document) -> Recorded:
@@ -106,6 +146,7 @@ class Recorded:
             execution=Execution.from_terms(terms),
             space=dict(terms["space"]),
             data=_data(document),
+            sharpe_ratio=document.measures.get("sharpe_ratio"),
         )
 
     def same_bars(self, bars: Bars) -> bool | None:
@@ -117,14 +158,15 @@ class Recorded:
 
 def _data(document: TrainedDocument) -> RecordedData:
     span, holdout, terms = document.provenance.data, document.validation.holdout, document.provenance.experiment
-    sealed = None if holdout.opened or holdout.from_ is None else parse_moment(holdout.from_, "holdout")
+    begin = None if holdout.from_ is None else parse_moment(holdout.from_, "holdout")
     return RecordedData(
         first_ms=span.from_ms,
         last_ms=span.to_ms,
         digest=document.provenance.data_digest,
         start_ms=terms.start_ms,
         stop_ms=terms.stop_ms,
-        sealed_ms=sealed,
+        sealed_ms=None if holdout.opened else begin,
+        chosen_ms=span.to_ms + 1 if begin is None else begin,
     )
 
 

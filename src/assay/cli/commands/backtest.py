@@ -67,6 +67,8 @@ def backtest(output: Output, given: BacktestOptions) -> None:
         "files": {"trades": given.trades, "equity": given.equity},
     }
     _show(output, document)
+    if point.again is not None:
+        point.again.note_in_sample(output)
 
 
 def _write(bars: Bars, run: Run, trades: Path | None, equity: Path | None) -> None:
