@@ -141,3 +141,11 @@ def test_a_grid_beyond_all_measure(assay: Assay, market_file: Path, tmp_path: Pa
     assert ran.code == 2
     assert "at most 50,000,000 combinations" in ran.err
     assert "max_holding_periods has most values" in ran.err
+
+
+@pytest.mark.parametrize(
+    "option", [("--resume", "x"), ("--max-runtime", "9"), ("--out", "x"), ("--offline",), ("--threads", "2")]
+)
+def test_a_declaration_takes_no_option_of_a_run(assay: Assay, market_file: Path, option: tuple[str, ...]) -> None:
+    ran = assay("ledger", "declare", "--file", market_file, "--note", "why", *option)
+    assert (ran.code, ran.err) == (2, f"assay: {option[0]}: says how a training runs; nothing is run here\n")

@@ -31,10 +31,10 @@ from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, Registry, campaigns, schema
 from assay.store.bars import present
 from assay.store.campaign_check import CampaignCheck, check_campaign
-from assay.store.campaigns import DeclarationKind
 from assay.store.chain import append
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
+from assay.store.schema import DeclarationKind
 from assay.strategies.liquidity_sweep import LiquiditySweep
 from assay.training import Experiment
 from assay.validation import SplitPlan, Stage
@@ -198,6 +198,9 @@ def test_a_refused_training_is_no_try_and_a_broken_off_one_is(database: Database
     begin_campaign(database, experiment({"risk_reward_ratio": [9.0]}), edge())  # and then the process is killed
     found = campaign_of(database, edge())
     assert (found["experiments"], found["unknown"]) == (1, 1)
+    tried = Ledger(database).tried(declaration_of(experiment(), edge(), DeclarationKind.STARTED).days)
+    assert tried.experiments == found["experiments"] + 1  # the number in every sentence: with its own
+    assert database.read(campaigns.without_result) == 1
 
 
 def test_a_declaration_stands_in_the_document(database: Database) -> None:

@@ -13,10 +13,10 @@ from assay.service.ledger import declaration_of, trial_entry
 from assay.service.tasks import TrainingTask
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, campaigns
-from assay.store.campaigns import DeclarationKind
 from assay.store.chain import identity
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
+from assay.store.schema import DeclarationKind
 from assay.training import Experiment, null_statistics
 from assay.training.experiment import THINNED_GRID
 from assay.validation import Campaign, Stage, TriedExperiment, settle_campaign

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from assay.market import Bars
-    from assay.store.campaigns import DeclarationKind
     from assay.store.ledger import Tried
+    from assay.store.schema import DeclarationKind
     from assay.training import Evidence, Experiment
 
 

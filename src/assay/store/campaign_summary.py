@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from assay.store import schema
-from assay.store.campaigns import DeclarationKind, members, tried_experiments
+from assay.store.campaigns import members, tried_experiments
 from assay.store.ledger import MarketDays
+from assay.store.schema import DeclarationKind
 from assay.store.standing import standing
 from assay.validation import Stage
 

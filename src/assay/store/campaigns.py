@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from assay.store import chain, schema
-from assay.store.ledger import MarketDays, trials_on
+from assay.store.ledger import MarketDays, begun, trials_on
+from assay.store.schema import DeclarationKind
 from assay.validation import NullStatistics, Stage, TriedExperiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-
-class DeclarationKind(StrEnum):
-    """How far an experiment is that has no entry yet.
-
-    One that was started counts as a try, since whoever runs it sees what it finds; one that was withdrawn has told
-    nobody anything, for it was refused or never begun.
-    """
-
-    DECLARED = "declared"
-    STARTED = "started"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +71,17 @@ def declared(c: sa.Connection, experiment_digest: str) -> tuple[str, int] | None
 
 def members(c: sa.Connection, days: MarketDays) -> list[str]:
     """Return the digests of all experiments on the same days, finished or begun, in a transaction of the caller's."""
-    t = schema.trial_declarations
-    near = sa.select(t).where(t.c.start_ms < days.stop_ms, t.c.stop_ms > days.start_ms)
-    rows = c.execute(near).all()
-    withdrawn = {row.experiment_digest for row in rows if row.kind == DeclarationKind.WITHDRAWN}
-    begun = {
-        row.experiment_digest
-        for row in rows
-        if row.kind == DeclarationKind.STARTED
-        and row.experiment_digest not in withdrawn
-        and days.same_as(MarketDays.of(row))
-    }
-    return sorted(begun | set(trials_on(c, days)))
+    on_them = {row.experiment_digest for row in begun(c, days) if days.same_as(MarketDays.of(row))}
+    return sorted(on_them | set(trials_on(c, days)))
+
+
+def without_result(c: sa.Connection, *, exchange: str | None = None, symbol: str | None = None) -> int:
+    """Count the experiments that were begun and have no entry, in a transaction of the caller's."""
+    done = set(c.scalars(sa.select(schema.trials.c.experiment_digest)))
+    return sum(
+        row.experiment_digest not in done and exchange in (None, row.exchange) and symbol in (None, row.symbol)
+        for row in begun(c)
+    )
 
 
 def append_nulls(c: sa.Connection, experiment_digest: str, found: NullStatistics, *, at_ms: int) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from assay.store import chain, schema
+from assay.store.schema import DeclarationKind
 from assay.validation import DayCloses
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class Tried:
     Attributes
     ----------
     experiments, combinations : int
-        Of all experiments that have seen more than half of the shorter span of the same days.
+        Of all experiments that have seen more than half of the shorter span of the same days; one that was begun and
+        has no result counts, with no combinations.
     openings : int
         Of holdouts that overlap at all.
     """
@@ -227,9 +229,27 @@ def trials_on(c: sa.Connection, days: MarketDays) -> dict[str, int]:
     return {row.experiment_digest: row.combinations for row in rows if days.same_as(MarketDays.of(row))}
 
 
+def begun(c: sa.Connection, days: MarketDays | None = None) -> list[sa.Row[Any]]:
+    """Return the declarations of experiments that were started and not withdrawn, in the caller's transaction.
+
+    Parameters
+    ----------
+    days : MarketDays, optional
+        Only those whose span touches that of these days, under whatever name.
+    """
+    t = schema.trial_declarations
+    query = sa.select(t)
+    if days is not None:
+        query = query.where(t.c.start_ms < days.stop_ms, t.c.stop_ms > days.start_ms)
+    rows = c.execute(query).all()
+    withdrawn = {row.experiment_digest for row in rows if row.kind == DeclarationKind.WITHDRAWN}
+    return [r for r in rows if r.kind == DeclarationKind.STARTED and r.experiment_digest not in withdrawn]
+
+
 def counted(c: sa.Connection, days: MarketDays) -> Tried:
-    """Count what was tried on the same days, in a transaction of the caller's."""
+    """Count what was tried on the same days, in a transaction of the caller's: finished, or begun and broken off."""
     found = trials_on(c, days)
+    started = {row.experiment_digest for row in begun(c, days) if days.same_as(MarketDays.of(row))}
     h, t = schema.holdout_openings.c, schema.trials.c
     seen = (
         sa.select(h.exchange, h.symbol, h.start_ms, h.stop_ms, t.first_day, t.day_closes)
@@ -237,7 +257,7 @@ def counted(c: sa.Connection, days: MarketDays) -> Tried:
         .where(h.start_ms < days.stop_ms, h.stop_ms > days.start_ms)
     )
     openings = [MarketDays.of(row) for row in c.execute(seen)]
-    return Tried(len(found), sum(found.values()), sum(days.same_market_as(one) for one in openings))
+    return Tried(len(started | set(found)), sum(found.values()), sum(days.same_market_as(one) for one in openings))
 
 
 def append_trial(c: sa.Connection, entry: TrialEntry, *, user: str, at_ms: int) -> bool:

@@ -14,6 +14,18 @@ REGIMES = ("bull", "bear", "sideways", "volatile")
 TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
 
 
+class DeclarationKind(StrEnum):
+    """How far an experiment is that has no entry yet.
+
+    One that was started counts as a try, since whoever runs it sees what it finds; one that was withdrawn has told
+    nobody anything, for it was refused or never begun.
+    """
+
+    DECLARED = "declared"
+    STARTED = "started"
+    WITHDRAWN = "withdrawn"
+
+
 class JobStatus(StrEnum):
     """How far a job or a task of it is."""
 

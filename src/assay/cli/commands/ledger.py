@@ -3,7 +3,7 @@
 import getpass
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -16,16 +16,18 @@ from assay.cli.commands.train import TrainOptions
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
 from assay.market import canonical_symbol
+from assay.search.objective import REFUSED
 from assay.service.database import open_database
 from assay.service.ledger import declaration_of
 from assay.sources.user_strategy import load_strategy
 from assay.store.campaign_summary import CampaignSummary, campaigns
-from assay.store.campaigns import DeclarationKind, members
 from assay.store.campaigns import declare as store_declaration
+from assay.store.campaigns import members, without_result
 from assay.store.chain import Head
 from assay.store.database import now_ms
 from assay.store.ledger import Ledger, MarketDays, Tried
 from assay.store.ledger_check import LedgerCheck, check
+from assay.store.schema import DeclarationKind
 from assay.validation.sharpe import expected_maximum
 
 Exchange = Annotated[
@@ -67,22 +69,26 @@ def ledger(output: Output, given: LedgerOptions) -> None:
         tried = book.tried_on([MarketDays.of(SimpleNamespace(**entry)) for entry in entries])
         rows = [_row(entry, found) for entry, found in zip(entries, tried, strict=True)]
         openings, groups = book.openings(), opened.read(lambda c: campaigns(c, entries))
+        lacking = opened.read(lambda c: without_result(c, exchange=exchange, symbol=symbol))
     if output.json:
         found_groups = [asdict(group) for group in groups]
         output.document({"experiments": rows, "holdout_openings": openings, "campaigns": found_groups})
         return
     _experiments(output, rows, given.columns)
+    begun = f" and {lacking} without a result (interrupted or still running, counted as tries)" if lacking else ""
     output.text(
-        f"{len(rows)} experiments, {len(openings)} opened holdouts. 'Experiments on these days' counts those that have "
-        "seen more than half of the shorter span of the same days, whatever file or exchange they came from; 'best by "
-        "chance' is what the best of all their combinations shows without any edge, in standard errors."
+        f"{len(rows)} experiments{begun}, {len(openings)} opened holdouts. 'Best score' is what the search goes by: "
+        "the measure, drawn towards no gain where trades are few; - where no combination could be scored. 'Experiments "
+        "on these days' counts those that have seen more than half of the shorter span of the same days, whatever file "
+        "or exchange they came from; 'best by chance' is what the best of all their combinations shows without any "
+        "edge, in standard errors."
     )
     _campaigns(output, groups)
 
 
 def _experiments(output: Output, rows: Sequence[dict[str, Any]], only: str | None) -> None:
     measures = {row["objective"] for row in rows}
-    best = f"best {next(iter(measures))}" if len(measures) == 1 else "best of its measure"
+    best = f"best score, {next(iter(measures))}" if len(measures) == 1 else "best score"
     columns = (
         Column("at (UTC)", 4, name="at"),
         Column("market", narrow=9),
@@ -104,7 +110,7 @@ def _experiments(output: Output, rows: Sequence[dict[str, Any]], only: str | Non
             row["method"],
             row["combinations"],
             row["objective"],
-            row["best"],
+            None if row["best"] is not None and row["best"] <= REFUSED else row["best"],
             row["experiments_on_these_days"],
             round(row["expected_maximum"], 1),
         )
@@ -187,9 +193,21 @@ class DeclareOptions(TrainOptions):
 
     note: Note
 
+    def named_value(self, name: str) -> object:
+        """Return the value of an option; None where it stands at its default."""
+        value = getattr(self, name)
+        return None if value == next(f.default for f in fields(TrainOptions) if f.name == name) else value
+
+
+_OF_A_RUN = ("threads", "max_runtime", "offline", "resume", "out")
+"""Options of `assay train` that do not belong to what is declared."""
+
 
 def declare(output: Output, given: DeclareOptions) -> None:
     """Write down an experiment before it is run; its configuration shows the note and the time."""
+    for name in _OF_A_RUN:
+        if given.named_value(name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}", "says how a training runs; nothing is run here")
     strategy = load_strategy(given.strategy)
     request = given.request(given.strategy, strategy)
     bars = load_bars(output, given)
@@ -204,7 +222,8 @@ def declare(output: Output, given: DeclareOptions) -> None:
 
         known, is_new = opened.write(write)
     if known:
-        raise InputError("experiment", "was made already: only what nobody has run can be declared", entry.strategy)
+        hint = "Only what nobody has run can be declared"
+        raise InputError(f"{entry.strategy} on {bars.market}", "was run already with these options", hint=hint)
     if output.json:
         output.document({"experiment_digest": entry.experiment_digest, "note": given.note, "new": is_new})
         return
