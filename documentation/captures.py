@@ -33,7 +33,7 @@ from assay.leaks.planted import PLANTED, Planted
 from assay.leaks.self_test import Planting
 from assay.market import Bars, Market, Timeframe
 from assay.service.jobs import job_document
-from assay.store import Database
+from assay.store import Database, Registry
 from assay.store.jobs import JobStore
 
 if TYPE_CHECKING:
@@ -90,10 +90,11 @@ def show_stored_job(name: Callable[[str], str] = str) -> None:
         jobs = JobStore(database)
         states = [jobs.state(job) for job in jobs.ids()]
         document = job_document(jobs, max(states, key=lambda state: state.total), [])
+        ids = Registry(database).ids()
     finally:
         database.close()
     document["tasks"] = [t | {"market": name(t["market"]), "strategy": name(t["strategy"])} for t in document["tasks"]]
-    show_job(Output(), document | {"seconds": 41.2})
+    show_job(Output(), document | {"seconds": 41.2}, ids)
 
 
 def demo(name: Callable[[str], str] = str) -> None:

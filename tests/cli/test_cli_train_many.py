@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from assay.cli.commands.train import show_job
+from assay.cli.output import Output
 from assay.compiled import CACHE_DIRECTORY
 from assay.market import Market, Timeframe
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -290,7 +292,11 @@ def test_ctrl_c_gives_tasks_back_uncounted(database_file: Path, tmp_path: Path) 
         ((), "exactly one of them says what to train on"),
         (("--exchange", "sim"), "are given together"),
         (("--exchange", "sim", "--symbol", "AAA/USDT,,BBB/USDT"), "separated by commas"),
-        (("--exchange", "sim", "--symbol", "ZZZ/USDT", "--offline"), "none of the markets can be trained"),
+        (("--exchange", "sim", "--symbol", "ZZZ/USDT", "--offline"), "assay: ZZZ/USDT 5m on sim: is not stored"),
+        (
+            ("--exchange", "sim", "--symbol", "AAA/USDT", "--offline"),
+            "assay: AAA/USDT 5m on sim: is not stored; stored are 15m. Give --timeframe 15m",
+        ),
         (("--resume",), "there is no unfinished job"),
         (("--resume", "nothing"), "there is none with this id"),
     ],
@@ -301,6 +307,21 @@ def test_what_cannot_be_meant_is_told(
     ran = assay("train", *arguments, "--database", database_file)
     assert ran.code == 2
     assert words in ran.err
+    assert ran.err.count(words) == ran.err.count("\n") == 1
+
+
+def test_a_reason_of_several_markets_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the ids are short forms that stand for one configuration of all that are stored."""
+    monkeypatch.setenv("COLUMNS", "100")
+    ids = [f"LIQUIDITY_SWEEP_V3_20261130_15241{n}_1f4afc" for n in (7, 1)]
+    task = {"strategy": "S", "status": "completed", "error": None, "stage": "PAPER", "why_not_promoted": "no gain."}
+    tasks = [{**task, "market": "sim A"}, {**task, "market": "sim B", "config_id": ids[0]}]
+    show_job(Output(), {"tasks": tasks, "tried": [], "left_out": [], "seconds": 1.0}, ids)
+    lines = capsys.readouterr().out.splitlines()
+    assert "sim A S, PAPER; sim B S, PAPER: no gain." in lines
+    assert any(line.endswith(" 7_1f4afc") for line in lines)
 
 
 def test_a_file_is_counted_in_the_ledger(assay: Assay, market_file: Path, tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_finding(registry: Registry) -> None:
 
 def test_an_empty_registry_says_so(registry: Registry) -> None:
     assert registry.find() == []
-    with pytest.raises(InputError, match="The registry is empty"):
+    with pytest.raises(InputError, match="Nothing is stored yet: assay train"):
         registry.get("X")
 
 

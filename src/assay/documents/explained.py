@@ -185,7 +185,7 @@ SENTENCES = tuple(
         # warnings, signs of overfitting and notes
         (
             r"the median neighbour scores (\S+), below half of the peak (\S+): a lone peak",
-            r"a lone peak: combinations one step beside the winner score \1 at the median, less than half of its \2",
+            r"a lone peak: combinations a step beside the winner score \1 at the median, less than half its score, \2",
         ),
         (
             r"the median neighbour scores (\S+), below half of the peak, which has no loss: a lone peak",

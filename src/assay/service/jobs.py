@@ -23,11 +23,10 @@ from assay.service.tasks import TrainingTask
 from assay.service.worker import is_gone, owner_name
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Registry
-from assay.store.campaigns import DeclarationKind
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
-from assay.store.schema import JobStatus
+from assay.store.schema import DeclarationKind, JobStatus
 from assay.validation.false_discovery import q_values
 
 if TYPE_CHECKING:
@@ -103,8 +102,11 @@ def make_job(
                 tasks.append(TrainingTask.of(experiment, bars, request.strategy))
                 entries.append(_declaration(experiment, bars))
         except AssayError as error:
-            left.append(Left(str(market), str(error)))
-            reporter.note(f"{market}: {error}")
+            if len(markets) == 1 and isinstance(error, InputError):
+                raise
+            left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
+            if len(markets) > 1:
+                reporter.note(f"{market}: {left[-1].why}")
     if not tasks:
         raise InputError("--symbol", "none of the markets can be trained", hint=left[0].why if left else "")
     others = begin_job(database, entries, user=user)
@@ -141,13 +143,21 @@ def _bars_of(
     try:
         bars = finished(store.read_resampled(market))
     except InputError:
-        raise trouble or InputError(
-            str(market), "is not stored", hint="assay data import, or without --offline"
-        ) from None
+        raise trouble or _not_stored(store, market) from None
     note_volume(reporter, bars)
     if trouble is not None:
         reporter.note(f"{market}: only stored bars are used. {trouble}")
     return bars
+
+
+def _not_stored(store: BarStore, market: Market) -> InputError:
+    """Return the error of a market without bars: with what is stored of its symbol, if anything is."""
+    stored = [h.market for h in store.markets()]
+    frames = [str(m.timeframe) for m in stored if (m.exchange, m.symbol) == (market.exchange, market.symbol)]
+    if not frames:
+        return InputError(str(market), "is not stored", hint="assay data import, or without --offline")
+    hint = f"Give --timeframe {frames[0]}" if len(frames) == 1 else "Give one of these to --timeframe"
+    return InputError(str(market), f"is not stored; stored are {', '.join(frames)}", hint=hint)
 
 
 def _fetch(collector: BarCollector, market: Market, request: TrainingRequest) -> AssayError | None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 TABLE = schema.trained_configurations
 FIGURES = schema.configuration_figures
 
+EMPTY = "Nothing is stored yet: assay train --file FILE stores a configuration"
+"""What is said of an empty registry."""
+
 
 @dataclass(frozen=True, eq=False)
 class Registered:
@@ -303,10 +306,10 @@ class Registry:
 
     def reasons(self, config_ids: Sequence[str]) -> dict[str, str]:
         """Return why each of some configurations was not promoted further; nothing of one that was."""
-        path = TABLE.c.config_json[("lifecycle", "why_not_promoted")].as_string()
-        query = sa.select(TABLE.c.config_id, path).where(TABLE.c.config_id.in_(config_ids))
+        query = sa.select(TABLE.c.config_id, TABLE.c.config_json).where(TABLE.c.config_id.in_(config_ids))
         rows = self.database.read(lambda c: c.execute(query).all())
-        return {str(name): str(why) for name, why in rows if why}
+        found = {str(name): why_not_promoted(Document.of(document)) for name, document in rows}
+        return {name: why for name, why in found.items() if why}
 
     def resolve(self, text: str) -> str:
         """Return the configId that a person's text stands for (`assay.store.ids`), or that of a row's id.
@@ -320,8 +323,7 @@ class Registry:
         exact = self.database.read(lambda c: c.scalars(query).first())
         if exact is not None:
             return str(exact)
-        absent, empty = "is not in the registry", "The registry is empty"
-        return find_id(text, self.ids(), "configuration", absent=absent, empty=empty)
+        return find_id(text, self.ids(), "configuration", absent="is not in the registry", empty=EMPTY)
 
     def stored(self, config_id: str) -> Registered:
         """Return a configuration as it is stored; whether it was changed since, `Registered.change` says."""
@@ -444,7 +446,7 @@ def _row(c: sa.Connection, config_id: str) -> dict[str, Any]:
     if found is None:
         newest = sa.select(TABLE.c.config_id).order_by(TABLE.c.created_at.desc()).limit(50)
         known = [str(name) for name in c.scalars(newest)]
-        hint = near_name(config_id, known) if known else "The registry is empty"
+        hint = near_name(config_id, known) if known else EMPTY
         raise InputError("configuration", "is not in the registry", config_id, hint)
     return dict(found)
 

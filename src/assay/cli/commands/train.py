@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
 from assay.service.training import Trained, train_and_store
 from assay.sources.user_strategy import load_strategy
-from assay.store import BarStore, Database
+from assay.store import BarStore, Database, Registry
 from assay.store.ids import short_ids
 from assay.store.jobs import JobStore
 from assay.store.ledger import Tried
@@ -113,6 +113,15 @@ Symbols = Annotated[
     str | None,
     typer.Option("--symbol", metavar="BTC/USDT,...", help="Their symbols.", autocompletion=complete.symbols),
 ]
+Timeframe = Annotated[
+    str | None,
+    typer.Option(
+        "--timeframe",
+        metavar="5m",
+        help="Of the markets (5m where not given), or of the bars of a file that says another.",
+        autocompletion=complete.choice("timeframe"),
+    ),
+]
 StrategyNames = Annotated[
     str,
     typer.Option(
@@ -147,6 +156,7 @@ class TrainOptions(BarsOptions, options.StopOptions):
     strategy: StrategyNames = "LIQUIDITY_SWEEP"
     exchange: Names = None
     symbol: Symbols = None
+    timeframe: Timeframe = None
     method: Method = "auto"
     samples: Samples = None
     objective: Objective = "sharpe_ratio"
@@ -241,10 +251,16 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
 
 def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
     """Return what was tried on the same days, in one sentence."""
+    return f"{_tried(prefix, facts)}; {_OF_ONE}"
+
+
+_OF_ONE = "2 would convince where only one was tried."
+
+
+def _tried(prefix: str, facts: Mapping[str, Any]) -> str:
     return (
         f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days. By "
-        f"luck alone the best of so many looks {facts['expected_maximum']:.1f} standard errors better than nothing; 2 "
-        "would convince where only one was tried."
+        f"luck alone the best of so many looks {facts['expected_maximum']:.1f} standard errors better than nothing"
     )
 
 
@@ -288,7 +304,7 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
     if output.json:
         output.document(document)
     else:
-        show_job(output, document)
+        show_job(output, document, Registry(database).ids())
     failed = [t for t in document["tasks"] if t["status"] != JobStatus.COMPLETED]
     if failed or left:
         raise typer.Exit(1)
@@ -309,10 +325,16 @@ JOB_COLUMNS = (
 """Of each task of a job."""
 
 
-def show_job(output: Output, document: dict[str, Any]) -> None:
-    """Print one line per task, and why those that have no configuration have none."""
+def show_job(output: Output, document: dict[str, Any], ids: Sequence[str]) -> None:
+    """Print one line per task, and why those that have no configuration have none.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        Of all configurations: what is shown of one must be taken as it stands.
+    """
     shown = ("in_sample_sharpe_ratio", "sharpe_ratio", "total_trades", "p_value", "p_adjusted", "q_value")
-    short = short_ids([t["config_id"] for t in document["tasks"] if t.get("config_id")]) if output.is_narrow else {}
+    short = short_ids(ids) if output.is_narrow else {}
     rows = [
         (
             t["market"],
@@ -324,11 +346,14 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
         for t in document["tasks"]
     ]
     output.table("", JOB_COLUMNS, rows)
+    said: dict[str, list[str]] = {}
     for task in document["tasks"]:
-        if task["error"]:
-            output.text(f"{task['market']} {task['strategy']}: {task['error']}")
-        elif task.get("why_not_promoted"):
-            output.text(f"{task['market']} {task['strategy']}, {task['stage']}: {task['why_not_promoted']}")
+        name, why = f"{task['market']} {task['strategy']}", task["error"] or task.get("why_not_promoted")
+        if why:
+            said.setdefault(why, []).append(name if task["error"] else f"{name}, {task['stage']}")
+    for why, names in said.items():
+        output.text(f"{'; '.join(names)}: {why}")
+    for task in document["tasks"]:
         show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
     tested = sum(t.get("p_value") is not None for t in document["tasks"])
     if tested > 1:
@@ -338,9 +363,10 @@ def show_job(output: Output, document: dict[str, Any]) -> None:
         )
     if tested:
         output.text(f"p, alone and with all tries, is about {SEARCHED}.")
-    for days in document["tried"]:
-        if days["experiments"] > 1:
-            output.text(tried_sentence(f"{days['market']}: ", days))
+    several = [days for days in document["tried"] if days["experiments"] > 1]
+    for i, days in enumerate(several, 1):
+        found = _tried(f"{days['market']}: ", days)
+        output.text(f"{found}; {_OF_ONE}" if i == len(several) else f"{found}.")
     for one in document["left_out"]:
         output.text(f"{one['market']}: {one['reason']}")
     kept, total = sum(t["status"] == JobStatus.COMPLETED for t in document["tasks"]), len(document["tasks"])
