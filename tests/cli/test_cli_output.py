@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assay.cli.failures import report
 from assay.cli.output import Output, iso_time, number, to_json
+from assay.errors import InputError
 
 
 def test_json_has_no_nan_and_no_foreign_types() -> None:
@@ -72,6 +74,16 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert "1,000 of 1,000" in captured.err
     assert "compiling" in captured.err
     assert captured.out == ""
+
+
+def test_an_error_is_wrapped_like_a_note(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    error = InputError("--days", "must be positive and at most what the data holds", 100_000, "There are 400 days")
+    for width, lines in (("", 1), ("40", 3)):
+        monkeypatch.setenv("COLUMNS", width)
+        assert report(error, as_json=False) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == lines
+        assert " ".join(err.split()) == f"assay: {error}"
 
 
 def test_tables_print_texts_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,7 +157,7 @@ def test_what_was_stored_without_evidence_says_so(assay: Assay, place: Place, tm
         ("backtest", ("--id", "", "--file", "x.csv", *STORED), "only one of them overrules"),
         ("funnel", ("--id", "", "--strategy", "SUPPLY_SHOCK"), "must be that of the configuration, LIQUIDITY_SWEEP"),
         ("backtest", ("--id", "", "--symbol", "ETH/USDT"), "is not stored"),
-        ("sweep", ("--id", "", "--days", "99"), "The bars go from 2024-01-01"),
+        ("sweep", ("--id", "", "--days", "99"), "got 99. The bars go from 2024-01-01"),
         (
             "backtest",
             ("--id", "", "--fee", "10"),

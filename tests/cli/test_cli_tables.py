@@ -72,6 +72,9 @@ def test_columns_are_chosen_by_name(capsys: pytest.CaptureFixture[str], monkeypa
     assert lines_of(capsys, hidden, "rare")[0].split() == ["rare"]
     with pytest.raises(InputError, match=r"--columns: must be all, or some of name, .*'reasn'. Did you mean 'reason'"):
         lines_of(capsys, COLUMNS, "reasn")
+    many = tuple(Column(f"column_{n}") for n in range(60))
+    with pytest.raises(InputError, match=r"some of column_41, .*, \.\.\. \(40 more: see docs/reg"):
+        lines_of(capsys, many, "colum_41")
     with pytest.raises(InputError, match="--columns: must be all"):
         lines_of(capsys, COLUMNS, ",")
     monkeypatch.setenv("COLUMNS", "40")

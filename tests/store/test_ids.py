@@ -33,16 +33,18 @@ def test_a_part_that_only_one_has_stands_for_it(text: str, found: int) -> None:
 
 
 def test_what_several_or_none_have_is_refused_with_names() -> None:
-    with pytest.raises(InputError, match=rf"must be one of 2 that it fits: {NEWEST}, {KNOWN[1]}, got 'LIQ'"):
+    with pytest.raises(InputError, match=rf"'LIQ' fits 2 configurations: {NEWEST}, {KNOWN[1]}$"):
         find("LIQ")
     with pytest.raises(InputError, match=f"{KNOWN[1]}, {KNOWN[3]}"):
         find("f10cb7")
     with pytest.raises(InputError, match=f"is not in the registry, got .*Did you mean '{NEWEST}'"):
         find(NEWEST[:-1] + "0")
+    with pytest.raises(InputError, match="Did you mean 'cea43d'"):
+        find("cea43e")
     for text in ("zzz", "", "ea43d"):
         with pytest.raises(InputError, match=f"The newest are {NEWEST}, |Did you mean"):
             find(text)
-    with pytest.raises(InputError, match="There is none yet"):
+    with pytest.raises(InputError, match=r"job: there is none yet$"):
         find_id("last", [], "job", absent="is unknown")
     assert find_id("last", ["last", "other"], "job", absent="is unknown") == "last"
 

@@ -13,7 +13,8 @@ import typer
 
 from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output, to_json
-from assay.cli.terminal import drawable, visible
+from assay.cli.tables import folded
+from assay.cli.terminal import drawable, table_width, visible
 from assay.cli.user_code import results, strategy_fault, words
 from assay.errors import AssayError, Interrupted, described, shortened, shown
 
@@ -113,7 +114,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
     failure = explain(error)
     if failure.is_bug and os.environ.get("ASSAY_DEBUG") == "1":
         words().write(visible("".join(traceback.format_exception(error)), keep_lines=True))
-    words().write(drawable(visible(f"assay: {failure.message}"), words()) + "\n")
+    text, width = drawable(visible(f"assay: {failure.message}"), words()), table_width(words())
+    words().write("\n".join([text] if width is None else folded(text, width)) + "\n")
     if as_json:
         Output(json=True).document(failure.document())
     return failure.code

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from assay.errors import InputError, likeliest
@@ -267,8 +268,20 @@ def chosen(text: str | None, columns: Sequence[Column]) -> list[int]:
         if name not in keys:
             close = likeliest(name, keys)
             hint = "" if close is None else f"Did you mean {close!r}?"
-            raise InputError("--columns", f"must be all, or some of {', '.join(keys)}", name, hint)
+            raise InputError("--columns", f"must be all, or some of {_named(keys, name)}", name, hint)
         found.append(keys.index(name))
     if not found:
-        raise InputError("--columns", f"must be all, or some of {', '.join(keys)}", text)
+        raise InputError("--columns", f"must be all, or some of {_named(keys, text)}", text)
     return list(dict.fromkeys(found))
+
+
+MAX_NAMES = 20
+"""Columns that an error names."""
+
+
+def _named(keys: Sequence[str], asked: str) -> str:
+    """Return the names of columns for an error: of many the likeliest first, and not all."""
+    if len(keys) <= MAX_NAMES:
+        return ", ".join(keys)
+    names = list(dict.fromkeys([*get_close_matches(asked, keys), *keys]))
+    return f"{', '.join(names[:MAX_NAMES])}, ... ({len(names) - MAX_NAMES} more: see docs/registry.md)"

@@ -54,7 +54,7 @@ class SpanTerms:
         if self.days is not None and start is not None and stop is not None:
             raise InputError(in_days, f"cannot be combined with both {from_} and {to}", self.days)
         if self.days is not None and not 0 < self.days <= MAX_DAYS:
-            raise InputError(in_days, "must be positive and at most what the data holds", self.days)
+            raise InputError(in_days, "must be positive and at most what the data holds", _whole(self.days))
         if start is not None and stop is not None and start >= stop:
             raise InputError(f"{from_} and {to}", f"must be in order, {from_} before {to}", [self.start, self.stop])
 
@@ -88,7 +88,7 @@ class SpanTerms:
         have = f"The bars go from {iso_time(first)} to {iso_time(end)}, {ms_to_days(end - first):g} days"
         days, (in_days, from_, to) = self.days, self.names
         if days is not None and not days <= ms_to_days(end - first):
-            raise InputError(in_days, "must be positive and at most what the data holds", days, have)
+            raise InputError(in_days, "must be positive and at most what the data holds", _whole(days), have)
         begin = first if self.start_ms is None else self.start_ms
         stop = end if self.stop_ms is None else self.stop_ms
         self._check_range(begin, stop, bars, have)
@@ -98,7 +98,7 @@ class SpanTerms:
             begin = stop - days_to_ms(days)
         midnight, next_midnight = bars.market.calendar.whole_days(first, end)
         if not (midnight <= begin and stop <= next_midnight):
-            raise InputError(in_days, "reaches beyond the data", days, have)
+            raise InputError(in_days, "reaches beyond the data", None if days is None else _whole(days), have)
         span = bars.index_at(begin), bars.index_at(stop)
         if span[0] >= span[1]:
             given = [iso_time(begin), iso_time(stop)]
@@ -122,6 +122,11 @@ class SpanTerms:
         if self.days is not None:
             return (now_ms if stop is None else stop) - days_to_ms(self.days), stop
         return None, stop
+
+
+def _whole(days: float) -> float:
+    """Return days as whoever typed them wrote them: 5, not 5.0."""
+    return int(days) if float(days).is_integer() else days
 
 
 def finished(bars: Bars) -> Bars:

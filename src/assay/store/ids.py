@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from assay.errors import InputError, likeliest
+from assay.errors import InputError, likeliest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,12 @@ TAIL = 6
 """Characters of the digest in which a configId ends."""
 
 MIN_HEAD = 8
+MAX_SHORT = 16
+"""A longer text is no misspelt short form."""
+
+NEARLY = 0.8
+"""How much of a short form must agree: five characters of six."""
+
 MAX_NAMED = 6
 """Ids that an error names."""
 
@@ -47,6 +54,8 @@ def find_id(text: str, known: Sequence[str], field: str, *, absent: str, empty: 
     if text in known:
         return text
     if not known:
+        if asked == LAST:
+            raise InputError(field, empty[:1].lower() + empty[1:])
         raise InputError(field, absent, text, empty)
     if asked == LAST:
         return known[0]
@@ -55,11 +64,17 @@ def find_id(text: str, known: Sequence[str], field: str, *, absent: str, empty: 
     if len(found) == 1:
         return found[0]
     if found:
-        rule = f"must be one of {len(found)} that it fits: {', '.join(found[:MAX_NAMED])}"
-        raise InputError(field, rule + (", ..." if len(found) > MAX_NAMED else ""), text)
-    close = likeliest(text, known[:MAX_COMPARED])
+        rule = f"{shown(text)} fits {len(found)} {field}s: {', '.join(found[:MAX_NAMED])}"
+        raise InputError(field, rule + (", ..." if len(found) > MAX_NAMED else ""))
+    close = likeliest(text, known[:MAX_COMPARED]) or _near_short(asked, known[:MAX_COMPARED])
     hint = f"Did you mean {close!r}?" if close else f"The newest are {', '.join(known[:MAX_NAMED])}"
     raise InputError(field, absent, text, hint)
+
+
+def _near_short(asked: str, known: Sequence[str]) -> str | None:
+    """Return the short form of an id that a text misspells by a character; None where there is none."""
+    close = get_close_matches(asked, short_ids(known).values(), n=1, cutoff=NEARLY) if len(asked) <= MAX_SHORT else []
+    return close[0] if close else None
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

@@ -224,7 +224,7 @@ def make_splits(plan: SplitPlan, start: int, stop: int, bars_per_day: float, hol
             "history",
             f"windows of at least {MIN_TEST_DAYS:g} test days need about "
             f"{(MIN_TEST_DAYS * 5 + gap / bars_per_day) / (1 - plan.holdout) + 1:.0f} days",
-            f"{(stop - start) / bars_per_day:.1f} days",
+            f"{round((stop - start) / bars_per_day, 1):g} days",
             "Use a longer history",
         )
     return BarSplits(
