@@ -270,6 +270,8 @@ def _of_zip(whole: IO[bytes], shown: str, name: str) -> Content:
 def _may_hold_bars(name: str) -> bool:
     base = Path(name).name
     known = (".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".feather", ".gz")
+    if base.lower().startswith(("readme", "license")):
+        return False
     return not name.startswith("__MACOSX/") and not base.startswith(".") and base.lower().endswith(known)
 
 
@@ -295,6 +297,8 @@ def _text(head: bytes, rest: IO[bytes], shown: str, name: str, packing: str) -> 
 
 def _encoding(head: bytes, shown: str) -> str | None:
     """Return the encoding to decode from; None for UTF-8 without a byte order mark."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
     for mark, encoding in marks.items():
         if head.startswith(mark):

@@ -16,15 +16,16 @@ from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Bars, Market, Timeframe, canonical_symbol
 from assay.market.bars import PRICES
 from assay.market.calendar import DAY_MS
-from assay.market.names import kind_of, timeframe_of_word
+from assay.market.names import CONTRACT_WORDS, as_contract, is_pair, kind_of, timeframe_of_word
 from assay.sources.bar_files.arrow_tables import read_feather_table, read_parquet_table
-from assay.sources.bar_files.cells import decoded, flags, is_text, listed, mask_array, numbers, text_array
+from assay.sources.bar_files.cells import decoded, flags, is_text, listed, mask_array, text_array
 from assay.sources.bar_files.container import open_content
 from assay.sources.bar_files.dialects import dialect_of
-from assay.sources.bar_files.fields import Layout, find_layout, plain
+from assay.sources.bar_files.fields import Layout, find_layout, plain, with_selectors, without_levels
 from assay.sources.bar_files.file_names import Named, named_in, stem_of
 from assay.sources.bar_files.json_table import read_json_table
 from assay.sources.bar_files.layouts import find_row_layout
+from assay.sources.bar_files.numerals import all_numbers, read_numbers
 from assay.sources.bar_files.options import ReadingOptions
 from assay.sources.bar_files.stamps import Stamps, is_time_of_day, read_stamps
 from assay.sources.bar_files.text_table import read_text_table
@@ -46,6 +47,9 @@ _TABLES = {
     "feather": read_feather_table,
 }
 MAX_NAMED = 8
+MAX_MARKETS = 20
+"""More values of a column than this may be a number of each row, not the markets of a file."""
+
 SHOWN_ROWS = 3
 MIN_CLOSING = 0.9
 """Share of the stamps that have to be the last second of a bar, to be taken for it."""
@@ -176,14 +180,16 @@ def recognise(table: Table, stem: str, where: str, options: ReadingOptions) -> t
     """Return where the fields of a table stand, its format and what its file's name says."""
     if table.names is None and not options.columns:
         layout, dialect = find_row_layout(table, stem, where)
-        return layout, dialect, named_in(stem, dialect, where)
-    names = table.names or tuple(f"column {i + 1}" for i in range(table.width))
+        return with_selectors(layout, table.sample), dialect, named_in(stem, dialect, where)
+    names, said = without_levels(table.names or (), where)
+    table.says.update(said)
+    names = names or tuple(f"column {i + 1}" for i in range(table.width))
     dialect = dialect_of(names, stem)
     named = named_in(stem, dialect, where)
     symbol = named.symbol or _sampled_symbol(table, names)
     known = dialect.columns if dialect else ()
     layout = find_layout(names, where, options, symbol, timed=_times_first(table, names), known=known)
-    return layout, dialect, named
+    return with_selectors(layout, table.sample), dialect, named
 
 
 def _sampled_symbol(table: Table, names: tuple[str, ...]) -> str | None:
@@ -219,13 +225,19 @@ class TakenRows:
     @property
     def symbol(self) -> str | None:
         """The canonical symbol that the content says."""
-        return _symbol(self.says["symbol"]) if "symbol" in self.says else None
+        symbol = _symbol(self.says["symbol"]) if "symbol" in self.says else None
+        return as_contract(symbol) if symbol and self.is_contract else symbol
+
+    @property
+    def is_contract(self) -> bool:
+        """Whether the content says that its symbol is that of a contract."""
+        return plain(self.says.get("kind", "")) in CONTRACT_WORDS
 
 
 def take_rows(table: Table, layout: Layout, dialect: Dialect | None, options: ReadingOptions, where: str) -> TakenRows:
     """Return the stamps and numbers of a table's rows that hold something and are asked for."""
     columns = dict(layout.columns)
-    extra = list(layout.selectors.values())
+    extra = [position for _, position in layout.selectors]
     asked = {name: _where_position(layout, name, where) for name, _ in options.where}
     ticks = [] if layout.ticks is None else [layout.ticks]
     needed = [*columns.values(), *layout.other_times, *ticks, *extra, *asked.values()]
@@ -262,12 +274,16 @@ def _take(
         lines = "1 line is" if heads + len(table.dropped) == 1 else f"{heads + len(table.dropped):,} lines are"
         notes.append(f"{lines} no row of the table (a header, a banner or a line cut off) and left out")
     fields = [name for name in (*PRICES, "volume") if name in columns]
-    comma = table.delimiter in (";", "\t")
-    values = {name: numbers(by_position[columns[name]], name, where, empty=True, comma=comma) for name in fields}
+    comma = table.delimiter in (";", "\t", " ")
+    shown = _shown(by_position, columns)
+    # popped, so that the memory of texts is free when numbers are made of them
+    values = read_numbers({name: by_position.pop(columns[name]) for name in fields}, where, comma=comma)
     if layout.ticks is not None and "volume" in values and not np.nan_to_num(values["volume"]).any():
         columns["volume"] = layout.ticks
-        values["volume"] = numbers(by_position[layout.ticks], "volume", where, empty=True)
+        values |= read_numbers({"volume": by_position[layout.ticks]}, where)
         notes.append(f"the volume is 0 in every row, so {layout.names[layout.ticks]!r} is read: a count of ticks")
+    if "volume" in values and np.isnan(values["volume"]).all():
+        del values["volume"], columns["volume"]
     empty = np.logical_and.reduce([np.isnan(values[name]) for name in PRICES])
     clock = by_position[columns["time_of_day"]] if "time_of_day" in columns else None
     zone = dialect.timezone if dialect else "UTC"
@@ -277,8 +293,9 @@ def _take(
     for position in layout.other_times:
         other = read_stamps(by_position[position], None, layout.names[position], where, options, zone)
         _check_agreement(times, other, [layout.names[columns["time"]], layout.names[position]], where)
-    shown = _shown(by_position, columns)
-    ms = np.where(times.missing, 0, times.ms)
+        if times.days_only and not other.days_only:
+            times, columns["time"] = other, position
+    ms = times.ms  # 0 where there is none
     if not (~empty).any():
         raise FileFormatError(where, "must have at least one row with prices")
     here = ~empty
@@ -323,8 +340,8 @@ def _texts(column: Any) -> Any:
 
 def _repeated_headers(by_position: dict[int, Any], columns: dict[str, int], layout: Layout) -> NDArray[np.bool_]:
     """Mark rows that repeat the header, as joined files have them."""
-    column = decoded(by_position[columns["close"]])
-    if not is_text(column.type):
+    column = by_position[columns["close"]]
+    if all_numbers(column) or not is_text((column := decoded(column)).type):
         return np.zeros(len(column), dtype=np.bool_)
     letters = flags(pc.match_substring_regex(column, "^[^0-9]*[A-Za-z]{3}"))
     return letters & _all_names(by_position, columns, layout) if letters.any() else letters
@@ -343,15 +360,17 @@ def _all_names(by_position: dict[int, Any], columns: dict[str, int], layout: Lay
 
 def _check_selectors(by_position: dict[int, Any], layout: Layout, where: str) -> dict[str, str]:
     """Return what columns of symbols, timeframes and exchanges say; refuse several values."""
-    says = {}
-    for what, position in layout.selectors.items():
+    says: dict[str, str] = {}
+    for what, position in layout.selectors:
         found = [text for text in pc.unique(_texts(by_position[position])).to_pylist() if text and text.strip()]
+        if len(found) > MAX_MARKETS and len(found) > len(by_position[position]) // 2:
+            continue  # each row has its own: a number of the row
         if len(found) > 1:
-            name = layout.names[position]
+            name = layout.names[position] or str(position + 1)
             named = ", ".join(sorted(found)[:MAX_NAMED]) + (" ..." if len(found) > MAX_NAMED else "")
             rule = f"must hold one {what}, but its column {name!r} has {len(found):,}: {named}"
             raise FileFormatError(where, rule, hint=f"--where {name}={min(found)} takes one of them")
-        if found:
+        if found and (what not in says or (what == "symbol" and not is_pair(says[what]))):
             says[what] = found[0].strip()
     return says
 
@@ -380,7 +399,7 @@ def _settle(
 ) -> tuple[Market, list[str]]:
     """Return the market of rows whose caller did not name it, and notes."""
     notes: list[str] = []
-    said = _with_content(named, taken.says, notes, where, chosen=bool(options.where))
+    said = _with_content(named, taken, notes, where, chosen=bool(options.where))
     step = common_step(taken.ms)
     if not said.firm and said.timeframe is not None and step not in (None, said.timeframe.ms):
         notes.append(f"its name says {said.timeframe}, its stamps are {step_text(step)} apart: the stamps count")
@@ -401,21 +420,26 @@ def _opens(ms: NDArray[np.int64], step: int, *, ends: bool) -> tuple[NDArray[np.
     return ms, []
 
 
-def _with_content(named: Named, says: dict[str, str], notes: list[str], where: str, *, chosen: bool) -> Named:
+def _with_content(named: Named, taken: TakenRows, notes: list[str], where: str, *, chosen: bool) -> Named:
     """Return what name and content say together; they must not contradict each other.
 
     Of rows that the user has `chosen` the content counts.
     """
-    said = named
+    said, says = named, taken.says
     if "symbol" in says:
-        symbol = _symbol(says["symbol"])
+        symbol = taken.symbol
         if named.symbol is None or symbol is None or chosen:
             said = replace(said, symbol=(symbol or named.symbol) if chosen else (named.symbol or symbol))
         elif not _same_pair(named.symbol, symbol):
             rule = f"must hold {named.symbol} as its name says, but its content says {says['symbol']}"
             raise FileFormatError(where, rule, hint="Rename the file or say --symbol")
+        elif named.symbol != symbol and kind_of("", named.symbol) == "spot" != kind_of("", symbol):
+            said = replace(said, symbol=symbol)
+            notes.append(f"its content says {says['symbol']}, its name {named.symbol}: it is the contract")
         elif named.symbol != symbol:
             notes.append(f"its content says {says['symbol']}, its name {named.symbol}: the name counts")
+    if taken.is_contract and said.symbol is not None:
+        said = replace(said, symbol=as_contract(said.symbol))
     if "timeframe" in says and said.timeframe is None:
         said = replace(said, timeframe=timeframe_of_word(says["timeframe"]))
     if "exchange" in says and said.exchange is None:

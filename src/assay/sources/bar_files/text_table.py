@@ -24,6 +24,9 @@ else:
     csv = lazy("pyarrow.csv")
 
 DELIMITERS = (",", ";", "\t", "|")
+_SPACE = " "
+"""Separates cells where nothing else does: `numpy.savetxt` and R's `write.table` write so."""
+
 MAX_LINE = 1 << 16
 """Characters; a longer line is no row of bars."""
 
@@ -83,7 +86,7 @@ def read_text_table(content: Content, wanted: Sequence[str] = ()) -> Table:
 
 
 def _shape(content: Content, found: _Found) -> str:
-    kind = {",": "CSV", "\t": "text with tabs", ";": "CSV with semicolons", "|": "text with bars |"}[found.delimiter]
+    kind = {",": "CSV", "\t": "text with tabs", ";": "CSV with semicolons", "|": "text with bars |", " ": "text with spaces"}[found.delimiter]
     packed = f"{kind} in {content.packing}" if content.packing else kind
     return f"{packed}, header in line {found.header + 1}" if found.header is not None else f"{packed}, no header"
 
@@ -94,8 +97,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _locate(lines: list[str], shown: str, wanted: list[str]) -> _Found:
     """Return where the table begins: at the first line that names the prices, else at the first row of numbers."""
-    headers, rows = [], []
-    for delimiter in DELIMITERS:
+    headers: list[tuple[int, int, str]] = []
+    rows: list[tuple[int, int, str]] = []
+    for delimiter in (*DELIMITERS, _SPACE):
+        if delimiter == _SPACE and (headers or rows):
+            break
         for number, line in enumerate(lines[:MAX_BANNER_LINES]):
             cells = _cells(line, delimiter)
             held = {cell.lower() for cell in cells}

@@ -36,6 +36,10 @@ FORMS = {
 }
 """Patterns of RE2; every row of a column must have the form of the first."""
 
+_SLICE = 1 << 18
+_DAYS = (r"^(1[3-9]|[23]\d)[-/.]", r"^\d{1,2}[-/.](1[3-9]|[23]\d)[-/.]")
+"""A first or a second number that is no month."""
+
 RULE = "must be a date and time such as 2024-01-31T09:30:00Z, 31.01.2024 09:30, 20240131 093000, or a whole epoch"
 
 
@@ -67,6 +71,8 @@ def parse_texts(
     FileFormatError
         The order of day and month cannot be told.
     """
+    if len(texts) > _SLICE:  # the parts of a text take ten times its memory
+        return _parse_slices(texts, form, dates or _order_of(texts, form), where)
     parts = pc.extract_regex(texts, FORMS[form])
     parts = parts.combine_chunks() if isinstance(parts, pa.ChunkedArray) else parts
     if parts.null_count:
@@ -84,6 +90,30 @@ def parse_texts(
     stamps = (first + days - 1) * DAY_MS + ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
     offsets, zoned = _offsets(parts.field("z"), texts)
     return stamps - offsets * MINUTE_MS, zoned, form
+
+
+def _order_of(texts: Any, form: str) -> str | None:
+    """Return the order of day and month that all texts together show."""
+    if form != "two numbers and a year":
+        return None
+    first, second = (flags(pc.match_substring_regex(texts, pattern)).any() for pattern in _DAYS)
+    if first == second:
+        return "dmy" if not first and "." in texts[0].as_py().split(" ")[0] else None
+    return "dmy" if first else "mdy"
+
+
+def _parse_slices(
+    texts: Any, form: str, dates: str | None, where: str
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], str]:
+    ms, zoned, words = [], [], form
+    for start in range(0, len(texts), _SLICE):
+        try:
+            some, known, words = parse_texts(texts.slice(start, _SLICE), form, dates, where)
+        except BarsError as error:
+            raise BarsError(start + error.row, error.column, error.rule, error.value) from None
+        ms.append(some)
+        zoned.append(known)
+    return np.concatenate(ms), np.concatenate(zoned), words
 
 
 def _values(texts: Any) -> NDArray[np.int64]:
