@@ -62,14 +62,17 @@ _NOT_OF_SYMBOLS = CONTRACT_WORDS | frozenset(
     {"candles", "candlesticks", "klines", "kline", "ohlcv", "ohlc", "data", "history", "historical", "spot"}
 )
 """Words of a file's name that belong neither to its exchange nor to its symbol."""
-_EXPIRY = re.compile(r"\d{6}(?:\d\d)?|\d{1,2}(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\d\d|[FGHJKMNQUVXZ]\d\d")
+_EXPIRY = re.compile(
+    r"\d{6}(?:\d\d)?|\d{1,2}(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\d\d|[FGHJKMNQUVXZ]\d\d"
+)
 _DATED = re.compile(rf"(?:[:/_-].*)?-(?:{_EXPIRY.pattern})(?:-.*)?$")
 
 
 _OWN_SPELLINGS = (
     (re.compile(r"t([A-Z0-9]{6,}|[A-Z0-9]+:[A-Z0-9]+)"), r"\1"),  # Bitfinex
     (re.compile(r"([A-Z0-9]+)F0:([A-Z0-9]+)F0"), r"\1_\2_PERP"),  # its contracts
-    (re.compile(r"P[FIV]_([A-Z0-9]+)"), r"\1_PERP"),  # Kraken's contracts
+    (re.compile(r"P[FV]_([A-Z0-9]+)USD"), r"\1/USD:USD"),  # Kraken's contracts
+    (re.compile(r"PI_([A-Z0-9]+)"), r"\1_PERP"),
     (re.compile(r"F[FI]_([A-Z0-9]+_\d{6})"), r"\1"),
     (re.compile(r"([A-Z0-9]{2,}(?:USDT|USDC|USD))([FGHJKMNQUVXZ]\d\d)"), r"\1-\2"),  # BitMEX's and Bybit's futures
     (re.compile(r"([A-Z0-9]{2,}(?:USDT|USDC|USD))M"), r"\1_PERP"),  # KuCoin's contracts
@@ -184,11 +187,17 @@ _BITMEX_INVERSE = {"BTC/USD": "BTC/USD:BTC"}
 """The one contract that is called like a spot market."""
 
 
+CONTRACT_EXCHANGES = frozenset({"binanceusdm", "binancecoinm", "krakenfutures", "kucoinfutures", "huobifutures"})
+"""Names (ccxt's) of exchanges that have no spot markets."""
+
+
 def named_market(exchange: str, symbol: str, timeframe: Timeframe) -> Market:
     """Return the market that an exchange, a symbol in any spelling and a timeframe name."""
     venue, pair = exchange.strip().lower(), canonical_symbol(symbol)
     if venue == "bitmex":
         pair = _BITMEX_INVERSE.get(pair, pair)
+    if venue in CONTRACT_EXCHANGES and "/" in pair:
+        pair = as_contract(pair)
     return Market(venue, pair, timeframe, kind_of(venue, pair))
 
 

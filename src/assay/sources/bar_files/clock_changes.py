@@ -38,8 +38,8 @@ _HINT = "Say --timezone Europe/Berlin, America/New_York ... , or --timezone UTC 
 def check_clock(ms: NDArray[np.int64], where: str) -> None:
     """Refuse times without a zone that are those of a clock which was set back or put forward.
 
-    An hour that stands twice, or one that is missing among full days, when the clocks of some country show an hour twice
-    or never: read as UTC, half a year of bars would be an hour off. Bars of several hours leave their grid instead.
+    An hour that stands twice, or one that is missing among full days, when the clocks of some country show one twice or
+    never: read as UTC, half a year of bars would be an hour off. Bars of several hours leave their grid instead.
 
     Parameters
     ----------

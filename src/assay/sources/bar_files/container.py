@@ -181,6 +181,8 @@ def open_content(path: str | Path) -> Iterator[Content]:
     """
     file = Path(path)
     if str(path) == STDIN:
+        if sys.stdin is None:  # closed by the caller's shell
+            raise InputError("standard input", "is closed")
         yield _recognised(cast("IO[bytes]", sys.stdin.buffer), "standard input", "", "", None)
         return
     if file.is_dir():
@@ -304,8 +306,9 @@ def _encoding(head: bytes, shown: str) -> str | None:
         if head.startswith(mark):
             return encoding
     if b"\x00" in head:
-        for encoding, zeros in (("utf-16-le", head[1:200:2]), ("utf-16-be", head[0:200:2])):
-            if zeros and zeros.count(0) > 0.8 * len(zeros):
+        even, odd = head[0:200:2], head[1:200:2]
+        for encoding, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+            if zeros.count(0) > 0.8 * len(zeros) and not letters.count(0):
                 return encoding
         raise FileFormatError(shown, "is neither text nor Parquet or Feather: it must be a table of bars")
     try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from assay.errors import FileFormatError, InputError, near_name
+from assay.errors import FileFormatError, near_name
 from assay.market.bars import PRICES
-from assay.market.names import CONTRACT_WORDS, QUOTES, RENAMED, is_coin, is_pair, timeframe_of_word
+from assay.market.names import QUOTES, RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,17 @@ NAMES = {
     "high": ("high", "h", "highprice", "pricehigh", "bidhigh", "highbid", "max", "maxrate"),
     "low": ("low", "l", "lowprice", "pricelow", "bidlow", "lowbid", "min", "minrate"),
     "close": ("close", "c", "closeprice", "priceclose", "last", "bidclose", "closebid", "closelast", "lastrate"),
-    "volume": ("volume", "vol", "v", "basevolume", "volumebase", "volumefrom", "basevol", "volumetraded", "basetokenvolume"),
+    "volume": (
+        "volume",
+        "vol",
+        "v",
+        "basevolume",
+        "volumebase",
+        "volumefrom",
+        "basevol",
+        "volumetraded",
+        "basetokenvolume",
+    ),
 }
 """Names of each field, in small letters and without anything but letters and digits."""
 
@@ -330,46 +340,3 @@ def _selectors(names: Sequence[str], taken: set[int]) -> tuple[tuple[str, int], 
         for position, name in enumerate(names)
         if plain(name) == wanted and position not in taken
     )
-
-
-_KINDS = CONTRACT_WORDS | {"spot", "bid", "ask", "mid", "mark", "index", "trades", "last"}
-_FEW = 4
-"""Rows that have to say what a column is, where its name does not."""
-
-
-def with_selectors(layout: Layout, sample: Sequence[Sequence[Any]]) -> Layout:
-    """Return a layout with the columns whose values, not whose names, say a symbol, a timeframe or a kind of price.
-
-    Parameters
-    ----------
-    layout : Layout
-    sample : sequence of sequence
-        The first rows.
-    """
-    read = {*layout.columns.values(), *layout.other_times, *(position for _, position in layout.selectors)}
-    found = []
-    for position in range(len(layout.names)):
-        texts = [str(row[position] or "").strip() for row in sample if position < len(row)]
-        texts = [text for text in texts if text]
-        if position in read or len(texts) < _FEW or len(set(texts)) > len(texts) // _FEW:
-            continue
-        for what, says in (("kind", _is_kind), ("timeframe", _is_timeframe), ("symbol", _is_symbol)):
-            if all(map(says, set(texts))):
-                found.append((what, position))
-                break
-    return replace(layout, selectors=(*layout.selectors, *found))
-
-
-def _is_kind(text: str) -> bool:
-    return plain(text) in _KINDS
-
-
-def _is_timeframe(text: str) -> bool:
-    try:
-        return not is_number(text) and text[-1:] != "." and timeframe_of_word(text) is not None
-    except InputError:
-        return True
-
-
-def _is_symbol(text: str) -> bool:
-    return not is_number(text) and not text.islower() and (is_coin(text) and len(text) > 2 or is_pair(text))

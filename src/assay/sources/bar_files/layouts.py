@@ -66,7 +66,9 @@ def find_row_layout(table: Table, stem: str, where: str) -> tuple[Layout, Dialec
     columns = {name: index + i for i, name in enumerate(layout) if name and name != "close_time"}
     if all(_is_lean(row, layout) for row in rows):
         rule = "looks like a file of QuantConnect's LEAN, whose prices are times 10,000: divide them first"
-        raise FileFormatError(where, rule, rows[0][:5], "If they are right as they are, say --columns time=1,open=2 ...")
+        raise FileFormatError(
+            where, rule, rows[0][:5], "If they are right as they are, say --columns time=1,open=2 ..."
+        )
     known_by_rows = width >= 8 or layout[1:5] != PRICES
     return Layout(columns, names), dialect if dialect and (_says(dialect, stem) or known_by_rows) else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +13,7 @@ from assay.sources.bar_files.cells import cast_texts, decoded, flags, is_text, t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 _NOTHING = ("", "nan", "null", "none", "na", "n/a", "-", "#n/a", "#na", "<na>", "\\n", "nat", "nil", ".", "--")

@@ -9,24 +9,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Bars, Market, Timeframe, canonical_symbol
 from assay.market.bars import PRICES
 from assay.market.calendar import DAY_MS
-from assay.market.names import CONTRACT_WORDS, as_contract, is_pair, kind_of, timeframe_of_word
+from assay.market.names import CONTRACT_EXCHANGES, CONTRACT_WORDS, as_contract, is_pair, kind_of, timeframe_of_word
 from assay.sources.bar_files.arrow_tables import read_feather_table, read_parquet_table
 from assay.sources.bar_files.cells import decoded, flags, is_text, listed, mask_array, text_array
 from assay.sources.bar_files.container import open_content
 from assay.sources.bar_files.dialects import dialect_of
-from assay.sources.bar_files.fields import Layout, find_layout, plain, with_selectors, without_levels
+from assay.sources.bar_files.fields import Layout, find_layout, plain, without_levels
 from assay.sources.bar_files.file_names import Named, named_in, stem_of
 from assay.sources.bar_files.json_table import read_json_table
 from assay.sources.bar_files.layouts import find_row_layout
 from assay.sources.bar_files.numerals import all_numbers, read_numbers
 from assay.sources.bar_files.options import ReadingOptions
+from assay.sources.bar_files.selectors import MAX_NAMED, as_texts, check_selectors, with_selectors
 from assay.sources.bar_files.stamps import Stamps, is_time_of_day, read_stamps
 from assay.sources.bar_files.text_table import read_text_table
 from assay.sources.row_cleaning import MAX_CONFLICTS, Rows, clean_rows
@@ -46,10 +46,6 @@ _TABLES = {
     "parquet": read_parquet_table,
     "feather": read_feather_table,
 }
-MAX_NAMED = 8
-MAX_MARKETS = 20
-"""More values of a column than this may be a number of each row, not the markets of a file."""
-
 SHOWN_ROWS = 3
 MIN_CLOSING = 0.9
 """Share of the stamps that have to be the last second of a bar, to be taken for it."""
@@ -249,7 +245,7 @@ def take_rows(table: Table, layout: Layout, dialect: Dialect | None, options: Re
     origin = np.flatnonzero(keep)
     mask = None if keep.all() else mask_array(keep)
     by_position = {i: column if mask is None else column.filter(mask) for i, column in by_position.items()}
-    says = _check_selectors(by_position, layout, where) | table.says
+    says = check_selectors(by_position, layout, where) | table.says
     try:
         return _take(by_position, columns, layout, dialect, options, where, table, says, int(heads.sum()))
     except BarsError as error:
@@ -323,7 +319,7 @@ def _where_position(layout: Layout, name: str, where: str) -> int:
 
 def _equal(column: Any, value: str, name: str, where: str, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the rows whose value is the one that is asked for, in any case."""
-    texts = _texts(column)
+    texts = as_texts(column)
     wanted = value.strip().lower()
     unique = {text: (text or "").strip().lower() == wanted for text in pc.unique(texts).to_pylist()}
     if not any(unique.values()):
@@ -331,11 +327,6 @@ def _equal(column: Any, value: str, name: str, where: str, keep: NDArray[np.bool
         raise FileFormatError(where, f"has no row with {name} = {value}", hint=f"There are {', '.join(known)}")
     hits = text_array([text or "" for text, hit in unique.items() if hit])
     return flags(pc.is_in(texts, value_set=hits)) & keep
-
-
-def _texts(column: Any) -> Any:
-    column = decoded(column)
-    return column if is_text(column.type) else column.cast(pa.large_string())
 
 
 def _repeated_headers(by_position: dict[int, Any], columns: dict[str, int], layout: Layout) -> NDArray[np.bool_]:
@@ -356,23 +347,6 @@ def _all_names(by_position: dict[int, Any], columns: dict[str, int], layout: Lay
         hit = flags(pc.is_in(texts, value_set=own))
         marks &= hit
     return marks
-
-
-def _check_selectors(by_position: dict[int, Any], layout: Layout, where: str) -> dict[str, str]:
-    """Return what columns of symbols, timeframes and exchanges say; refuse several values."""
-    says: dict[str, str] = {}
-    for what, position in layout.selectors:
-        found = [text for text in pc.unique(_texts(by_position[position])).to_pylist() if text and text.strip()]
-        if len(found) > MAX_MARKETS and len(found) > len(by_position[position]) // 2:
-            continue  # each row has its own: a number of the row
-        if len(found) > 1:
-            name = layout.names[position] or str(position + 1)
-            named = ", ".join(sorted(found)[:MAX_NAMED]) + (" ..." if len(found) > MAX_NAMED else "")
-            rule = f"must hold one {what}, but its column {name!r} has {len(found):,}: {named}"
-            raise FileFormatError(where, rule, hint=f"--where {name}={min(found)} takes one of them")
-        if found and (what not in says or (what == "symbol" and not is_pair(says[what]))):
-            says[what] = found[0].strip()
-    return says
 
 
 def _check_agreement(times: Stamps, other: Stamps, names: list[str], where: str) -> None:
@@ -405,7 +379,7 @@ def _settle(
         notes.append(f"its name says {said.timeframe}, its stamps are {step_text(step)} apart: the stamps count")
         said = replace(said, timeframe=None)
     timeframe = options.timeframe or _timeframe(said.timeframe, step, where)
-    symbol = said.symbol or stem.upper() or "UNKNOWN"
+    symbol = said.symbol or _contract_of(stem, taken) or stem.upper() or "UNKNOWN"
     exchange = said.exchange or (dialect.exchange if dialect and said.symbol else "") or "file"
     return Market(exchange, symbol, timeframe, kind_of(exchange, symbol)), notes
 
@@ -438,7 +412,7 @@ def _with_content(named: Named, taken: TakenRows, notes: list[str], where: str, 
             notes.append(f"its content says {says['symbol']}, its name {named.symbol}: it is the contract")
         elif named.symbol != symbol:
             notes.append(f"its content says {says['symbol']}, its name {named.symbol}: the name counts")
-    if taken.is_contract and said.symbol is not None:
+    if said.symbol is not None and (taken.is_contract or says.get("exchange", "").lower() in CONTRACT_EXCHANGES):
         said = replace(said, symbol=as_contract(said.symbol))
     if "timeframe" in says and said.timeframe is None:
         said = replace(said, timeframe=timeframe_of_word(says["timeframe"]))
@@ -451,6 +425,14 @@ def _same_pair(named: str, said: str) -> bool:
     """Whether two symbols have one base, or the same two currencies: some write the quote first."""
     a, b = (re.split("[/:-]", symbol)[:2] for symbol in (named, said))
     return a[0] == b[0] or set(a) == set(b)
+
+
+def _contract_of(stem: str, taken: TakenRows) -> str | None:
+    """Return the contract that a name without a timeframe says, or that the content says of its pair."""
+    symbol = _symbol(stem) if is_pair(stem) else None
+    if symbol and taken.is_contract:
+        symbol = as_contract(symbol)
+    return symbol if symbol and kind_of("", symbol) != "spot" else None
 
 
 def _symbol(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as text_csv
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,13 @@ else:
     csv = lazy("pyarrow.csv")
 
 DELIMITERS = (",", ";", "\t", "|")
+_KINDS = {
+    ",": "CSV",
+    "\t": "text with tabs",
+    ";": "CSV with semicolons",
+    "|": "text with bars |",
+    " ": "text with spaces",
+}
 _SPACE = " "
 """Separates cells where nothing else does: `numpy.savetxt` and R's `write.table` write so."""
 
@@ -86,7 +94,13 @@ def read_text_table(content: Content, wanted: Sequence[str] = ()) -> Table:
 
 
 def _shape(content: Content, found: _Found) -> str:
-    kind = {",": "CSV", "\t": "text with tabs", ";": "CSV with semicolons", "|": "text with bars |", " ": "text with spaces"}[found.delimiter]
+    kind = {
+        ",": "CSV",
+        "\t": "text with tabs",
+        ";": "CSV with semicolons",
+        "|": "text with bars |",
+        " ": "text with spaces",
+    }[found.delimiter]
     packed = f"{kind} in {content.packing}" if content.packing else kind
     return f"{packed}, header in line {found.header + 1}" if found.header is not None else f"{packed}, no header"
 
@@ -196,11 +210,15 @@ def _load(content: Content, found: _Found, width: int, positions: Sequence[int],
             read_options=csv.ReadOptions(
                 use_threads=False, skip_rows=found.first, column_names=[str(i) for i in range(width)]
             ),
-            parse_options=csv.ParseOptions(delimiter=found.delimiter, invalid_row_handler=on_odd_row),
+            parse_options=csv.ParseOptions(
+                delimiter=found.delimiter, invalid_row_handler=on_odd_row, newlines_in_values=b'"' in content.head
+            ),
             convert_options=csv.ConvertOptions(include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string())),
         )
     except (pa.ArrowException, OSError) as error:
         _check_odd(content, found, width, odd, None)
+        if re.search("newlines_in_values|straddl", str(error)):
+            raise FileFormatError(content.shown, "has a cell in quotes that does not end in its line") from None
         raise FileFormatError(content.shown, f"is not a readable CSV file: {sentence(error)}") from None
     _check_odd(content, found, width, odd, len(table))
     dropped.extend(row - found.first for row, _, _ in odd)
