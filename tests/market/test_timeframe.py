@@ -35,6 +35,14 @@ def test_other_texts_are_refused(text: str) -> None:
         Timeframe.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"), [("5min", "5m"), ("M5", "5m"), ("1 hour", "1h"), ("60", "60m"), ("H4", "4h")]
+)
+def test_another_spelling_is_refused_with_the_likeliest(text: str, meant: str) -> None:
+    with pytest.raises(InputError, match=rf"got '{text}'\. Did you mean {meant}\?$"):
+        Timeframe.parse(text)
+
+
 @pytest.mark.parametrize("text", ["1M", "3M", "15M"])
 def test_a_month_is_refused_since_it_has_no_fixed_length(text: str) -> None:
     with pytest.raises(

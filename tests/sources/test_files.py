@@ -580,6 +580,18 @@ def test_a_table_of_every_type_is_written_as_csv(tmp_path: Path, suffix: str) ->
     assert table["reason"].to_pylist() == COLUMNS["reason"].tolist()
 
 
+def test_texts_that_a_spreadsheet_would_run_are_harmless_in_csv_and_as_they_are_in_parquet(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {
+        "name": ["=cmd()", "+1", "-x", "@sum", "plain"],
+        "value": np.array([-1.0, 2.0, 3.0, 4.0, 5.0]),
+    }
+    write_table(tmp_path / "x.csv", columns)
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    assert lines[1:] == ['"\'=cmd()",-1', '"+1",2', '"\'-x",3', '"\'@sum",4', '"plain",5']
+    write_table(tmp_path / "x.parquet", columns)
+    assert parquet.read_table(tmp_path / "x.parquet")["name"].to_pylist() == columns["name"]
+
+
 def test_views_and_empty_columns_are_written(tmp_path: Path) -> None:
     numbers = np.arange(6.0)
     write_table(tmp_path / "x.parquet", {"odd": numbers[1::2], "back": numbers[:3][::-1]})

@@ -48,7 +48,7 @@ class Timeframe:
             raise InputError("timeframe", "must have a fixed length, and a month has none (1m is a minute)", text)
         match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
         if match is None or int(match[1]) == 0:
-            raise InputError("timeframe", "must look like 1m, 5m, 15m, 1h, 4h or 1d", text)
+            raise InputError("timeframe", "must look like 1m, 5m, 15m, 1h, 4h or 1d", text, _likely(text))
         try:
             return cls(int(match[1]) * _UNIT_MS[match[2]])
         except InputError as error:  # in the words of whoever wrote it
@@ -59,6 +59,18 @@ class Timeframe:
             if self.ms % _UNIT_MS[unit] == 0:
                 return f"{self.ms // _UNIT_MS[unit]}{unit}"
         raise AssertionError
+
+
+_SPELLED = {"min": "m", "mins": "m", "minute": "m", "minutes": "m", "hour": "h", "hours": "h", "hr": "h", "day": "d"}
+
+
+def _likely(text: str) -> str:
+    """Return a hint where another spelling of a timeframe was written: 5min, M5, 1 hour, 60."""
+    found = re.fullmatch(r"\s*(\d{1,4})[ -]?([a-z]*)\s*|([mhd])(\d{1,4})", text.lower())
+    if found is None:
+        return ""
+    number, unit = (found[4], found[3]) if found[3] else (found[1], _SPELLED.get(found[2], found[2] or "m"))
+    return f"Did you mean {number}{unit}?" if unit in _UNIT_MS and int(number) else ""
 
 
 Kind = Literal["spot", "perpetual", "future"]

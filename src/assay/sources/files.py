@@ -16,6 +16,7 @@ import pyarrow as pa
 from assay.errors import FileFormatError, InputError
 from assay.lazy import lazy
 from assay.market.bars import PRICES
+from assay.sources.spreadsheet_safe import harmless_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +60,9 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, ArrayLike]) 
     """
     file = Path(path)
     suffix = _known_suffix(file)
-    arrays = {name: _arrow(values) for name, values in columns.items()}
+    # a spreadsheet runs what begins with = in a CSV file; other programs read Parquet as it is
+    written = columns if suffix[1] else harmless_columns(columns)
+    arrays = {name: _arrow(values) for name, values in written.items()}
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise InputError("columns", "must have one length", lengths)
