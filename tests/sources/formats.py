@@ -917,6 +917,18 @@ def _alpaca(*symbols: str) -> bytes:
     return json.dumps({"bars": dict.fromkeys(symbols, rows), "next_page_token": None}).encode()
 
 
+_IN_EUROPE = [
+    Bar(
+        b.at,
+        round(1000 + b.open, 1),
+        round(1000 + b.high, 1),
+        round(1000 + b.low, 1),
+        round(1000 + b.close, 1),
+        round(b.volume * 1000, 6),
+    )
+    for b in DAYS
+]
+
 FORMATS += [
     Format(
         "Local times of Brazil, whose clock was set back on a Saturday night",
@@ -1025,7 +1037,7 @@ FORMATS += [
             DAYS,
         ),
         "file BTC/USD 1d spot",
-        bars=[Bar(b.at, *(round(1000 + price, 1) for price in b.ohlc), round(b.volume * 1000, 6)) for b in DAYS],
+        bars=_IN_EUROPE,
     ),
     Format(
         "Whole thousands beside decimal commas",
