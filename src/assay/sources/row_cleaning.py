@@ -73,7 +73,16 @@ class Findings:
     def sentences(self, *, ordered: bool = True) -> list[str]:
         """Return what was found, a sentence each; without `ordered` only what was left out."""
         counts = {kind: n for kind, n in self.as_dict().items() if n and (ordered or kind != "unordered")}
-        return [_SENTENCES[kind][n > 1].format(n=f"{n:,}") for kind, n in counts.items()]
+        said = {kind: _SENTENCES[kind][n > 1].format(n=f"{n:,}") for kind, n in counts.items()}
+        if "unordered" in said and self.newest_first:
+            said["unordered"] = "the rows come newest first and were turned round"
+        return list(said.values())
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether every row comes before the row above it: many exports begin with the newest."""
+        steps = self.rows - self.empty - 1
+        return steps > 1 and self.unordered + self.duplicate + self.conflict >= steps
 
 
 _SENTENCES = {
