@@ -38,6 +38,8 @@ class Dialect:
         Whether its times are those at which bars end.
     note : str
         What its users have to know.
+    inverse_note : str
+        The same of contracts that are settled in the coin.
     columns : tuple of (str, str)
         Field and the name (small letters and digits) of its column, where the name says something else elsewhere.
     """
@@ -51,6 +53,7 @@ class Dialect:
     timezone: str = "UTC"
     bar_end: bool = False
     note: str = ""
+    inverse_note: str = ""
     columns: tuple[tuple[str, str], ...] = ()
 
 
@@ -64,6 +67,7 @@ DIALECTS = (
         file_name=r"(?P<symbol>[A-Z0-9]{5,20}(?:_PERP|_\d{6})?)-(?P<timeframe>\d+[a-zA-Z]{1,2})(?:-\d{4}(?:-\d\d){0,2})?",
         exchange="binance",
         note=_BINANCE_FUTURES,
+        inverse_note="its volume counts contracts of 100 or 10 US dollars: that in coins is --columns volume=8",
     ),
     Dialect(
         "CryptoDataDownload",

@@ -159,6 +159,8 @@ def _read(content: Content, market: Market | None, options: ReadingOptions, now_
     known = named.symbol is not None and market.kind == "spot"
     if dialect is not None and dialect.note and known and options.timezone is None:
         notes.append(dialect.note)
+    if dialect is not None and dialect.inverse_note and "/USD:" in market.symbol:
+        notes.append(dialect.inverse_note)
     if not rows.columns.has_volume:
         notes.insert(0, "there is no volume: every rule that needs one is false")
     return BarFile(
