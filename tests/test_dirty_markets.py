@@ -15,7 +15,7 @@ from documentation import dirty_markets
 from assay import Experiment, find_strategy, read_bars, train
 from assay.errors import QualityError
 from assay.market import data_filter
-from assay.sources import read_rows
+from assay.sources import read_bar_file
 from assay.store import BarStore, Database, Imports
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +63,7 @@ def test_the_query_of_the_requirement_sees_what_the_import_recorded(
     name: str, shared_data: Path, tmp_path: Path
 ) -> None:
     database = Database.open(tmp_path / "assay.db")
-    rows = read_rows(shared_data / f"{name}.parquet")
+    rows = read_bar_file(shared_data / f"{name}.parquet").rows
     done = Imports(BarStore(database)).add(rows.market, rows.columns, source=name, at_ms=1)
     query = """
         SELECT COUNT(*), COUNT(*) FILTER (WHERE volume = 0), COUNT(*) FILTER (WHERE high = low),
