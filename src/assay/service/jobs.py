@@ -102,11 +102,11 @@ def make_job(
                 tasks.append(TrainingTask.of(experiment, bars, request.strategy))
                 entries.append(_declaration(experiment, bars))
         except AssayError as error:
-            if len(markets) == 1 and isinstance(error, InputError):
-                raise
             left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
             if len(markets) > 1:
                 reporter.note(f"{market}: {left[-1].why}")
+    if not tasks and len(markets) == 1:
+        raise InputError("--symbol", f"{left[0].what}: {left[0].why}")
     if not tasks:
         raise InputError("--symbol", "none of the markets can be trained", hint=left[0].why if left else "")
     others = begin_job(database, entries, user=user)
