@@ -292,7 +292,10 @@ def test_ctrl_c_gives_tasks_back_uncounted(database_file: Path, tmp_path: Path) 
         ((), "exactly one of them says what to train on"),
         (("--exchange", "sim"), "are given together"),
         (("--exchange", "sim", "--symbol", "AAA/USDT,,BBB/USDT"), "separated by commas"),
-        (("--exchange", "sim", "--symbol", "ZZZ/USDT", "--offline"), "assay: --symbol: ZZZ/USDT 5m on sim: is not stored"),
+        (
+            ("--exchange", "sim", "--symbol", "ZZZ/USDT", "--offline"),
+            "assay: --symbol: ZZZ/USDT 5m on sim: is not stored",
+        ),
         (
             ("--exchange", "sim", "--symbol", "AAA/USDT", "--offline"),
             "assay: --symbol: AAA/USDT 5m on sim: is not stored; stored are 15m. Give --timeframe 15m",
