@@ -125,13 +125,15 @@ def test_switching_on_and_off_and_putting_away(assay: Assay, registry: Registry)
     refused = assay("configurations", "activate", NAMES[0])
     assert (refused.code, "PAPER, which gives it 0 % of the capital" in refused.err) == (3, True)
     assert assay("configurations", "archive", NAMES[1]).code == 3
-    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} is not active.\n"
-    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} is not active already.\n"
+    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} is not active any more.\n"
+    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} was not active.\n"
     assert assay("configurations", "archive", NAMES[1]).out == f"{NAMES[1]} is archived.\n"
+    assert assay("configurations", "archive", NAMES[1]).out == f"{NAMES[1]} was archived already.\n"
     assert (
         assay("configurations", "list", "--archived", "--json").document["configurations"][0]["config_id"] == NAMES[1]
     )
-    assert assay("configurations", "archive", NAMES[1], "--undo").out == f"{NAMES[1]} is not active.\n"
+    assert assay("configurations", "archive", NAMES[1], "--undo").out == f"{NAMES[1]} is back in the list.\n"
+    assert assay("configurations", "archive", NAMES[1], "--undo").out == f"{NAMES[1]} was not archived.\n"
     missing = assay("configurations", "activate", NAMES[1][:-1] + "0")
     assert (missing.code, f"Did you mean '{NAMES[1]}'" in missing.err) == (2, True)
 

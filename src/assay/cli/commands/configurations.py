@@ -255,7 +255,7 @@ def activate(output: Output, given: OneOptions) -> None:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
         replaced = registry.activate(name, at_ms=now_ms())
-        _show_change(output, opened, name, replaced=replaced)
+        _show_change(output, opened, name, "is active", replaced=replaced)
     if not output.json and replaced:
         output.text(f"{replaced} is not active any more.")
 
@@ -266,7 +266,7 @@ def deactivate(output: Output, given: OneOptions) -> None:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
         changed = registry.deactivate(name, at_ms=now_ms())
-        _show_change(output, opened, name, changed=changed)
+        _show_change(output, opened, name, "is not active any more" if changed else "was not active", changed=changed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,17 +284,21 @@ def archive(output: Output, given: ArchiveOptions) -> None:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
         changed = (registry.unarchive if given.undo else registry.archive)(name, at_ms=now_ms())
-        _show_change(output, opened, name, changed=changed)
+        done, idle = _PUT_BACK if given.undo else _PUT_AWAY
+        _show_change(output, opened, name, done if changed else idle, changed=changed)
 
 
-def _show_change(output: Output, database: Database, config_id: str, **facts: object) -> None:
+_PUT_AWAY, _PUT_BACK = ("is archived", "was archived already"), ("is back in the list", "was not archived")
+"""What is said where something was done, and where there was nothing to do."""
+
+
+def _show_change(output: Output, database: Database, config_id: str, said: str, **facts: object) -> None:
     """Say how a configuration stands now."""
     found = Registry(database).stored(config_id)  # one that was changed may be switched off and put away
     if output.json:
         output.document({"configuration": readable(found), **facts})
         return
-    state = "archived" if found.is_archived else "active" if found.is_active else "not active"
-    output.text(f"{found.config_id} is {state}{'' if facts.get('changed', True) else ' already'}.")
+    output.text(f"{found.config_id} {said}.")
 
 
 @dataclass(frozen=True, kw_only=True)
