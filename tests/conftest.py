@@ -31,6 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-golden", action="store_true", help="write tests/strategies/golden.json anew")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with a file that compiles most kernels and, on the other worker, with those that hardly need any.
+
+    Two workers that meet an empty cache at once would each compile the same kernels. The order of all others is kept.
+    """
+    folder = Path(__file__).parent
+    compiles, needs_few = folder / "cli" / "test_cli_demo.py", folder / "sources"
+    items.sort(key=lambda item: 0 if item.path == compiles else 1 if needs_few in item.path.parents else 2)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of recorded bars: `data` in the `shared` folder beside the repository, or in `ASSAY_SHARED`."""

@@ -12,7 +12,7 @@ import pytest
 from assay.engine import Execution, Setups, Side
 from assay.errors import LeakError
 from assay.indicators import atr
-from assay.leaks import CHECKS, LeakReport, Looked, NotRun, direction, inspect_strategy, refuse_leaks
+from assay.leaks import CHECKS, LeakReport, Looked, NotRun, compare, direction, inspect_strategy, refuse_leaks
 from assay.leaks.compare import Slack, differences
 from assay.leaks.isolated_copy import isolated_copies
 from assay.leaks.planted import Planted
@@ -327,6 +327,15 @@ def test_differences_by_hand() -> None:
     assert found["feature 'x'"] == (1, 1.0, 1.5)
     assert found["group_a"][0] == 5
     assert set(found) == {"the signal itself", "feature 'x'", "group_a"}
+
+
+def test_tables_that_are_the_same_are_only_compared_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns: dict[str, Any] = {"bar": [1, 2], "x": [1.0, np.nan], "flat_by": [4, -1], "stop_unit": np.ones(2)}
+    others = ({"bar": [1, 3]}, {"x": [1.0, 2.0]}, {"flat_by": [5, -1]}, {"stop_unit": np.zeros(2)}, {"group_a": [1, 1]})
+    one = rows(**columns)
+    assert all(differences(one, rows(**(columns | other))) for other in others)
+    monkeypatch.setattr(compare, "_rows_at", None)
+    assert differences(one, rows(**columns)) == []
 
 
 def test_slack_by_hand() -> None:

@@ -77,7 +77,40 @@ def test_profits_are_counted_in_the_quote(symbol: str, currency: str) -> None:
     assert named_market("any", symbol, HOUR).currency == currency
 
 
+OWN_SPELLINGS = [
+    ("PF_XBTUSD", "BTC/USD:USD"),
+    ("PI_XBTUSD", "BTC/USD:BTC"),
+    ("FI_XBTUSD_240329", "BTC/USD:BTC-240329"),
+    ("BTCUSDT_UMCBL", "BTC/USDT:USDT"),
+    ("BTCUSDT_SPBL", "BTC/USDT"),
+    ("tBTCUSD", "BTC/USD"),
+    ("XBTUSDTM", "BTC/USDT:USDT"),
+    ("BTCUSDZ24", "BTC/USD:BTC-Z24"),
+    ("BTCUSDT_PERP.A", "BTC/USDT:USDT"),
+]
+
+
+@pytest.mark.parametrize(("text", "symbol"), OWN_SPELLINGS)
+def test_the_spellings_of_single_exchanges_are_known(text: str, symbol: str) -> None:
+    assert canonical_symbol(text) == symbol
+    assert canonical_symbol(symbol) == symbol
+
+
+def test_an_exchange_of_contracts_has_no_spot_market() -> None:
+    market = named_market("binanceusdm", "BTCUSDT", HOUR)
+    assert (market.symbol, market.kind) == ("BTC/USDT:USDT", "perpetual")
+
+
 NAMES = [
+    ("candles_binance_BTC-USDT_1h", "binance BTC/USDT 1h"),
+    ("candles_binance_perpetual_BTC-USDT_1h", "binance BTC/USDT:USDT 1h"),
+    ("Binance Perpetual Futures-BTC-USDT-1m", "binance BTC/USDT:USDT 1m"),
+    ("BTCUSDT-1h-futures", "file BTC/USDT:USDT 1h"),
+    ("BTCUSDT_240329-1h", "file BTC/USDT:USDT-240329 1h"),
+    ("BINANCE_BTCUSDT_20240101_1h", "binance BTC/USDT 1h"),
+    ("BTCUSDT_202401_1h", "file BTC/USDT 1h"),
+    ("BTCUSDT_spot_1h", "file BTC/USDT 1h"),
+    ("gate_io_BTC_USDT_1h", "gate_io BTC/USDT 1h"),
     ("BTCUSDT-1h-2025-01", "file BTC/USDT 1h"),
     ("BTCUSDT-5m-2025-01-31", "file BTC/USDT 5m"),
     ("BTC_USDT_USDT-1h-futures", "file BTC/USDT:USDT 1h"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.market import Bars, Market, QualityReport, Timeframe, measure_quality
+from assay.market import Bars, Market, QualityReport, Timeframe, data_filter, measure_quality
 from assay.market.quality import longest_run
 from assay.sources import read_bars
 
@@ -186,3 +186,20 @@ def test_the_counts_add_up(recorded: set[int], data: st.DataObject) -> None:
     assert report.recorded == n
     assert report.valid == int(bars.valid.sum()) <= report.recorded - max(report.zero_volume, report.flat)
     assert report.longest_hole == max([b - a - 1 for a, b in pairwise(positions)], default=0)
+
+
+def test_the_filter_of_a_span_counts_its_bars_alone() -> None:
+    ones = np.ones(8)
+    bars = Bars.from_columns(
+        MARKET,
+        time=T0 + STEP * np.arange(8),
+        open=ones,
+        high=ones + np.array([1, 1, 0, 1, 1, 0, 1, 1]),
+        low=ones,
+        close=ones,
+        volume=np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0]),
+    )
+    found = data_filter(bars, span=slice(2, 7))
+    assert found["before"] == {"bars": 5, "zero_volume": 1, "flat": 2, "impossible": 0}
+    assert found["after"] == {"bars": 2, "zero_volume": 0, "flat": 0, "tradable": 4, "masked": 3}
+    assert found["data_digest"] == bars.digest

@@ -882,3 +882,224 @@ FORMATS = [
         refused="must hold one file of bars; unpack it",
     ),
 ]
+
+_HEADER = "time,open,high,low,close,volume"
+_CARNIVAL = walk(1, 96, datetime(2018, 2, 16, tzinfo=UTC))
+_LONDON = walk(4, 60, datetime(2024, 10, 24, tzinfo=UTC))
+_SYDNEY = walk(4, 60, datetime(2024, 4, 3, tzinfo=UTC))
+_LATER = walk(1, 48, datetime(2024, 1, 3, tzinfo=UTC))
+
+
+def _local(zone: str) -> Callable[[Bar], list[object]]:
+    return lambda b: [f"{b.at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}", *_plain(b)]
+
+
+def _german(number: float, digits: int) -> str:
+    return f"{number:,.{digits}f}".translate(str.maketrans(",.", ".,"))
+
+
+def _bitmex(b: Bar) -> list[object]:
+    end = f"{b.at + timedelta(hours=1):{_ISO}}.000Z"
+    return [end, "XBTUSD", *b.ohlc, 9, 1000, b.close, 1, 1, b.volume, round(b.volume * b.close)]
+
+
+def _tuples(*tickers: str) -> pa.Table:
+    prices = {
+        f"('{name.title()}', '{ticker}')": [getattr(b, name) for b in BARS]
+        for ticker in tickers
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    return table(**prices, __index_level_0__=pa.array([ms(b) for b in BARS]).cast(pa.timestamp("ms", "UTC")))
+
+
+def _alpaca(*symbols: str) -> bytes:
+    rows = _records("t o h l c v n", lambda b: [f"{b.at:{_ISO}}Z", *_plain(b), 9])
+    return json.dumps({"bars": dict.fromkeys(symbols, rows), "next_page_token": None}).encode()
+
+
+_IN_EUROPE = [
+    Bar(
+        b.at,
+        round(1000 + b.open, 1),
+        round(1000 + b.high, 1),
+        round(1000 + b.low, 1),
+        round(1000 + b.close, 1),
+        round(b.volume * 1000, 6),
+    )
+    for b in DAYS
+]
+
+FORMATS += [
+    Format(
+        "Local times of Brazil, whose clock was set back on a Saturday night",
+        "local_BTCUSD_1h.csv",
+        lines(_HEADER, _local("America/Sao_Paulo"), _CARNIVAL),
+        refused="clock that was set back: rows .* both say 2018-02-17 23:00",
+    ),
+    Format(
+        "Local times of bars of four hours",
+        "local_BTCUSD_4h.csv",
+        lines(_HEADER, _local("Europe/London"), _LONDON),
+        refused="clock that was changed: from 2024-10-27 .* the grid of bars moves",
+    ),
+    Format(
+        "Bars of four hours, one of them in the hour that the clock shows twice",
+        "local_BTCUSD_4h.csv",
+        lines(_HEADER, _local("Australia/Sydney"), _SYDNEY),
+        "local BTC/USD 4h spot",
+        {"timezone": "Australia/Sydney"},
+        bars=_SYDNEY,
+    ),
+    Format(
+        "Two markets one after the other, in a column of an unknown name",
+        "joined_BTCUSD_1h.csv",
+        lines(f"{_HEADER},which", lambda b: [seconds(b), *_plain(b), "BTC" if b in BARS else "ETH"], BARS + _LATER),
+        refused="must hold one symbol, but its column 'which' has 2: BTC, ETH",
+    ),
+    Format(
+        "Two kinds of prices one after the other",
+        "joined_BTCUSD_1h.csv",
+        lines(f"{_HEADER},which", lambda b: [seconds(b), *_plain(b), "bid" if b in BARS else "ask"], BARS + _LATER),
+        refused="must hold one kind, but its column 'which' has 2: ask, bid",
+    ),
+    Format(
+        "A contract, said by a column",
+        "BINANCE_BTCUSDT_1h.csv",
+        lines(f"{_HEADER},category", lambda b: [seconds(b), *_plain(b), "linear"]),
+        "binance BTC/USDT:USDT 1h perpetual",
+    ),
+    Format(
+        "Other texts in columns",
+        "own_BTCUSD_1h.csv",
+        lines(f"{_HEADER},color,signal", lambda b: [seconds(b), *_plain(b), "red", "BUY" if b.at.hour % 2 else "SELL"]),
+        "own BTC/USD 1h spot",
+    ),
+    Format("Alpaca API (JSON)", "alpaca.json", _alpaca("BTC/USD"), "file BTC/USD 1h spot"),
+    Format(
+        "Two markets in one JSON",
+        "alpaca.json",
+        _alpaca("BTC/USD", "ETH/USD"),
+        refused="must hold one table of bars, but it has 2: BTC/USD, ETH/USD",
+    ),
+    Format(
+        "yfinance frame (Parquet)",
+        "yf.parquet",
+        written(_tuples("BTC-USD"), parquet.write_table),
+        "file BTC/USD 1h spot",
+    ),
+    Format(
+        "yfinance frame of two tickers (Parquet)",
+        "yf.parquet",
+        written(_tuples("BTC-USD", "ETH-USD"), parquet.write_table),
+        refused="must hold one market, but its columns are of several.*BTC-USD.*ETH-USD",
+    ),
+    Format(
+        "BitMEX API (ends of bars, volume in the coin)",
+        "bitmex_XBTUSD_1h.csv",
+        lines(
+            "timestamp,symbol,open,high,low,close,trades,volume,vwap,lastSize,turnover,homeNotional,foreignNotional",
+            _bitmex,
+        ),
+        "bitmex BTC/USD:BTC 1h perpetual",
+    ),
+    Format(
+        "Poloniex API (old; the base volume is quoteVolume)",
+        "poloniex_BTC_USDT_1h.json",
+        json.dumps(
+            _records(
+                "date open high low close volume quoteVolume weightedAverage",
+                lambda b: [seconds(b), *b.ohlc, b.volume * b.close, b.volume, b.close],
+            )
+        ).encode(),
+        "poloniex BTC/USDT 1h spot",
+    ),
+    Format(
+        "dYdX API",
+        "dydx_BTC-USD_1h.csv",
+        lines(
+            "startedAt,ticker,resolution,low,high,open,close,baseTokenVolume,usdVolume",
+            lambda b: [f"{b.at:{_ISO}}.000Z", "BTC-USD", "1HOUR", b.low, b.high, b.open, b.close, b.volume, 1],
+        ),
+        "dydx BTC/USD 1h spot",
+    ),
+    Format(
+        "Investing.com in German",
+        "BTC-USD_1d.csv",
+        lines(
+            "Datum;Zuletzt;Eröffn.;Hoch;Tief;Vol.",
+            lambda b: ";".join(
+                [
+                    f"{b.at:%d.%m.%Y}",
+                    *(_german(1000 + price, 1) for price in (b.close, b.open, b.high, b.low)),
+                    f"{_german(b.volume, 3)}K",
+                ]
+            ),
+            DAYS,
+        ),
+        "file BTC/USD 1d spot",
+        bars=_IN_EUROPE,
+    ),
+    Format(
+        "Whole thousands beside decimal commas",
+        "own_BTCUSD_1h.csv",
+        lines(
+            _HEADER.replace(",", ";"),
+            lambda b: ";".join([str(seconds(b)), "42.000", "43.000,5", "41.000,5", "42.001", _german(b.volume, 3)]),
+        ),
+        "own BTC/USD 1h spot",
+        bars=[Bar(b.at, 42000, 43000.5, 41000.5, 42001, b.volume) for b in BARS],
+    ),
+    Format(
+        "Dates of a spreadsheet as numbers",
+        "own_BTCUSD_1h.csv",
+        lines(_HEADER, lambda b: [round(seconds(b) / 86400 + 25569, 10), *_plain(b)]),
+        "own BTC/USD 1h spot",
+    ),
+    Format(
+        "numpy.savetxt",
+        "own_BTCUSD_1h.txt",
+        lines("", lambda b: " ".join(f"{value:.18e}" for value in [ms(b), *b.ohlc, b.volume])).lstrip(),
+        "own BTC/USD 1h spot",
+    ),
+    Format(
+        "Years of two digits in front",
+        "own_BTCUSD_1d.csv",
+        lines(_HEADER, lambda b: [f"{b.at:%y/%m/%d}", *_plain(b)], DAYS),
+        "own BTC/USD 1d spot",
+        bars=DAYS,
+    ),
+    Format(
+        "Days beside epochs",
+        "own_BTCUSD_1h.csv",
+        lines("date,timestamp,open,high,low,close,volume", lambda b: [f"{b.at:%Y-%m-%d}", ms(b), *_plain(b)]),
+        "own BTC/USD 1h spot",
+    ),
+    Format(
+        "QuantConnect LEAN (prices times 10,000)",
+        "spy.csv",
+        lines("", lambda b: [f"{b.at:%Y%m%d %H:%M}", *(round(p * 10_000) for p in b.ohlc), 100], DAYS).lstrip(),
+        refused="QuantConnect's LEAN, whose prices are times 10,000",
+    ),
+    Format(
+        "Binance dump of a contract with an end",
+        "BTCUSDT_240329-1h-2024-01.csv",
+        lines("", _kline).lstrip(),
+        "binance BTC/USDT:USDT-240329 1h future",
+    ),
+    Format(
+        "Hummingbot candles of a contract",
+        "candles_binance_perpetual_BTC-USDT_1h.csv",
+        lines("timestamp,open,high,low,close,volume", lambda b: [float(seconds(b)), *_plain(b)]),
+        "binance BTC/USDT:USDT 1h perpetual",
+    ),
+    Format(
+        "Missing values as spreadsheets, databases and pandas write them",
+        "own_BTCUSD_1h.csv",
+        lines(
+            _HEADER,
+            lambda b: [seconds(b), *([("#N/A", "\\N", "<NA>")[b.at.hour % 3]] * 5 if b.at.day > 1 else _plain(b))],
+        ),
+        "own BTC/USD 1h spot",
+        bars=BARS[:24],
+    ),
+]

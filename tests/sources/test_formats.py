@@ -41,3 +41,16 @@ def test_a_format_is_read_or_refused_rightly(case: Format, tmp_path: Path) -> No
         np.testing.assert_allclose(c.volume, [bar.volume for bar in case.bars], rtol=1e-12)
     assert c.has_volume == case.volume
     assert len(found.bars()) >= len(case.bars)
+
+
+def test_the_volume_of_contracts_settled_in_the_coin_is_said_to_count_contracts(tmp_path: Path) -> None:
+    case = next(case for case in FORMATS if case.name == "Binance dump of a contract with an end")
+    path = tmp_path / "BTCUSD_PERP-1h-2024-01.csv"
+    path.write_bytes(case.content)
+    found = read_bar_file(path)
+    assert found.rows.market.symbol == "BTC/USD:BTC"
+    assert any("counts contracts" in note and "--columns volume=8" in note for note in found.notes)
+    in_coins = read_bar_file(
+        path, options=ReadingOptions.parse(columns="time=1,open=2,high=3,low=4,close=5,volume=8")
+    ).rows.columns.volume
+    np.testing.assert_allclose(in_coins, [round(bar.volume * bar.close, 4) for bar in case.bars])

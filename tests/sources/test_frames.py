@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 STEP = 300_000
 T0 = 1_704_067_200_000
 MARKET = Market("binance", "BTC/USDT", Timeframe(STEP), tick=0.01)
+WAY_OUT = "Sort the frame by time and drop repeated rows; `read_bars` does that for a file"
 
 
 def bars_at(positions: list[int], *, volume: bool = True) -> Bars:
@@ -303,4 +304,4 @@ def test_a_missing_time_is_refused(place: str) -> None:
 
 def test_rows_out_of_order_are_refused_and_never_sorted() -> None:
     rule = "must increase, the row before has 2024-01-01T00:30:00.000Z"
-    refused(BarsError, f"row 1 time: {rule}, got '2024-01-01T00:25:00.000Z'", frame().iloc[::-1])
+    refused(BarsError, f"row 1 time: {rule}, got '2024-01-01T00:25:00.000Z'. {WAY_OUT}", frame().iloc[::-1])

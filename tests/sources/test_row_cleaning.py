@@ -62,6 +62,17 @@ def test_every_kind_of_dirt_is_counted_once() -> None:
     assert rows.findings.rows == 14
 
 
+def test_rows_that_come_newest_first_are_said_so() -> None:
+    newest = table((3, 13, 1), (2, 12, 1), (2, 12, 1), (1, 11, 1))
+    assert newest.findings.sentences() == [
+        "1 row repeats a bar and was left out",
+        "the rows come newest first and were turned round",
+    ]
+    assert table((3, 13, 1), (1, 11, 1), (2, 12, 1)).findings.sentences() == [
+        "1 row was not in order of time and was put in order"
+    ]
+
+
 def test_a_bar_that_is_not_over_is_left_out() -> None:
     time = T0 + np.arange(3) * STEP
     flat = np.ones(3)

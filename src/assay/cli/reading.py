@@ -8,6 +8,7 @@ import typer
 
 from assay.cli.options import Timeframe
 from assay.sources import BarFile, ReadingOptions
+from assay.sources.bar_files.container import STDIN
 
 Columns = Annotated[
     str | None,
@@ -48,6 +49,11 @@ class ReadOptions:
             bar_end=self.bar_end,
             timeframe=self.timeframe,
         )
+
+
+def titled(file: str) -> str:
+    """Return what a file is called in sentences."""
+    return "standard input" if file == STDIN else file
 
 
 def describe_reading(found: BarFile) -> dict[str, Any]:

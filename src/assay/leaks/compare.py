@@ -65,6 +65,8 @@ def differences(expected: Setups, found: Setups, slack: Slack = EXACT) -> list[D
 
     Bars with another number of rows are differences of the signal itself; the columns are compared on the others.
     """
+    if _are_same_bytes(expected, found):
+        return []
     bars = np.union1d(expected.bar, found.bar)
     agreed = _rows_at(expected, bars) == _rows_at(found, bars)
     out: list[Difference] = []
@@ -78,6 +80,15 @@ def differences(expected: Setups, found: Setups, slack: Slack = EXACT) -> list[D
             row = int(np.argmax(differ))
             out.append(Difference(what, int(expected.bar[row]), float(a[row]), float(b[row])))
     return out
+
+
+def _are_same_bytes(expected: Setups, found: Setups) -> bool:
+    """Whether two tables are the same to the last bit, as those of most questions are: a look that is soon done."""
+    if len(expected) != len(found) or expected.features.keys() != found.features.keys():
+        return False
+    columns = [(column, found.features[name]) for name, column in expected.features.items()]
+    columns += [(getattr(expected, name), getattr(found, name)) for name in ("bar", "levels", "flat_by", "groups")]
+    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in columns)
 
 
 def _rows_at(setups: Setups, bars: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -115,6 +126,8 @@ def _held(setups: Setups) -> NDArray[np.float64]:
 
 def _numbered(groups: NDArray[np.int64]) -> NDArray[np.float64]:
     """Number groups by their first row: which rows belong together counts, not what a group is called."""
+    if not (groups >= 0).any():
+        return np.full(len(groups), np.nan)
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first)).astype(np.float64)
     return np.where(groups < 0, np.nan, rank[inverse] if len(groups) else 0.0)

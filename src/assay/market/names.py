@@ -51,9 +51,42 @@ RENAMED = {"XBT": "BTC", "XDG": "DOGE"}
 _KRAKEN = re.compile(r"X(XBT|ETH|LTC|XRP|XLM|XMR|ETC|REP|MLN|XDG|ZEC)(?:Z(USD|EUR|GBP|CAD|JPY|AUD)|X(XBT|ETH))")
 """Kraken's oldest ids put an X before coins and a Z before money."""
 
-_PERPETUAL = frozenset({"PERP", "PERPETUAL", "SWAP"})
-_EXPIRY = re.compile(r"\d{6}(?:\d\d)?|\d{1,2}(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\d\d")
+_PERPETUAL = frozenset({"PERP", "PERPETUAL", "SWAP", "UMCBL", "DMCBL", "CMCBL"})
+CONTRACT_WORDS = frozenset(
+    {"perp", "perps", "perpetual", "perpetuals", "swap", "swaps", "future", "futures", "linear", "inverse", "delivery"}
+    | {"um", "cm", "usdm", "coinm", "usdtm", "umperp", "usdtfutures", "coinfutures", "usdcfutures", "contract"}
+)
+"""Words of files and columns that say that a symbol beside them names a contract, in small letters."""
+
+_NOT_OF_SYMBOLS = CONTRACT_WORDS | frozenset(
+    {"candles", "candlesticks", "klines", "kline", "ohlcv", "ohlc", "data", "history", "historical", "spot"}
+)
+"""Words of a file's name that belong neither to its exchange nor to its symbol."""
+_EXPIRY = re.compile(
+    r"\d{6}(?:\d\d)?|\d{1,2}(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\d\d|[FGHJKMNQUVXZ]\d\d"
+)
 _DATED = re.compile(rf"(?:[:/_-].*)?-(?:{_EXPIRY.pattern})(?:-.*)?$")
+
+
+_OWN_SPELLINGS = (
+    (re.compile(r"t([A-Z0-9]{6,}|[A-Z0-9]+:[A-Z0-9]+)"), r"\1"),  # Bitfinex
+    (re.compile(r"([A-Z0-9]+)F0:([A-Z0-9]+)F0"), r"\1_\2_PERP"),  # its contracts
+    (re.compile(r"P[FV]_([A-Z0-9]+)USD"), r"\1/USD:USD"),  # Kraken's contracts
+    (re.compile(r"PI_([A-Z0-9]+)"), r"\1_PERP"),
+    (re.compile(r"F[FI]_([A-Z0-9]+_\d{6})"), r"\1"),
+    (re.compile(r"([A-Z0-9]{2,}(?:USDT|USDC|USD))([FGHJKMNQUVXZ]\d\d)"), r"\1-\2"),  # BitMEX's and Bybit's futures
+    (re.compile(r"([A-Z0-9]{2,}(?:USDT|USDC|USD))M"), r"\1_PERP"),  # KuCoin's contracts
+    (re.compile(r"(.*PERP)\.[A-Z0-9]"), r"\1"),  # Coinalyze
+    (re.compile(r"([A-Z0-9]+)_SPBL"), r"\1"),  # Bitget's spot
+)
+"""Spellings of single exchanges, each put into one that many use."""
+
+
+def _usual(symbol: str) -> str:
+    for pattern, spelling in _OWN_SPELLINGS:
+        if pattern.fullmatch(symbol):
+            symbol = pattern.sub(spelling, symbol)
+    return symbol
 
 
 def canonical_symbol(text: str) -> str:
@@ -68,7 +101,7 @@ def canonical_symbol(text: str) -> str:
     InputError
         When two readings are as likely: ARBUSD is AR/BUSD or ARB/USD.
     """
-    symbol = text.strip().upper()
+    symbol = _usual(_usual(text.strip()).upper())
     if "/" not in symbol:
         symbol = symbol.rpartition(":")[2]  # TradingView's BINANCE:BTCUSDT
     perpetual = symbol.endswith(".P") or bool(re.fullmatch(r"[A-Z0-9]{2,}PERP", symbol))
@@ -86,6 +119,26 @@ def canonical_symbol(text: str) -> str:
         words = [*words[:-1], "USD"] if words[-1] == "PERPETUAL" and len(words) == 2 else words[:-1]
     settlement, _, dated = settlement.partition("-")
     return _joined(_parts(words), settlement, expiry or dated, perpetual=perpetual, given=symbol)
+
+
+def is_pair(text: str) -> bool:
+    """Whether a text names a pair of currencies or a contract in any spelling that is known."""
+    try:
+        symbol = canonical_symbol(text)
+    except InputError:
+        return True
+    quote = symbol.partition("/")[2].partition(":")[0]
+    return quote in QUOTES or symbol.endswith("-PERP")
+
+
+def is_coin(text: str) -> bool:
+    """Whether a text is the symbol of a well-known coin."""
+    return text.strip().upper() in _BASES
+
+
+def as_contract(symbol: str) -> str:
+    """Return the perpetual contract of a canonical symbol that names a spot market; a contract as it is."""
+    return canonical_symbol(f"{symbol}.P") if kind_of("", symbol) == "spot" else symbol
 
 
 def _parts(words: list[str]) -> list[str]:
@@ -134,11 +187,17 @@ _BITMEX_INVERSE = {"BTC/USD": "BTC/USD:BTC"}
 """The one contract that is called like a spot market."""
 
 
+CONTRACT_EXCHANGES = frozenset({"binanceusdm", "binancecoinm", "krakenfutures", "kucoinfutures", "huobifutures"})
+"""Names (ccxt's) of exchanges that have no spot markets."""
+
+
 def named_market(exchange: str, symbol: str, timeframe: Timeframe) -> Market:
     """Return the market that an exchange, a symbol in any spelling and a timeframe name."""
     venue, pair = exchange.strip().lower(), canonical_symbol(symbol)
     if venue == "bitmex":
         pair = _BITMEX_INVERSE.get(pair, pair)
+    if venue in CONTRACT_EXCHANGES and "/" in pair:
+        pair = as_contract(pair)
     return Market(venue, pair, timeframe, kind_of(venue, pair))
 
 
@@ -199,6 +258,9 @@ def _minutes_or_none(minutes: int) -> Timeframe | None:
         return None
 
 
+_YYMMDD = re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+"""The day on which a contract ends: BTCUSDT_240329."""
+
 _AFTER = re.compile(r"\d{4}|\d{2}|\d{6}|\d{8}|bid|ask|futures|swap|spot|perp|linear|data|ohlcv|full|all", re.IGNORECASE)
 """Words that may follow the timeframe in a file's name."""
 
@@ -214,7 +276,7 @@ def market_from_name(name: str) -> Market | None:
     InputError
         The name says that the bars are months, or its symbol may be read in two ways.
     """
-    words = re.split(r"[_-]", name.strip())
+    words = re.split(r"[_-]|(?<=[a-z]) (?=[A-Z])", name.strip())
     end = len(words) - 1
     while end > 0 and _AFTER.fullmatch(words[end]):
         end -= 1
@@ -222,11 +284,20 @@ def market_from_name(name: str) -> Market | None:
     before = words[:end]
     if timeframe is None or not all(before):
         return None
-    if before[-1].isdigit() and len(before) > 1 and len(before[-1]) == 4:  # Bitstamp_BTCUSD_2023_minute
-        before = before[:-1]
-    if any(word.lower() in ("futures", "swap", "perp", "linear") for word in words[end:]) and len(before) > 1:
+    expiry = ""
+    if len(before) > 1 and re.fullmatch(r"\d{4}|\d{6}|\d{8}", before[-1]):  # Bitstamp_BTCUSD_2023_minute
+        expiry = before.pop() if _YYMMDD.fullmatch(before[-1]) else before.pop() and ""
+    # candles_binance_perpetual_BTC-USDT_1h
+    around = [word.lower() for word in (*before, *words[end:])]
+    last = [word for word in before[-1:] if word.upper() in _PERPETUAL]
+    before = [word for word in before if word.lower() not in _NOT_OF_SYMBOLS and word not in last] + last
+    if before == last:
+        return None
+    if any(word in CONTRACT_WORDS for word in around) and not expiry and not _EXPIRY.fullmatch(before[-1].upper()):
         before = _settled(before)
     exchange, symbol = _exchange_and_symbol(before)
+    if expiry:
+        symbol = canonical_symbol(f"{symbol}-{expiry}")
     if not exchange and kind_of("", symbol) == "spot" and "/" not in symbol:
         return None
     return named_market(exchange or "file", symbol, timeframe)
@@ -234,8 +305,11 @@ def market_from_name(name: str) -> Market | None:
 
 def _settled(words: list[str]) -> list[str]:
     """Return the words of a contract's name with their settlement: BTC_USDT of a file of futures is BTC_USDT_USDT."""
-    if words[-1].upper() in QUOTES and (len(words) < 3 or words[-2].upper() not in QUOTES):
-        return [*words, words[-1]]
+    upper = [word.upper() for word in words]
+    if upper[-1] in _PERPETUAL:
+        return words
+    if len(words) > 1 and upper[-1] in QUOTES and upper[-1] not in upper[-3:-1]:
+        return [*words, "PERP"]
     return [*words[:-1], f"{words[-1]}.P"] if words[-1].upper() not in QUOTES else words
 
 
@@ -247,6 +321,8 @@ def _exchange_and_symbol(words: list[str]) -> tuple[str, str]:
         length = 3 if len(words) > 2 and upper[-2] in QUOTES and upper[-2] not in _COINS else 2
     elif len(words) > 1 and upper[-1] in (*QUOTES, *RENAMED):
         length = 3 if len(words) > 2 and upper[-2] in QUOTES and upper[-1] in upper[-3:-1] else 2
-    if len(words) > length + 1:
+    symbol = canonical_symbol("_".join(words[-length:]))
+    if len(words) > length + 1 and kind_of("", symbol) == "spot" and "/" not in symbol:
         length = len(words) - 1
-    return "_".join(words[:-length]), canonical_symbol("_".join(words[-length:]))
+        symbol = canonical_symbol("_".join(words[-length:]))
+    return "_".join(words[:-length]), symbol

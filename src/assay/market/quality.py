@@ -133,14 +133,18 @@ SIGNAL_RULE = "volume > 0, high > low, open and close inside high and low"
 FILL_RULE = "volume > 0, open and close inside high and low"
 
 
-def data_filter(bars: Bars, report: QualityReport | None = None, *, override: bool = False) -> dict[str, Any]:
+def data_filter(
+    bars: Bars, report: QualityReport | None = None, *, span: slice = slice(None), override: bool = False
+) -> dict[str, Any]:
     """Return how bars were filtered, as plain values: the masks and what they left, bound to the data.
 
     Parameters
     ----------
     bars : Bars
     report : QualityReport, optional
-        Of these bars, where it was measured before.
+        Of the bars of the span, where it was measured before.
+    span : slice
+        The bars that are counted; all by default. The digests are those of all bars.
     override : bool
         Whether bars that the gate refuses were used all the same.
 
@@ -151,10 +155,11 @@ def data_filter(bars: Bars, report: QualityReport | None = None, *, override: bo
         recorded bars) and ``after`` (counts of those that may signal and fill), the gate's answer and the report.
         Bars are masked, never deleted: deletion would bend time.
     """
-    report = report or measure_quality(bars)
+    report = report or measure_quality(bars.between(span.start or 0, span.stop))
     masks = hashlib.sha256(np.packbits(bars.valid).tobytes() + np.packbits(bars.tradable).tobytes())
     before = {name: getattr(report, name) for name in ("recorded", "zero_volume", "flat", "impossible")}
-    left = bars.valid & ~bars.absent
+    left = (bars.valid & ~bars.absent)[span]
+    volume, high, low = bars.volume[span], bars.high[span], bars.low[span]
     return {
         "data_digest": bars.digest,
         "mask_digest": masks.hexdigest(),
@@ -163,9 +168,9 @@ def data_filter(bars: Bars, report: QualityReport | None = None, *, override: bo
         "before": {"bars": before.pop("recorded"), **before},
         "after": {
             "bars": int(left.sum()),
-            "zero_volume": int(np.count_nonzero(bars.volume[left] == 0)) if bars.has_volume else 0,
-            "flat": int(np.count_nonzero(bars.high[left] == bars.low[left])),
-            "tradable": int(bars.tradable.sum()),
+            "zero_volume": int(np.count_nonzero(volume[left] == 0)) if bars.has_volume else 0,
+            "flat": int(np.count_nonzero(high[left] == low[left])),
+            "tradable": int(bars.tradable[span].sum()),
             "masked": report.recorded - int(left.sum()),
         },
         "passes": report.passes,

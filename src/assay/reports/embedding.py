@@ -25,8 +25,9 @@ def script() -> str:
 def embedded(charts: Mapping[str, Plot]) -> dict[str, Any]:
     """Return the arguments of ``Bokeh.embed.embed_items`` that draw each chart into the element of its name."""
     document = Document(title="")
-    for plot in charts.values():
-        document.add_root(plot)
+    with document.models.freeze():  # all models are gathered once, not again for each chart
+        for plot in charts.values():
+            document.add_root(plot)
     content = _numbered(document.to_json(deferred=False), {})
     places = {root["id"]: f"chart-{name}" for root, name in zip(content["roots"], charts, strict=True)}
     return {"documents": {"report": content}, "items": [{"docid": "report", "roots": places, "root_ids": [*places]}]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -303,7 +304,9 @@ def _embeddable(value: Any) -> Markup:
     return Markup(content)  # noqa: S704  (what could be markup is escaped above)
 
 
+@cache
 def _environment() -> Environment:
+    """Return what renders the templates; one for all pages of a process, since they are compiled with it."""
     environment = Environment(
         loader=PackageLoader("assay.reports"),
         autoescape=True,

@@ -87,7 +87,10 @@ def save_trained(
         What the ledger has of it.
     """
     evidence = trained.evidence
-    filtered = data_filter(evidence.bars, evidence.provenance.quality, override=evidence.experiment.allow_bad_data)
+    used = slice(evidence.splits.start, evidence.splits.stop)
+    filtered = data_filter(
+        evidence.bars, evidence.provenance.quality, span=used, override=evidence.experiment.allow_bad_data
+    )
     entry = append_training(c, evidence, user=user, at_ms=at_ms)
     # with its own entries in it: a ledger that is cut off later is shorter than its configurations say
     ledger = head(c)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pandas as pd
 import pyarrow as pa
 
-from assay.errors import FileFormatError, InputError
+from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Bars, Market, Timeframe
 from assay.market.bars import PRICES
 from assay.market.market import Kind
@@ -53,7 +53,13 @@ def bars_from_frame(df: Any, market: Market | None = None) -> Bars:
         unknown = Market(_FRAME, taken.symbol or "UNKNOWN", Timeframe(60_000))
         market = settle_market(taken.ms, said, None, unknown, _FRAME)
     prices = {name: taken.numbers[name] for name in PRICES}
-    return Bars.from_columns(market, time=taken.ms, volume=taken.numbers.get("volume"), **prices)
+    try:
+        return Bars.from_columns(market, time=taken.ms, volume=taken.numbers.get("volume"), **prices)
+    except BarsError as error:
+        if error.column != "time":
+            raise
+        hint = "Sort the frame by time and drop repeated rows; `read_bars` does that for a file"
+        raise BarsError(error.row, error.column, error.rule, error.value, hint) from None
 
 
 def frame_from_bars(bars: Bars) -> pd.DataFrame:

@@ -73,7 +73,16 @@ class Findings:
     def sentences(self, *, ordered: bool = True) -> list[str]:
         """Return what was found, a sentence each; without `ordered` only what was left out."""
         counts = {kind: n for kind, n in self.as_dict().items() if n and (ordered or kind != "unordered")}
-        return [_SENTENCES[kind][n > 1].format(n=f"{n:,}") for kind, n in counts.items()]
+        said = {kind: _SENTENCES[kind][n > 1].format(n=f"{n:,}") for kind, n in counts.items()}
+        if "unordered" in said and self.newest_first:
+            said["unordered"] = "the rows come newest first and were turned round"
+        return list(said.values())
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether every row comes before the row above it: many exports begin with the newest."""
+        steps = self.rows - self.empty - 1
+        return steps > 1 and self.unordered + self.duplicate + self.conflict >= steps
 
 
 _SENTENCES = {
@@ -163,11 +172,12 @@ def clean_rows(
         check_rows(time[order], {name: column[order] for name, column in table.items()}, step)
     unfinished = (time + step > now_ms) & ~off_grid & ~broken if now_ms is not None else np.zeros(len(time), np.bool_)
     rows = np.flatnonzero(~off_grid & ~broken & ~unfinished)
-    rows = rows[np.lexsort((rows, -table["volume"][rows], time[rows]))]
+    if not (np.diff(time[rows]) > 0).all():
+        rows = rows[np.lexsort((rows, -table["volume"][rows], time[rows]))]
     again = np.diff(time[rows], prepend=-1) == 0
     first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows)))) if len(rows) else rows
     differs = np.zeros(len(rows), dtype=np.bool_)
-    for column in table.values():
+    for column in table.values() if again.any() else ():
         differs |= column[rows] != column[rows[first]]
     if (conflict := int(np.count_nonzero(again & differs))) > max(1, max_conflicts * len(time)):
         _refuse_conflicts(time, rows[again & differs], rows[first[again & differs]], where)

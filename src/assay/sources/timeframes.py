@@ -20,9 +20,19 @@ MIN_STRETCH = 24
 _USUAL = frozenset(minutes * MINUTE_MS for minutes in (1, 3, 5, 15, 30, 60, 120, 240, 360, 480, 720, 1440, 10080))
 
 
+def in_order(time: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the different stamps in order; those that are so already, as most files have them, as they are."""
+    if (np.diff(time) > 0).all():
+        return time
+    time = np.sort(time)
+    return time[np.diff(time, prepend=time[0] - 1) > 0]
+
+
 def common_step(time: NDArray[np.int64]) -> int | None:
     """Return the most common step in milliseconds, or None without one; order is for the bars to judge."""
     steps = np.abs(np.diff(time))
+    if len(steps) and steps[0] > 0 and (steps == steps[0]).all():
+        return int(steps[0])
     values, counts = np.unique(steps[steps > 0], return_counts=True)
     return int(values[counts.argmax()]) if len(values) else None
 
@@ -52,8 +62,11 @@ def check_one_timeframe(time: NDArray[np.int64], step_ms: int, where: str) -> No
     FileFormatError
         Naming the first row of the stretch.
     """
-    steps = np.abs(np.diff(np.unique(time)))
-    if not len(steps):
+    if not len(time):
+        return
+    stamps = in_order(time)
+    steps = np.diff(stamps)
+    if not len(steps) or (steps == step_ms).all():
         return
     starts = np.flatnonzero(np.diff(steps, prepend=0) != 0)
     lengths = np.diff(starts, append=len(steps))
@@ -62,7 +75,7 @@ def check_one_timeframe(time: NDArray[np.int64], step_ms: int, where: str) -> No
         found = int(steps[begin])
         usual = found in _USUAL or (found > DAY_MS and found % DAY_MS == 0)
         if usual and (found % step_ms == 0 or step_ms % found == 0):
-            at = np.datetime64(int(np.unique(time)[begin]), "ms")
+            at = np.datetime64(int(stamps[begin]), "ms")
             rule = (
                 f"must hold one timeframe, but {length:,} bars from {at} on are {step_text(found)} apart and the most "
                 f"are {step_text(step_ms)}"

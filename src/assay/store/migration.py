@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -62,7 +63,9 @@ class SchemaStatus:
     pending: tuple[str, ...]
 
 
+@cache
 def _scripts() -> ScriptDirectory:
+    """Return the migrations, read once: Alembic compiles their files anew for each one that asks."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return ScriptDirectory.from_config(config)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.output import Output, iso_time
-from assay.cli.reading import ReadOptions, describe_reading
+from assay.cli.reading import ReadOptions, describe_reading, titled
 from assay.market import Bars, measure_quality
 from assay.service.describe import describe_market
 from assay.sources import BarFile, read_bar_file
@@ -41,7 +41,7 @@ def quality(output: Output, given: QualityOptions) -> None:
         output.document({"files": reports})
         return
     for report in reports:
-        title = f"{report['file']}: {report['symbol']} {report['timeframe']} on {report['exchange']}"
+        title = f"{titled(report['file'])}: {report['symbol']} {report['timeframe']} on {report['exchange']}"
         shown = {k: v for k, v in report.items() if k not in (*_NOTHING_TO_READ, "from", "to")}
         rows = [(name, value, UNITS.get(name, "bars")) for name, value in shown.items()]
         output.table(f"{title}, {report['from']} to {report['to']}", ("name", "value", "unit"), rows)

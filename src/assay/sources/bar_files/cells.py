@@ -1,4 +1,4 @@
-"""Cells of Arrow columns as numpy values, and numbers as people write them.
+"""Cells of Arrow columns as numpy values.
 
 Where it can be helped no Arrow value is built from a Python value, nor `to_numpy` called: either makes pyarrow import
 pandas (0.2 s).
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.errors import BarsError, FileFormatError
+from assay.errors import BarsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,60 +106,3 @@ def cast_texts(texts: Any, kind: Any, name: str, rule: str) -> Any:
             middle = (low + high) // 2
             low, high = (middle, high) if casts(low, middle) else (low, middle)
         raise BarsError(low, name, rule, texts[low].as_py()) from None
-
-
-def numbers(column: Any, name: str, where: str, *, empty: bool = False, comma: bool = False) -> NDArray[np.float64]:
-    """Return a column as float64 of shape (n,), NaN for null.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-    name : str
-        The field, for messages.
-    where : str
-        What is read, for messages.
-    empty : bool
-        Texts that say that there is no value (none at all, ``nan``, ``null`` ...) are NaN too.
-    comma : bool
-        A comma is a decimal sign where it cannot be told: cells are not separated by commas.
-    """
-    column = decoded(column)
-    kind = column.type
-    if is_text(kind):
-        try:
-            return values(column.cast(pa.float64()), pa.float64())
-        except pa.ArrowInvalid:
-            pass
-        if empty:
-            column = without(column, pc.is_in(pc.utf8_lower(column), value_set=text_array(_NOTHING)))
-        column = _rewritten(column, comma=comma)
-        return values(cast_texts(column, pa.float64(), name, "must be a number"), pa.float64())
-    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if not numeric and not pa.types.is_null(kind):
-        raise FileFormatError(where, f"column {name!r} must hold numbers", str(kind))
-    return values(column, pa.float64())
-
-
-_NOTHING = ("", "nan", "null", "none", "na", "n/a", "-")
-_SUFFIXES = {"K": "e3", "M": "e6", "B": "e9", "T": "e12"}
-
-
-def _rewritten(texts: Any, *, comma: bool) -> Any:
-    """Return numbers with separators of thousands, decimal commas, a sign of money or K, M, B behind as plain ones.
-
-    A comma is the decimal sign where no text has a point behind one, and not all have three digits behind it.
-    """
-    signs = r"[$\x{20ac}\x{a3}]"  # dollar, euro, pound
-    plain = pc.replace_substring_regex(texts, pattern=rf"^{signs}\s*|\s*{signs}$|[\s']", replacement="")
-    with_point = flags(pc.match_substring_regex(plain, r",\d{3}(,\d{3})*\.\d"))
-    with_comma = flags(pc.match_substring_regex(plain, r"^[+-]?\d{1,3}(\.\d{3})+,\d|^[+-]?\d+,(\d{1,2}|\d{4,})$"))
-    if comma and not with_comma.any() and not with_point.any():
-        with_comma = flags(pc.match_substring_regex(plain, r"^[+-]?\d+,\d+$"))
-    if with_comma.any() and not with_point.any():
-        plain = pc.replace_substring(pc.replace_substring(plain, ".", ""), ",", ".")
-    elif with_point.any() and not with_comma.any():
-        plain = pc.replace_substring(plain, ",", "")
-    if flags(pc.match_substring_regex(plain, r"^[+-]?\d[\d.]*[KMBT]$")).any():
-        for suffix, zeros in _SUFFIXES.items():
-            plain = pc.replace_substring_regex(plain, pattern=rf"^([+-]?\d[\d.]*){suffix}$", replacement=rf"\1{zeros}")
-    return plain

@@ -181,6 +181,8 @@ def open_content(path: str | Path) -> Iterator[Content]:
     """
     file = Path(path)
     if str(path) == STDIN:
+        if sys.stdin is None:  # closed by the caller's shell
+            raise InputError("standard input", "is closed")
         yield _recognised(cast("IO[bytes]", sys.stdin.buffer), "standard input", "", "", None)
         return
     if file.is_dir():
@@ -270,6 +272,8 @@ def _of_zip(whole: IO[bytes], shown: str, name: str) -> Content:
 def _may_hold_bars(name: str) -> bool:
     base = Path(name).name
     known = (".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".feather", ".gz")
+    if base.lower().startswith(("readme", "license")):
+        return False
     return not name.startswith("__MACOSX/") and not base.startswith(".") and base.lower().endswith(known)
 
 
@@ -295,13 +299,16 @@ def _text(head: bytes, rest: IO[bytes], shown: str, name: str, packing: str) -> 
 
 def _encoding(head: bytes, shown: str) -> str | None:
     """Return the encoding to decode from; None for UTF-8 without a byte order mark."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
     for mark, encoding in marks.items():
         if head.startswith(mark):
             return encoding
     if b"\x00" in head:
-        for encoding, zeros in (("utf-16-le", head[1:200:2]), ("utf-16-be", head[0:200:2])):
-            if zeros and zeros.count(0) > 0.8 * len(zeros):
+        even, odd = head[0:200:2], head[1:200:2]
+        for encoding, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+            if zeros.count(0) > 0.8 * len(zeros) and not letters.count(0):
                 return encoding
         raise FileFormatError(shown, "is neither text nor Parquet or Feather: it must be a table of bars")
     try:

@@ -38,6 +38,8 @@ class Dialect:
         Whether its times are those at which bars end.
     note : str
         What its users have to know.
+    inverse_note : str
+        The same of contracts that are settled in the coin.
     columns : tuple of (str, str)
         Field and the name (small letters and digits) of its column, where the name says something else elsewhere.
     """
@@ -51,6 +53,7 @@ class Dialect:
     timezone: str = "UTC"
     bar_end: bool = False
     note: str = ""
+    inverse_note: str = ""
     columns: tuple[tuple[str, str], ...] = ()
 
 
@@ -61,9 +64,10 @@ DIALECTS = (
         "Binance dump",
         header=("opentime", "open", "high", "low", "close", "volume", "closetime"),
         layout=(_T, _O, _H, _L, _C, _V, "close_time", "", "", "", "", ""),
-        file_name=r"(?P<symbol>[A-Z0-9]{5,20})-(?P<timeframe>\d+[a-zA-Z]{1,2})(?:-\d{4}(?:-\d\d){0,2})?",
+        file_name=r"(?P<symbol>[A-Z0-9]{5,20}(?:_PERP|_\d{6})?)-(?P<timeframe>\d+[a-zA-Z]{1,2})(?:-\d{4}(?:-\d\d){0,2})?",
         exchange="binance",
         note=_BINANCE_FUTURES,
+        inverse_note="its volume counts contracts of 100 or 10 US dollars: that in coins is --columns volume=8",
     ),
     Dialect(
         "CryptoDataDownload",
@@ -126,6 +130,33 @@ DIALECTS = (
     Dialect("Gate.io API", layout=(_T, "", _C, _H, _L, _O, _V, ""), exchange="gate"),
     Dialect("OKX API", layout=(_T, _O, _H, _L, _C, _V, "", "", ""), exchange="okx"),
     Dialect("Bybit API", layout=(_T, _O, _H, _L, _C, _V, ""), exchange="bybit"),
+    Dialect(
+        "Poloniex API",
+        layout=(_L, _H, _O, _C, "", _V, "", "", "", "", "", "", _T, "close_time"),
+        exchange="poloniex",
+    ),
+    Dialect(
+        "Poloniex API (old)",
+        header=("date", "open", "high", "low", "close", "volume", "quotevolume", "weightedaverage"),
+        columns=((_V, "quotevolume"),),
+        exchange="poloniex",
+        note="Poloniex called the currency of the price the base, so quoteVolume is the volume",
+    ),
+    Dialect(
+        "BitMEX API",
+        header=("timestamp", "symbol", "open", "high", "low", "close", "homenotional", "foreignnotional"),
+        columns=((_V, "homenotional"),),
+        exchange="bitmex",
+        bar_end=True,
+        note="BitMEX writes the end of each bar",
+    ),
+    Dialect(
+        "Deribit API",
+        header=("ticks", "open", "high", "low", "close", "volume", "cost"),
+        columns=((_T, "ticks"),),
+        exchange="deribit",
+    ),
+    Dialect("dYdX API", header=("startedat", "ticker", "resolution", "basetokenvolume", "usdvolume"), exchange="dydx"),
     Dialect(
         "Huobi API",
         header=("id", "open", "high", "low", "close", "amount", "vol", "count"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.errors import FileFormatError, near_name
@@ -23,27 +24,58 @@ NAMES = {
         *("opentimeutc", "opentimems", "opentimestamp", "timeperiodstart", "candlebegintime", "startat", "begin"),
         *("startdate", "starttimestamp", "tsevent", "dateandtime", "datetimestamp", "utctime", "periodstart"),
         *("dtyyyymmdd", "snapshottime", "windowstart", "timestampsec", "unixts", "barstart", "baropentime"),
+        *("startedat", "bucketstarttime"),
         "indexlevel0",  # what pandas calls an index without a name in Parquet
     ),
-    "open": ("open", "o", "openprice", "priceopen", "bidopen", "openbid"),
-    "high": ("high", "h", "highprice", "pricehigh", "bidhigh", "highbid"),
-    "low": ("low", "l", "lowprice", "pricelow", "bidlow", "lowbid"),
-    "close": ("close", "c", "closeprice", "priceclose", "last", "bidclose", "closebid", "closelast"),
-    "volume": ("volume", "vol", "v", "basevolume", "volumebase", "volumefrom", "basevol", "volumetraded"),
+    "open": ("open", "o", "openprice", "priceopen", "bidopen", "openbid", "firstrate"),
+    "high": ("high", "h", "highprice", "pricehigh", "bidhigh", "highbid", "max", "maxrate"),
+    "low": ("low", "l", "lowprice", "pricelow", "bidlow", "lowbid", "min", "minrate"),
+    "close": ("close", "c", "closeprice", "priceclose", "last", "bidclose", "closebid", "closelast", "lastrate"),
+    "volume": (
+        "volume",
+        "vol",
+        "v",
+        "basevolume",
+        "volumebase",
+        "volumefrom",
+        "basevol",
+        "volumetraded",
+        "basetokenvolume",
+    ),
 }
 """Names of each field, in small letters and without anything but letters and digits."""
 
-_FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
+_ABROAD = {
+    "time": ("datum", "fecha", "data", "zeit", "дата", "日期", "时间", "交易时间"),
+    "open": ("eroffnung", "eroffn", "apertura", "abertura", "ouv", "ouverture", "откр", "открытие", "开盘"),
+    "high": ("hoch", "maximo", "maxima", "massimo", "plushaut", "haut", "макс", "максимум", "最高"),
+    "low": ("tief", "minimo", "minima", "plusbas", "bas", "мин", "минимум", "最低"),
+    "close": (
+        *("schluss", "schlusskurs", "zuletzt", "ultimo", "cierre", "dernier", "cloture", "fechamento", "chiusura"),
+        *("цена", "закрытие", "收盘"),
+    ),
+    "volume": ("volumen", "объем", "成交量"),
+}
+"""Names in German, Spanish, Portuguese, French, Italian, Russian and Chinese, without accents."""
+
+_LOCAL = frozenset(name for names in _ABROAD.values() for name in names)
+_FIELD_OF = {name: field for table in (NAMES, _ABROAD) for field, names in table.items() for name in names}
 
 _OPENING = ("opentime", "timeopen", "opentimeutc", "opentimems", "opentimestamp", "timeperiodstart", "barstart")
 """Names that say that the time is that of the open: they win over columns that only say time."""
 
-SYMBOLS = (
+_SYMBOLS = (
     *("symbol", "pair", "ticker", "coin", "instrument", "market", "asset", "crypto", "currencypair", "productid"),
-    *("instid", "security", "tic", "contract", "symbolid", "instrumentname", "marketid", "secid", "assetid"),
+    *("instid", "security", "tic", "contract", "symbolid", "instrumentname", "marketid", "secid", "assetid", "sym"),
+    *("name", "code", "stock", "token", "currency", "base", "basecurrency", "quote", "quotecurrency", "coinid"),
+    *("coinname", "coinsymbol", "tickersymbol", "uniquesymbol", "pairname", "marketpair", "instrumentid", "slug"),
+    *("cryptocurrency", "cryptoname", "assetname", "tokenname", "commodity", "isin", "figi", "cusip", "id"),
 )
-TIMEFRAMES = ("timeframe", "interval", "tf", "resolution", "granularity", "period", "per", "barsize", "barlength")
-EXCHANGES = ("exchange", "venue", "exchangename")
+_TIMEFRAMES = (
+    *("timeframe", "interval", "tf", "resolution", "granularity", "period", "per", "barsize", "barlength", "freq"),
+    *("frequency", "candle", "candletype", "bartype", "res", "klineinterval", "timeframemin", "candleinterval"),
+)
+_EXCHANGES = ("exchange", "venue", "exchangename")
 
 _TICKS = ("tickvol", "tickvolume", "ticks")
 _NOT_BASE = re.compile(
@@ -63,8 +95,8 @@ class Layout:
         Further columns of times, which must agree with the first.
     ticks : int or None
         A column that counts ticks, read where the volume is 0 in every row.
-    selectors : dict of str to int
-        Columns that must have one value: ``symbol``, ``timeframe``, ``exchange``.
+    selectors : tuple of (str, int)
+        Columns that must have one value, and what it says: ``symbol``, ``timeframe``, ``exchange`` or ``kind``.
     names : tuple of str
         What the columns are called, by position.
     notes : tuple of str
@@ -75,7 +107,7 @@ class Layout:
     names: tuple[str, ...]
     other_times: tuple[int, ...] = ()
     ticks: int | None = None
-    selectors: dict[str, int] = field(default_factory=dict)
+    selectors: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -83,7 +115,8 @@ def plain(name: str) -> str:
     """Return a name in small letters and digits, without a number in front (``1. open``) or a unit behind."""
     text = re.sub(r"^\d+[a-z]?\. ", "", name.strip().lower())
     text = re.sub(r"[\s_]*\((?:ms|s|utc|gmt|usd|usdt|eur|ltp|utc\+0)\)$", "", text)
-    return re.sub(r"[^a-z0-9]", "", text)
+    text = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in text if letter.isalnum())
 
 
 def is_number(text: str) -> bool:
@@ -108,6 +141,40 @@ def names_bars(cells: Sequence[str]) -> bool:
     if {"high", "low"} <= found and {"openingprice", "tradeprice"} <= {plain(cell) for cell in cells}:
         return True
     return {"open", "high", "low", "time"} <= found and any(plain(cell) == "price" for cell in cells)
+
+
+_LEVELS = re.compile(r"\('([^']*)', '([^']*)'\)")
+
+
+def without_levels(names: Sequence[str], where: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the names of columns with two levels, as pandas writes them into one (``('Close', 'BTC-USD')``).
+
+    Parameters
+    ----------
+    names : sequence of str
+        As they are written; others are returned as they are.
+    where : str
+        What is read, for messages.
+
+    Returns
+    -------
+    tuple of tuple of str and dict of str to str
+        The names of the level of the prices, and what the other level says.
+
+    Raises
+    ------
+    FileFormatError
+        The columns are of several markets.
+    """
+    pairs = [found.groups() if (found := _LEVELS.fullmatch(name)) else (name, "") for name in names]
+    level = next((level for level in (0, 1) if names_bars([pair[level] for pair in pairs])), None)
+    if level is None or not any(pair[1] for pair in pairs):
+        return tuple(names), {}
+    markets = sorted({pair[1 - level] for pair in pairs if field_of(pair[level]) in PRICES})
+    if len(markets) > 1:
+        raise FileFormatError(where, "must hold one market, but its columns are of several", markets[:8])
+    flat = tuple(pair[level] or pair[1 - level] for pair in pairs)
+    return flat, {"symbol": markets[0]} if markets[0] else {}
 
 
 def find_layout(
@@ -148,6 +215,8 @@ def find_layout(
     for position, name in enumerate(names):
         if (said := field_of(name)) is not None and position not in chosen.values():
             found.setdefault(said, []).append(position)
+    for name, positions in found.items():  # names of other languages count where no English one stands
+        found[name] = [i for i in positions if plain(names[i]) not in _LOCAL] or positions
     if "close" not in found and {"open", "high", "low"} <= set(found):  # Investing.com calls the close its price
         found |= {"close": [i for i, name in enumerate(names) if plain(name) == "price"]}
     volume, ticks, notes = _volume(names, found.pop("volume", []), where, symbol, chosen)
@@ -262,10 +331,12 @@ def _currency(name: str) -> str:
     return RENAMED.get(word, word) if word in QUOTES or word.isalnum() else ""
 
 
-def _selectors(names: Sequence[str], taken: set[int]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for what, known in (("symbol", SYMBOLS), ("timeframe", TIMEFRAMES), ("exchange", EXCHANGES)):
-        for position, name in enumerate(names):
-            if plain(name) in known and position not in taken:
-                found.setdefault(what, position)
-    return found
+def _selectors(names: Sequence[str], taken: set[int]) -> tuple[tuple[str, int], ...]:
+    groups = (("symbol", _SYMBOLS), ("timeframe", _TIMEFRAMES), ("exchange", _EXCHANGES))
+    return tuple(
+        (what, position)
+        for what, known in groups
+        for wanted in known
+        for position, name in enumerate(names)
+        if plain(name) == wanted and position not in taken
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from assay.errors import FileFormatError
+from assay.market.names import is_pair
 from assay.sources.bar_files.arrow_tables import table_of_columns
 from assay.sources.bar_files.container import sentence
 from assay.sources.bar_files.fields import names_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from assay.sources.bar_files.container import Content
     from assay.sources.bar_files.table import Table
@@ -22,7 +24,25 @@ MAX_JSON_BYTES = 100 << 20
 """Parsed JSON takes several times its size in memory."""
 
 MAX_DEPTH = 6
-_SAYS = {"symbol": ("symbol", "pair", "instrument"), "timeframe": ("interval", "timeframe"), "exchange": ("exchange",)}
+MAX_TABLES = 1000
+"""Entries of a list that are looked into."""
+_SAYS = {
+    "symbol": ("symbol", "pair", "instrument", "ticker"),
+    "timeframe": ("interval", "timeframe"),
+    "exchange": ("exchange",),
+    "kind": ("category",),
+}
+MAX_NAMED = 8
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A table in a document: its columns, the key that it stands under, and what is said beside it."""
+
+    names: list[str]
+    columns: list[list[Any]]
+    key: str = ""
+    says: dict[str, str] = field(default_factory=dict)
 
 
 def read_json_table(content: Content) -> Table:
@@ -44,16 +64,20 @@ def read_json_table(content: Content) -> Table:
         raise FileFormatError(content.shown, "is JSON nested too deeply") from None
     except ValueError as error:
         raise FileFormatError(content.shown, f"is not readable JSON: {sentence(error)}") from None
-    says: dict[str, str] = {}
-    rows = _find(found, says, 0)
-    if rows is None:
+    tables = list(_tables(found, "", {}, 0))
+    if not tables:
         rule = "must hold rows of bars: arrays of numbers, records with open, high, low and close, or columns of them"
         raise FileFormatError(content.shown, rule)
-    names, columns = rows
+    if len(tables) > 1:
+        keys = [one.says.get("symbol", one.key) for one in tables]
+        named = ", ".join(dict.fromkeys(keys[:MAX_NAMED])) + (" ..." if len(keys) > MAX_NAMED else "")
+        rule = f"must hold one table of bars, but it has {len(tables):,}: {named}"
+        raise FileFormatError(content.shown, rule, hint="Write each to a file of its own")
+    rows = tables[0]
     shape = "JSON lines" if lines else "JSON"
     shape = f"{shape} in {content.packing}" if content.packing else shape
-    table = table_of_columns(shape, names, [_column(column, content.shown) for column in columns])
-    table.says.update(says)
+    table = table_of_columns(shape, rows.names, [_column(column, content.shown) for column in rows.columns])
+    table.says.update(({"symbol": rows.key} if is_pair(rows.key) else {}) | rows.says)
     return table
 
 
@@ -92,43 +116,47 @@ def _parse_lines(data: bytes) -> list[Any]:
 Rows = tuple[list[str], list[list[Any]]]
 
 
-def _find(found: Any, says: dict[str, str], depth: int) -> Rows | None:
-    """Return names and columns of the first table in a document; names are numbers where rows have none."""
-    if depth > MAX_DEPTH:
-        return None
-    if isinstance(found, list):
-        return _of_list(found, says, depth)
-    if not isinstance(found, dict):
-        return None
-    for what, keys in _SAYS.items():
-        for key in keys:
-            if isinstance(found.get(key), str):
-                says.setdefault(what, found[key])
-    if rows := _of_columns(found):
-        return rows
-    for value in found.values():
-        if isinstance(value, dict | list) and (rows := _find(value, says, depth + 1)):
-            return rows
-    return None
+def _tables(found: Any, key: str, said: dict[str, str], depth: int) -> Iterator[_Found]:
+    """Yield the tables in a document; their names are numbers where rows have none."""
+    if depth > MAX_DEPTH or not isinstance(found, dict | list) or not found:
+        return
+    if isinstance(found, dict):
+        beside = [value for value in found.values() if isinstance(value, dict)]
+        for one in (*beside, found):  # what is said of it stands above it, or beside it in an object of its own
+            said = said | {what: one[name] for what, names in _SAYS.items() for name in names if _is_text(one, name)}
+    rows = _of_list(found) if isinstance(found, list) else _of_columns(found)
+    if rows is not None:
+        yield _Found(*rows, key, said)
+    elif isinstance(found, dict):
+        for name, value in found.items():
+            yield from _tables(value, name, said, depth + 1)
+    elif all(isinstance(row, dict) for row in found) or _of_list(found[0]) is not None:
+        for value in found[:MAX_TABLES]:
+            yield from _tables(value, key, said, depth + 1)
 
 
-def _of_list(found: list[Any], says: dict[str, str], depth: int) -> Rows | None:
-    if found and all(isinstance(row, list) for row in found):
+def _is_text(found: Mapping[str, Any], name: str) -> bool:
+    return isinstance(found.get(name), str)
+
+
+def _of_list(found: Any) -> Rows | None:
+    """Return the table of a list of rows or records, or None."""
+    if not isinstance(found, list) or not found:
+        return None
+    if all(isinstance(row, list) for row in found):
         width = max(map(len, found))
         if width < 5 or any(isinstance(cell, dict | list) for cell in found[0]):
             return None
         columns = [[row[i] if i < len(row) else None for row in found] for i in range(width)]
         return [str(i) for i in range(width)], columns
-    if found and all(isinstance(row, dict) for row in found):
+    if all(isinstance(row, dict) for row in found):
         names = list(dict.fromkeys(name for row in found for name in row))
-        inner = next((key for key in ("mid", "bid", "ask") if isinstance(found[0].get(key), dict)), None)
-        if inner is not None:  # Oanda's candles
+        inner = next((key for key in ("mid", "bid", "ask", "o") if isinstance(found[0].get(key), dict)), None)
+        if inner is not None:  # Oanda's candles, Glassnode's prices
             found = [row | row[inner] for row in found if isinstance(row.get(inner), dict)]
             names = list(dict.fromkeys(name for row in found for name in row if not isinstance(row[name], dict)))
         if names_bars(names):
             return names, [[row.get(name) for row in found] for name in names]
-        inside = [_find(row, says, depth + 1) for row in found[:3]]
-        return next((rows for rows in inside if rows), None)
     return None
 
 

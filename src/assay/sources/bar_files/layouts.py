@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from assay.sources.bar_files.table import Table
 
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
+_LEAN_TIME = re.compile(r"\d{8} \d\d:\d\d")
+_LEAN_UNIT = 10_000
 _HINT = "Say which is which with --columns time=1,open=2,high=3,low=4,close=5,volume=6"
 
 _Candidate = tuple[tuple[str, ...], "Dialect | None"]
@@ -62,12 +64,25 @@ def find_row_layout(table: Table, stem: str, where: str) -> tuple[Layout, Dialec
     layout, dialect = max(layouts, key=lambda found: _says(found[1], stem))
     names = tuple(f"column {i + 1}" for i in range(table.width))
     columns = {name: index + i for i, name in enumerate(layout) if name and name != "close_time"}
+    if all(_is_lean(row, layout) for row in rows):
+        rule = "looks like a file of QuantConnect's LEAN, whose prices are times 10,000: divide them first"
+        raise FileFormatError(
+            where, rule, rows[0][:5], "If they are right as they are, say --columns time=1,open=2 ..."
+        )
     known_by_rows = width >= 8 or layout[1:5] != PRICES
     return Layout(columns, names), dialect if dialect and (_says(dialect, stem) or known_by_rows) else None
 
 
 def _says(dialect: Dialect | None, stem: str) -> bool:
     return bool(dialect and dialect.file_name and re.fullmatch(dialect.file_name, stem))
+
+
+def _is_lean(row: Sequence[Any], layout: Sequence[str]) -> bool:
+    """Whether a row has a packed day with a time and prices that are whole cents times 10,000."""
+    prices = [str(row[layout.index(name)]) for name in PRICES]
+    return bool(_LEAN_TIME.fullmatch(str(row[layout.index("time")]))) and all(
+        price.isdigit() and int(price) >= _LEAN_UNIT and int(price) % 100 == 0 for price in prices
+    )
 
 
 def _is_index(values: Sequence[Any]) -> bool:

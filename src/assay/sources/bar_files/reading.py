@@ -9,23 +9,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Bars, Market, Timeframe, canonical_symbol
 from assay.market.bars import PRICES
 from assay.market.calendar import DAY_MS
-from assay.market.names import kind_of, timeframe_of_word
+from assay.market.names import CONTRACT_EXCHANGES, CONTRACT_WORDS, as_contract, is_pair, kind_of, timeframe_of_word
 from assay.sources.bar_files.arrow_tables import read_feather_table, read_parquet_table
-from assay.sources.bar_files.cells import decoded, flags, is_text, listed, mask_array, numbers, text_array
+from assay.sources.bar_files.cells import decoded, flags, is_text, listed, mask_array, text_array
 from assay.sources.bar_files.container import open_content
 from assay.sources.bar_files.dialects import dialect_of
-from assay.sources.bar_files.fields import Layout, find_layout, plain
+from assay.sources.bar_files.fields import Layout, find_layout, plain, without_levels
 from assay.sources.bar_files.file_names import Named, named_in, stem_of
 from assay.sources.bar_files.json_table import read_json_table
 from assay.sources.bar_files.layouts import find_row_layout
+from assay.sources.bar_files.numerals import all_numbers, read_numbers
 from assay.sources.bar_files.options import ReadingOptions
+from assay.sources.bar_files.selectors import MAX_NAMED, as_texts, check_selectors, with_selectors
 from assay.sources.bar_files.stamps import Stamps, is_time_of_day, read_stamps
 from assay.sources.bar_files.text_table import read_text_table
 from assay.sources.row_cleaning import MAX_CONFLICTS, Rows, clean_rows
@@ -45,7 +46,6 @@ _TABLES = {
     "parquet": read_parquet_table,
     "feather": read_feather_table,
 }
-MAX_NAMED = 8
 SHOWN_ROWS = 3
 MIN_CLOSING = 0.9
 """Share of the stamps that have to be the last second of a bar, to be taken for it."""
@@ -159,6 +159,8 @@ def _read(content: Content, market: Market | None, options: ReadingOptions, now_
     known = named.symbol is not None and market.kind == "spot"
     if dialect is not None and dialect.note and known and options.timezone is None:
         notes.append(dialect.note)
+    if dialect is not None and dialect.inverse_note and "/USD:" in market.symbol:
+        notes.append(dialect.inverse_note)
     if not rows.columns.has_volume:
         notes.insert(0, "there is no volume: every rule that needs one is false")
     return BarFile(
@@ -176,14 +178,16 @@ def recognise(table: Table, stem: str, where: str, options: ReadingOptions) -> t
     """Return where the fields of a table stand, its format and what its file's name says."""
     if table.names is None and not options.columns:
         layout, dialect = find_row_layout(table, stem, where)
-        return layout, dialect, named_in(stem, dialect, where)
-    names = table.names or tuple(f"column {i + 1}" for i in range(table.width))
+        return with_selectors(layout, table.sample), dialect, named_in(stem, dialect, where)
+    names, said = without_levels(table.names or (), where)
+    table.says.update(said)
+    names = names or tuple(f"column {i + 1}" for i in range(table.width))
     dialect = dialect_of(names, stem)
     named = named_in(stem, dialect, where)
     symbol = named.symbol or _sampled_symbol(table, names)
     known = dialect.columns if dialect else ()
     layout = find_layout(names, where, options, symbol, timed=_times_first(table, names), known=known)
-    return layout, dialect, named
+    return with_selectors(layout, table.sample), dialect, named
 
 
 def _sampled_symbol(table: Table, names: tuple[str, ...]) -> str | None:
@@ -219,13 +223,19 @@ class TakenRows:
     @property
     def symbol(self) -> str | None:
         """The canonical symbol that the content says."""
-        return _symbol(self.says["symbol"]) if "symbol" in self.says else None
+        symbol = _symbol(self.says["symbol"]) if "symbol" in self.says else None
+        return as_contract(symbol) if symbol and self.is_contract else symbol
+
+    @property
+    def is_contract(self) -> bool:
+        """Whether the content says that its symbol is that of a contract."""
+        return plain(self.says.get("kind", "")) in CONTRACT_WORDS
 
 
 def take_rows(table: Table, layout: Layout, dialect: Dialect | None, options: ReadingOptions, where: str) -> TakenRows:
     """Return the stamps and numbers of a table's rows that hold something and are asked for."""
     columns = dict(layout.columns)
-    extra = list(layout.selectors.values())
+    extra = [position for _, position in layout.selectors]
     asked = {name: _where_position(layout, name, where) for name, _ in options.where}
     ticks = [] if layout.ticks is None else [layout.ticks]
     needed = [*columns.values(), *layout.other_times, *ticks, *extra, *asked.values()]
@@ -237,7 +247,7 @@ def take_rows(table: Table, layout: Layout, dialect: Dialect | None, options: Re
     origin = np.flatnonzero(keep)
     mask = None if keep.all() else mask_array(keep)
     by_position = {i: column if mask is None else column.filter(mask) for i, column in by_position.items()}
-    says = _check_selectors(by_position, layout, where) | table.says
+    says = check_selectors(by_position, layout, where) | table.says
     try:
         return _take(by_position, columns, layout, dialect, options, where, table, says, int(heads.sum()))
     except BarsError as error:
@@ -262,12 +272,16 @@ def _take(
         lines = "1 line is" if heads + len(table.dropped) == 1 else f"{heads + len(table.dropped):,} lines are"
         notes.append(f"{lines} no row of the table (a header, a banner or a line cut off) and left out")
     fields = [name for name in (*PRICES, "volume") if name in columns]
-    comma = table.delimiter in (";", "\t")
-    values = {name: numbers(by_position[columns[name]], name, where, empty=True, comma=comma) for name in fields}
+    comma = table.delimiter in (";", "\t", " ")
+    shown = _shown(by_position, columns)
+    # popped, so that the memory of texts is free when numbers are made of them
+    values = read_numbers({name: by_position.pop(columns[name]) for name in fields}, where, comma=comma)
     if layout.ticks is not None and "volume" in values and not np.nan_to_num(values["volume"]).any():
         columns["volume"] = layout.ticks
-        values["volume"] = numbers(by_position[layout.ticks], "volume", where, empty=True)
+        values |= read_numbers({"volume": by_position[layout.ticks]}, where)
         notes.append(f"the volume is 0 in every row, so {layout.names[layout.ticks]!r} is read: a count of ticks")
+    if "volume" in values and np.isnan(values["volume"]).all():
+        del values["volume"], columns["volume"]
     empty = np.logical_and.reduce([np.isnan(values[name]) for name in PRICES])
     clock = by_position[columns["time_of_day"]] if "time_of_day" in columns else None
     zone = dialect.timezone if dialect else "UTC"
@@ -277,8 +291,9 @@ def _take(
     for position in layout.other_times:
         other = read_stamps(by_position[position], None, layout.names[position], where, options, zone)
         _check_agreement(times, other, [layout.names[columns["time"]], layout.names[position]], where)
-    shown = _shown(by_position, columns)
-    ms = np.where(times.missing, 0, times.ms)
+        if times.days_only and not other.days_only:
+            times, columns["time"] = other, position
+    ms = times.ms  # 0 where there is none
     if not (~empty).any():
         raise FileFormatError(where, "must have at least one row with prices")
     here = ~empty
@@ -306,7 +321,7 @@ def _where_position(layout: Layout, name: str, where: str) -> int:
 
 def _equal(column: Any, value: str, name: str, where: str, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the rows whose value is the one that is asked for, in any case."""
-    texts = _texts(column)
+    texts = as_texts(column)
     wanted = value.strip().lower()
     unique = {text: (text or "").strip().lower() == wanted for text in pc.unique(texts).to_pylist()}
     if not any(unique.values()):
@@ -316,15 +331,10 @@ def _equal(column: Any, value: str, name: str, where: str, keep: NDArray[np.bool
     return flags(pc.is_in(texts, value_set=hits)) & keep
 
 
-def _texts(column: Any) -> Any:
-    column = decoded(column)
-    return column if is_text(column.type) else column.cast(pa.large_string())
-
-
 def _repeated_headers(by_position: dict[int, Any], columns: dict[str, int], layout: Layout) -> NDArray[np.bool_]:
     """Mark rows that repeat the header, as joined files have them."""
-    column = decoded(by_position[columns["close"]])
-    if not is_text(column.type):
+    column = by_position[columns["close"]]
+    if all_numbers(column) or not is_text((column := decoded(column)).type):
         return np.zeros(len(column), dtype=np.bool_)
     letters = flags(pc.match_substring_regex(column, "^[^0-9]*[A-Za-z]{3}"))
     return letters & _all_names(by_position, columns, layout) if letters.any() else letters
@@ -339,21 +349,6 @@ def _all_names(by_position: dict[int, Any], columns: dict[str, int], layout: Lay
         hit = flags(pc.is_in(texts, value_set=own))
         marks &= hit
     return marks
-
-
-def _check_selectors(by_position: dict[int, Any], layout: Layout, where: str) -> dict[str, str]:
-    """Return what columns of symbols, timeframes and exchanges say; refuse several values."""
-    says = {}
-    for what, position in layout.selectors.items():
-        found = [text for text in pc.unique(_texts(by_position[position])).to_pylist() if text and text.strip()]
-        if len(found) > 1:
-            name = layout.names[position]
-            named = ", ".join(sorted(found)[:MAX_NAMED]) + (" ..." if len(found) > MAX_NAMED else "")
-            rule = f"must hold one {what}, but its column {name!r} has {len(found):,}: {named}"
-            raise FileFormatError(where, rule, hint=f"--where {name}={min(found)} takes one of them")
-        if found:
-            says[what] = found[0].strip()
-    return says
 
 
 def _check_agreement(times: Stamps, other: Stamps, names: list[str], where: str) -> None:
@@ -380,13 +375,13 @@ def _settle(
 ) -> tuple[Market, list[str]]:
     """Return the market of rows whose caller did not name it, and notes."""
     notes: list[str] = []
-    said = _with_content(named, taken.says, notes, where, chosen=bool(options.where))
+    said = _with_content(named, taken, notes, where, chosen=bool(options.where))
     step = common_step(taken.ms)
     if not said.firm and said.timeframe is not None and step not in (None, said.timeframe.ms):
         notes.append(f"its name says {said.timeframe}, its stamps are {step_text(step)} apart: the stamps count")
         said = replace(said, timeframe=None)
     timeframe = options.timeframe or _timeframe(said.timeframe, step, where)
-    symbol = said.symbol or stem.upper() or "UNKNOWN"
+    symbol = said.symbol or _contract_of(stem, taken) or stem.upper() or "UNKNOWN"
     exchange = said.exchange or (dialect.exchange if dialect and said.symbol else "") or "file"
     return Market(exchange, symbol, timeframe, kind_of(exchange, symbol)), notes
 
@@ -401,21 +396,26 @@ def _opens(ms: NDArray[np.int64], step: int, *, ends: bool) -> tuple[NDArray[np.
     return ms, []
 
 
-def _with_content(named: Named, says: dict[str, str], notes: list[str], where: str, *, chosen: bool) -> Named:
+def _with_content(named: Named, taken: TakenRows, notes: list[str], where: str, *, chosen: bool) -> Named:
     """Return what name and content say together; they must not contradict each other.
 
     Of rows that the user has `chosen` the content counts.
     """
-    said = named
+    said, says = named, taken.says
     if "symbol" in says:
-        symbol = _symbol(says["symbol"])
+        symbol = taken.symbol
         if named.symbol is None or symbol is None or chosen:
             said = replace(said, symbol=(symbol or named.symbol) if chosen else (named.symbol or symbol))
         elif not _same_pair(named.symbol, symbol):
             rule = f"must hold {named.symbol} as its name says, but its content says {says['symbol']}"
             raise FileFormatError(where, rule, hint="Rename the file or say --symbol")
+        elif named.symbol != symbol and kind_of("", named.symbol) == "spot" != kind_of("", symbol):
+            said = replace(said, symbol=symbol)
+            notes.append(f"its content says {says['symbol']}, its name {named.symbol}: it is the contract")
         elif named.symbol != symbol:
             notes.append(f"its content says {says['symbol']}, its name {named.symbol}: the name counts")
+    if said.symbol is not None and (taken.is_contract or says.get("exchange", "").lower() in CONTRACT_EXCHANGES):
+        said = replace(said, symbol=as_contract(said.symbol))
     if "timeframe" in says and said.timeframe is None:
         said = replace(said, timeframe=timeframe_of_word(says["timeframe"]))
     if "exchange" in says and said.exchange is None:
@@ -427,6 +427,14 @@ def _same_pair(named: str, said: str) -> bool:
     """Whether two symbols have one base, or the same two currencies: some write the quote first."""
     a, b = (re.split("[/:-]", symbol)[:2] for symbol in (named, said))
     return a[0] == b[0] or set(a) == set(b)
+
+
+def _contract_of(stem: str, taken: TakenRows) -> str | None:
+    """Return the contract that a name without a timeframe says, or that the content says of its pair."""
+    symbol = _symbol(stem) if is_pair(stem) else None
+    if symbol and taken.is_contract:
+        symbol = as_contract(symbol)
+    return symbol if symbol and kind_of("", symbol) != "spot" else None
 
 
 def _symbol(text: str) -> str | None:

@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _YEAR_2000_S, _YEAR_2100_S = 946_684_800, 4_102_444_800
 
-_DIGITS = r"^[+-]?\d+(\.\d*)?$"
+_DIGITS = r"^[+-]?\d+(\.\d*)?$|^\+?\d\.\d{6,}[eE]\+?\d\d?$"
+"""Whole numbers, and those of `numpy.savetxt`; a spreadsheet's 1.70E+12 has lost its last digits."""
+
+_EXCEL_DAYS = (36_526, 73_051)
+"""The years 2000 to 2100 in days since 1899-12-30, as spreadsheets count; no epoch in s, ms, us or ns is so small."""
+
+_EXCEL_1970 = 25_569
 _PACKED = r"^(19|20)\d{6}(\d{4}|\d{6})?(\.0*)?$"
 """Dates of digits alone: 20240131, 202401310930, 20240131093000; no epoch of this century looks like that."""
 
@@ -162,8 +168,7 @@ def _texts(
     first = texts[0].as_py()
     every = np.ones(len(texts), dtype=np.bool_)
     if re.match(_DIGITS, first) and not re.match(_PACKED, first):
-        whole = pc.replace_substring_regex(texts, pattern=r"\.0*$", replacement="")
-        ms, units = _from_epochs(values(cast_texts(whole, pa.int64(), "time", "must be a whole number"), pa.int64()))
+        ms, units = _from_epochs(_counts(texts))
         return ms, every, f"epochs in {' and '.join(units)}", _unit_note(units)
     if re.match(_PACKED, first):
         texts = pc.replace_substring_regex(texts, pattern=r"\.0*$", replacement="")
@@ -174,6 +179,27 @@ def _texts(
         raise BarsError(0, "time", RULE, first)
     ms, zoned, words = parse_texts(texts, form, options.dates, where)
     return ms, zoned, f"times written {words}", ()
+
+
+def _counts(texts: Any) -> NDArray[Any]:
+    """Return texts of numbers as whole ones where they are, else as floats."""
+    whole = pc.replace_substring_regex(texts, pattern=r"^\+|\.0*$", replacement="")
+    try:
+        return values(whole.cast(pa.int64()), pa.int64())
+    except pa.ArrowInvalid:
+        pass
+    try:
+        found = values(whole.cast(pa.float64()), pa.float64())
+    except pa.ArrowInvalid:
+        found = np.empty(0)
+    if len(found) and (_of_spreadsheet(found) or re.search("[eE]", texts[0].as_py())):
+        return found
+    return values(cast_texts(whole, pa.int64(), "time", "must be a whole number"), pa.int64())
+
+
+def _of_spreadsheet(numbers: NDArray[Any]) -> bool:
+    """Whether numbers are days as spreadsheets count them."""
+    return bool(((numbers >= _EXCEL_DAYS[0]) & (numbers < _EXCEL_DAYS[1])).all())
 
 
 def _iso(texts: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
@@ -214,6 +240,9 @@ def _whole_ms(numbers: NDArray[np.int64], unit: str) -> NDArray[np.int64]:
 
 def _from_epochs(numbers: NDArray[Any]) -> tuple[NDArray[np.int64], list[str]]:
     """Return epochs in milliseconds and the units that their magnitudes show."""
+    if _of_spreadsheet(numbers):
+        seconds = np.round((numbers - _EXCEL_1970) * 86_400.0).astype(np.int64)
+        return seconds * 1000, ["days of a spreadsheet"]
     with np.errstate(invalid="ignore"):
         whole = numbers.astype(np.int64)
     if len(broken := np.flatnonzero(whole != numbers)):

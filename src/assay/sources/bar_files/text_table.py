@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as text_csv
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,16 @@ else:
     csv = lazy("pyarrow.csv")
 
 DELIMITERS = (",", ";", "\t", "|")
+_KINDS = {
+    ",": "CSV",
+    "\t": "text with tabs",
+    ";": "CSV with semicolons",
+    "|": "text with bars |",
+    " ": "text with spaces",
+}
+_SPACE = " "
+"""Separates cells where nothing else does: `numpy.savetxt` and R's `write.table` write so."""
+
 MAX_LINE = 1 << 16
 """Characters; a longer line is no row of bars."""
 
@@ -83,7 +94,13 @@ def read_text_table(content: Content, wanted: Sequence[str] = ()) -> Table:
 
 
 def _shape(content: Content, found: _Found) -> str:
-    kind = {",": "CSV", "\t": "text with tabs", ";": "CSV with semicolons", "|": "text with bars |"}[found.delimiter]
+    kind = {
+        ",": "CSV",
+        "\t": "text with tabs",
+        ";": "CSV with semicolons",
+        "|": "text with bars |",
+        " ": "text with spaces",
+    }[found.delimiter]
     packed = f"{kind} in {content.packing}" if content.packing else kind
     return f"{packed}, header in line {found.header + 1}" if found.header is not None else f"{packed}, no header"
 
@@ -94,8 +111,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _locate(lines: list[str], shown: str, wanted: list[str]) -> _Found:
     """Return where the table begins: at the first line that names the prices, else at the first row of numbers."""
-    headers, rows = [], []
-    for delimiter in DELIMITERS:
+    headers: list[tuple[int, int, str]] = []
+    rows: list[tuple[int, int, str]] = []
+    for delimiter in (*DELIMITERS, _SPACE):
+        if delimiter == _SPACE and (headers or rows):
+            break
         for number, line in enumerate(lines[:MAX_BANNER_LINES]):
             cells = _cells(line, delimiter)
             held = {cell.lower() for cell in cells}
@@ -190,11 +210,15 @@ def _load(content: Content, found: _Found, width: int, positions: Sequence[int],
             read_options=csv.ReadOptions(
                 use_threads=False, skip_rows=found.first, column_names=[str(i) for i in range(width)]
             ),
-            parse_options=csv.ParseOptions(delimiter=found.delimiter, invalid_row_handler=on_odd_row),
+            parse_options=csv.ParseOptions(
+                delimiter=found.delimiter, invalid_row_handler=on_odd_row, newlines_in_values=b'"' in content.head
+            ),
             convert_options=csv.ConvertOptions(include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string())),
         )
     except (pa.ArrowException, OSError) as error:
         _check_odd(content, found, width, odd, None)
+        if re.search("newlines_in_values|straddl", str(error)):
+            raise FileFormatError(content.shown, "has a cell in quotes that does not end in its line") from None
         raise FileFormatError(content.shown, f"is not a readable CSV file: {sentence(error)}") from None
     _check_odd(content, found, width, odd, len(table))
     dropped.extend(row - found.first for row, _, _ in odd)

@@ -36,6 +36,14 @@ FORMS = {
 }
 """Patterns of RE2; every row of a column must have the form of the first."""
 
+_SLICE = 1 << 18
+_DAYS = (r"^(1[3-9]|[23]\d)[-/.]", r"^\d{1,2}[-/.](1[3-9]|[23]\d)[-/.]")
+"""A first or a second number that is no month."""
+
+_SHORT_YEAR = r"\d{1,2}[-/.]\d{1,2}[-/.]\d\d(?!\d)"
+_ENDS = (r"^(\d+)[-/.].*$", r"^\d+[-/.]\d+[-/.](\d+).*$")
+"""The first and the third number of a date."""
+
 RULE = "must be a date and time such as 2024-01-31T09:30:00Z, 31.01.2024 09:30, 20240131 093000, or a whole epoch"
 
 
@@ -67,14 +75,29 @@ def parse_texts(
     FileFormatError
         The order of day and month cannot be told.
     """
+    order = _order_of(texts, dates, where) if form == "two numbers and a year" else None
+    if len(texts) <= _SLICE:
+        return _parse(texts, form, order)
+    # in slices, since the parts of a text take ten times its memory
+    ms, zoned, words = [], [], form
+    for start in range(0, len(texts), _SLICE):
+        try:
+            some, known, words = _parse(texts.slice(start, _SLICE), form, order)
+        except BarsError as error:
+            raise BarsError(start + error.row, error.column, error.rule, error.value) from None
+        ms.append(some)
+        zoned.append(known)
+    return np.concatenate(ms), np.concatenate(zoned), words
+
+
+def _parse(texts: Any, form: str, order: str | None) -> tuple[NDArray[np.int64], NDArray[np.bool_], str]:
     parts = pc.extract_regex(texts, FORMS[form])
     parts = parts.combine_chunks() if isinstance(parts, pa.ChunkedArray) else parts
     if parts.null_count:
         row = first_true(~flags(pc.is_valid(parts)))
         raise BarsError(row, "time", RULE, texts[row].as_py())
-    years = _numbers(parts, "y")
+    months, days, years, form = _calendar(parts, form, order)
     years = np.where(years < 100, years + 2000, years)
-    months, days, form = _months_and_days(parts, form, dates, where, texts)
     hours, minutes, seconds = (_numbers(parts, name) for name in "HMS")
     fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(parts.field("f"), 3, "0"), 0, 3)
     ms = _values(fraction)
@@ -84,6 +107,33 @@ def parse_texts(
     stamps = (first + days - 1) * DAY_MS + ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
     offsets, zoned = _offsets(parts.field("z"), texts)
     return stamps - offsets * MINUTE_MS, zoned, form
+
+
+def _order_of(texts: Any, dates: str | None, where: str) -> str:
+    """Return the order of day, month and year that the user says, or that all texts together show."""
+    first = texts[0].as_py()
+    short = bool(re.match(_SHORT_YEAR, first))
+    if dates in ("dmy", "mdy") or (dates == "ymd" and short):
+        return str(dates)
+    day_first, day_second = (flags(pc.match_substring_regex(texts, pattern)).any() for pattern in _DAYS)
+    parts = re.split("[-/.]", first)
+    if short and not day_second:
+        # the year is the one that takes fewer values
+        begin, end = (len(pc.unique(pc.replace_substring_regex(texts, one, r"\1"))) for one in _ENDS)
+        if begin <= end:
+            ymd = f"20{int(parts[0]):02d}-{parts[1]}-{parts[2][:2]}"
+            if begin < end:
+                return "ymd"
+            rule = f"must say the order of its dates, which its rows do not: {first!r} may be {ymd} or end in the year"
+            raise FileFormatError(where, rule, hint="Say --dates ymd, --dates dmy or --dates mdy")
+    if day_first != day_second:
+        return "dmy" if day_first else "mdy"
+    if not day_first and "." in first.split(" ")[0]:
+        return "dmy"  # only there are dots written between
+    a, b = int(parts[0]), int(parts[1])
+    readings = f"{first!r} is day {a} of month {b}, or day {b} of month {a}"
+    rule = f"must say the order of day and month, which its rows do not: {readings}"
+    raise FileFormatError(where, rule, hint="Say --dates dmy or --dates mdy")
 
 
 def _values(texts: Any) -> NDArray[np.int64]:
@@ -96,30 +146,23 @@ def _numbers(parts: Any, name: str) -> NDArray[np.int64]:
     return _values(parts.field(name))
 
 
-def _months_and_days(
-    parts: Any, form: str, dates: str | None, where: str, texts: Any
-) -> tuple[NDArray[np.int64], NDArray[np.int64], str]:
+def _calendar(
+    parts: Any, form: str, order: str | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], str]:
+    """Return months, days and years, and the form in words."""
+    years = _numbers(parts, "y")
     fields = {parts.type.field(i).name for i in range(parts.type.num_fields)}
     if "n" in fields:
         named = pc.utf8_slice_codeunits(pc.utf8_lower(parts.field("n")), 0, 3)
         known = flags(pc.is_in(named, value_set=text_array(_MONTHS)))
         months = values(pc.index_in(named, value_set=text_array(_MONTHS)), pa.int64())
-        return np.where(known, months + 1, 0), _numbers(parts, "d"), form
+        return np.where(known, months + 1, 0), _numbers(parts, "d"), years, form
     if "m" in fields:
-        return _numbers(parts, "m"), _numbers(parts, "d"), form
+        return _numbers(parts, "m"), _numbers(parts, "d"), years, form
     a, b = _numbers(parts, "a"), _numbers(parts, "b")
-    first_is_day, second_is_day = bool((a > 12).any()), bool((b > 12).any())
-    order = dates if dates in ("dmy", "mdy") else None
-    if order is None and first_is_day != second_is_day:
-        order = "dmy" if first_is_day else "mdy"
-    if order is None and not first_is_day and "." in texts[0].as_py().split(" ")[0]:
-        order = "dmy"  # only there are dots written between
-    if order is None:
-        first = texts[0].as_py()
-        readings = f"{first!r} is day {a[0]} of month {b[0]}, or day {b[0]} of month {a[0]}"
-        rule = f"must say the order of day and month, which its rows do not: {readings}"
-        raise FileFormatError(where, rule, hint="Say --dates dmy or --dates mdy")
-    return (b, a, "day, month, year") if order == "dmy" else (a, b, "month, day, year")
+    if order == "ymd":
+        return b, years, a, "year, month, day"
+    return (b, a, years, "day, month, year") if order == "dmy" else (a, b, years, "month, day, year")
 
 
 def _afternoon(halves: Any, hours: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -156,7 +156,7 @@ def export(output: Output, given: ExportOptions) -> None:
     if output.json:
         output.document(document)
     else:
-        output.text(f"{given.file}: {recorded:,} bars of {market}, {iso_time(first)} given.to {iso_time(end)}")
+        output.text(f"{given.file}: {recorded:,} bars of {market}, {iso_time(first)} to {iso_time(end)}")
 
 
 def _from_name(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.output import Output, iso_time
-from assay.cli.reading import ReadOptions, describe_reading, ways_out
+from assay.cli.reading import ReadOptions, describe_reading, titled, ways_out
 from assay.service.describe import describe_market
 from assay.sources import BarFile, read_bar_file
 
@@ -62,7 +62,7 @@ def _understood(found: BarFile) -> list[dict[str, Any]]:
 
 def _show(output: Output, document: dict[str, Any], found: BarFile) -> None:
     known = f", {document['format']}" if document["format"] else ""
-    output.text(f"{document['file']}: {document['shape']}{known}")
+    output.text(f"{titled(document['file'])}: {document['shape']}{known}")
     output.text(f"  {found.rows.market} ({document['kind']}), {document['from']} until {document['to']}")
     output.text(f"  {document['bars']:,} bars of {document['rows']:,} rows; {document['times']}")
     for sentence in found.sentences:
