@@ -74,12 +74,12 @@ def test_every_field_is_shown_with_its_meaning(assay: Assay) -> None:
     shown = {line.split()[0]: line for line in ran.out.splitlines() if len(line.split()) > 1}  # no titles
     (row,) = [r for r in assay("configurations", "list", "--json").document["configurations"]
               if r["config_id"] == NAMES[0]]  # fmt: skip
-    unknown, without = ran.out.splitlines()[-2:]
+    not_known, without = ran.out.splitlines()[-2:]
     for name, field in FIELDS.items():
         if name in ("parameters_json", "circuit_breakers", "id"):
             continue
         if row[name] is None:
-            assert f" {name}" in (unknown if field.unknown else without)
+            assert f" {name}" in (not_known if field.unknown else without)
         else:
             assert field.meaning.split(" (")[0] in shown[name]
     assert "{" not in ran.out  # what has many parts is for programs
