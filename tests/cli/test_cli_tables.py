@@ -76,7 +76,7 @@ def test_columns_are_chosen_by_name(capsys: pytest.CaptureFixture[str], monkeypa
         lines_of(capsys, COLUMNS, ",")
     monkeypatch.setenv("COLUMNS", "40")
     Output().table("", COLUMNS, [ROW], choosable=True)
-    assert "left out for want of width: something more; --columns all shows it" in " ".join(
+    assert "left out for want of width: something more (--columns all shows it)" in " ".join(
         capsys.readouterr().err.split()
     )
     assert [line.split() for line in lines_of(capsys, COLUMNS, "all")][:2] == [

@@ -99,7 +99,7 @@ _DATA: Table = {
     ),
     "export": (
         "assay.cli.commands.data.files:export",
-        "Write a market's bars to a file, also at a coarser timeframe.",
+        "Write a market's bars to a file, at any coarser timeframe.",
     ),
     "delete": (
         "assay.cli.commands.data.inventory:delete",
@@ -154,7 +154,7 @@ _CONFIGURATIONS: Table = {
     ),
     "export": (
         "assay.cli.commands.configurations:export",
-        "Write V3 documents (ID.json), or their rows as one table (--csv).",
+        "Write V3 documents, or their rows as one table (--csv).",
     ),
     "verify": (
         "assay.cli.commands.configurations:verify",

@@ -286,7 +286,7 @@ class ExportOptions:
 
 
 def export(output: Output, given: ExportOptions) -> None:
-    """Write V3 documents (ID.json), or their rows as one table (--csv)."""
+    """Write V3 documents, or their rows as one table (--csv)."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         if given.config_ids:

@@ -130,7 +130,7 @@ class ExportOptions:
 
 
 def export(output: Output, given: ExportOptions) -> None:
-    """Write a market's bars to a file, also at a coarser timeframe.
+    """Write a market's bars to a file, at any coarser timeframe.
 
     A timeframe that is not stored is made from finer bars.
     """
