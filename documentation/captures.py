@@ -35,6 +35,7 @@ from assay.market import Bars, Market, Timeframe
 from assay.service.jobs import job_document
 from assay.store import Database, Registry
 from assay.store.jobs import JobStore
+from assay.strategies import liquidity_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +177,7 @@ def sweep(name: Callable[[str], str] = str) -> None:
         },
         "files": {"out": None},
     }
-    show_sweep(Output(), document)
+    show_sweep(Output(), document, liquidity_sweep.LiquiditySweep.parameters)
 
 
 BY_HAND: dict[str, Callable[[Callable[[str], str]], None]] = {

@@ -58,6 +58,7 @@ def test_quality_says_what_training_would_say(assay: Assay, market_file: Path, t
     text = assay("quality", market_file, dirty).out
     assert "Training would accept" in text
     assert "Training would REFUSE" in text
+    assert "  valid_pct        100  %\n" in text
 
 
 def test_quality_reads_fifty_bars(assay: Assay, bars: Bars, tmp_path: Path) -> None:
@@ -115,7 +116,8 @@ def test_a_backtest_is_the_librarys(assay: Assay, bars: Bars, market_file: Path)
 def test_tables_go_to_stdout_and_all_else_to_stderr(assay: Assay, market_file: Path, tmp_path: Path) -> None:
     loud = assay("backtest", "--file", market_file, "--trades", tmp_path / "t.csv")
     quiet = assay("backtest", "--file", market_file, "--trades", tmp_path / "t.csv", "--quiet")
-    assert "win_rate" in loud.out
+    (rate,) = [line.split() for line in loud.out.splitlines() if line.startswith("  win_rate")]
+    assert (float(rate[1]) > 1, rate[2]) == (True, "%")  # as `train` shows it
     assert loud.err == f"wrote {tmp_path / 't.csv'}\n"
     assert (quiet.out, quiet.err) == (loud.out, "")
 

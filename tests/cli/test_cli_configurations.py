@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.cli.commands.configurations import NOTHING_STORED
 from assay.documents.schema import sealed, validate
 from assay.market import Timeframe, resample
 from assay.sources import write_bars
@@ -60,7 +61,9 @@ def test_the_list(assay: Assay, home: Path) -> None:
     only = assay("--json", "configurations", "list", "--pair", "ethusdt", "--status", "mature", "--limit", 5)
     assert [r["config_id"] for r in only.document["configurations"]] == NAMES[2:]
     other = assay("configurations", "list", "--database", home / "other.db")
-    assert (other.code, other.out, other.err) == (0, "", "There are no such configurations.\n")
+    assert (other.code, other.out, other.err) == (0, "", f"{NOTHING_STORED}\n")
+    assert assay("configurations", "list", "--pair", "SOL/USDT").err == "There are no such configurations.\n"
+    assert assay("ledger", "--database", home / "other.db").err.startswith("Nothing is stored yet: ")
     assert assay("configurations", "list", "--status", "GREAT").code == 2
 
 
@@ -69,10 +72,18 @@ def test_every_field_is_shown_with_its_meaning(assay: Assay) -> None:
     ran = assay("configurations", "show", NAMES[0])
     assert ran.code == 0
     shown = {line.split()[0]: line for line in ran.out.splitlines() if len(line.split()) > 1}  # no titles
+    (row,) = [r for r in assay("configurations", "list", "--json").document["configurations"]
+              if r["config_id"] == NAMES[0]]  # fmt: skip
+    not_known, without = ran.out.splitlines()[-2:]
     for name, field in FIELDS.items():
-        if name not in ("parameters_json", "circuit_breakers"):
+        if name in ("parameters_json", "circuit_breakers", "id"):
+            continue
+        if row[name] is None:
+            assert f" {name}" in (not_known if field.unknown else without)
+        else:
             assert field.meaning.split(" (")[0] in shown[name]
-            assert field.unknown in shown[name]
+    assert "{" not in ran.out  # what has many parts is for programs
+    assert "USDT" in shown["net_profit"]
     assert " 15 % " in shown["gross_win_rate"]
     assert " 1 % " in shown["max_daily_loss_pct"]
     assert "max_correlation_spike" in shown
@@ -113,6 +124,7 @@ def test_comparing(assay: Assay) -> None:
     assert told["configurations"] == NAMES
     assert len(told["fields"]["sharpe_ratio"]) == 3
     assert assay("configurations", "compare", NAMES[0]).code == 2
+    assert assay("configurations", "compare", NAMES[0], NAMES[0]).out == "They differ in nothing.\n"
 
 
 def test_switching_on_and_off_and_putting_away(assay: Assay, registry: Registry) -> None:
@@ -125,13 +137,15 @@ def test_switching_on_and_off_and_putting_away(assay: Assay, registry: Registry)
     refused = assay("configurations", "activate", NAMES[0])
     assert (refused.code, "PAPER, which gives it 0 % of the capital" in refused.err) == (3, True)
     assert assay("configurations", "archive", NAMES[1]).code == 3
-    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} is not active.\n"
-    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} is not active already.\n"
+    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} is not active any more.\n"
+    assert assay("configurations", "deactivate", NAMES[1]).out == f"{NAMES[1]} was not active.\n"
     assert assay("configurations", "archive", NAMES[1]).out == f"{NAMES[1]} is archived.\n"
+    assert assay("configurations", "archive", NAMES[1]).out == f"{NAMES[1]} was archived already.\n"
     assert (
         assay("configurations", "list", "--archived", "--json").document["configurations"][0]["config_id"] == NAMES[1]
     )
-    assert assay("configurations", "archive", NAMES[1], "--undo").out == f"{NAMES[1]} is not active.\n"
+    assert assay("configurations", "archive", NAMES[1], "--undo").out == f"{NAMES[1]} is back in the list.\n"
+    assert assay("configurations", "archive", NAMES[1], "--undo").out == f"{NAMES[1]} was not archived.\n"
     missing = assay("configurations", "activate", NAMES[1][:-1] + "0")
     assert (missing.code, f"Did you mean '{NAMES[1]}'" in missing.err) == (2, True)
 

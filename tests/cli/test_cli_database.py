@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.cli.commands.database import HOLDS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,6 +25,8 @@ def test_status_tells_and_changes_nothing(assay: Assay, tmp_path: Path) -> None:
     shown = assay("database", "status", "--database", path)
     assert shown.code == 0
     assert "none" in shown.out
+    assert " MB\n" in shown.out
+    assert HOLDS.keys() == after["rows"].keys()
 
 
 def test_a_backup_is_a_database(assay: Assay, tmp_path: Path) -> None:

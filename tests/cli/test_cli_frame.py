@@ -67,6 +67,19 @@ def test_the_line_of_the_help_is_that_of_the_command(path: str, line: str) -> No
     assert (Entry(path, line).function().__doc__ or "").splitlines()[0] == line
 
 
+def test_help_cuts_no_line_and_names_no_type(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], *([name] for name in GROUPS)):
+        assert not [
+            line for line in assay(*group, "--help").out.splitlines() if line.startswith("  ") and line.endswith("...")
+        ]
+    assert all(len(line) <= 60 for _, line in ENTRIES)
+    for names in NAMES:
+        text = assay(*names, "--help").out
+        assert "<" not in text
+        assert "x>=" not in text
+
+
 def test_an_old_name_works_and_is_not_shown(assay: Assay) -> None:
     assert OLD_NAMES == {"evidence": "self-check"}
     assert "  evidence" not in assay("--help").out

@@ -196,6 +196,11 @@ def test_the_stored_run_is_written_as_the_training_wrote_it(assay: Assay, place:
         assert len(assay(*call, "--json").document[name]) == rows
         assert sum(line.startswith("  20") for line in assay(*call).out.splitlines()) == rows
         assert "both write to stdout" in assay(*call, "--csv", "-", "--json").err
+    shown = assay("configurations", "trades", place.config_id, "--database", place.database).out.splitlines()
+    heads = shown[1].split()
+    assert heads == ["entry_time", "exit_time", "side", "entry", "exit", "return", "%", "R", "reason"]
+    profit = json.loads((place.out / f"{place.config_id}.json").read_text())["metrics"]["net_profit_pct"]
+    assert f"Together {profit:+.2f} %" in shown[-1]
 
 
 def test_bars_without_volume_say_so_first(assay: Assay, bars: Bars, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from assay.cli.main import main
 from assay.cli.output import Column, Output
-from assay.cli.tables import render, wrapped
+from assay.cli.tables import folded, render, wrapped
 from assay.cli.terminal import visible
 from assay.errors import InputError, likeliest, wrong_choice
 from assay.sources.spreadsheet_safe import harmless, harmless_columns
@@ -37,7 +37,7 @@ def test_no_line_is_wider_and_no_number_is_cut(rows: list[tuple[str, int, str, i
     made = render(COLUMNS, texts, (False, True, False, True, False), width, "─")
     assert all(cell_len(line) <= width for line in made.lines)
     words = " ".join(made.lines).split()
-    shown = [i for i in (1, 3) if COLUMNS[i].key not in made.left_out]
+    shown = [i for i in (1, 3) if COLUMNS[i].header not in made.left_out]
     assert 3 in shown  # rank 0 stays
     assert all(row[i] in words for row in texts for i in shown)
 
@@ -79,7 +79,7 @@ def test_columns_are_chosen_by_name(capsys: pytest.CaptureFixture[str], monkeypa
         lines_of(capsys, COLUMNS, ",")
     monkeypatch.setenv("COLUMNS", "40")
     Output().table("", COLUMNS, [ROW], choosable=True)
-    assert "left out for want of width: something_more; --columns all shows them" in " ".join(
+    assert "left out for want of width: something more (--columns all shows it)" in " ".join(
         capsys.readouterr().err.split()
     )
     assert [line.split() for line in lines_of(capsys, COLUMNS, "all")][:2] == [
@@ -172,3 +172,9 @@ def test_cells_that_a_spreadsheet_would_run_are_made_harmless() -> None:
         assert harmless(cell) == cell
     columns = harmless_columns({"=mode": ["=cmd", "b"], "x": [-1.0, 2.0]})
     assert columns == {"'=mode": ["'=cmd", "b"], "x": [-1.0, 2.0]}
+
+
+def test_a_number_and_its_percent_sign_stay_on_one_line() -> None:
+    for width in range(8, 40):
+        lines = [*folded("it fell by 12.5 % and then by 3 %, no more", width), *wrapped("a fall of 12.5 %", width)]
+        assert not any(line.lstrip().startswith("%") for line in lines)

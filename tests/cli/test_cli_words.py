@@ -10,6 +10,7 @@ import pytest
 
 from assay.cli.commands.train import show
 from assay.cli.output import Output
+from assay.reports import power_table
 from assay.service.reporter import Silent
 from assay.service.training import train_and_store
 from assay.store import Database
@@ -40,7 +41,11 @@ def test_a_training_stands_beside_its_market_and_its_campaign(capsys: pytest.Cap
 
 
 def test_a_refusal_says_how_usual_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = shown(sample("refused")[0], capsys)
+    document, _ = sample("refused")
+    assert not any(line.startswith("That is usual") for line in shown(document, capsys))  # a strategy of one's own
+    document["strategy"] = power_table.STRATEGY
+    document["evidence"]["search"]["combinations"] = power_table.COMBINATIONS
+    lines = shown(document, capsys)
     (why,) = (i for i, line in enumerate(lines) if line.startswith("Why not promoted: "))
     assert lines[why + 1].startswith("That is usual: of simulated histories of 365 days")
 

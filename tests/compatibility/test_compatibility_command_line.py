@@ -76,6 +76,7 @@ READING_OPTIONS = ("--columns", "--timezone", "--dates", "--where", "--bar-end")
 
 ADDED = frozenset(
     {
+        *(f"assay database {name} --json: bytes" for name in ("status", "upgrade")),
         "assay self-check",  # the name of `assay evidence`, which is kept
         f"{VERIFIED} --threads 1 --json --quiet: other_code",
         # the ledger is a chain that can be checked, and it holds what campaigns are judged by

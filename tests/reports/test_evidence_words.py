@@ -40,9 +40,9 @@ def with_p(p: float | None, **campaign: Any) -> TrainedDocument:
 def test_the_market_in_one_line() -> None:
     assert words.market_line(with_evidence(market=MARKET)) == (
         "Beside the market, out of sample: buying and holding it gave +40.00 %, holding it with the mean position of "
-        "the run (12.5 % long on average) +4.50 %; alpha, which the market does not explain, is +12.25 % a year "
-        "(t 1.80). 40 % of the positions lean to one side (long or short), more than 20 %, so alpha decides too: its t "
-        "must be at least 1.645, which holds."
+        "the run (12.5 % long on average) +4.50 %; alpha, the return that the market does not explain, is +12.25 % a "
+        "year (t 1.80). 40 % of the positions lean to one side (long or short), more than 20 %, so alpha decides too: "
+        "its t must be at least 1.645, which holds."
     )
     assert dict(words.market_rows(with_evidence(market=MARKET)))["beta"] == "+0.000"
 
@@ -51,7 +51,9 @@ def test_the_market_in_one_line() -> None:
     ("changes", "sentence"),
     [
         ({"lean": None}, "buying and holding it gave +40.00 %; no trade was made."),
-        ({"lean": 0.2}, "20 % of the positions lean to one side (long or short): up to 20 % alpha decides nothing."),
+        ({"lean": 0.2}, "(long or short), not more than 20 %, so a promotion does not depend on alpha."),
+        ({"days": 57, "alpha_pct": None, "t": None}, "cannot be computed (57 test days, at least 60 are needed)."),
+        ({"alpha_pct": None, "t": None}, "cannot be computed (the daily returns do not vary enough)."),
         ({"t": None}, "its t must be at least 1.645, and is unknown, which fails."),
         ({"t": 1.6}, "its t must be at least 1.645, which fails."),
         ({"exposure": -0.05}, "(5.0 % short on average)"),

@@ -31,6 +31,9 @@ SWITCH = {"name": "a user's strategy answers the same in a fresh process", "valu
 def paper(fee: float = 0.001, slippage: float = 0.0005, days: float = 365.0, **changes: Any) -> dict[str, Any]:
     document, _ = sample("refused")
     document["execution"]["costs"] |= {"fee": fee, "slippage": slippage}
+    document["strategy"] = power_table.STRATEGY
+    document["evidence"]["search"]["combinations"] = power_table.COMBINATIONS
+    document["context"]["timeframe"] = "5m"
     span = document["context"]
     span["to"] = (datetime.fromisoformat(span["from"]) + timedelta(days=days)).isoformat()
     for path, value in changes.items():
@@ -65,12 +68,23 @@ def test_the_sentence_says_when_it_is_of_another_procedure(monkeypatch: pytest.M
     monkeypatch.setattr(power_table, "PROCEDURE_VERSION", PROCEDURE_VERSION)
     assert "procedure" not in sentence(paper())
     monkeypatch.setattr(power_table, "PROCEDURE_VERSION", PROCEDURE_VERSION - 1)
-    assert "measured by an earlier procedure" in sentence(paper())
+    assert "measured with an earlier version of the procedure" in sentence(paper())
 
 
 def test_a_short_history_is_said_to_find_less() -> None:
     assert sentence(paper(days=120)).endswith("This training saw 120 days: fewer days find less.")
     assert "fewer days" not in sentence(paper(days=300))
+
+
+def test_it_describes_no_other_strategy_and_no_search_of_another_size() -> None:
+    other = paper()
+    other["strategy"] = "SUPPLY_SHOCK"
+    assert sentence(other) == ""
+    for combinations, is_like in ((96, False), (4_607, False), (4_608, True), (1_000_000, False)):
+        searched = paper()
+        searched["evidence"]["search"]["combinations"] = combinations
+        assert bool(sentence(searched)) is is_like
+    assert sentence(paper(context__timeframe="1h")).endswith("Nothing was measured for 1h bars.")
 
 
 def test_nothing_is_usual_where_nothing_was_measured() -> None:

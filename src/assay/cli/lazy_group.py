@@ -6,6 +6,7 @@ database. So the table of a group holds for each command where its function live
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib import import_module
@@ -33,7 +34,25 @@ class Entry(NamedTuple):
         return found
 
 
-class Planned(typer.core.TyperCommand):
+class PlainCommand(typer.core.TyperCommand):
+    """A command whose help names what to write, and no type of Python."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options as two lists."""
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            found = (p.get_help_record(ctx) for p in self.get_params(ctx) if p.param_type_name == kind)
+            records = [(_TYPE.sub("", name), _RANGE.sub("", text)) for name, text in filter(None, found)]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+_TYPE = re.compile(r" <[^<>]*>$")
+_RANGE = re.compile(r"(?:; )?x[<>]=?[-\d.]+")
+"""What typer adds: ``<list[Path]>`` to the name of an argument, ``x>=0`` to what a number may be."""
+
+
+class Planned(PlainCommand):
     """A command of which only the name and the line of the help are known so far."""
 
     def __init__(self, name: str, entry: Entry, wrapper: Wrapper, *, hidden: bool = False) -> None:
@@ -43,7 +62,7 @@ class Planned(typer.core.TyperCommand):
     def load(self) -> Any:
         """Return the command itself."""
         app = _app()
-        app.command(self.name)(self._wrapper(self._entry.function()))
+        app.command(self.name, cls=PlainCommand)(self._wrapper(self._entry.function()))
         return typer.main.get_command(app)
 
 
@@ -73,6 +92,14 @@ class PlannedGroup(Planned):
 
 class LazyGroup(typer.core.TyperGroup):
     """A group whose commands are imported one by one, each when it is used."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands with their whole lines, wrapped where they do not fit."""
+        rows = [
+            (name, self.commands[name].help or "") for name in self.list_commands(ctx) if not self.commands[name].hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name, the command and its arguments; the command is the real one."""

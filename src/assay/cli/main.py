@@ -30,44 +30,47 @@ from assay.cli.user_code import results, set_apart
 from assay.cli.values import check_values, refuse_blank
 from assay.errors import InputError
 
+MAX_WIDTH = 120
+"""Columns of the help on a terminal that has them."""
+
 Table = dict[str, tuple[str, str]]
 """Commands by name: where the function is, ``module:function``, and the line of the help."""
 
 COMMANDS: Table = {
-    "demo": ("assay.cli.commands.demo:demo", "Train on three simulated markets: a planted edge, no edge, dirty data."),
+    "demo": ("assay.cli.commands.demo:demo", "Train on three simulated markets: edge, no edge, bad data."),
     "train": (
         "assay.cli.commands.train:train",
-        "Search a strategy's parameters on a file or on stored markets, then test whether what it finds is luck.",
+        "Search parameters, then test whether what is found is luck.",
     ),
     "backtest": ("assay.cli.commands.backtest:backtest", "Replay one set of parameters and measure it."),
     "sweep": ("assay.cli.commands.sweep:sweep", "Backtest every combination of a grid."),
     "funnel": (
         "assay.cli.commands.funnel:funnel",
-        "Show which condition costs most signals, and what loosening each threshold by a step adds.",
+        "Show which condition of a strategy costs most signals.",
     ),
     "quality": (
         "assay.cli.commands.quality:quality",
-        "Count what is wrong with files of bars; training refuses those below 70 % valid bars.",
+        "Count what is wrong with files of bars.",
     ),
     "report": (
         "assay.cli.commands.report:report",
-        "Write a configuration as one HTML page with charts, which opens offline.",
+        "Write a configuration as one HTML page with charts.",
     ),
     "strategies": (
         "assay.cli.commands.strategies:strategies",
-        "List the strategies, or show one: its parameters, rules and exits.",
+        "List strategies, or show one: parameters, rules, exits.",
     ),
     "leaks": (
         "assay.cli.commands.leaks:leaks",
-        "Check a strategy for look-ahead; on simulated bars where no others are named.",
+        "Check a strategy for look-ahead.",
     ),
     "ledger": (
         "assay.cli.commands.ledger:ledger",
-        "List every experiment ever run and every opened holdout; entries cannot be removed.",
+        "List every experiment ever run and every opened holdout.",
     ),
     "self-check": (
         "assay.cli.commands.self_check:self_check",
-        "Recompute statistics whose values are published; exit code 1 when one differs.",
+        "Recompute statistics whose values are published.",
     ),
     "worker": ("assay.cli.commands.worker:worker", "Run tasks of a training job until none is left."),
 }
@@ -76,46 +79,46 @@ COMMANDS: Table = {
 _DATA: Table = {
     "inspect": (
         "assay.cli.commands.data.inspect:inspect",
-        "Show how a file is understood, its first rows, and which options would change that.",
+        "Show how a file is understood, and what would change that.",
     ),
     "import": (
         "assay.cli.commands.data.files:import_",
-        "Store the bars of files; names such as BINANCE_BTCUSDT_5m.parquet say which market it is.",
+        "Store the bars of files.",
     ),
     "download": (
         "assay.cli.commands.data.download:download",
-        "Fetch what the database does not hold; interrupted, the same command goes on where it was.",
+        "Fetch the bars that the database does not hold.",
     ),
     "list": (
         "assay.cli.commands.data.inventory:list_",
-        "List the markets in the database: bars, span, holes that were never fetched, valid bars, size.",
+        "List the markets in the database.",
     ),
     "quality": (
         "assay.cli.commands.data.inventory:quality",
-        "Say what is wrong with the bars of each market, before and after masking, and whether training accepts them.",
+        "Say what is wrong with the bars of each market.",
     ),
     "export": (
         "assay.cli.commands.data.files:export",
-        "Write a market's bars to a file; a timeframe that is not stored is made from finer bars.",
+        "Write a market's bars to a file, at any coarser timeframe.",
     ),
     "delete": (
         "assay.cli.commands.data.inventory:delete",
-        "Remove the bars of markets, or of a span of them, and say what was removed.",
+        "Remove the bars of markets, or of a span of them.",
     ),
 }
 
 _DATABASE: Table = {
     "status": (
         "assay.cli.commands.database:status",
-        "Show where the database is, its schema and what it holds; changes nothing.",
+        "Show where the database is and what it holds.",
     ),
     "upgrade": (
         "assay.cli.commands.database:upgrade",
-        "Bring the tables up to this version (done by itself when the database is first used).",
+        "Bring the tables up to this version.",
     ),
     "backup": (
         "assay.cli.commands.database:backup",
-        "Write a consistent copy of everything into one SQLite file, also of a PostgreSQL server.",
+        "Copy everything, of a server too, into one SQLite file.",
     ),
 }
 
@@ -123,23 +126,23 @@ _CONFIGURATIONS: Table = {
     "list": ("assay.cli.commands.configurations:list_", "List configurations, the newest first."),
     "show": (
         "assay.cli.commands.configurations:show",
-        "Explain every field of a configuration: value, unit and meaning.",
+        "Explain every field: value, unit and meaning.",
     ),
     "compare": (
         "assay.cli.commands.configurations:compare",
-        "Put configurations side by side: every field in which they differ.",
+        "Show the fields in which configurations differ.",
     ),
     "trades": (
         "assay.cli.commands.configuration_runs:trades",
-        "List the trades of a configuration out of sample, one row each, or write them to a file.",
+        "List the trades out of sample, or write them to a file.",
     ),
     "equity": (
         "assay.cli.commands.configuration_runs:equity",
-        "List the equity of a configuration out of sample at the end of every day, or write it to a file.",
+        "List the daily equity out of sample, or write it to a file.",
     ),
     "activate": (
         "assay.cli.commands.configurations:activate",
-        "Let trading programs load a configuration, in place of the one that is active for its market.",
+        "Let trading programs load a configuration.",
     ),
     "deactivate": (
         "assay.cli.commands.configurations:deactivate",
@@ -147,23 +150,23 @@ _CONFIGURATIONS: Table = {
     ),
     "archive": (
         "assay.cli.commands.configurations:archive",
-        "Hide a configuration from the list; nothing is deleted, --undo brings it back.",
+        "Hide a configuration from the list; --undo brings it back.",
     ),
     "export": (
         "assay.cli.commands.configurations:export",
-        "Write V3 documents (ID.json), or their rows as one table (--csv).",
+        "Write V3 documents, or their rows as one table (--csv).",
     ),
     "verify": (
         "assay.cli.commands.configurations:verify",
-        "Train a configuration again from what is stored; it must give the same bytes.",
+        "Train again from what is stored: the same bytes must come.",
     ),
 }
 
 GROUPS: dict[str, tuple[str, Table]] = {
-    "data": ("Bars in the database: import, download, list, check, export, delete.", _DATA),
+    "data": ("Bars: import, download, list, check, export, delete.", _DATA),
     "database": ("Where everything is kept: status, upgrade, backup.", _DATABASE),
     "configurations": (
-        "Stored results: list, show, compare, activate, archive, export, verify.",
+        "Results: show, compare, trades, equity, export and more.",
         _CONFIGURATIONS,
     ),
 }
@@ -173,11 +176,11 @@ BELOW: dict[str, Table] = {
     "ledger": {
         "declare": (
             "assay.cli.commands.ledger:declare",
-            "Write down an experiment before it is run; its configuration shows the note and the time.",
+            "Write down an experiment before it is run.",
         ),
         "verify": (
             "assay.cli.commands.ledger:verify",
-            "Check that no entry of the ledger was changed or removed, and name the first that was.",
+            "Check that no entry was changed or removed.",
         ),
     },
 }
@@ -401,7 +404,7 @@ def _ran(given: list[str]) -> int:
             refuse_blank(given)
             _use_home(_home_of(given))
             command = make_app()
-            with command.make_context(shells.PROGRAM, given) as context:
+            with command.make_context(shells.PROGRAM, given, max_content_width=MAX_WIDTH) as context:
                 command.invoke(context)
             results().flush()
     except typer.Exit as done:

@@ -122,6 +122,11 @@ class StrategyOptions:
         names = ("--days", "--from", "--to")
         return SpanTerms(days=self.days, start=self.from_, stop=self.to, names=names)
 
+    @property
+    def has_all_days(self) -> bool:
+        """Whether no option says which days may signal."""
+        return self.days is None and self.from_ is None and self.to is None
+
     def execution(self) -> ExecutionTerms:
         """Return the terms on which orders are filled."""
         return ExecutionTerms(side=check_side(self.side), fee=self.fee, slippage=self.slippage, sizing=self.sizing)

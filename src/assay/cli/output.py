@@ -148,8 +148,9 @@ class Output:
         for line in [*made.lines, ""]:
             self._print(line)
         if made.left_out:
-            way = "--columns all shows them" if choosable else "a wider terminal shows them"
-            self.note(f"left out for want of width: {', '.join(made.left_out)}; {way}")
+            way = "--columns all" if choosable else "a wider terminal"
+            it = "it" if len(made.left_out) == 1 else "them"
+            self.note(f"left out for want of width: {'; '.join(made.left_out)} ({way} shows {it})")
 
     def pairs(self, title: str, values: Mapping[str, object]) -> None:
         """Print names and values as a table of two columns."""

@@ -71,8 +71,9 @@ def ways_out(found: BarFile) -> Iterator[tuple[str, str]]:
     """Yield the options that would change how a file was read, and what they say now."""
     chosen = ",".join(f"{field}={name}" for field, name in found.columns.items())
     yield "--columns", chosen
-    yield "--timezone", found.times.rpartition("taken as ")[2] if "taken as" in found.times else "times say their zone"
-    yield "--dates", "day, month" if "day, month" in found.times else "not needed"
-    yield "--where COLUMN=VALUE", "takes the rows of one symbol"
-    yield "--bar-end", "times are taken as " + ("ends" if any("bars end" in n for n in found.notes) else "opens")
+    yield "--timezone", found.times.rpartition("taken as ")[2] if "taken as" in found.times else "the times say it"
+    yield "--dates", "day, month" if "day, month" in found.times else "no date can be read in two ways"
+    yield "--where COLUMN=VALUE", "every row is used; it would take only those with this value"
+    ends = any("bars end" in n for n in found.notes)
+    yield "--bar-end", f"each time is taken as the {'end' if ends else 'beginning'} of its bar"
     yield "--timeframe", str(found.rows.market.timeframe)

@@ -31,6 +31,10 @@ _PIECES = re.compile(r"(?<=[_/,.:-])(?=[^\d_/,.:-])")
 """Where a word may be broken: never inside a number, nor inside a moment such as 2026-01-31T10:00."""
 
 
+_BREAK = re.compile(r" (?!%)|(?<!\d) ")
+"""Where a line may end: at a space, unless a number and its % stand around it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
@@ -128,7 +132,7 @@ def render(
     while _total([c.least() for c in kept]) > width and any(c.column.rank for c in kept):
         last = max(reversed(kept), key=lambda c: c.column.rank)
         kept = [c for c in kept if c is not last]
-    left_out = [c.column.key for c in table if not any(c is k for k in kept)]
+    left_out = [c.column.header or c.column.key for c in table if not any(c is k for k in kept)]
     for breaking in (False, True):
         least = [c.least(breaking=breaking) for c in kept]
         if _total(least) <= width:
@@ -195,7 +199,7 @@ def wrapped(text: str, width: int) -> list[str]:
     if cells.cell_len(text) <= width:
         return [text]
     lines = [""]
-    for word in text.split():
+    for word in _BREAK.split(" ".join(text.split())):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
         if cells.cell_len(joined) <= width:
             lines[-1] = joined
@@ -216,7 +220,7 @@ def folded(line: str, width: int, *, breaking: bool = False) -> list[str]:
     indent = line[: len(line) - len(body)]
     room = max(width - len(indent), 1)
     lines = [""]
-    for word in body.split(" "):
+    for word in _BREAK.split(body):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
         if cells.cell_len(joined) <= room:
             lines[-1] = joined

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.plurals import plural
 from assay.validation.lifecycle import ALPHA_T, MAX_LEAN, MAX_P
+from assay.validation.market_alpha import MIN_DAYS
 
 if TYPE_CHECKING:
     from assay.documents import TrainedDocument
@@ -53,10 +55,10 @@ def lean_sentence(found: MarketComparison) -> str:
     """Return how far the positions of a run lean to one side, and whether alpha is therefore a gate."""
     limit, asked = f"{100 * MAX_LEAN:.0f} %", f"its t must be at least {ALPHA_T:g}"
     if found.lean is None:
-        return "There was no trade, so alpha decides nothing."
+        return "There was no trade, so a promotion does not depend on alpha."
     leaning = f"{100 * found.lean:.0f} % of the positions lean to one side (long or short)"
     if found.lean <= MAX_LEAN:
-        return f"{leaning}: up to {limit} alpha decides nothing."
+        return f"{leaning}, not more than {limit}, so a promotion does not depend on alpha."
     if found.t is None:
         return f"{leaning}, more than {limit}, so alpha decides too: {asked}, and is unknown, which fails."
     holds = "holds" if found.t >= ALPHA_T else "fails"
@@ -74,9 +76,18 @@ def market_line(document: TrainedDocument) -> str:
     return (
         f"Beside the market, out of sample: buying and holding it gave {_number(found.market_pct, '{:+.2f} %')}, "
         f"holding it with the mean position of the run ({exposure_words(found)}) "
-        f"{_number(found.same_exposure_pct, '{:+.2f} %')}; alpha, which the market does not explain, is "
-        f"{_number(found.alpha_pct, '{:+.2f} %')} a year (t {_number(found.t, '{:.2f}')}). {lean_sentence(found)}"
+        f"{_number(found.same_exposure_pct, '{:+.2f} %')}; {_alpha_words(found)}. {lean_sentence(found)}"
     )
+
+
+def _alpha_words(found: MarketComparison) -> str:
+    """Return what was earned beyond the market, or why that cannot be said."""
+    if found.alpha_pct is None:
+        few = f"{plural(found.days, 'test day')}, at least {MIN_DAYS} are needed"
+        why = few if found.days < MIN_DAYS else "the daily returns do not vary enough"
+        return f"alpha, the return that the market does not explain, cannot be computed ({why})"
+    t = _number(found.t, "{:.2f}")
+    return f"alpha, the return that the market does not explain, is {found.alpha_pct:+.2f} % a year (t {t})"
 
 
 def campaign_rows(document: TrainedDocument) -> list[tuple[str, str]]:
@@ -101,8 +112,7 @@ def campaign_line(document: TrainedDocument) -> str:
     if found is None:
         return "" if document.evidence.market is None else NO_LEDGER
     blind = f" ({found.unknown:,} of them cannot be repeated)" if found.unknown else ""
-    plural = "" if found.experiments == 1 else "s"
-    others = f"{found.experiments:,} other experiment{plural} on these days{blind}" if found.experiments else NO_OTHER
+    others = f"{plural(found.experiments, 'other experiment')} on these days{blind}" if found.experiments else NO_OTHER
     if not found.experiments and found.p_adjusted is None:
         return f"{others}. {declared_sentence(found)}".rstrip()
     line = f"{others}. p with all that was tried: {_adjusted(document, found)}."

@@ -23,6 +23,9 @@ USUAL_EDGE, CLEAR_EDGE = 0.1, 0.2
 EXCHANGE_COSTS = 0.0015
 """Fee and slippage a side of the level ``exchange`` of the study; the other level is 0."""
 
+COMPARABLE = 4.0
+"""A search up to so many times larger or smaller than that of the study is like it."""
+
 FEWER_DAYS = 0.75
 """Below this share of the study's days a training has seen clearly less."""
 
@@ -70,22 +73,27 @@ def usual_sentence(document: Document) -> str:
     -------
     str
         Empty where something was promoted, where nothing was measured (no permutation test, bars below the quality
-        gate, plain measures), and where the study has no markets at such costs.
+        gate, plain measures), and where the study describes no such training: another strategy, a search of another
+        size, or no markets at such costs.
     """
-    if not isinstance(document, TrainedDocument) or not _measured_as_paper(document):
+    if not isinstance(document, TrainedDocument) or not _measured_as_paper(document) or not _is_like_study(document):
         return ""
     level = _costs_level(document)
     rows = {row.edge_r: row for row in ROWS if row.costs == level}
     none, usual, clear = (rows.get(edge) for edge in (0.0, USUAL_EDGE, CLEAR_EDGE))
     if none is None or usual is None or clear is None:
         return ""
-    by = "" if power_table.PROCEDURE_VERSION == PROCEDURE_VERSION else ", measured by an earlier procedure"
+    by = (
+        ""
+        if power_table.PROCEDURE_VERSION == PROCEDURE_VERSION
+        else ", measured with an earlier version of the procedure"
+    )
     return (
         f"That is usual: of simulated histories of {usual.days} days of {usual.timeframe} bars at {level} costs, "
         f"{100.0 - usual.promoted_pct:.3g} % with an edge of {usual.edge_r:g} R (after costs a trade earns "
         f"{usual.edge_r:g} times what it risks) are not promoted, and {100.0 - none.promoted_pct:.3g} % of those "
         f"without any edge. An edge of {clear.edge_r:g} R is promoted in {clear.promoted_pct:.3g} % of them "
-        f"({power_table.STRATEGY}, {power_table.COMBINATIONS:,} combinations{by}).{_shorter(document, usual.days)}"
+        f"({power_table.STRATEGY}, {power_table.COMBINATIONS:,} combinations{by}).{_other(document, usual)}"
     )
 
 
@@ -99,13 +107,22 @@ def _measured_as_paper(document: TrainedDocument) -> bool:
     )
 
 
+def _is_like_study(document: TrainedDocument) -> bool:
+    """Whether a training searched the strategy of the study among about as many combinations."""
+    times = document.evidence.search.combinations / power_table.COMBINATIONS
+    return document.strategy == power_table.STRATEGY and 1 / COMPARABLE <= times <= COMPARABLE
+
+
 def _costs_level(document: TrainedDocument) -> str:
     """Return the level of the study that is nearer to the costs of a document."""
     costs = document.execution.costs
     return "exchange" if costs.fee + costs.slippage > EXCHANGE_COSTS / 2 else "zero"
 
 
-def _shorter(document: TrainedDocument, usual: int) -> str:
+def _other(document: TrainedDocument, usual: PowerRow) -> str:
+    """Return in what a training was not that of the study: clearly fewer days, another timeframe."""
     begin, end = (datetime.fromisoformat(moment) for moment in (document.context.from_, document.context.to))
     days = (end - begin) / timedelta(days=1)
-    return f" This training saw {days:.0f} days: fewer days find less." if days < FEWER_DAYS * usual else ""
+    fewer = f" This training saw {days:.0f} days: fewer days find less." if days < FEWER_DAYS * usual.days else ""
+    frame = document.context.timeframe
+    return fewer + ("" if frame == usual.timeframe else f" Nothing was measured for {frame} bars.")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assay import evaluation
+from assay.cli.measures import MEASURE_COLUMNS, measure_row
 from assay.cli.options import check_table
 from assay.cli.output import Output
 from assay.cli.prelude import PointOptions, note_gate, prepare_point, say_what_ran
@@ -85,6 +86,7 @@ def _show(output: Output, document: dict[str, Any]) -> None:
     say_what_ran(output, document)
     metrics = document["metrics"]
     output.pairs("Parameters", document["parameters"])
-    output.pairs("Measures, net of costs", {name: metrics[name] for name in MEASURES})
+    rows = [measure_row(name, metrics[name]) for name in MEASURES]
+    output.table("Measures, net of costs", MEASURE_COLUMNS, rows)
     for path in filter(None, document["files"].values()):
         output.note(f"wrote {path}")

@@ -42,7 +42,7 @@ def show_rows(output: Output, found: Sequence[Registered], short: Mapping[str, s
             short.get(r.config_id, r.config_id),
             *(r.row[n] for n in ("strategy_name", "exchange", "pair", "timeframe", "regime")),
             r.status,
-            "yes" if r.is_active else "",
+            "yes" if r.is_active else "no",
             _rounded(r.row["sharpe_ratio"], 2),
             _rounded(r.typed.measures.get("net_profit_pct"), 1),
             _rounded(r.typed.measures.get("win_rate"), 1, 100.0),

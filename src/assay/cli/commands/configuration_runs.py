@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from assay.cli.output import Column, Output
 from assay.cli.user_code import results
 from assay.documents.figures import stored_equity, stored_trades
 from assay.errors import InputError
+from assay.plurals import plural
 from assay.service.database import open_database
 from assay.sources import write_table
 from assay.store import Registry
@@ -22,12 +24,23 @@ from assay.store import Registry
 Columns = dict[str, NDArray[Any]]
 
 Csv = Annotated[
-    str | None, typer.Option("--csv", metavar="FILE", help="Write them here: .csv, .csv.gz or .parquet; - is stdout.")
+    str | None, typer.Option("--csv", metavar="FILE", help="Write it here: .csv, .csv.gz or .parquet; - is stdout.")
 ]
 
 STDOUT = "-"
-_SHOWN = ("entry_time", "side", "entry", "exit", "return", "R", "reason")
-"""Columns of the table of trades; a file and the JSON document have all."""
+_TRADE_COLUMNS = (
+    Column("entry_time"),
+    Column("exit_time"),
+    Column("side"),
+    Column("entry", 3),
+    Column("exit", 2),
+    Column("return %", name="return"),
+    Column("R", 1),
+    Column("reason"),
+)
+"""Columns of the table of trades, by the names of the file, which has more, as the JSON document does."""
+
+_MINUTE = len("2024-01-31T09:30")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +51,13 @@ class RunTableOptions(OneOptions):
 
 
 def trades(output: Output, given: RunTableOptions) -> None:
-    """List the trades of a configuration out of sample, one row each, or write them to a file."""
-    _write_or_show(output, given, "trades", stored_trades, _SHOWN)
+    """List the trades out of sample, or write them to a file."""
+    _write_or_show(output, given, "trades", stored_trades, _show_trades)
 
 
 def equity(output: Output, given: RunTableOptions) -> None:
-    """List the equity of a configuration out of sample at the end of every day, or write it to a file."""
-    _write_or_show(output, given, "equity", stored_equity, ("date", "equity"))
+    """List the daily equity out of sample, or write it to a file."""
+    _write_or_show(output, given, "equity", stored_equity, _show_equity)
 
 
 def _write_or_show(
@@ -52,7 +65,7 @@ def _write_or_show(
     given: RunTableOptions,
     name: str,
     read: Callable[[Mapping[str, Any]], Columns],
-    shown: tuple[str, ...],
+    show: Callable[[Output, str, Columns], None],
 ) -> None:
     path = None if given.csv in (None, STDOUT) else Path(str(given.csv))
     options.check_table(path, "--csv")
@@ -68,8 +81,8 @@ def _write_or_show(
     columns = read(figures)
     if path is not None:
         write_table(path, columns)
-    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
     if output.json:
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         records = [dict(zip(columns, row, strict=True)) for row in rows]
         output.document({"configuration": config_id, name: records, "files": {"csv": path}})
     elif given.csv == STDOUT:
@@ -77,9 +90,31 @@ def _write_or_show(
     elif path is not None:
         output.text(str(path), whole=True)
     else:
-        at = [list(columns).index(column) for column in shown]
-        heads = [Column(column, max(i - 3, 0)) for i, column in enumerate(shown)]  # the last are left out first
-        output.table(f"{config_id}, out of sample", heads, [[row[i] for i in at] for row in rows])
+        show(output, f"{config_id}, out of sample", columns)
+
+
+def _show_trades(output: Output, title: str, columns: Columns) -> None:
+    """Print trades with their times to the minute and their returns in percent, and what they come to."""
+    shown = {name: column.tolist() for name, column in columns.items()}
+    for name in ("entry_time", "exit_time"):
+        shown[name] = [moment[:_MINUTE] for moment in shown[name]]
+    shown["return"] = (100.0 * columns["return"]).tolist()
+    rows = list(zip(*(shown[column.key] for column in _TRADE_COLUMNS), strict=True))
+    output.table(f"{title}; times are UTC", _TRADE_COLUMNS, rows)
+    if not rows:
+        output.text("There was no trade.")
+        return
+    won, total = int(np.sum(columns["return"] > 0)), 100.0 * (np.prod(1.0 + columns["size"] * columns["return"]) - 1.0)
+    output.text(
+        f"{plural(len(rows), 'trade')}, {won:,} of them won. Together {total:+.2f} %, net of costs: each return times "
+        "the size of its trade, compounded."
+    )
+
+
+def _show_equity(output: Output, title: str, columns: Columns) -> None:
+    heads = ("date", Column("equity at the end of the day", name="equity"))
+    rows = list(zip(*(columns[name].tolist() for name in ("date", "equity")), strict=True))
+    output.table(f"{title}; the equity begins at 1 before the first day", heads, rows)
 
 
 def _csv_text(columns: Columns) -> str:

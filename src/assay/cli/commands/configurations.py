@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete, options
+from assay.cli.commands.configuration_fields import explained, quote_currency, show_sections
 from assay.cli.commands.configuration_rows import show_rows, shown, unit_of
 from assay.cli.output import Column, Output, iso_time
 from assay.documents import rebuild
 from assay.documents.coherence import contradiction
 from assay.documents.explained import why_not_promoted
-from assay.engine.glossary import MEASURES
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
 from assay.service.database import open_database
@@ -27,11 +27,9 @@ from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
 from assay.store.campaign_check import check_campaign
 from assay.store.database import now_ms
-from assay.store.fields import FIELDS, GROUPS, OWN
+from assay.store.fields import FIELDS
 from assay.store.ids import short_ids
 from assay.store.standing import Standing
-from assay.strategies import STRATEGIES
-from assay.training.circuit_breakers import MEANINGS
 
 Id = Annotated[
     str,
@@ -75,6 +73,8 @@ Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so man
 Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="ID.json, or configurations.csv, here.")]
 Csv = Annotated[bool, typer.Option("--csv", help="The rows as one table instead of V3 documents.")]
+NOTHING_STORED = "Nothing is stored yet: assay train searches a strategy's parameters and keeps what it finds."
+
 OwnStrategy = Annotated[
     str | None, typer.Option("--strategy", metavar="PATH.py:CLASS", help="The file of a strategy of your own.")
 ]
@@ -113,13 +113,14 @@ def list_(output: Output, given: ListOptions) -> None:
             archived=given.archived,
             limit=given.limit,
         )
+        is_any = bool(found) or bool(registry.ids())
         short = short_ids(registry.ids()) if output.is_narrow else {}
     intact, changed = [r for r in found if not r.change], [r for r in found if r.change]
     if output.json:
         why = [{"configuration": r.config_id, "change": r.change} for r in changed]
         output.document({"configurations": [readable(r) for r in intact], "changed": why})
     elif not found:
-        output.note("There are no such configurations.")
+        output.note("There are no such configurations." if is_any else NOTHING_STORED)
     else:
         show_rows(output, intact, short, given.columns)
     if changed:
@@ -143,7 +144,7 @@ class OneOptions:
 
 
 def show(output: Output, given: OneOptions) -> None:
-    """Explain every field of a configuration: value, unit and meaning."""
+    """Explain every field: value, unit and meaning."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
@@ -165,9 +166,7 @@ def show(output: Output, given: OneOptions) -> None:
     if why := why_not_promoted(found.typed):
         output.text(f"Why not promoted: {why}")
     output.text("")
-    for title, rows in sections.items():
-        table = [(name, shown(value, unit), meaning) for name, value, unit, meaning in rows]
-        output.table(title, (Column("field"), Column("value", narrow=12), Column("meaning", narrow=20)), table)
+    show_sections(output, sections, quote_currency(found.row["pair"]))
 
 
 def standing_facts(found: Registered, today: Standing) -> dict[str, Any]:
@@ -181,42 +180,6 @@ def standing_facts(found: Registered, today: Standing) -> dict[str, Any]:
     }
 
 
-def explained(found: Registered) -> dict[str, list[tuple[str, Any, str, str]]]:
-    """Return (field, value, unit, meaning) of every field, by section."""
-    document = found.typed
-    sections: dict[str, list[tuple[str, Any, str, str]]] = {}
-    for title, fields in {**GROUPS, "kept beside": OWN}.items():
-        sections[title] = [
-            (f.name, found.row[f.name], f.unit, f"{f.meaning} (unknown: {f.unknown})" if f.unknown else f.meaning)
-            for f in fields
-            if f.name not in ("parameters_json", "circuit_breakers")
-        ]
-    columns = {f.source for f in FIELDS.values()}
-    sections["parameters"] = [(n, v, *_parameter(document.strategy, n)) for n, v in document.parameters.items()]
-    sections["more measures"] = [
-        (f"metrics.{n}", v, MEASURES[n].unit if n in MEASURES else "", MEASURES[n].meaning if n in MEASURES else "")
-        for n, v in document.measures.items()
-        if f"metrics.{n}" not in columns
-    ]
-    sections["circuit breakers of this configuration"] = [
-        (n, v, *MEANINGS[n]) for n, v in document.circuit_breakers.by_key().items()
-    ]
-    sections["circuit breakers of the portfolio"] = [
-        (n, v, *MEANINGS[n]) for n, v in document.portfolio_circuit_breakers.by_key().items()
-    ]
-    return sections
-
-
-def _parameter(strategy: str, name: str) -> tuple[str, str]:
-    """Return unit and meaning of a parameter; nothing for a strategy that does not ship."""
-    known = STRATEGIES.get(strategy)
-    if known is None or name not in known.parameters.names:
-        return "", ""
-    parameter = known.parameters[name]
-    unit = f" ({parameter.unit})" if parameter.unit else ""
-    return "", f"{parameter.doc}{unit}"  # shown as it is set: a fraction stays one
-
-
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
     """Options of `assay configurations compare`."""
@@ -226,7 +189,7 @@ class CompareOptions:
 
 
 def compare(output: Output, given: CompareOptions) -> None:
-    """Put configurations side by side: every field in which they differ."""
+    """Show the fields in which configurations differ."""
     if len(given.config_ids) < 2:
         raise InputError("ID", "at least two configurations are compared", given.config_ids)
     with open_database(given.database) as opened:
@@ -243,19 +206,23 @@ def compare(output: Output, given: CompareOptions) -> None:
         for name, values in table.items()
         if name not in left_out and len({json.dumps(v, sort_keys=True) for v in values}) > 1
     ]
-    heads = [Column(short.get(name, name), narrow=12) for name in names]
-    output.table("", (Column("field", narrow=20), *heads), rows)
     if not rows:
         output.text("They differ in nothing.")
+        return
+    heads = [Column(short.get(name, name), narrow=12) for name in names]
+    output.table("", (Column("field", narrow=20), *heads), rows)
 
 
 def activate(output: Output, given: OneOptions) -> None:
-    """Let trading programs load a configuration, in place of the one that is active for its market."""
+    """Let trading programs load a configuration.
+
+    It takes the place of the one that is active for its market.
+    """
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
         replaced = registry.activate(name, at_ms=now_ms())
-        _show_change(output, opened, name, replaced=replaced)
+        _show_change(output, opened, name, "is active", replaced=replaced)
     if not output.json and replaced:
         output.text(f"{replaced} is not active any more.")
 
@@ -266,7 +233,7 @@ def deactivate(output: Output, given: OneOptions) -> None:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
         changed = registry.deactivate(name, at_ms=now_ms())
-        _show_change(output, opened, name, changed=changed)
+        _show_change(output, opened, name, "is not active any more" if changed else "was not active", changed=changed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,22 +246,29 @@ class ArchiveOptions:
 
 
 def archive(output: Output, given: ArchiveOptions) -> None:
-    """Hide a configuration from the list; nothing is deleted, --undo brings it back."""
+    """Hide a configuration from the list; --undo brings it back.
+
+    Nothing is deleted.
+    """
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
         changed = (registry.unarchive if given.undo else registry.archive)(name, at_ms=now_ms())
-        _show_change(output, opened, name, changed=changed)
+        done, idle = _PUT_BACK if given.undo else _PUT_AWAY
+        _show_change(output, opened, name, done if changed else idle, changed=changed)
 
 
-def _show_change(output: Output, database: Database, config_id: str, **facts: object) -> None:
+_PUT_AWAY, _PUT_BACK = ("is archived", "was archived already"), ("is back in the list", "was not archived")
+"""What is said where something was done, and where there was nothing to do."""
+
+
+def _show_change(output: Output, database: Database, config_id: str, said: str, **facts: object) -> None:
     """Say how a configuration stands now."""
     found = Registry(database).stored(config_id)  # one that was changed may be switched off and put away
     if output.json:
         output.document({"configuration": readable(found), **facts})
         return
-    state = "archived" if found.is_archived else "active" if found.is_active else "not active"
-    output.text(f"{found.config_id} is {state}{'' if facts.get('changed', True) else ' already'}.")
+    output.text(f"{found.config_id} {said}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,7 +286,7 @@ class ExportOptions:
 
 
 def export(output: Output, given: ExportOptions) -> None:
-    """Write V3 documents (ID.json), or their rows as one table (--csv)."""
+    """Write V3 documents, or their rows as one table (--csv)."""
     with open_database(given.database) as opened:
         registry = Registry(opened)
         if given.config_ids:
@@ -371,7 +345,7 @@ class VerifyOptions:
 
 
 def verify(output: Output, given: VerifyOptions) -> None:
-    """Train a configuration again from what is stored; it must give the same bytes."""
+    """Train again from what is stored: the same bytes must come."""
     cores = options.check_threads(given.threads)
     with open_database(given.database) as opened:
         registry = Registry(opened)

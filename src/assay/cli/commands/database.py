@@ -8,13 +8,35 @@ import sqlalchemy as sa
 import typer
 
 from assay.cli import options
-from assay.cli.output import Output
+from assay.cli.output import Column, Output
+from assay.plurals import plural
 from assay.service.database import open_database
 from assay.store import Database, schema
 from assay.store.backup import backup as copy
 from assay.store.migration import status as schema_status
 
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="The copy, an SQLite file that is not there yet.")]
+
+
+HOLDS = {
+    "bar_conflicts": "bars that sources disagree on",
+    "bars": "bars",
+    "configuration_figures": "what the charts of configurations draw",
+    "holdout_openings": "opened holdouts",
+    "ledger_chain": "hashes of the ledger's entries",
+    "ledger_identity": "the ledger's own number",
+    "market_coverage": "spans that were fetched",
+    "market_imports": "imports and downloads",
+    "markets": "markets",
+    "trained_configurations": "configurations",
+    "training_configurations": "requests of training jobs",
+    "training_jobs": "training jobs",
+    "training_tasks": "tasks of training jobs",
+    "trial_declarations": "experiments that were declared",
+    "trial_nulls": "searches of bars without direction",
+    "trials": "experiments",
+}
+"""What each table holds, in words."""
 
 
 def _described(database: Database) -> dict[str, Any]:
@@ -37,26 +59,45 @@ def _described(database: Database) -> dict[str, Any]:
         "newest_revision": found.newest,
         "pending": list(found.pending),
         "rows": rows,
+        "bytes": _size(database),
     }
+
+
+def _size(database: Database) -> int | None:
+    """Return the bytes of the file and of its journal; None for a server."""
+    if not database.is_sqlite:
+        return None
+    files = [Path(f"{database.name}{ending}") for ending in ("", "-wal")]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _show(output: Output, document: dict[str, Any]) -> None:
     if output.json:
         output.document(document)
         return
-    plain = {k: v for k, v in document.items() if k not in ("rows", "pending")}
-    output.pairs("", plain | {"pending revisions": ", ".join(document["pending"]) or "none"})
-    output.table("", ("table", "rows"), list(document["rows"].items()))
+    plain = {k.replace("_", " "): v for k, v in document.items() if k not in ("rows", "pending", "bytes")}
+    plain |= {"pending revisions": ", ".join(document["pending"]) or "none"}
+    if document["bytes"] is not None:
+        plain |= {"size": f"{document['bytes'] / 1e6:,.1f} MB"}
+    output.pairs("", plain)
+    rows = [(HOLDS.get(name, ""), name, n) for name, n in document["rows"].items()]
+    output.table("", (Column("holds", narrow=20), "table", "rows"), rows)
 
 
 def status(output: Output, given: options.DatabaseOptions) -> None:
-    """Show where the database is, its schema and what it holds; changes nothing."""
+    """Show where the database is and what it holds.
+
+    It changes nothing, and does not upgrade the tables.
+    """
     with open_database(given.database, upgrade=False) as opened:
         _show(output, _described(opened))
 
 
 def upgrade(output: Output, given: options.DatabaseOptions) -> None:
-    """Bring the tables up to this version (done by itself when the database is first used)."""
+    """Bring the tables up to this version.
+
+    Done by itself when the database is first used.
+    """
     with open_database(given.database) as opened:
         _show(output, _described(opened))
 
@@ -70,10 +111,10 @@ class BackupOptions:
 
 
 def backup(output: Output, given: BackupOptions) -> None:
-    """Write a consistent copy of everything into one SQLite file, also of a PostgreSQL server."""
+    """Copy everything, of a server too, into one SQLite file."""
     with open_database(given.database) as opened, output.working(f"copying {opened.name}"):
         rows = copy(opened, given.file)
     if output.json:
         output.document({"file": given.file, "rows": rows, "bytes": given.file.stat().st_size})
     else:
-        output.text(f"{rows:,} rows copied to {given.file} ({given.file.stat().st_size / 1e6:,.1f} MB)")
+        output.text(f"{plural(rows, 'row')} copied to {given.file} ({given.file.stat().st_size / 1e6:,.1f} MB)")

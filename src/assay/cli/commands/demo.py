@@ -59,7 +59,7 @@ class DemoOptions:
 
 
 def demo(output: Output, given: DemoOptions) -> None:
-    """Train on three simulated markets: a planted edge, no edge, dirty data."""
+    """Train on three simulated markets: edge, no edge, bad data."""
     begun = time.monotonic()
     if given.days > MAX_DAYS:
         raise InputError("--days", f"must be at most {MAX_DAYS:,}", given.days)
@@ -133,7 +133,8 @@ def _show(output: Output, results: list[dict[str, Any]], file: Path, seconds: fl
         output.text(f"  {path}", whole=True)
     command = called_as()
     place = shlex.quote(str(file))
-    output.text(f"The configurations: {command} configurations list --database {place}", whole=True)
+    output.text("The configurations:")
+    output.text(f"  {command} configurations list --database {place}", whole=True)
     output.text("")
     output.text("Next, on a file of your own (Parquet or CSV: time, open, high, low, close, volume):")
     output.text(f"  {command} quality BTCUSDT_5m.csv")

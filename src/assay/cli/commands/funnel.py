@@ -14,7 +14,10 @@ _ALWAYS = ("bars", "valid", "pattern", "sent", "filled")
 
 
 def funnel(output: Output, given: PointOptions) -> None:
-    """Show which condition costs most signals, and what loosening each threshold by a step adds."""
+    """Show which condition of a strategy costs most signals.
+
+    And what loosening each threshold by a step adds.
+    """
     point = prepare_point(output, given)
     found = signal_funnel(point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars)
     note_gate(output, point.bars)
@@ -43,13 +46,22 @@ def _show(output: Output, found: SignalFunnel) -> None:
         Column("short", 3),
         Column("both"),
         Column("lost", 2),
-        Column("", 4, name="bar"),
+        Column("share of the pattern", 4, name="bar"),
         Column("alone", 1),
         Column("without it", 1),
     )
     output.table("", columns, rows)
-    if found.relaxed:
-        steps = [(r.parameter, r.value, r.looser, f"{r.signals:+,}", f"{r.trades:+,}") for r in found.relaxed]
+    output.text(
+        "alone: moments of the pattern that meet this condition, whatever the others say; without it: moments that "
+        "would be won if it were dropped; sent: orders of the signals that are left, one position at a time."
+    )
+    output.text("")
+    steps = [
+        (r.parameter, r.value, r.looser, f"{r.signals:+,}", f"{r.trades:+,}")
+        for r in found.relaxed
+        if r.signals or r.trades
+    ]
+    if steps:
         heads = (Column("parameter", narrow=24), "is", "looser", "signals", "trades")
         output.table("One step looser", heads, steps)
     output.text(explained(found.sentence))

@@ -67,7 +67,10 @@ class LeaksOptions(BarsOptions):
 
 
 def leaks(output: Output, given: LeaksOptions) -> None:
-    """Check a strategy for look-ahead; on simulated bars where no others are named."""
+    """Check a strategy for look-ahead.
+
+    On simulated bars where no others are named.
+    """
     begun = time.monotonic()
     if given.self_test and given.strategy is not None:
         raise InputError(
@@ -173,10 +176,18 @@ def show_plantings(output: Output, plantings: Sequence[Planting], failed: Sequen
     """Print which check caught which planted leak."""
     columns = ("planted", Column("caught by", narrow=20), Column("not run", narrow=12))
     rows = [
-        [one.name, *(", ".join(a.check.name for a in one.report.checks if a.result == r) for r in ("LEAK", "not run"))]
+        [
+            one.name,
+            *(
+                ", ".join(a.check.name for a in one.report.checks if a.result == result) or "none"
+                for result in ("LEAK", "not run")
+            ),
+        ]
         for one in plantings
     ]
     output.table("", columns, rows)
+    output.text("A check is not run where an earlier one has found the leak, or where the bars hold too little for it.")
+    output.text("")
     for one in plantings:
         output.text(f"{one.name}: {one.story}")
     result = f"NOT as it has to be: {', '.join(failed)}" if failed else "all caught, and nothing else"

@@ -16,6 +16,7 @@ from assay.cli.commands.train import TrainOptions
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import GateError, InputError
 from assay.market import canonical_symbol
+from assay.plurals import plural
 from assay.search.objective import REFUSED
 from assay.service.database import open_database
 from assay.service.ledger import declaration_of
@@ -60,7 +61,10 @@ class LedgerOptions:
 
 
 def ledger(output: Output, given: LedgerOptions) -> None:
-    """List every experiment ever run and every opened holdout; entries cannot be removed."""
+    """List every experiment ever run and every opened holdout.
+
+    Entries cannot be removed.
+    """
     with open_database(given.database) as opened:
         book = Ledger(opened)
         exchange = given.exchange.lower() if given.exchange else None
@@ -73,6 +77,9 @@ def ledger(output: Output, given: LedgerOptions) -> None:
     if output.json:
         found_groups = [asdict(group) for group in groups]
         output.document({"experiments": rows, "holdout_openings": openings, "campaigns": found_groups})
+        return
+    if not rows and not openings:
+        output.note("Nothing is stored yet: every training and every sweep writes an experiment down.")
         return
     _experiments(output, rows, given.columns)
     begun = f" and {lacking} without a result (interrupted or still running, counted as tries)" if lacking else ""
@@ -99,7 +106,7 @@ def _experiments(output: Output, rows: Sequence[dict[str, Any]], only: str | Non
         Column("measure", 6, name="measure", shown=len(measures) > 1),
         Column(best, 2, name="best"),
         Column("experiments on these days"),
-        Column("best by chance, sd", 1, name="best_by_chance"),
+        Column("best by chance, standard errors", 1, name="best_by_chance"),
     )
     shown = [
         (
@@ -127,7 +134,7 @@ def _campaigns(output: Output, groups: Sequence[CampaignSummary]) -> None:
         Column("from"),
         Column("to"),
         Column("experiments"),
-        Column("unknown", 3),
+        Column("unknown p", 3, name="unknown"),
         Column("combinations", 1),
         Column("declared", 4),
         Column("promoted", 2),
@@ -174,7 +181,10 @@ class VerifyOptions:
 
 
 def verify(output: Output, given: VerifyOptions) -> None:
-    """Check that no entry of the ledger was changed or removed, and name the first that was."""
+    """Check that no entry was changed or removed.
+
+    The first that was is named.
+    """
     anchor = _anchor(given.head)
     with open_database(given.database) as opened:
         found = check(opened, anchor)
@@ -204,7 +214,10 @@ _OF_A_RUN = ("threads", "max_runtime", "offline", "resume", "out")
 
 
 def declare(output: Output, given: DeclareOptions) -> None:
-    """Write down an experiment before it is run; its configuration shows the note and the time."""
+    """Write down an experiment before it is run.
+
+    Its configuration shows the note and the time.
+    """
     for name in _OF_A_RUN:
         if given.named_value(name) is not None:
             raise InputError(f"--{name.replace('_', '-')}", "says how a training runs; nothing is run here")
@@ -260,8 +273,9 @@ def _tell(output: Output, found: LedgerCheck) -> None:
     if rows:
         columns = ("entry", "table", Column("key", narrow=12), Column("what", narrow=20))
         output.table("NOT as it was written", columns, rows[:MAX_FAULTS])
-        output.text(f"{len(rows)} faults." if len(rows) <= MAX_FAULTS else f"{len(rows)} faults; --json has them all.")
-    output.text(f"Ledger {who.id}: {head.length} entries, chained since {iso_time(who.created_at)[:10]}.")
+        more = "." if len(rows) <= MAX_FAULTS else "; --json has them all."
+        output.text(f"{plural(len(rows), 'fault')}{more}")
+    output.text(f"Ledger {who.id}: {plural(head.length, 'entry')}, chained since {iso_time(who.created_at)[:10]}.")
     if who.entries_before:
         output.text(f"{who.entries_before} of them were there before: what happened to them until then, nothing tells.")
     if not rows:
@@ -269,4 +283,5 @@ def _tell(output: Output, found: LedgerCheck) -> None:
     if found.elsewhere:
         names = ", ".join(found.elsewhere[:3]) + (", ..." if len(found.elsewhere) > 3 else "")
         output.text(f"{len(found.elsewhere)} configurations whose search is not in this ledger: {names}.")
-    output.text(f"Keep this elsewhere, and give it to --head later: {head.length}:{head.hash}", whole=True)
+    output.text("Keep this elsewhere, and give it to --head later:")
+    output.text(f"{head.length}:{head.hash}", whole=True)

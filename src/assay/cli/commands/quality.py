@@ -15,6 +15,9 @@ from assay.store.database import now_ms
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bars in any usual format, plain, .gz or .zip.")]
 
+UNITS = {"valid_pct": "%", "traded_pct": "%", "days": "days", "holes": "spans"}
+"""Of what a quality report counts that is no number of bars."""
+
 _NOTHING_TO_READ = (
     *("file", "exchange", "symbol", "timeframe", "kind", "passes", "required_valid_pct"),
     *("duplicate", "found", "read_as", "sentences"),
@@ -29,14 +32,19 @@ class QualityOptions(ReadOptions):
 
 
 def quality(output: Output, given: QualityOptions) -> None:
-    """Count what is wrong with files of bars; training refuses those below 70 % valid bars."""
+    """Count what is wrong with files of bars.
+
+    Training refuses those below 70 % valid bars.
+    """
     reports = [describe(file, read_bar_file(file, options=given.reading, now_ms=now_ms())) for file in given.files]
     if output.json:
         output.document({"files": reports})
         return
     for report in reports:
         title = f"{titled(report['file'])}: {report['symbol']} {report['timeframe']} on {report['exchange']}"
-        output.pairs(title, {k: v for k, v in report.items() if k not in _NOTHING_TO_READ})
+        shown = {k: v for k, v in report.items() if k not in (*_NOTHING_TO_READ, "from", "to")}
+        rows = [(name, value, UNITS.get(name, "bars")) for name, value in shown.items()]
+        output.table(f"{title}, {report['from']} to {report['to']}", ("name", "value", "unit"), rows)
         for sentence in report["sentences"]:
             output.text(f"  {sentence}")
         output.text(f"  {verdict(report)}")

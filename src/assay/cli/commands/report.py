@@ -43,7 +43,7 @@ class ReportOptions:
 
 
 def report(output: Output, given: ReportOptions) -> None:
-    """Write a configuration as one HTML page with charts, which opens offline."""
+    """Write a configuration as one HTML page with charts."""
     if given.out is not None and given.out.suffix.lower() != ".html":
         raise InputError("--out", "must end in .html", str(given.out))
     document, figures = (

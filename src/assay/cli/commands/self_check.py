@@ -12,7 +12,10 @@ FAILED = 1
 
 
 def self_check(output: Output) -> None:
-    """Recompute statistics whose values are published; exit code 1 when one differs."""
+    """Recompute statistics whose values are published.
+
+    The exit code is 1 when one differs.
+    """
     with output.working("computing…"):
         rows = [_row(reference.check()) for reference in reference_values.REFERENCE_VALUES]
     failed = sum(not row["passes"] for row in rows)

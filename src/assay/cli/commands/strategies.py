@@ -47,7 +47,7 @@ class StrategiesOptions:
 
 
 def strategies(output: Output, given: StrategiesOptions) -> None:
-    """List the strategies, or show one: its parameters, rules and exits."""
+    """List strategies, or show one: parameters, rules, exits."""
     if given.name is None:
         _list(output, given.columns)
     else:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete, options
+from assay.cli.measures import MEASURE_COLUMNS, measure_row, point_rows
 from assay.cli.output import Column, Output, text_bar
 from assay.cli.prelude import RunOptions, note_gate, prepare, say_what_ran
 from assay.cli.rerun import Rerun
 from assay.evaluation import Evaluator
-from assay.parameters import Value
+from assay.parameters import Parameters, Value
 from assay.search import parse_space
 from assay.search.streaming import EDGES
 from assay.service import streaming
@@ -90,7 +91,7 @@ def sweep(output: Output, given: SweepOptions) -> None:
     if given.out is not None:
         write_table(given.out, table_columns(swept))
     note_gate(output, bars)
-    _show(output, document | summarise(swept) | {"files": {"out": given.out}})
+    _show(output, document | summarise(swept) | {"files": {"out": given.out}}, strategy.parameters)
 
 
 def _grid(given: SweepOptions, strategy: Strategy, again: Rerun | None) -> tuple[str, dict[str, tuple[Value, ...]]]:
@@ -121,21 +122,26 @@ def _stream(output: Output, document: dict[str, Any], planned: Sweep, given: Swe
         **streaming.describe(summary, planned.combinations, rows),
         "files": {"out": given.out, "state": file},
     }
-    _show_stream(output, document)
+    _show_stream(output, document, planned.evaluator.strategy.parameters)
 
 
-def _show(output: Output, document: dict[str, Any]) -> None:
+_POINT = ("name", "value", Column("unit", narrow=12))
+
+
+def _show(output: Output, document: dict[str, Any], parameters: Parameters) -> None:
     if output.json:
         output.document(document)
         return
     best = document["best"]
     say_what_ran(output, document)
     shown = ("combinations", "refused", "seconds", "backtests_per_second", "simulated_trades", "threads")
-    output.pairs("Sweep", {name: document[name] for name in (*shown, "with_enough_trades", "profitable_share")})
+    rows = [measure_row(name, document[name]) for name in (*shown, "with_enough_trades", "profitable_share")]
+    output.table("Sweep", MEASURE_COLUMNS, rows)
     if best is None:
         output.text(f"No combination has at least {MIN_TRADES} trades.")
     else:
-        output.pairs(f"Best Sharpe ratio with at least {MIN_TRADES} trades", best["parameters"] | best["metrics"])
+        rows = point_rows(best["parameters"], parameters, best["metrics"])
+        output.table(f"Best Sharpe ratio with at least {MIN_TRADES} trades", _POINT, rows)
         if (best["metrics"]["sharpe_ratio"] or 0) > 0:
             output.note(
                 f"The best of {document['combinations']:,} looks good on data without any edge, too: this is "
@@ -145,17 +151,19 @@ def _show(output: Output, document: dict[str, Any]) -> None:
         output.note(f"wrote {document['files']['out']}")
 
 
-def _show_stream(output: Output, document: dict[str, Any]) -> None:
+def _show_stream(output: Output, document: dict[str, Any], parameters: Parameters) -> None:
     if output.json:
         output.document(document)
         return
     best = document["best"]
     say_what_ran(output, document)
-    output.pairs("Stream", {name: document[name] for name in ("combinations", "refused", "seconds", "threads")})
+    shown = ("combinations", "refused", "seconds", "threads")
+    output.table("Stream", MEASURE_COLUMNS, [measure_row(name, document[name]) for name in shown])
     if not best:
         output.text("No combination has 10 trades.")
     else:
-        output.pairs(f"Best Sharpe ratio of {len(best):,} kept", best[0]["parameters"] | best[0]["metrics"])
+        rows = point_rows(best[0]["parameters"], parameters, best[0]["metrics"])
+        output.table(f"Best Sharpe ratio of {len(best):,} kept", _POINT, rows)
     for name, axis in document["marginals"].items():
         means = [row["mean"] for row in axis if row["count"]]
         low, high = min(means, default=0.0), max(means, default=0.0)

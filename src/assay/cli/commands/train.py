@@ -19,6 +19,7 @@ from assay.documents import TrainedDocument
 from assay.documents.explained import explained, why_not_promoted
 from assay.errors import InputError
 from assay.market.calendar import ms_to_days
+from assay.plurals import plural
 from assay.reports.evidence_words import SEARCHED, campaign_line, comparability_line, market_line
 from assay.reports.power import usual_sentence
 from assay.service.collector import BarCollector
@@ -203,7 +204,10 @@ class TrainOptions(BarsOptions, options.StopOptions):
 
 
 def train(output: Output, given: TrainOptions) -> None:
-    """Search a strategy's parameters on a file or on stored markets, then test whether what it finds is luck."""
+    """Search parameters, then test whether what is found is luck.
+
+    On a file, or on one or more stored markets.
+    """
     threads = options.check_threads(given.threads)
     names = "--file, --exchange with --symbol, or --resume"
     check_one(given, given.resume is not None, names=names, what="what to train on")
@@ -227,10 +231,12 @@ def train_file(output: Output, given: TrainOptions, threads: int) -> None:
         finer = BarStore(opened)
         trained, tried = train_and_store(experiment, bars, opened, output, finer=finer, threads=threads)
     paths = write_results(given.out, trained)
-    _show_trained(output, trained, tried, paths, time.monotonic() - begun)
+    _show_trained(output, given, trained, tried, paths, time.monotonic() - begun)
 
 
-def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[str, Path], seconds: float) -> None:
+def _show_trained(
+    output: Output, given: TrainOptions, trained: Trained, tried: Tried, paths: dict[str, Path], seconds: float
+) -> None:
     document, evidence = trained.document, trained.evidence
     inside = None if trained.ambiguity is None else trained.ambiguity.as_dict()
     ledger = tried_facts(tried)
@@ -244,6 +250,10 @@ def _show_trained(output: Output, trained: Trained, tried: Tried, paths: dict[st
         output.text(tried_sentence("", ledger))
     time_ms, splits = evidence.bars.time, evidence.splits
     days = ms_to_days(int(time_ms[splits.stop - 1]) - int(time_ms[splits.start]))
+    if (before := ms_to_days(int(time_ms[splits.start]) - int(time_ms[0]))) >= 1 and given.has_all_days:
+        output.text(
+            f"The first {before:.0f} of {days + before:.0f} days warm the indicators up: no signal of theirs counts."
+        )
     output.text(f"{days:.0f} days in {seconds:.1f} s; wrote")
     for path in paths.values():
         output.text(f"  {path}", whole=True)
@@ -411,7 +421,9 @@ def show(output: Output, document: dict[str, Any]) -> None:
     columns = (validation.in_sample, d.measures)
     rows = [(label, *(_in_its_unit(name, found.get(name)) for found in columns)) for name, label in names.items()]
     output.table("", ("", "in sample", "out of sample"), rows)
-    output.text(f"{d.evidence.search.combinations:,} combinations, {validation.window_count} windows.")
+    output.text(
+        f"{plural(d.evidence.search.combinations, 'combination')}, {plural(validation.window_count, 'window')}."
+    )
     if validation.matrix is not None:
         profits = [profit for row in validation.matrix.net_profit_pct for profit in row if profit is not None]
         kept = sum(profit > 0 for profit in profits)
@@ -422,7 +434,7 @@ def show(output: Output, document: dict[str, Any]) -> None:
     if p.done:
         early = " (stopped early)" if p.stopped_early else ""
         output.text(
-            f"{p.exceedances} of {p.done} searches on bars without direction, made from {SEARCHED}, found as "
+            f"{p.exceedances} of {plural(p.done, 'search')} on bars without direction, made from {SEARCHED}, found as "
             f"much{early}: p = {p.p_value:.3f} (at most {MAX_P:g} is asked for)"
         )
     else:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from assay.documents.sections.base import Number, Section, Setting, SideName
 from assay.documents.sections.execution import Terms
+from assay.plurals import plural
 
 
 class DataSpan(Section):
@@ -101,7 +102,8 @@ class LeakChecks(Section):
         process = "yes" if self.asked_in_fresh_process else f"no, {self.not_in_fresh_process}"
         return (
             f"No look-ahead was found by the checks {', '.join(self.checks)} (after the search "
-            f"{self.points} sets of parameters on {self.histories} shortened histories; in a fresh process: {process})."
+            f"{plural(self.points, 'set')} of parameters on {plural(self.histories, 'shortened history')}; in a fresh "
+            f"process: {process})."
         )
 
 

@@ -34,7 +34,10 @@ class DownloadOptions:
 
 
 def download(output: Output, given: DownloadOptions) -> None:
-    """Fetch what the database does not hold; interrupted, the same command goes on where it was."""
+    """Fetch the bars that the database does not hold.
+
+    Interrupted, the same command goes on where it was.
+    """
     if given.days is not None and (not given.days > 0 or given.from_ is not None):
         rule = "must be positive" if given.from_ is None else "cannot be combined with --from"
         raise InputError("--days", rule, given.days)

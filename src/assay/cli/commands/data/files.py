@@ -33,7 +33,10 @@ class ImportOptions(ReadOptions):
 
 
 def import_(output: Output, given: ImportOptions) -> None:
-    """Store the bars of files; names such as BINANCE_BTCUSDT_5m.parquet say which market it is."""
+    """Store the bars of files.
+
+    Names such as BINANCE_BTCUSDT_5m.parquet say which market it is.
+    """
     done: list[dict[str, Any]] = []
     errors: list[AssayError] = []
     with open_database(given.database) as opened, output.progress("import", len(given.files)) as advance:
@@ -127,7 +130,10 @@ class ExportOptions:
 
 
 def export(output: Output, given: ExportOptions) -> None:
-    """Write a market's bars to a file; a timeframe that is not stored is made from finer bars."""
+    """Write a market's bars to a file, at any coarser timeframe.
+
+    A timeframe that is not stored is made from finer bars.
+    """
     options.check_table(given.file, "FILE")
     span = which.span_ms(given.from_, given.to)
     with open_database(given.database) as opened:

@@ -25,7 +25,10 @@ class InspectOptions(ReadOptions):
 
 
 def inspect(output: Output, given: InspectOptions) -> None:
-    """Show how a file is understood, its first rows, and which options would change that."""
+    """Show how a file is understood, and what would change that.
+
+    With its first rows, as written and as understood.
+    """
     found = read_bar_file(given.file, options=given.reading)
     times = found.rows.columns.time
     document = {
@@ -60,7 +63,7 @@ def _understood(found: BarFile) -> list[dict[str, Any]]:
 def _show(output: Output, document: dict[str, Any], found: BarFile) -> None:
     known = f", {document['format']}" if document["format"] else ""
     output.text(f"{titled(document['file'])}: {document['shape']}{known}")
-    output.text(f"  {found.rows.market} ({document['kind']}), {document['from']} to {document['to']}")
+    output.text(f"  {found.rows.market} ({document['kind']}), {document['from']} until {document['to']}")
     output.text(f"  {document['bars']:,} bars of {document['rows']:,} rows; {document['times']}")
     for sentence in found.sentences:
         output.text(f"  {sentence}")
@@ -69,4 +72,6 @@ def _show(output: Output, document: dict[str, Any], found: BarFile) -> None:
     if found.shown:
         names = tuple(found.columns.values())
         output.table("First rows, as written", names, [tuple(row.values()) for row in found.shown])
-    output.table("What would change it", ("option", "now"), list(document["options"].items()))
+    output.text("What would change it, and what is taken now")
+    for option, now in document["options"].items():
+        output.text(f"  {option}: {now}")

@@ -9,7 +9,7 @@ import typer
 
 from assay.cli import options
 from assay.cli.commands.data import markets as which
-from assay.cli.commands.quality import verdict
+from assay.cli.commands.quality import UNITS, verdict
 from assay.cli.output import Column, Output, iso_time
 from assay.errors import InputError
 from assay.market import data_filter, measure_quality
@@ -17,9 +17,6 @@ from assay.service.database import open_database
 from assay.store import BarStore, Import, Imports, StoredMarket
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is removed.")]
-
-_UNITS = {"valid_pct": "%", "traded_pct": "%", "days": "days", "holes": "spans"}
-"""Of what `quality` counts that is no number of bars."""
 
 _NOT_BEFORE_AND_AFTER = ("valid", "passes", "required_valid_pct", "recorded", "zero_volume", "flat", "impossible")
 
@@ -55,7 +52,10 @@ _COLUMNS = (
 
 
 def list_(output: Output, given: ListOptions) -> None:
-    """List the markets in the database: bars, span, holes that were never fetched, valid bars, size."""
+    """List the markets in the database.
+
+    Bars, span, holes that were never fetched, valid bars and size.
+    """
     with open_database(given.database) as opened:
         store = BarStore(opened)
         sizes = store.size_bytes()
@@ -115,7 +115,10 @@ def _valid_pct(imports: Imports, stored: StoredMarket) -> float | None:
 
 
 def quality(output: Output, given: StoredOptions) -> None:
-    """Say what is wrong with the bars of each market, before and after masking, and whether training accepts them."""
+    """Say what is wrong with the bars of each market.
+
+    Before and after masking, and whether training accepts them.
+    """
     with open_database(given.database) as opened:
         store = BarStore(opened)
         stored = [h for h in which.select(store, given.exchange, given.symbol, given.timeframe) if h.bars]
@@ -181,7 +184,7 @@ def _say_quality(output: Output, report: dict[str, Any]) -> None:
     others = {k: v for k, v in report["report"].items() if k not in _NOT_BEFORE_AND_AFTER}
     others |= {"tradable": after["tradable"], "changed_bars": report["changed_bars"], "holes": len(report["holes"])}
     others |= {f"{kind} rows of sources": n for kind, n in report["found_in_sources"].items() if n}
-    output.table("", ("name", "value", "unit"), [(n, v, _UNITS.get(n, "bars")) for n, v in others.items()])
+    output.table("", ("name", "value", "unit"), [(n, v, UNITS.get(n, "bars")) for n, v in others.items()])
     alerts = [i for i in report["imports"] if i["alert"]]
     for i in alerts:
         fall = f"{i['alert']['before_pct']:.1f} % to {i['alert']['after_pct']:.1f} %"
@@ -203,7 +206,10 @@ class DeleteOptions:
 
 
 def delete(output: Output, given: DeleteOptions) -> None:
-    """Remove the bars of markets, or of a span of them, and say what was removed."""
+    """Remove the bars of markets, or of a span of them.
+
+    Nothing is removed without --yes.
+    """
     if given.exchange is None and given.symbol is None and given.timeframe is None:
         raise InputError("data delete", "needs --exchange, --symbol or --timeframe: which markets to remove")
     span = which.span_ms(given.from_, given.to)
