@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "fractions": "errors",
     "parameters": "errors fractions",
     "lazy": "",
+    "plurals": "",
     "threads": "",
     "_result_code": "",
     "_kernel_cache": "_result_code",
@@ -43,12 +44,15 @@ MAY_IMPORT = {
         " validation"
     ),
     "documents": (
-        "_version compiled engine errors evaluation learning market parameters search strategies training validation"
+        "_version compiled engine errors evaluation learning market parameters plurals search strategies training"
+        " validation"
     ),
     "monitoring": "engine errors evaluation market parameters strategies threads validation documents",
     # pure above, effects below
     "sources": "compiled engine errors indicators lazy learning market parameters strategies threads",
-    "reports": "documents engine errors evaluation lazy market monitoring parameters search training validation",
+    "reports": (
+        "documents engine errors evaluation lazy market monitoring parameters plurals search training validation"
+    ),
     "store": "_version documents engine errors lazy market parameters validation",
     "service": (
         "_version compiled documents engine errors evaluation leaks lazy learning market monitoring parameters search"
@@ -65,7 +69,7 @@ MAY_IMPORT = {
     "studio": "_version api documents engine errors market monitoring parameters reports service strategies validation",
     "cli": (
         "__init__ _version api compiled documents engine errors evaluation frames leaks lazy learning market monitoring"
-        " parameters reports search service sources store strategies studio threads training validation"
+        " parameters plurals reports search service sources store strategies studio threads training validation"
     ),
     "testing": (
         "compiled engine errors evaluation indicators leaks learning market parameters sources strategies threads"
