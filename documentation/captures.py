@@ -35,7 +35,7 @@ from assay.market import Bars, Market, Timeframe
 from assay.service.jobs import job_document
 from assay.store import Database, Registry
 from assay.store.jobs import JobStore
-from assay.strategies import liquidity_sweep
+from assay.strategies import STRATEGIES, liquidity_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,9 +202,13 @@ def printed(call: str, width: int, database: str, name: Callable[[str], str] = s
     return text.getvalue()
 
 
-@cache
 def captures() -> str:
     """Return every listing at each width, as Markdown."""
+    return _captures(tuple(STRATEGIES))
+
+
+@cache
+def _captures(strategies: tuple[str, ...]) -> str:  # noqa: ARG001  (what is listed depends on them)
     parts = []
     with tempfile.TemporaryDirectory() as folder:
         restore(Path(folder))

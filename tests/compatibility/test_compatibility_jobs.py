@@ -33,7 +33,7 @@ def test_a_half_done_job_of_the_earlier_procedure_does_not_go_on(assay: Assay, d
     assert ran.code == 3, ran.out + ran.err
     assert ran.document["error"]["type"] == "GateError"
     assert ran.err == (
-        "assay: this job was made by the earlier procedure (1, now 2) and cannot go on: "
+        "assay: this job was made by the earlier procedure (1, now 3) and cannot go on: "
         "what is done stays, start a new job for the rest\n"
     )
     for name, stored in before.items():
@@ -50,7 +50,7 @@ def test_a_worker_trains_no_task_of_the_earlier_procedure(assay: Assay, database
             assert as_then([task], [later]) == [task]
         elif task["status"] == "pending":
             assert later["status"] == "failed"
-            assert "was made by the earlier procedure (1, now 2)" in later["error_message"]
+            assert "was made by the earlier procedure (1, now 3)" in later["error_message"]
 
 
 def test_what_the_half_done_job_had_done_is_shown_and_exported(
