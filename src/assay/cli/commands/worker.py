@@ -45,7 +45,7 @@ def worker(output: Output, given: WorkerOptions) -> None:
     """Run tasks of a training job until none is left."""
     if given.parent is not None and given.parent < 1:
         raise InputError("--parent", "must be the number of a process", given.parent)
-    with open_database(given.database) as opened, _silent(given.parent):
+    with _silent(given.parent), open_database(given.database) as opened:
         job = JobStore(opened).resolve(given.job)
         done = Worker(opened, job, user=given.user, parent=given.parent).run()
     if output.json:
