@@ -198,14 +198,7 @@ def wrapped(text: str, width: int) -> list[str]:
     """
     if cells.cell_len(text) <= width:
         return [text]
-    lines = [""]
-    for word in _BREAK.split(" ".join(text.split())):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cells.cell_len(joined) <= width:
-            lines[-1] = joined
-        else:
-            lines += _broken(word, width)
-    return [line for line in lines if line]
+    return _filled(" ".join(text.split()), width, breaking=True)
 
 
 def folded(line: str, width: int, *, breaking: bool = False) -> list[str]:
@@ -219,16 +212,21 @@ def folded(line: str, width: int, *, breaking: bool = False) -> list[str]:
     body = line.lstrip(" ")
     indent = line[: len(line) - len(body)]
     room = max(width - len(indent), 1)
+    return [indent + part for part in _filled(body, room, breaking=breaking)] or [""]
+
+
+def _filled(text: str, width: int, *, breaking: bool) -> list[str]:
+    """Return a text in lines of as many words as fit; a word that is too wide has a line of its own, or is broken."""
     lines = [""]
-    for word in _BREAK.split(body):
+    for word in _BREAK.split(text):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cells.cell_len(joined) <= room:
+        if cells.cell_len(joined) <= width:
             lines[-1] = joined
         elif breaking:
-            lines += _broken(word, room)
+            lines += _broken(word, width)
         else:
             lines.append(word)
-    return [indent + part for part in lines if part] or [""]
+    return [line for line in lines if line]
 
 
 def _broken(word: str, width: int) -> list[str]:

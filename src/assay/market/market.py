@@ -61,7 +61,13 @@ class Timeframe:
         raise AssertionError
 
 
-_SPELLED = {"min": "m", "mins": "m", "minute": "m", "minutes": "m", "hour": "h", "hours": "h", "hr": "h", "day": "d"}
+UNIT_WORDS = {
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), "h"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
+    **dict.fromkeys(("w", "wk", "week", "weeks"), "w"),
+}
+"""How people write the unit of a timeframe."""
 
 
 def _likely(text: str) -> str:
@@ -69,8 +75,8 @@ def _likely(text: str) -> str:
     found = re.fullmatch(r"\s*(\d{1,4})[ -]?([a-z]*)\s*|([mhd])(\d{1,4})", text.lower())
     if found is None:
         return ""
-    number, unit = (found[4], found[3]) if found[3] else (found[1], _SPELLED.get(found[2], found[2] or "m"))
-    return f"Did you mean {number}{unit}?" if unit in _UNIT_MS and int(number) else ""
+    number, unit = (found[4], found[3]) if found[3] else (found[1], UNIT_WORDS.get(found[2] or "m"))
+    return f"Did you mean {number}{unit}?" if unit and int(number) else ""
 
 
 Kind = Literal["spot", "perpetual", "future"]

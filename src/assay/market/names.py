@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from assay.errors import InputError
-from assay.market.market import Market, Timeframe
+from assay.market.market import UNIT_WORDS, Market, Timeframe
 
 if TYPE_CHECKING:
     from assay.market.market import Kind
@@ -201,20 +201,10 @@ def named_market(exchange: str, symbol: str, timeframe: Timeframe) -> Market:
     return Market(venue, pair, timeframe, kind_of(venue, pair))
 
 
-_MINUTES = {"1": 1, "3": 3, "5": 5, "15": 15, "30": 30, "60": 60, "120": 120, "240": 240, "720": 720, "1440": 1440}
+_MINUTES = frozenset({"1", "3", "5", "15", "30", "60", "120", "240", "720", "1440"})
 _WORDS = {"minute": "1m", "min": "1m", "hour": "1h", "hourly": "1h", "daily": "1d", "day": "1d", "d": "1d"} | {
     "weekly": "1w",
     "week": "1w",
-}
-_UNITS = {"m": "m", "min": "m", "mins": "m", "minute": "m", "minutes": "m", "h": "h", "hr": "h", "hour": "h"} | {
-    "hours": "h",
-    "d": "d",
-    "day": "d",
-    "days": "d",
-    "w": "w",
-    "wk": "w",
-    "week": "w",
-    "weeks": "w",
 }
 _MONTH = re.compile(r"\d*(M|MN|[Mm]o|[Mm]on|[Mm]onth|[Mm]onths|[Mm]onthly|MONTH|MONTHLY|MN1)")
 
@@ -238,17 +228,17 @@ def timeframe_of_word(word: str) -> Timeframe | None:
     if found := re.fullmatch(r"([hdw])(\d+)", plain):  # MetaTrader's H4, D1, W1
         plain = found[2] + found[1]
     found = re.fullmatch(r"(\d+)[ -]?([a-z]+)", plain)
-    if found is None or found[2] not in _UNITS or not int(found[1]):
+    if found is None or found[2] not in UNIT_WORDS or not int(found[1]):
         return None
     try:
-        return Timeframe.parse(found[1] + _UNITS[found[2]])
+        return Timeframe.parse(found[1] + UNIT_WORDS[found[2]])
     except InputError:
         return None
 
 
 def minutes_of_word(word: str) -> Timeframe | None:
     """Return the timeframe that a bare number of minutes says (Kraken's 60, MetaTrader's 240); None for another."""
-    return _minutes_or_none(_MINUTES[word]) if word in _MINUTES else None
+    return _minutes_or_none(int(word)) if word in _MINUTES else None
 
 
 def _minutes_or_none(minutes: int) -> Timeframe | None:

@@ -209,7 +209,7 @@ class BarCollector:
             Bars that were inserted, unchanged, and changed: with other values, reported and not replaced.
         """
         columns = present(bars)
-        settling.settle_market(columns["time"], market, None, market, source)
+        settling.settle_market(columns["time"], market, market, source)
         done = Imports(self.store).add(market, columns, source=source, at_ms=int(self._clock() * 1000))
         if done.written.changed:
             self._reporter.warn(f"{market}: {done.written.changed:,} bars are stored with other values, which stay")

@@ -51,7 +51,7 @@ def bars_from_frame(df: Any, market: Market | None = None) -> Bars:
     if market is None:
         said = _market_of(getattr(df, "attrs", None) or {})
         unknown = Market(_FRAME, taken.symbol or "UNKNOWN", Timeframe(60_000))
-        market = settle_market(taken.ms, said, None, unknown, _FRAME)
+        market = settle_market(taken.ms, said, unknown, _FRAME)
     prices = {name: taken.numbers[name] for name in PRICES}
     try:
         return Bars.from_columns(market, time=taken.ms, volume=taken.numbers.get("volume"), **prices)

@@ -83,9 +83,39 @@ def check_one_timeframe(time: NDArray[np.int64], step_ms: int, where: str) -> No
             raise FileFormatError(where, rule, hint="Split it, or say --timeframe to read it all the same")
 
 
-def settle_market(
-    time: NDArray[np.int64], said: Market | None, timeframe: Timeframe | None, unknown: Market, where: str
-) -> Market:
+def settle_timeframe(said: Timeframe | None, step: int | None, where: str, correct: str) -> Timeframe:
+    """Return the timeframe that is said, which must be that of the stamps; where nothing is said that of the stamps.
+
+    Parameters
+    ----------
+    said : Timeframe or None
+        What a file's name or a frame's attributes say.
+    step : int or None
+        The most common step of the stamps in milliseconds; None where there are not two.
+    where : str
+        What is read, for messages.
+    correct : str
+        What else the caller could give.
+
+    Raises
+    ------
+    FileFormatError
+        When what is said differs from the step, or there is neither.
+    """
+    if said is None:
+        if step is None:
+            raise FileFormatError(where, "must have two different stamps, or the timeframe has to be given")
+        return Timeframe(step)
+    if step not in (None, said.ms):
+        raise FileFormatError(
+            where,
+            f"must hold {said} bars as its name or attributes say, but the most common step of "
+            f"its stamps is {step_text(step)}; correct it or give {correct}",
+        )
+    return said
+
+
+def settle_market(time: NDArray[np.int64], said: Market | None, unknown: Market, where: str) -> Market:
     """Return the market of bars whose caller did not name it.
 
     Parameters
@@ -94,8 +124,6 @@ def settle_market(
         Stamps in milliseconds.
     said : Market or None
         What the attributes of a frame say.
-    timeframe : Timeframe or None
-        The caller's; it overrules both the name and the stamps.
     unknown : Market
         Exchange and symbol where nothing is said.
     where : str
@@ -106,17 +134,5 @@ def settle_market(
     FileFormatError
         When what is said differs from the most common step of the stamps.
     """
-    if timeframe is not None:
-        return replace(said or unknown, timeframe=timeframe)
-    step = common_step(time)
-    if said is None:
-        if step is None:
-            raise FileFormatError(where, "must have two different stamps, or the timeframe has to be given")
-        return replace(unknown, timeframe=Timeframe(step))
-    if step not in (None, said.timeframe.ms):
-        raise FileFormatError(
-            where,
-            f"must hold {said.timeframe} bars as its name or attributes say, but the most common step of "
-            f"its stamps is {step_text(step)}; correct it or give the market",
-        )
-    return said
+    timeframe = settle_timeframe(None if said is None else said.timeframe, common_step(time), where, "the market")
+    return said or replace(unknown, timeframe=timeframe)

@@ -8,7 +8,7 @@ import typer
 
 from assay.cli.output import Output, iso_time
 from assay.cli.reading import ReadOptions, describe_reading, titled
-from assay.market import Bars, measure_quality
+from assay.market import measure_quality
 from assay.service.describe import describe_market
 from assay.sources import BarFile, read_bar_file
 from assay.store.database import now_ms
@@ -76,12 +76,3 @@ def verdict(report: dict[str, Any]) -> str:
         if report["passes"]
         else f"Training would REFUSE these bars: {share}."
     )
-
-
-def note_quality(output: Output, bars: Bars) -> None:
-    """Say so beside a result when training would refuse the bars."""
-    report = measure_quality(bars).as_dict()
-    if not bars.has_volume:
-        output.note("The file has no volume column: every rule that needs volume is false.")
-    if not report["passes"]:
-        output.note(verdict(report))

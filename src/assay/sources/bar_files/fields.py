@@ -177,6 +177,11 @@ def without_levels(names: Sequence[str], where: str) -> tuple[tuple[str, ...], d
     return flat, {"symbol": markets[0]} if markets[0] else {}
 
 
+def nameless_columns(names: Sequence[str]) -> list[int]:
+    """Return the positions of columns that have no name, or the one that pandas gives an index without a name."""
+    return [i for i, name in enumerate(names) if plain(name) in ("", "index", "unnamed0", "level0", "id")]
+
+
 def find_layout(
     names: Sequence[str],
     where: str,
@@ -273,7 +278,7 @@ def _times(
         return {"time": found[0]}, tuple(found[1:]), [note]
     if found:
         return {"time": found[0]}, tuple(found[1:]), []
-    nameless = [i for i, name in enumerate(names) if plain(name) in ("", "index", "unnamed0", "level0", "id")]
+    nameless = nameless_columns(names)
     return ({"time": nameless[0]}, (), []) if timed and nameless else ({}, (), [])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,22 +14,23 @@ from assay.errors import BarsError, FileFormatError, InputError
 from assay.market import Bars, Market, Timeframe, canonical_symbol
 from assay.market.bars import PRICES
 from assay.market.calendar import DAY_MS
-from assay.market.names import CONTRACT_EXCHANGES, CONTRACT_WORDS, as_contract, is_pair, kind_of, timeframe_of_word
 from assay.sources.bar_files.arrow_tables import read_feather_table, read_parquet_table
 from assay.sources.bar_files.cells import decoded, flags, is_text, listed, mask_array, text_array
 from assay.sources.bar_files.container import open_content
 from assay.sources.bar_files.dialects import dialect_of
-from assay.sources.bar_files.fields import Layout, find_layout, plain, without_levels
+from assay.sources.bar_files.fields import Layout, find_layout, nameless_columns, plain, without_levels
 from assay.sources.bar_files.file_names import Named, named_in, stem_of
 from assay.sources.bar_files.json_table import read_json_table
 from assay.sources.bar_files.layouts import find_row_layout
 from assay.sources.bar_files.numerals import all_numbers, read_numbers
 from assay.sources.bar_files.options import ReadingOptions
 from assay.sources.bar_files.selectors import MAX_NAMED, as_texts, check_selectors, with_selectors
+from assay.sources.bar_files.settling import settle
 from assay.sources.bar_files.stamps import Stamps, is_time_of_day, read_stamps
+from assay.sources.bar_files.taken import TakenRows
 from assay.sources.bar_files.text_table import read_text_table
 from assay.sources.row_cleaning import MAX_CONFLICTS, Rows, clean_rows
-from assay.sources.timeframes import check_one_timeframe, common_step, step_text
+from assay.sources.timeframes import check_one_timeframe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,7 @@ def _read(content: Content, market: Market | None, options: ReadingOptions, now_
     layout, dialect, named = recognise(table, stem, content.shown, options)
     taken = take_rows(table, _without_false_clock(table, layout), dialect, options, content.shown)
     if market is None:
-        market, more = _settle(taken, named, dialect, options, content.shown, stem)
+        market, more = settle(taken, named, dialect, options, content.shown, stem)
     else:
         more = []
     ends = options.bar_end or (dialect is not None and dialect.bar_end)
@@ -203,33 +203,8 @@ def _sampled_symbol(table: Table, names: tuple[str, ...]) -> str | None:
 
 def _times_first(table: Table, names: tuple[str, ...]) -> bool:
     """Whether a column without a name may hold times: its values are no row numbers."""
-    nameless = [i for i, name in enumerate(names) if plain(name) in ("", "index", "unnamed0", "level0", "id")]
+    nameless = nameless_columns(names)
     return bool(nameless) and bool(table.sample) and len(str(table.sample[0][nameless[0]] or "")) >= 8
-
-
-@dataclass(frozen=True, eq=False)
-class TakenRows:
-    """Stamps and numbers of the rows that were asked for, before they are cleaned."""
-
-    columns: dict[str, int]
-    ms: NDArray[np.int64]
-    numbers: dict[str, NDArray[np.float64]]
-    empty: int
-    says: dict[str, str]
-    read_as: str
-    notes: tuple[str, ...]
-    shown: tuple[dict[str, str], ...]
-
-    @property
-    def symbol(self) -> str | None:
-        """The canonical symbol that the content says."""
-        symbol = _symbol(self.says["symbol"]) if "symbol" in self.says else None
-        return as_contract(symbol) if symbol and self.is_contract else symbol
-
-    @property
-    def is_contract(self) -> bool:
-        """Whether the content says that its symbol is that of a contract."""
-        return plain(self.says.get("kind", "")) in CONTRACT_WORDS
 
 
 def take_rows(table: Table, layout: Layout, dialect: Dialect | None, options: ReadingOptions, where: str) -> TakenRows:
@@ -370,22 +345,6 @@ def _shown(by_position: dict[int, Any], columns: dict[str, int]) -> tuple[dict[s
     return tuple({name: str(column[row]) for name, column in first.items()} for row in range(rows))
 
 
-def _settle(
-    taken: TakenRows, named: Named, dialect: Dialect | None, options: ReadingOptions, where: str, stem: str
-) -> tuple[Market, list[str]]:
-    """Return the market of rows whose caller did not name it, and notes."""
-    notes: list[str] = []
-    said = _with_content(named, taken, notes, where, chosen=bool(options.where))
-    step = common_step(taken.ms)
-    if not said.firm and said.timeframe is not None and step not in (None, said.timeframe.ms):
-        notes.append(f"its name says {said.timeframe}, its stamps are {step_text(step)} apart: the stamps count")
-        said = replace(said, timeframe=None)
-    timeframe = options.timeframe or _timeframe(said.timeframe, step, where)
-    symbol = said.symbol or _contract_of(stem, taken) or stem.upper() or "UNKNOWN"
-    exchange = said.exchange or (dialect.exchange if dialect and said.symbol else "") or "file"
-    return Market(exchange, symbol, timeframe, kind_of(exchange, symbol)), notes
-
-
 def _opens(ms: NDArray[np.int64], step: int, *, ends: bool) -> tuple[NDArray[np.int64], list[str]]:
     """Return when bars open, and what was said of it: some files write when they end, or their last second."""
     last = (ms + 1000) // 1000 * 1000
@@ -394,72 +353,6 @@ def _opens(ms: NDArray[np.int64], step: int, *, ends: bool) -> tuple[NDArray[np.
     if ends:
         return ms - step, ["the times are those at which bars end, so their opens are one bar before"]
     return ms, []
-
-
-def _with_content(named: Named, taken: TakenRows, notes: list[str], where: str, *, chosen: bool) -> Named:
-    """Return what name and content say together; they must not contradict each other.
-
-    Of rows that the user has `chosen` the content counts.
-    """
-    said, says = named, taken.says
-    if "symbol" in says:
-        symbol = taken.symbol
-        if named.symbol is None or symbol is None or chosen:
-            said = replace(said, symbol=(symbol or named.symbol) if chosen else (named.symbol or symbol))
-        elif not _same_pair(named.symbol, symbol):
-            rule = f"must hold {named.symbol} as its name says, but its content says {says['symbol']}"
-            raise FileFormatError(where, rule, hint="Rename the file or say --symbol")
-        elif named.symbol != symbol and kind_of("", named.symbol) == "spot" != kind_of("", symbol):
-            said = replace(said, symbol=symbol)
-            notes.append(f"its content says {says['symbol']}, its name {named.symbol}: it is the contract")
-        elif named.symbol != symbol:
-            notes.append(f"its content says {says['symbol']}, its name {named.symbol}: the name counts")
-    if said.symbol is not None and (taken.is_contract or says.get("exchange", "").lower() in CONTRACT_EXCHANGES):
-        said = replace(said, symbol=as_contract(said.symbol))
-    if "timeframe" in says and said.timeframe is None:
-        said = replace(said, timeframe=timeframe_of_word(says["timeframe"]))
-    if "exchange" in says and said.exchange is None:
-        said = replace(said, exchange=says["exchange"].strip().lower())
-    return said
-
-
-def _same_pair(named: str, said: str) -> bool:
-    """Whether two symbols have one base, or the same two currencies: some write the quote first."""
-    a, b = (re.split("[/:-]", symbol)[:2] for symbol in (named, said))
-    return a[0] == b[0] or set(a) == set(b)
-
-
-def _contract_of(stem: str, taken: TakenRows) -> str | None:
-    """Return the contract that a name without a timeframe says, or that the content says of its pair."""
-    symbol = _symbol(stem) if is_pair(stem) else None
-    if symbol and taken.is_contract:
-        symbol = as_contract(symbol)
-    return symbol if symbol and kind_of("", symbol) != "spot" else None
-
-
-def _symbol(text: str) -> str | None:
-    try:
-        symbol = canonical_symbol(text)
-    except InputError:
-        return None
-    return symbol if "/" in symbol or kind_of("", symbol) != "spot" else None
-
-
-def _timeframe(said: Timeframe | None, step: int | None, where: str) -> Timeframe:
-    """Return the timeframe that the name says, else the most common step."""
-    if said is None:
-        if step is None:
-            raise FileFormatError(where, "must have two different stamps, or the timeframe has to be given")
-        if 28 * 86_400_000 <= step <= 31 * 86_400_000:
-            Timeframe.parse("1M")
-        return Timeframe(step)
-    if step not in (None, said.ms):
-        raise FileFormatError(
-            where,
-            f"must hold {said} bars as its name or attributes say, but the most common step of "
-            f"its stamps is {step_text(step)}; correct it or give the timeframe",
-        )
-    return said
 
 
 def read_bars(

@@ -8,13 +8,13 @@ import typer
 
 from assay.cli.output import Output, iso_time
 from assay.cli.reading import ReadOptions, describe_reading, titled, ways_out
+from assay.market.ohlcv import VALUES
 from assay.service.describe import describe_market
 from assay.sources import BarFile, read_bar_file
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Bars in any usual format; - is standard input.")]
 
 SHOWN = 3
-_PRICES = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def _understood(found: BarFile) -> list[dict[str, Any]]:
     c = found.rows.columns
     rows = []
     for row in range(min(SHOWN, len(c.time))):
-        prices = {name: float(c[name][row]) for name in _PRICES if name != "volume" or c.has_volume}
+        prices = {name: float(c[name][row]) for name in VALUES if name != "volume" or c.has_volume}
         rows.append({"open at": iso_time(int(c.time[row])), **prices})
     return rows
 
