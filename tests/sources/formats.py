@@ -152,6 +152,26 @@ _BERLIN = ZoneInfo("Europe/Berlin")
 _SPRING = walk(1, 72, datetime(2024, 3, 9, tzinfo=UTC))
 _AUTUMN = walk(1, 72, datetime(2024, 10, 26, tzinfo=UTC))
 
+_TWO_SYMBOLS = lines(
+    "symbol,time,open,high,low,close,volume",
+    lambda b: (
+        ",".join(map(str, ["BTCUSD", seconds(b), *_plain(b)]))
+        + "\n"
+        + ",".join(map(str, ["ETHUSD", seconds(b), *_plain(b)]))
+    ),
+)
+"""The same times twice, of two symbols that a column names."""
+
+_LOCAL_SPRING = lines(
+    "time,open,high,low,close,volume",
+    lambda b: [f"{b.at.astimezone(_NEW_YORK):%Y-%m-%d %H:%M}", *_plain(b)],
+    _SPRING,
+)
+_LOCAL_AUTUMN = lines(
+    "time,open,high,low,close,volume",
+    lambda b: [f"{b.at.astimezone(_BERLIN):%d.%m.%Y %H:%M}", *_plain(b)],
+    _AUTUMN[::-1],
+)
 FORMATS = [
     Format(
         "Binance REST klines",
@@ -743,27 +763,13 @@ FORMATS = [
     Format(
         "Two symbols",
         "all_1h.csv",
-        lines(
-            "symbol,time,open,high,low,close,volume",
-            lambda b: (
-                ",".join(map(str, ["BTCUSD", seconds(b), *_plain(b)]))
-                + "\n"
-                + ",".join(map(str, ["ETHUSD", seconds(b), *_plain(b)]))
-            ),
-        ),
+        _TWO_SYMBOLS,
         refused="must hold one symbol, but its column 'symbol' has 2: BTCUSD, ETHUSD.*--where symbol=BTCUSD",
     ),
     Format(
         "Two symbols, one taken",
         "all_1h.csv",
-        lines(
-            "symbol,time,open,high,low,close,volume",
-            lambda b: (
-                ",".join(map(str, ["BTCUSD", seconds(b), *_plain(b)]))
-                + "\n"
-                + ",".join(map(str, ["ETHUSD", seconds(b), *_plain(b)]))
-            ),
-        ),
+        _TWO_SYMBOLS,
         "file BTC/USD 1h spot",
         {"where": ["symbol=btcusd"]},
     ),
@@ -791,21 +797,13 @@ FORMATS = [
     Format(
         "Local time over a spring change of the clock",
         "local_BTCUSD_1h.csv",
-        lines(
-            "time,open,high,low,close,volume",
-            lambda b: [f"{b.at.astimezone(_NEW_YORK):%Y-%m-%d %H:%M}", *_plain(b)],
-            _SPRING,
-        ),
+        _LOCAL_SPRING,
         refused="clock that was put forward: 2024-03-10 01:00 is followed by 2024-03-10 03:00",
     ),
     Format(
         "The same, the zone said",
         "local_BTCUSD_1h.csv",
-        lines(
-            "time,open,high,low,close,volume",
-            lambda b: [f"{b.at.astimezone(_NEW_YORK):%Y-%m-%d %H:%M}", *_plain(b)],
-            _SPRING,
-        ),
+        _LOCAL_SPRING,
         "local BTC/USD 1h spot",
         {"timezone": "America/New_York"},
         bars=_SPRING,
@@ -813,11 +811,7 @@ FORMATS = [
     Format(
         "Local time over an autumn change of the clock, newest first",
         "local_BTCUSD_1h.csv",
-        lines(
-            "time,open,high,low,close,volume",
-            lambda b: [f"{b.at.astimezone(_BERLIN):%d.%m.%Y %H:%M}", *_plain(b)],
-            _AUTUMN[::-1],
-        ),
+        _LOCAL_AUTUMN,
         "local BTC/USD 1h spot",
         {"timezone": "Europe/Berlin"},
         bars=_AUTUMN,
@@ -825,11 +819,7 @@ FORMATS = [
     Format(
         "The same, no zone said",
         "local_BTCUSD_1h.csv",
-        lines(
-            "time,open,high,low,close,volume",
-            lambda b: [f"{b.at.astimezone(_BERLIN):%d.%m.%Y %H:%M}", *_plain(b)],
-            _AUTUMN[::-1],
-        ),
+        _LOCAL_AUTUMN,
         refused="clock that was set back: rows .* both say 2024-10-27 02:00",
     ),
     Format(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from assay.errors import InputError
 from assay.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS, calendar_of
@@ -45,7 +45,7 @@ class Timeframe:
             For other texts, and for a month (``1M``), which has no fixed length.
         """
         if re.fullmatch(r"\d+M", text.strip()):
-            raise InputError("timeframe", "must have a fixed length, and a month has none (1m is a minute)", text)
+            refuse_month(text)
         match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
         if match is None or int(match[1]) == 0:
             raise InputError("timeframe", "must look like 1m, 5m, 15m, 1h, 4h or 1d", text, _likely(text))
@@ -59,6 +59,11 @@ class Timeframe:
             if self.ms % _UNIT_MS[unit] == 0:
                 return f"{self.ms // _UNIT_MS[unit]}{unit}"
         raise AssertionError
+
+
+def refuse_month(text: str) -> NoReturn:
+    """Refuse bars of a month, which has no fixed length."""
+    raise InputError("timeframe", "must have a fixed length, and a month has none (1m is a minute)", text)
 
 
 UNIT_WORDS = {

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from assay.errors import InputError
-from assay.market.market import UNIT_WORDS, Market, Timeframe
+from assay.market.market import UNIT_WORDS, Market, Timeframe, refuse_month
 
 if TYPE_CHECKING:
     from assay.market.market import Kind
@@ -221,7 +221,7 @@ def timeframe_of_word(word: str) -> Timeframe | None:
     if re.fullmatch(r"M\d+", text):  # MetaTrader's M5
         return _minutes_or_none(int(text[1:]))
     if _MONTH.fullmatch(text) and text not in ("M", "m"):
-        Timeframe.parse("1M")
+        refuse_month("1M")
     plain = text.lower()
     if plain in _WORDS:
         return Timeframe.parse(_WORDS[plain])

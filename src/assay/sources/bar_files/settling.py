@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from assay.errors import FileFormatError
 from assay.market import Market, Timeframe
 from assay.market.calendar import DAY_MS
+from assay.market.market import refuse_month
 from assay.market.names import CONTRACT_EXCHANGES, as_contract, is_pair, kind_of, timeframe_of_word
 from assay.sources.bar_files.taken import symbol_of
 from assay.sources.timeframes import common_step, settle_timeframe, step_text
@@ -82,5 +83,5 @@ def _contract_of(stem: str, taken: TakenRows) -> str | None:
 def _timeframe(said: Timeframe | None, step: int | None, where: str) -> Timeframe:
     """Return the timeframe that the name says, else the most common step; months are refused."""
     if said is None and step is not None and _MONTH_DAYS[0] * DAY_MS <= step <= _MONTH_DAYS[1] * DAY_MS:
-        Timeframe.parse("1M")
+        refuse_month("1M")
     return settle_timeframe(said, step, where, "the timeframe")
