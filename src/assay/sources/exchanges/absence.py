@@ -149,7 +149,7 @@ class Evidence:
         for begin, end in self.longer_bars:
             if not self._knows(begin, end):
                 witnesses[(grid >= begin) & (grid < end)] = 0
-        if len(grid) and self.stops_short(int(grid[-1])):
+        if self.stops_short(int(grid[-1])):
             witnesses[grid > self.known[-1]] = 0
         return grid[witnesses < 2]
 
