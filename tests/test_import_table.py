@@ -86,7 +86,7 @@ ways into the service, and only the command line may use the other's collector; 
 ANY_ROOM = "__init__"
 """The package itself offers names of every room, when they are first used."""
 
-COMING = {"learning", "monitoring", "api", "studio"}
+COMING = {"learning", "monitoring", "studio"}
 """Rooms that have a place and no module yet."""
 
 CIRCLES: list[list[str]] = []

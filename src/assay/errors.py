@@ -84,6 +84,14 @@ class InputError(AssayError):
         super().__init__(_sentence(field, rule, value, hint))
 
 
+class NotFoundError(InputError):
+    """There is nothing of the name or id that was given."""
+
+
+class ConflictError(InputError):
+    """What is asked does not go together with what is there: a name that is taken, a job that is over."""
+
+
 class BarsError(InputError):
     """A row of market data breaks a rule; `row` counts data rows from 0."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from assay.errors import InputError, likeliest, shown
+from assay.errors import InputError, NotFoundError, likeliest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,16 +47,17 @@ def find_id(text: str, known: Sequence[str], field: str, *, absent: str, empty: 
     Raises
     ------
     InputError
-        When the text is the beginning, or the end, of several (which it names), or of none (with the likeliest, else
-        the newest).
+        When the text is the beginning, or the end, of several (which it names).
+    NotFoundError
+        When it is that of none (with the likeliest, else the newest).
     """
     asked = text.strip().casefold()
     if text in known:
         return text
     if not known:
         if asked == LAST:
-            raise InputError(field, empty[:1].lower() + empty[1:])
-        raise InputError(field, absent, text, empty)
+            raise NotFoundError(field, empty[:1].lower() + empty[1:])
+        raise NotFoundError(field, absent, text, empty)
     if asked == LAST:
         return known[0]
     begun = [one for one in known if asked and one.casefold().startswith(asked)]
@@ -68,7 +69,7 @@ def find_id(text: str, known: Sequence[str], field: str, *, absent: str, empty: 
         raise InputError(field, rule + (", ..." if len(found) > MAX_NAMED else ""))
     close = likeliest(text, known[:MAX_COMPARED]) or _near_short(asked, known[:MAX_COMPARED])
     hint = f"Did you mean {close!r}?" if close else f"The newest are {', '.join(known[:MAX_NAMED])}"
-    raise InputError(field, absent, text, hint)
+    raise NotFoundError(field, absent, text, hint)
 
 
 def _near_short(asked: str, known: Sequence[str]) -> str | None:

@@ -36,6 +36,15 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Role(StrEnum):
+    """What a user may do: each may do what those before it may."""
+
+    VIEWER = "viewer"
+    TRADER = "trader"
+    ADMIN = "admin"
+
+
+ROLES = tuple(str(role) for role in Role)
 JOB_STATES = tuple(str(status) for status in JobStatus)
 
 metadata = sa.MetaData(
@@ -169,8 +178,18 @@ training_jobs = sa.Table(
     sa.Column("started_at", Time),
     sa.Column("completed_at", Time),
     sa.Column("error_message", sa.Text),
+    sa.Column("priority", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("parent_id", sa.String(36)),
+    sa.Column("max_runtime_ms", sa.BigInteger),
+    sa.Column("stop_at", Time),
+    sa.Column("made_by", sa.Text),
+    sa.Column("idempotency_key", sa.String(200)),
+    sa.Column("progress_at", Time, nullable=False, server_default="0"),
     sa.CheckConstraint(_one_of("status", JOB_STATES), name="status"),
+    sa.Index("uq_training_jobs_user_id_idempotency_key", "user_id", "idempotency_key", unique=True),
 )
+"""`stop_at` is set when the first task is begun: waiting costs no time of `max_runtime_ms`. `made_by` is the version of
+the code that made the job, which an older worker leaves alone."""
 
 training_tasks = sa.Table(
     "training_tasks",
@@ -187,10 +206,94 @@ training_tasks = sa.Table(
     sa.Column("error_message", sa.Text),
     sa.Column("started_at", Time),
     sa.Column("completed_at", Time),
+    sa.Column("progress", Json),
     sa.PrimaryKeyConstraint("job_id", "number"),
     sa.CheckConstraint(_one_of("status", JOB_STATES), name="status"),
+    sa.Index(None, "job_id", "status", "number"),
 )
-"""One market and strategy each. A result is written once, under the lease's token."""
+"""One market and strategy each. A result is written once, under the lease's token; `lease_owner` is a worker's id, or
+what a worker of before called itself. `error_message` of a task that is not over holds the last words of its worker."""
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("process", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("memory_limit", sa.BigInteger),
+    sa.Column("started_at", Time, nullable=False),
+    sa.Column("seen_at", Time, nullable=False, index=True),
+    sa.Column("ended_at", Time),
+    sa.Column("job_id", sa.String(36)),
+    sa.Column("task", sa.BigInteger),
+    sa.Column("note", sa.Text),
+)
+"""Processes that run tasks: one row for each start of one, so that nobody inherits another's leases with its name.
+`note` says why a worker takes nothing: "older than the job", say."""
+
+calibrations = sa.Table(
+    "calibrations",
+    metadata,
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.PrimaryKeyConstraint("machine", "code"),
+)
+"""How fast a machine computes, by the digest of the code: what an estimate of a training's time is made from."""
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("disabled_at", Time),
+    sa.UniqueConstraint("name"),
+    sa.CheckConstraint(_one_of("role", ROLES), name="role"),
+)
+
+access_tokens = sa.Table(
+    "access_tokens",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("expires_at", Time, nullable=False),
+    sa.Column("last_used_at", Time),
+    sa.Column("revoked_at", Time),
+    sa.UniqueConstraint("secret_hash"),
+)
+"""Tokens of programs: of a token itself only the SHA-256 is kept."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("secret_hash", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    sa.Column("csrf_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("expires_at", Time, nullable=False),
+)
+"""Sessions of browsers; without a user: whoever had the token that a server on this machine printed when it started."""
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("at", Time, nullable=False, index=True),
+    sa.Column("user_name", sa.String(50), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("target", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("outcome", sa.Text, nullable=False),
+)
+"""Who did what, append-only."""
 
 training_events = sa.Table(
     "training_events",
@@ -312,7 +415,7 @@ ledger_chain.add_is_dependent_on(ledger_identity)  # whoever copies tables: an i
 CHAINED = (trials, holdout_openings, trial_nulls, trial_declarations)
 """Tables whose entries are links of `ledger_chain`: they are written by `assay.store.chain.append` alone."""
 
-APPEND_ONLY = (*(t.name for t in CHAINED), "ledger_chain", "ledger_identity")
+APPEND_ONLY = (*(t.name for t in CHAINED), "ledger_chain", "ledger_identity", "audit_log")
 """Tables that nothing may rewrite: triggers refuse UPDATE, DELETE, TRUNCATE and, on SQLite, INSERT OR REPLACE."""
 
 _RATES = (

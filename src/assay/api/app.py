@@ -1,0 +1,38 @@
+"""`create_app`: the API as an ASGI application."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from assay._version import __version__
+from assay.api.errors import handle_errors
+from assay.api.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import APIRouter
+
+    from assay.api.settings import Settings
+    from assay.store import Database
+
+ROUTERS: tuple[APIRouter, ...] = ()
+"""Routes by subject, in the order of the documentation."""
+
+
+def create_app(database: Database, settings: Settings) -> FastAPI:
+    """Return the API over an open database."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    app = FastAPI(title="Assay", version=__version__, lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None)
+    app.state.assay = State(database, settings)
+    handle_errors(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api")
+    return app

@@ -1,0 +1,165 @@
+"""Errors as answers: one table from the exception tree to a status and a code, one shape for all of them.
+
+``{"error": {"code", "message", "field", "rule", "value", "hint"}}``
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from assay import errors
+from assay.errors import AssayError, shown
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+LOG = logging.getLogger("assay.api")
+
+TABLE: tuple[tuple[type[AssayError], int, str], ...] = (
+    (errors.NotFoundError, HTTPStatus.NOT_FOUND, "not_found"),
+    (errors.ConflictError, HTTPStatus.CONFLICT, "conflict"),
+    (errors.ParameterError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_parameter"),
+    (errors.FileFormatError, HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file"),
+    (errors.BarsError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_bars"),
+    (errors.StrategyError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_strategy"),
+    (errors.InsufficientDataError, HTTPStatus.UNPROCESSABLE_ENTITY, "insufficient_data"),
+    (errors.InputError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input"),
+    (errors.QualityError, HTTPStatus.CONFLICT, "refused_by_quality"),
+    (errors.LeakError, HTTPStatus.CONFLICT, "refused_for_look_ahead"),
+    (errors.ChangedError, HTTPStatus.CONFLICT, "changed_after_storing"),
+    (errors.GateError, HTTPStatus.CONFLICT, "refused_by_gate"),
+    (errors.StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable"),
+    (errors.ExchangeError, HTTPStatus.BAD_GATEWAY, "exchange_failed"),
+    (errors.AssayError, HTTPStatus.BAD_REQUEST, "failed"),
+)
+"""The first line that an error is an instance of says its status and code."""
+
+CODES = {
+    HTTPStatus.BAD_REQUEST: "bad_request",
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.NOT_ACCEPTABLE: "not_acceptable",
+    HTTPStatus.REQUEST_TIMEOUT: "timeout",
+    HTTPStatus.CONFLICT: "conflict",
+    HTTPStatus.LENGTH_REQUIRED: "length_required",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.MISDIRECTED_REQUEST: "wrong_host",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid_input",
+    HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal_error",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+}
+"""Codes of errors that come before a route, by their status."""
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong, and the way out."""
+
+    code: str = Field(description="For programs.", examples=["invalid_input"])
+    message: str = Field(description="One sentence.", examples=["samples: must be at least 1, got 0"])
+    field: str | None = Field(None, description="What was wrong.", examples=["samples"])
+    rule: str | None = Field(None, description="What is asked of it.", examples=["must be at least 1"])
+    value: Any = Field(None, description="What was given.", examples=[0])
+    hint: str | None = Field(None, description="The way out.", examples=["Leave it out for 500."])
+
+
+class ErrorBody(BaseModel):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    field: str | None = None,
+    rule: str | None = None,
+    value: Any = None,
+    hint: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return an error as an answer."""
+    facts = {"code": code, "message": message, "field": field, "rule": rule, "value": _plain(value), "hint": hint}
+    return JSONResponse({"error": facts}, status, headers)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it; of one that is too deep, too long or no JSON, a few words."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return shown(value)
+    return value if len(text) <= 200 else shown(value)
+
+
+def answer(error: AssayError) -> JSONResponse:
+    """Return the answer to an error of the package.
+
+    Of a database only that it is away is said: its name is its operator's business.
+    """
+    status, code = next((status, code) for kind, status, code in TABLE if isinstance(error, kind))
+    if isinstance(error, errors.StoreError):
+        LOG.error("%s", error)
+        hint = "Ask again in a moment; the server's log says more"
+        return problem(
+            status, code, "the database cannot be used at the moment", hint=hint, headers={"Retry-After": "5"}
+        )
+    facts = {name: getattr(error, name, None) or None for name in ("field", "rule", "hint")}
+    return problem(status, code, str(error), value=getattr(error, "value", None), **facts)
+
+
+def statuses(*given: int) -> dict[int | str, dict[str, Any]]:
+    """Return the errors of a route as OpenAPI declares them."""
+    return {int(status): {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in given}
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let an app answer every error in the one shape."""
+
+    @app.exception_handler(AssayError)
+    def _ours(_: Request, error: AssayError) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return invalid(error.errors())
+
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> JSONResponse:
+        code = CODES.get(HTTPStatus(error.status_code), "failed")
+        headers = dict(error.headers) if error.headers else None
+        return problem(error.status_code, code, str(error.detail), headers=headers)
+
+    @app.exception_handler(Exception)
+    def _bug(request: Request, error: Exception) -> JSONResponse:
+        number = uuid4().hex[:12]
+        LOG.error("incident %s: %s %s", number, request.method, request.url.path, exc_info=error)
+        message = "this is a bug in Assay; the server's log has it under the number in `value`"
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message, field="incident", value=number)
+
+
+def invalid(found: Any) -> JSONResponse:
+    """Return the answer to a body or query that pydantic refuses: the first fault, by the name of its field."""
+    first = found[0]
+    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    rule = str(first["msg"]).removeprefix("Value error, ")
+    rule = rule[:1].lower() + rule[1:]
+    field = ".".join(where) or "body"
+    value = None if first["type"] == "missing" else first.get("input")
+    got = "" if value is None else f", got {shown(value)}"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return problem(status, "invalid_input", f"{field}: {rule}{got}", field=field, rule=rule, value=value)

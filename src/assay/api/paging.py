@@ -1,0 +1,55 @@
+"""Listings in pages: ``limit`` and an opaque ``cursor`` that says where the next page begins."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from assay.errors import InputError
+
+T = TypeVar("T")
+
+MAX_LIMIT = 1_000
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows of a page.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+
+
+class Page(BaseModel, Generic[T]):
+    """Some rows of a listing."""
+
+    items: list[T]
+    next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")
+
+
+def encode_cursor(*place: Any) -> str:
+    """Return the place after a row as an opaque text."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """Return the place that a cursor says; None where there is no cursor.
+
+    Raises
+    ------
+    InputError
+        When it is none that `encode_cursor` made of values of these kinds.
+    """
+    if cursor is None:
+        return None
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        place = None
+    if not (
+        isinstance(place, list)
+        and len(place) == len(kinds)
+        and all(type(value) is kind for value, kind in zip(place, kinds, strict=True))
+    ):
+        raise InputError("cursor", "must be the next_cursor of a page before", cursor)
+    return tuple(place)
