@@ -32,7 +32,14 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = FastAPI(title="Assay", version=__version__, lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None)
+    app = FastAPI(
+        title="Assay",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+    )
     app.state.assay = State(database, settings)
     handle_errors(app)
     guard(app, app.state.assay)
