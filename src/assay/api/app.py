@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from assay._version import __version__
 from assay.api.errors import handle_errors
+from assay.api.observing import observe
+from assay.api.routes import operation
 from assay.api.state import State
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (operation.router,)
 """Routes by subject, in the order of the documentation."""
 
 
@@ -35,4 +37,5 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     handle_errors(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api")
+    observe(app)
     return app

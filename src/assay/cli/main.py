@@ -72,6 +72,7 @@ COMMANDS: Table = {
         "assay.cli.commands.self_check:self_check",
         "Recompute statistics whose values are published.",
     ),
+    "serve": ("assay.cli.commands.serve:serve", "Run the API, with worker processes beside it."),
     "worker": ("assay.cli.commands.worker:worker", "Run tasks of a training job until none is left."),
 }
 """Every command, in the order of the help."""
