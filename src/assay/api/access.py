@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Depends
 
-from assay.api.settings import LOOPBACK
-from assay.errors import InputError
-
-if TYPE_CHECKING:
-    from assay.store import Database
+WHO = "assay_caller"
 
 
 @dataclass(frozen=True)
@@ -28,14 +24,3 @@ def _caller() -> Caller:
 
 
 Viewer = Annotated[Caller, Depends(_caller)]
-
-
-def refuse_open_server(database: Database, host: str) -> None:
-    """Refuse to serve beyond this machine without users."""
-    if host not in LOOPBACK:
-        raise InputError("--host", "needs users beyond this machine", host, "assay users add NAME")
-
-
-def has_users(database: Database) -> bool:
-    """Whether anybody can sign in."""
-    return False

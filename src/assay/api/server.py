@@ -36,7 +36,7 @@ DRAIN_S = 20.0
 """How long requests may go on when the server ends."""
 
 CANCEL_S = 0.5
-"""How long a request that was cancelled may take to notice."""
+"""How long a request's thread may go on when all else has ended."""
 
 BACKLOG = 1_024
 KEEP_ALIVE_S = 15
@@ -129,9 +129,22 @@ def serve(app: FastAPI, listener: socket.socket, serving: Serving) -> bool:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(round(serving.drain_s), 1),
     )
-    server = _Server(config, app, serving)
+    server, before = _Server(config, app, serving), set(threading.enumerate())
     server.run([listener])
+    _leave_stuck(before, serving, 0 if server.ended_well else 1)
     return server.ended_well
+
+
+def _leave_stuck(before: set[threading.Thread], serving: Serving, code: int) -> None:
+    """End the process here where a request's thread goes on, which nobody can cancel and the process would wait for."""
+    until = time.monotonic() + CANCEL_S
+    threads = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    for thread in threads:
+        thread.join(max(until - time.monotonic(), 0.0))
+    stuck = sum(thread.is_alive() for thread in threads)
+    if stuck:
+        LOG.warning("requests that did not end are given up", extra={"requests": stuck})
+        serving.leave(code)
 
 
 class _Server(uvicorn.Server):
@@ -179,7 +192,6 @@ class _Server(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(beside.wait(), 0.1)
         LOG.info("the server has ended", extra={"seconds": round(time.monotonic() - begun, 1)})
-        await self._leave_stuck()
 
     def _end_beside(self) -> asyncio.Event:
         """Let what runs beside the server end; return the event that says that it has.
@@ -197,12 +209,3 @@ class _Server(uvicorn.Server):
 
         threading.Thread(target=end, name="assay-end", daemon=True).start()
         return ended
-
-    async def _leave_stuck(self) -> None:
-        """End the process here where a request goes on that cannot be cancelled: a thread that computes or waits."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*self.server_state.tasks, return_exceptions=True), CANCEL_S)
-        stuck = len([task for task in self.server_state.tasks if not task.done()])
-        if stuck:
-            LOG.warning("requests that did not end are given up", extra={"requests": stuck})
-            self._serving.leave(0 if self.ended_well else 1)

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["configured_logs", "log_context"]
 
-QUIETER = {"sqlalchemy": logging.WARNING, "asyncio": logging.WARNING, "websockets": logging.WARNING}
-"""Libraries that say values of statements, or every step, below these levels, whatever ``--log-level`` is."""
+QUIETER = dict.fromkeys(
+    ("alembic", "asyncio", "ccxt", "distributed", "httpcore", "httpx", "sqlalchemy", "urllib3", "websockets"),
+    logging.WARNING,
+)
+"""Libraries that say addresses, values or every step below this level, whatever ``--log-level`` is."""
 
 logging.getLogger("assay").addHandler(logging.NullHandler())  # else Python writes warnings to stderr by itself
 

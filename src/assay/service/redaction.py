@@ -23,14 +23,13 @@ MAX_DEPTH = 8
 MAX_TEXT = 20_000
 """Characters of a text that are written."""
 
-_NAMES = (
-    r"(?:password|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|authorization|cookie|csrf|credential)[\w-]{0,40}"
-)
+_NAMES = r"(?:password|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|authorization|cookie|csrf|credential|assay_session)[\w-]{0,40}"
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\[parameters: [^\n]*"), "[parameters left out]"),  # SQLAlchemy's, which may be anything
     (re.compile(r"(://[^\s:/@\"'<>]{0,300}):[^\s\"'<>]{0,500}@"), rf"\1:{STRUCK_OUT}@"),
     (re.compile(r"(?i)\b(bearer|basic|negotiate|digest)\s+[\w.~+/=-]{6,}"), rf"\1 {STRUCK_OUT}"),
     (re.compile(r"(?i)\b(authorization|cookie)(\s*[=:]\s*)[^\n\"',}\]]+"), rf"\1\2{STRUCK_OUT}"),
+    (re.compile(r"\bassay_[0-9a-f]{6,}_[\w-]{6,}"), f"assay_{STRUCK_OUT}"),  # a user's token
     (re.compile(r"\$argon2\w*\$[^\s\"']+"), STRUCK_OUT),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), STRUCK_OUT),  # a JSON web token
     (  # "name": "value" and ('name', b'value'), also quoted once more inside another text

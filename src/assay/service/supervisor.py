@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.store import Database
+
 
 class Supervisor:
-    """Starts workers and starts them again when they die."""
+    """Keeps worker processes running."""
 
-    def __init__(self, url: str, *, workers: int, memory: int | None = None, user: str = "local") -> None:
-        self.url, self.workers = url, workers
+    def __init__(self, database: Database, url: str, *, workers: int, options: Sequence[str] = ()) -> None:
+        self.database, self.url, self.workers, self.options = database, url, workers, tuple(options)
 
     def start(self) -> None:
         """Start the workers."""
 
-    def stop(self, grace_s: float) -> None:
-        """Let workers end within so many seconds; what they have begun is given back."""
-
-    @property
-    def alive(self) -> int:
-        """How many run."""
+    def poll(self) -> int:
+        """Start others in the place of dead ones."""
         return 0
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """End the workers; what they have begun is given back."""

@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from assay.api import server
-from assay.api.access import has_users, refuse_open_server
 from assay.api.app import create_app
 from assay.api.settings import Settings
 from assay.cli import options
@@ -22,11 +21,15 @@ from assay.cli.log_options import LogOptions
 from assay.cli.output import Output
 from assay.cli.user_code import words
 from assay.errors import InputError, StoreError
+from assay.service.accounts import refuse_open_server
+from assay.service.beside import WorkersBeside
 from assay.service.database import open_database
+from assay.service.log_files import LogSettings
 from assay.service.logs import configured_logs
 from assay.service.redaction import Redactor
 from assay.service.supervisor import Supervisor
 from assay.store import Database
+from assay.store.accounts import AccountStore
 from assay.store.location import database_url, home, setting
 
 Host = Annotated[
@@ -148,9 +151,9 @@ class Token:
     file: Path | None = None
 
     @classmethod
-    def of(cls, given: Path | None, database: Database) -> "Token":
+    def of(cls, given: Path | None, accounts: AccountStore) -> "Token":
         """Return that of a file or of ASSAY_TOKEN, else a new one; none where users sign in."""
-        if has_users(database):
+        if accounts.is_open():
             return cls(None, "users sign in")
         if given is not None:
             return cls(_checked(_read(given), "--token-file"), f"its token is in {given}")
@@ -205,6 +208,15 @@ def _without_token() -> Iterator[None]:
             os.environ["ASSAY_TOKEN"] = kept
 
 
+def _workers(database: Database, url: str, count: int, logs: LogSettings) -> WorkersBeside:
+    """Start workers, whose log goes where the server's does."""
+    file = () if logs.file is None else ("--log-file", str(logs.file.resolve()))
+    supervisor = Supervisor(database, url, workers=count, options=("--log-level", logs.level, *file))
+    workers = WorkersBeside(supervisor)
+    workers.start()
+    return workers
+
+
 def serve(output: Output, given: ServeOptions) -> None:
     """Run the API, with worker processes beside it."""
     given.check()
@@ -213,8 +225,9 @@ def serve(output: Output, given: ServeOptions) -> None:
     logs = given.log_settings
     with ExitStack() as stack:
         database = stack.enter_context(open_database(url))
-        refuse_open_server(database, given.host)
-        token = Token.of(given.token_file, database)
+        accounts = AccountStore(database)
+        refuse_open_server(given.host, accounts)
+        token = Token.of(given.token_file, accounts)
         stack.enter_context(_without_token())
         stack.enter_context(configured_logs(logs, Redactor.of(token.text, url)))
         listener = stack.enter_context(server.listening(given.host, given.port))
@@ -223,9 +236,7 @@ def serve(output: Output, given: ServeOptions) -> None:
         if token.file is not None:
             beside.callback(token.file.unlink, missing_ok=True)
         if count:
-            supervisor = Supervisor(url, workers=count)
-            supervisor.start()
-            beside.callback(supervisor.stop, server.DRAIN_S)
+            beside.callback(_workers(database, url, count, logs).stop, server.DRAIN_S)
         address = server.address_of(listener)
 
         def on_ready() -> None:
