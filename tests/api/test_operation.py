@@ -226,10 +226,10 @@ def test_requests_are_measured_and_logged_by_route(app: FastAPI, client: TestCli
     assert incident["request"] == said[0]["request"]
     assert "invented" not in stream.getvalue().replace("/api/invented", "")
     found = measured(client)
-    labels = ("/api/jobs/{job}/parts/{part:path}", "GET")
+    labels = ("GET", "/api/jobs/{job}/parts/{part:path}")
     assert found["assay_http_requests_total", *labels, "500"] == 1
     assert found["assay_http_request_seconds_count", *labels] == 1
-    assert found["assay_http_requests_total", "/api/health", "GET", "200"] == 1
+    assert found["assay_http_requests_total", "GET", "/api/health", "200"] == 1
     assert "invented" not in str(found)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assay.errors import InputError, StoreError
+from assay.errors import InputError
 from assay.service.log_files import LogSettings, RotatingFile
 from assay.service.logs import configured_logs, log_context
 from assay.service.redaction import MAX_TEXT, Redactor
@@ -186,7 +186,10 @@ def test_a_full_disk_ends_nothing_and_a_wrong_file_is_said(tmp_path: Path, monke
         monkeypatch.setattr("assay.service.log_files.os.write", _full)
         logging.getLogger("assay.x").info("one")
     assert [one["event"] for one in lines(stream)] == ["one"]
-    with pytest.raises(StoreError, match="cannot be written"), configured_logs(LogSettings(file=tmp_path), REDACTOR):
+    with (
+        pytest.raises(InputError, match="--log-file: cannot be written"),
+        configured_logs(LogSettings(file=tmp_path), REDACTOR),
+    ):
         pass
 
 

@@ -29,6 +29,10 @@ POLLED = frozenset({"/api/health", "/api/ready", "/api/metrics"})
 """Routes that monitors ask every few seconds: logged at the level debug."""
 
 
+NOT_READY = (503, "/api/ready")
+"""An answer like any other to whoever asks whether the server is ready."""
+
+
 class Observing:
     """Measures and logs every request; the outermost of an app's layers, so that refused ones count too.
 
@@ -57,7 +61,7 @@ class Observing:
                 message = {**message, "headers": [*message.get("headers", ()), (b"x-request-id", number.encode())]}
             await send(message)
 
-        # not only meanwhile: a bug is logged by the layer outside of this one; each request is a task with its own context
+        # for good: a bug is logged by a layer outside of this one, and each request is a task with a context of its own
         bind_contextvars(request=number)
         try:
             await self._app(scope, receive, watched)
@@ -68,7 +72,8 @@ class Observing:
         route = scope["path"] if scope["path"] in self._plain else template(scope)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.answered(route, method, status, seconds)
-        level = logging.WARNING if status >= 500 else logging.DEBUG if route in POLLED else logging.INFO
+        usual = logging.DEBUG if route in POLLED else logging.INFO
+        level = logging.WARNING if status >= 500 and (status, route) != NOT_READY else usual
         facts = {
             "route": route,
             "method": method,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import structlog
 from structlog.contextvars import bound_contextvars as log_context
 
-from assay.errors import StoreError
+from assay.errors import InputError
 from assay.service.log_files import RotatingFile
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def configured_logs(settings: LogSettings, redactor: Redactor, stream: TextIO | 
 
     Raises
     ------
-    StoreError
+    InputError
         When the file cannot be written.
     """
     handlers = _handlers(settings, redactor, stream or sys.stderr)
@@ -87,8 +87,7 @@ def _handlers(settings: LogSettings, redactor: Redactor, stream: TextIO) -> list
         settings.file.parent.mkdir(parents=True, exist_ok=True)
         written = RotatingFile(settings.file, settings.max_bytes, settings.kept)
     except OSError as error:
-        rule = f"cannot be written ({error.strerror})"
-        raise StoreError(f"log {settings.file}", rule, hint="Name another --log-file") from None
+        raise InputError("--log-file", f"cannot be written ({error.strerror})", str(settings.file)) from None
     written.setFormatter(_formatter(_json_lines(), redactor))
     return [shown, written]
 

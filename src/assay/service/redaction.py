@@ -23,7 +23,10 @@ MAX_DEPTH = 8
 MAX_TEXT = 20_000
 """Characters of a text that are written."""
 
-_NAMES = r"(?:password|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|authorization|cookie|csrf|credential|assay_session)[\w-]{0,40}"
+_NAMES = (
+    r"(?:password|passwd|pwd|secret|token|api[-_]?key|private[-_]?key|authorization|cookie|csrf|credential"
+    r"|assay_session)[\w-]{0,40}"
+)
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\[parameters: [^\n]*"), "[parameters left out]"),  # SQLAlchemy's, which may be anything
     (re.compile(r"(://[^\s:/@\"'<>]{0,300}):[^\s\"'<>]{0,500}@"), rf"\1:{STRUCK_OUT}@"),

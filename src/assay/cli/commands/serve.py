@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
@@ -146,7 +146,7 @@ class Token:
         Where one that was made for this start is kept, for this user alone.
     """
 
-    text: str | None
+    text: str | None = field(repr=False)
     where: str
     file: Path | None = None
 
