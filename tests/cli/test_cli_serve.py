@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from assay.api import server
 from assay.cli.commands import serve as command
 from assay.service.supervisor import Supervisor
 from assay.store import Database
@@ -169,7 +170,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         def stop(self, grace_s: float = 5.0) -> None:
             calls.append({"stopped": grace_s})
 
-    monkeypatch.setattr(command.server, "serve", serve)
+    monkeypatch.setattr(server, "serve", serve)
     monkeypatch.setattr(command, "Supervisor", Quiet)
     return calls
 
@@ -185,9 +186,10 @@ def test_what_the_options_become(
     assert "its token is that of ASSAY_TOKEN" in ran.err
     assert PLANTED not in ran.err
     workers, serving, stopped = begun
-    assert stopped == {"stopped": command.server.DRAIN_S}
+    assert stopped == {"stopped": server.DRAIN_S}
     settings = serving["settings"]
     assert (settings.token, settings.hosts, settings.offline) == (PLANTED, ("assay.example.org", "b"), True)
+    assert settings.trusted_proxies == ("10.0.0.0/8",)
     assert (settings.secure_cookies, settings.strategies) == (True, (tmp_path / "strategies").resolve())
     assert serving["token"] is None, "workers inherit the environment, and run users' strategies"
     assert os.environ["ASSAY_TOKEN"] == PLANTED

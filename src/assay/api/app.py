@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from assay._version import __version__
-from assay.api.errors import handle_errors
+from assay.api.errors import handle_errors, statuses
+from assay.api.guards import REFUSALS, guard
 from assay.api.observing import observe
-from assay.api.routes import operation
+from assay.api.routes import access, operation
 from assay.api.state import State
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = (operation.router,)
+ROUTERS: tuple[APIRouter, ...] = (access.router, operation.router)
 """Routes by subject, in the order of the documentation."""
 
 
@@ -32,10 +33,18 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = FastAPI(title="Assay", version=__version__, lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None)
+    app = FastAPI(
+        title="Assay",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+    )
     app.state.assay = State(database, settings)
     handle_errors(app)
+    guard(app, app.state.assay)
     for router in ROUTERS:
-        app.include_router(router, prefix="/api")
+        app.include_router(router, prefix="/api", responses=statuses(*REFUSALS))
     observe(app)
     return app

@@ -11,13 +11,15 @@ from starlette.routing import Route
 from structlog.contextvars import bind_contextvars
 
 from assay.api.access import WHO
+from assay.api.audit import template_of
+from assay.api.scopes import Scope, client_address, networks
 from assay.api.state import state_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Send
 
-    from assay.api.metrics import Metrics
+    from assay.api.state import State
 
 LOG = logging.getLogger("assay.requests")
 
@@ -39,13 +41,14 @@ class Observing:
     Parameters
     ----------
     app : ASGIApp
-    metrics : Metrics
+    state : State
     plain : frozenset of str
         Paths of the framework's own routes, such as that of the schema.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, plain: frozenset[str]) -> None:
-        self._app, self._metrics, self._plain = app, metrics, plain
+    def __init__(self, app: ASGIApp, state: State, plain: frozenset[str]) -> None:
+        self._app, self._metrics, self._plain = app, state.metrics, plain
+        self._trusted = networks(state.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -69,7 +72,7 @@ class Observing:
             self._note(scope, status, time.perf_counter() - begun)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope["path"] if scope["path"] in self._plain else template(scope)
+        route = scope["path"] if scope["path"] in self._plain else template_of(scope) or NO_ROUTE
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.answered(route, method, status, seconds)
         usual = logging.DEBUG if route in POLLED else logging.INFO
@@ -80,20 +83,9 @@ class Observing:
             "status": status,
             "ms": round(1000 * seconds, 1),
             "user": _user(scope),
-            "address": (scope.get("client") or (None,))[0],
+            "address": client_address(scope, self._trusted),
         }
         LOG.log(level, "request", extra=facts)
-
-
-def template(scope: Scope) -> str:
-    """Return the route of a request as it is declared, ``/api/training/jobs/{job}``."""
-    route, path = scope.get("route"), scope["path"]
-    if not isinstance(route, Route):
-        return NO_ROUTE
-    # a route knows its path inside of its router, and the request's path ends in it
-    starts = [i for i, character in enumerate(path) if character == "/"]
-    prefix = next((path[:i] for i in starts if route.path_regex.match(path[i:])), "")
-    return f"{prefix}{route.path}"
 
 
 def _user(scope: Scope) -> str | None:
@@ -105,4 +97,4 @@ def _user(scope: Scope) -> str | None:
 def observe(app: FastAPI) -> None:
     """Measure and log the requests of an app; to be called after all other layers were added."""
     plain = frozenset(route.path for route in app.routes if isinstance(route, Route) and "{" not in route.path)
-    app.add_middleware(Observing, metrics=state_of(app).metrics, plain=plain)
+    app.add_middleware(Observing, state=state_of(app), plain=plain)

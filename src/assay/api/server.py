@@ -83,8 +83,6 @@ class Serving:
 
     Attributes
     ----------
-    proxies : tuple of str
-        Addresses of proxies whose word on a client's address and scheme is believed; none by default.
     drain_s : float
         How long requests may go on when the server ends.
     on_ready : callable
@@ -95,7 +93,6 @@ class Serving:
         Ends the process with an exit code, where a request would keep it.
     """
 
-    proxies: tuple[str, ...] = ()
     drain_s: float = DRAIN_S
     on_ready: Callable[[], object] = lambda: None
     on_end: Callable[[], object] = lambda: None
@@ -123,8 +120,7 @@ def serve(app: FastAPI, listener: socket.socket, serving: Serving) -> bool:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(serving.proxies),
-        forwarded_allow_ips=list(serving.proxies),
+        proxy_headers=False,  # `Settings.trusted_proxies` says whom to believe
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(round(serving.drain_s), 1),

@@ -6,13 +6,14 @@ every spelling in which an address may hold them; and whatever has the form of a
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-STRUCK_OUT = "***"
+STRUCK_OUT = "..."
 
 MIN_SECRET = 6
 """Characters of a known secret, at least: a shorter one would strike out words of every sentence."""
@@ -32,7 +33,10 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(://[^\s:/@\"'<>]{0,300}):[^\s\"'<>]{0,500}@"), rf"\1:{STRUCK_OUT}@"),
     (re.compile(r"(?i)\b(bearer|basic|negotiate|digest)\s+[\w.~+/=-]{6,}"), rf"\1 {STRUCK_OUT}"),
     (re.compile(r"(?i)\b(authorization|cookie)(\s*[=:]\s*)[^\n\"',}\]]+"), rf"\1\2{STRUCK_OUT}"),
-    (re.compile(r"\bassay_[0-9a-f]{6,}_[\w-]{6,}"), f"assay_{STRUCK_OUT}"),  # a user's token
+    (
+        re.compile(r"\bassay_([0-9a-f]{6,})_[\w-]{6,}"),
+        rf"assay_\1_{STRUCK_OUT}",
+    ),  # a user's token: its number is public
     (re.compile(r"\$argon2\w*\$[^\s\"']+"), STRUCK_OUT),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), STRUCK_OUT),  # a JSON web token
     (  # "name": "value" and ('name', b'value'), also quoted once more inside another text
@@ -40,8 +44,12 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1\2{STRUCK_OUT}\2",
     ),
     (  # name=value&...
-        re.compile(rf"(?i)({_NAMES}(?:\\?[\"'])?\s*[=:]\s*)(?![\"'\\]|b[\"']|\*)[^\s&,;\"')}}\]]+"),
+        re.compile(rf"(?i)({_NAMES}(?:\\?[\"'])?\s*[=:]\s*)(?![\"'\\]|b[\"']|\.\.\.)[^\s&,;\"')}}\]]+"),
         rf"\1{STRUCK_OUT}",
+    ),
+    (  # the query of an address or path
+        re.compile(r"((?:https?|wss?)://[^\s?'\"]+|(?<![\w/])/[^\s?'\"]*)\?[^\s'\"]+"),
+        rf"\1?{STRUCK_OUT}",
     ),
 )
 """What a secret looks like, and what is left of it."""
@@ -120,3 +128,36 @@ def _password(address: str) -> str | None:
         matched = re.search(r"://[^:/@]*:(.*)@", address)
         found = matched[1] if matched else None
     return found
+
+
+def redacted(text: str) -> str:
+    """Return a text without whatever has the form of a secret, and without query strings."""
+    return _FORMS_ALONE.text(text)
+
+
+_FORMS_ALONE = Redactor()
+
+
+class SecretFilter(logging.Filter):
+    """Takes secrets out of every record: from the sentence, its arguments, and the text of an exception."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record, without its secrets."""
+        if record.name == "uvicorn.access":  # its formatter takes the arguments apart
+            arguments = record.args if isinstance(record.args, tuple) else ()
+            record.args = tuple(redacted(a) if isinstance(a, str) else a for a in arguments)
+        else:
+            record.msg, record.args = redacted(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redacted(record.exc_text)
+        return True
+
+
+def redact(*names: str) -> None:
+    """Let loggers, and the handlers that they have by now, take secrets out; without names: the root's handlers."""
+    secret = SecretFilter()
+    for logger in [logging.getLogger(name) for name in names] or [logging.getLogger()]:
+        for place in (logger, *logger.handlers):
+            place.addFilter(secret)

@@ -55,9 +55,7 @@ Strategies = Annotated[
 Hosts = Annotated[str | None, typer.Option("--hosts", metavar="A,B", help="Names by which browsers reach the server.")]
 TrustProxy = Annotated[
     str | None,
-    typer.Option(
-        "--trust-proxy", metavar="A,B", help="Addresses of proxies whose X-Forwarded-For and -Proto are believed."
-    ),
+    typer.Option("--trust-proxy", metavar="A,B", help="Addresses of proxies whose X-Forwarded-For is believed."),
 ]
 SecureCookies = Annotated[
     bool, typer.Option("--secure-cookies", help="Browsers reach the server by https: send cookies no other way.")
@@ -111,6 +109,7 @@ class ServeOptions(LogOptions):
             strategies=None if self.strategies is None else self.strategies.resolve(),
             offline=self.offline,
             secure_cookies=self.secure_cookies,
+            trusted_proxies=_proxies(self.trust_proxy),
         )
 
 
@@ -220,7 +219,7 @@ def _workers(database: Database, url: str, count: int, logs: LogSettings) -> Wor
 def serve(output: Output, given: ServeOptions) -> None:
     """Run the API, with worker processes beside it."""
     given.check()
-    url, count, proxies = given.database or database_url(), given.worker_count, _proxies(given.trust_proxy)
+    url, count = given.database or database_url(), given.worker_count
     given.settings(None)
     logs = given.log_settings
     with ExitStack() as stack:
@@ -244,7 +243,7 @@ def serve(output: Output, given: ServeOptions) -> None:
             if output.json:
                 output.document({"url": address, "pid": os.getpid(), "token_file": token.file})
 
-        serving = server.Serving(proxies=proxies, on_ready=on_ready, on_end=beside.close)
+        serving = server.Serving(on_ready=on_ready, on_end=beside.close)
         ended_well = server.serve(create_app(database, given.settings(token.text)), listener, serving)
     if not ended_well:
         raise typer.Exit(INTERRUPTED)
