@@ -18,8 +18,9 @@ from assay._version import __version__
 from assay.api.operation import InTime, Operation
 from assay.errors import StoreError
 from assay.store import Database, schema
-from assay.store.database import now_ms
+from assay.store.clock import shared_clock
 from assay.store.schema import JOB_STATES, JobStatus
+from assay.store.workers import ALIVE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +33,8 @@ CACHE_S = 2.0
 ANSWER_S = 3.0
 """How long the database may take."""
 
-ALIVE_MS = 30_000
-"""A worker that was seen so lately is alive."""
-
-STAGE_EVENT = "stage"
-"""Events of this kind say that a stage of a task is over: ``{"stage": name, "seconds": number}``."""
-
-OVERLAP = 1_000
-"""Ids of events behind the newest one that are read again: PostgreSQL gives out ids before others are committed."""
+MAX_GAP_S = 60.0
+"""Between two readings: what tasks did in a longer time nobody can say."""
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds of a request."""
@@ -101,8 +96,7 @@ class DatabaseCollector:
         self._counts: dict[str, Any] | None = None
         self._question = InTime(self._read, "assay-metrics")
         self._stages: dict[str, float] = {}
-        self._counted: set[int] = set()
-        self._floor: int | None = None
+        self._read_at: float | None = None
 
     def describe(self) -> list[Metric]:
         """Name nothing beforehand: registering asks no database."""
@@ -129,47 +123,52 @@ class DatabaseCollector:
         return self._database.read(self._counted_now, patience_s=0.0)
 
     def _counted_now(self, connection: sa.Connection) -> dict[str, Any]:
-        job, task, worker, event = (
-            table.c for table in (schema.training_jobs, schema.training_tasks, schema.workers, schema.training_events)
-        )
+        job, task, event = (t.c for t in (schema.training_jobs, schema.training_tasks, schema.training_events))
 
-        def one(query: sa.Select[Any]) -> Any:
-            return connection.execute(query).scalar_one()
+        def one(query: sa.Select[Any]) -> int:
+            return int(connection.execute(query).scalar_one() or 0)
 
         def by_state(column: sa.ColumnElement[Any]) -> dict[str, int]:
             found = {str(s): int(n) for s, n in connection.execute(sa.select(column, sa.func.count()).group_by(column))}
             return {state: found.get(state, 0) for state in JOB_STATES}
 
-        newest = int(one(sa.select(sa.func.coalesce(sa.func.max(event.id), 0))))
-        self._add_stages(connection, newest)
+        now = shared_clock(connection)
         waiting = one(sa.select(sa.func.min(job.created_at)).where(job.status == JobStatus.PENDING))
-        now = now_ms()
         return {
             "jobs": by_state(job.status),
             "tasks": by_state(task.status),
-            "lost": int(one(sa.select(sa.func.coalesce(sa.func.sum(task.attempts - 1), 0)).where(task.attempts > 1))),
-            "events": newest,
-            "workers": int(
-                one(sa.select(sa.func.count()).where(worker.seen_at >= now - ALIVE_MS, worker.ended_at.is_(None)))
-            ),
-            "waiting_s": 0.0 if waiting is None else max(now - int(waiting), 0) / 1000,
-            "stages": dict(self._stages),
+            "lost": one(sa.select(sa.func.sum(task.attempts - 1)).where(task.attempts > 1)),
+            "events": one(sa.select(sa.func.max(event.id))),
+            "workers": count_alive(connection),
+            "waiting_s": max(now - waiting, 0) / 1000 if waiting else 0.0,
+            "stages": self._add_stages(connection),
         }
 
-    def _add_stages(self, connection: sa.Connection, newest: int) -> None:
-        """Add what new events say of stages; counted since this server was started, as counters are."""
-        if self._floor is None:
-            self._floor = newest
-        event = schema.training_events.c
-        query = sa.select(event.id, event.body).where(event.id > self._floor, event.kind == STAGE_EVENT)
-        for number, body in connection.execute(query):
-            if number not in self._counted and isinstance(body, dict):
-                self._counted.add(number)
-                stage, seconds = str(body.get("stage", ""))[:40], body.get("seconds")
-                if isinstance(seconds, (int, float)) and seconds >= 0:
-                    self._stages[stage] = self._stages.get(stage, 0.0) + seconds
-        self._floor = max(self._floor, newest - OVERLAP)
-        self._counted = {number for number in self._counted if number > self._floor}
+    def _add_stages(self, connection: sa.Connection) -> dict[str, float]:
+        """Return the seconds of each stage, with those since the last reading: of every task that is worked on now."""
+        task, worker = schema.training_tasks.c, schema.workers.c
+        on = sa.and_(task.job_id == worker.job_id, task.number == worker.task)
+        query = sa.select(task.progress).select_from(schema.workers.join(schema.training_tasks, on))
+        query = query.where(_is_alive(connection), task.status == JobStatus.RUNNING)
+        now, before = time.monotonic(), self._read_at
+        passed = 0.0 if before is None else min(now - before, MAX_GAP_S)
+        self._read_at = now
+        for progress in connection.scalars(query):
+            stage = progress.get("stage") if isinstance(progress, dict) else None
+            name = str(stage or "begun")[:40]
+            self._stages[name] = self._stages.get(name, 0.0) + passed
+        return dict(self._stages)
+
+
+def _is_alive(connection: sa.Connection) -> sa.ColumnElement[bool]:
+    worker = schema.workers.c
+    return sa.and_(worker.ended_at.is_(None), worker.seen_at >= shared_clock(connection) - ALIVE_MS)
+
+
+def count_alive(connection: sa.Connection) -> int:
+    """Return how many workers are alive."""
+    query = sa.select(sa.func.count()).select_from(schema.workers).where(_is_alive(connection))
+    return int(connection.execute(query).scalar_one())
 
 
 def _families(counts: dict[str, Any]) -> Iterator[Metric]:
@@ -183,7 +182,9 @@ def _families(counts: dict[str, Any]) -> Iterator[Metric]:
         yield CounterMetricFamily(f"assay_tasks_{state}", f"Tasks that are {state}.", value=counts["tasks"][state])
     yield CounterMetricFamily("assay_leases_lost", "Times that a task was begun once more.", value=counts["lost"])
     yield CounterMetricFamily("assay_events", "Events of jobs that were ever written.", value=counts["events"])
-    stages = CounterMetricFamily("assay_stage_seconds", "Seconds that stages of trainings took.", labels=["stage"])
+    stages = CounterMetricFamily(
+        "assay_stage_seconds", "Seconds of tasks in each stage, seen when asked.", labels=["stage"]
+    )
     for stage, seconds in sorted(counts["stages"].items()):
         stages.add_metric([stage], seconds)
     yield stages

@@ -6,17 +6,16 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import sqlalchemy as sa
-
-from assay.api.metrics import ALIVE_MS
+from assay.api.metrics import count_alive
 from assay.api.operation import InTime
 from assay.errors import StoreError
-from assay.store import schema
-from assay.store.database import now_ms
 from assay.store.migration import status
+from assay.store.workers import ALIVE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import sqlalchemy as sa
 
     from assay.store import Database
 
@@ -87,7 +86,7 @@ class Readiness:
 
     def _look(self) -> Fault | None:
         try:
-            workers = self._database.read(_alive)
+            workers = self._database.read(count_alive)
         except StoreError as error:
             LOG.warning("the database cannot be used: %s", error)
             return self._schema_fault() or Fault("database", "the database cannot be used", "The server's log says why")
@@ -104,12 +103,6 @@ class Readiness:
         if found.pending:
             return Fault("schema", "the database is of an older version of Assay", "Run: assay database upgrade")
         return None
-
-
-def _alive(connection: sa.Connection) -> int:
-    worker = schema.workers.c
-    query = sa.select(sa.func.count()).where(worker.seen_at >= now_ms() - ALIVE_MS, worker.ended_at.is_(None))
-    return int(connection.execute(query).scalar_one())
 
 
 def _no_worker(workers: int) -> Fault | None:
