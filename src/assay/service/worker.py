@@ -18,6 +18,7 @@ from assay.errors import AssayError, Interrupted, StoreError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, end_overdue, withdraw
 from assay.service.identity import host_name
 from assay.service.leases import SilentLeases
+from assay.service.logs import log_context
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
 from assay.service.tasks import TrainingTask, run_task
@@ -145,7 +146,8 @@ class Worker:
                 self.workers.beat(self.id, note=self._refused)
                 self._said = now
             return 0
-        self.work(task)
+        with log_context(job=task.job, task=task.number):
+            self.work(task)
         return 1
 
     def _may_run(self, made_by: str | None) -> bool:
