@@ -58,7 +58,7 @@ def test_every_command_and_option_exists(place: str, arguments: list[str]) -> No
 
 def test_the_page_shows_the_files_that_are_deployed() -> None:
     for path in DEPLOY.iterdir():
-        assert f"](../deploy/{path.name})" in PAGE, path.name
+        assert f"`deploy/{path.name}`" in PAGE, path.name
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)

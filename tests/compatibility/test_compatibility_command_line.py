@@ -131,6 +131,7 @@ ADDED = frozenset(
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
         f"{JOB}: tasks[].why_not_promoted",
         "assay serve",
+        *(f"assay worker {option}" for option in ("--log-file", "--log-level")),
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
