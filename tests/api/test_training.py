@@ -292,7 +292,7 @@ def test_a_stream_goes_over_from_the_database_to_memory(app: Any, database: Data
     found = runner.run(listen())
     numbers = [int(line[4:]) for chunk in found for line in chunk.splitlines() if line.startswith("id: ")]
     assert numbers == [event.id for event in store.after(job, 0, 5_000)]
-    assert hub.open == 0
+    assert hub.operation.streams == 0
 
 
 def test_every_term_of_a_plan_is_in_the_body() -> None:

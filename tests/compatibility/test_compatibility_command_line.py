@@ -130,6 +130,8 @@ ADDED = frozenset(
         "assay --show-completion",
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
         f"{JOB}: tasks[].why_not_promoted",
+        "assay serve",
+        *(f"assay worker {option}" for option in ("--log-file", "--log-level")),
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""
