@@ -145,8 +145,12 @@ def fault_of(body: bytes) -> str | None:
         value = json.loads(body, parse_constant=_refuse)
     except _NoNumberError:
         return "must be JSON, which knows neither NaN nor Infinity"
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError:
         return None
+    except UnicodeDecodeError:
+        return "must be text in UTF-8"
+    except ValueError:
+        return "must hold no number of thousands of digits"
     # the database can write neither, and only an escape brings one into a valid body
     if b"\\u" in body and any("\0" in text or _has_surrogate(text) for text in _texts(value)):
         return "must hold neither zero characters nor halves of surrogate pairs"
