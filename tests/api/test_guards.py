@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ from assay.api.bodies import MAX_DEPTH, fault_of
 from assay.api.buckets import Buckets
 from assay.api.guards import HEADERS
 from assay.api.scopes import HostName, client_address, is_known_host, is_same_origin, limited_by, networks
-from assay.errors import StoreError
+from assay.errors import InputError, StoreError
 from assay.store.database import now_ms
 from assay.store.schema import Role
 
@@ -319,6 +320,8 @@ def test_proxies_are_believed_only_where_the_operator_named_them() -> None:
     assert address("10.0.0.1", ["6.6.6.6", "1.2.3.4"], "10.0.0.0/8") == "1.2.3.4"
     assert address("10.0.0.1", ["6.6.6.6, nonsense"], "10.0.0.0/8") == "10.0.0.1"
     assert address("10.0.0.1", [], "10.0.0.0/8") == "10.0.0.1"
+    with pytest.raises(InputError, match="addresses or networks"):
+        networks(("proxy.example",))
     assert client_address({"client": None, "headers": []}, ()) == "local"
     assert limited_by("2001:db8::1") == limited_by("2001:db8::ffff") == "2001:db8::/64"
 
@@ -382,6 +385,18 @@ def test_json_that_somebody_could_stumble_over() -> None:
     assert fault_of(rb'{"\ud800": 1}') is not None
     assert fault_of(rb'["\ud83d\ude00", "\\u0000"]') is None
     assert fault_of(b"no json") is None
+    for text in ('["\\u0000"]', "[1]"):
+        assert fault_of(text.encode("utf-16-le")) is not None
+    assert fault_of(b"\xef\xbb\xbf[1]") is not None
+    assert fault_of(b'["\xed\xa0\x80"]') is not None
+    assert fault_of(b"[" + b"9" * 5_000 + b"]") is not None
+
+
+@pytest.mark.parametrize("body", [b'"' + b'\\"' * 500_000, b"[]" * 500_000, b'""' * 500_000, b'["\\u0041"' * 100_000])
+def test_no_body_takes_long_to_judge(body: bytes) -> None:
+    begun = time.process_time()
+    fault_of(body)
+    assert time.process_time() - begun < 5.0  # what grows with the square of the length takes minutes
 
 
 def test_what_is_anothers_is_changed_by_admins_alone() -> None:
