@@ -153,6 +153,13 @@ def test_files_within_the_limit_pass(attacked: People) -> None:
     assert (answer.status, answer.json) == (200, 2_048 * KIB)
 
 
+def test_what_says_that_it_is_too_long_is_not_read(attacked: People) -> None:
+    for path, limit in (("/api/session", 1_024 * KIB), (f"{UPLOADS[0]}/tests", 2_048 * KIB)):
+        headers = [JSON_TYPE, ("Content-Length", str(limit + 1))]
+        answer = attacked.client("POST", path, parts=[b"", None], headers=headers)
+        assert (answer.status, answer.headers["connection"]) == (413, "close")
+
+
 def test_headers_that_override_are_not_read(attacked: People) -> None:
     session = attacked.session("admin")
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
