@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from assay._version import __version__
 from assay.api.errors import handle_errors
+from assay.api.routes import bars, configuration_files, configurations, forms, ledger, markets, strategies
 from assay.api.state import State
 
 if TYPE_CHECKING:
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (
+    configurations.router,
+    configuration_files.router,
+    forms.router,
+    markets.router,
+    bars.router,
+    strategies.router,
+    ledger.router,
+)
 """Routes by subject, in the order of the documentation."""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from assay.api.settings import Settings
-from assay.store import Database
+from assay.store import BarStore, Database
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,6 +28,11 @@ class State:
     database: Database
     settings: Settings
 
+    @cached_property
+    def bars(self) -> BarStore:
+        """The stored bars; those that were read lately are kept in memory."""
+        return BarStore(self.database)
+
 
 def state_of(app: FastAPI) -> State:
     """Return the state of an app."""
@@ -42,8 +48,15 @@ def _database(request: Request) -> Database:
     return state_of(request.app).database
 
 
+def _bars(request: Request) -> BarStore:
+    return state_of(request.app).bars
+
+
 Shared = Annotated[State, Depends(_state)]
 """A route's argument: the state."""
 
 Opened = Annotated[Database, Depends(_database)]
 """A route's argument: the database."""
+
+Held = Annotated[BarStore, Depends(_bars)]
+"""A route's argument: the bars."""
