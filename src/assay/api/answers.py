@@ -43,9 +43,9 @@ def csv_answer(columns: dict[str, NDArray[Any]], name: str) -> Response:
     return Response(table_csv(columns), media_type=CSV, headers=headers)
 
 
-def plain_answer(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+def plain_answer(document: dict[str, Any]) -> Response:
     """Return plain values as JSON; what is unknown is null, never NaN."""
-    return JSONResponse(plain(document), headers=headers)
+    return JSONResponse(plain(document))
 
 
 def page_answer(page: str, name: str) -> Response:
