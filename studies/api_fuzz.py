@@ -49,6 +49,9 @@ KNOWN: dict[str, Any] = {
 }
 """Queries about what is there; None is left out."""
 
+HOST = "testserver"
+"""As Schemathesis calls a server that is asked inside its process."""
+
 STREAM = "text/event-stream"
 """What never ends is asked elsewhere."""
 
@@ -72,14 +75,20 @@ class Asked:
 
 
 @contextmanager
-def server(path: Path) -> Iterator[FastAPI]:
-    """Give an app over a database of samples."""
+def server(path: Path, *, trained: bool = True) -> Iterator[FastAPI]:
+    """Give an app over a database of samples, with a training of its own or with stored documents alone."""
     from api.api_samples import filled  # noqa: PLC0415  (of the tests' folder)
     from assay.api.app import create_app  # noqa: PLC0415  (not before somebody asks)
     from assay.api.settings import Settings  # noqa: PLC0415
+    from assay.service.accounts import PasswordCost  # noqa: PLC0415
 
-    database, _ = filled(path)
-    yield create_app(database, Settings(token=TOKEN, upload_limit=100_000, requests_per_minute=10**6, offline=True))
+    database, _ = filled(path, trained=trained)
+    limits: dict[str, Any] = {
+        "upload_limit": 100_000,
+        "requests_per_minute": 10**6,
+        "password_cost": PasswordCost(passes=1, memory_kib=8, lanes=1),
+    }
+    yield create_app(database, Settings(token=TOKEN, hosts=(HOST,), offline=True, **limits))
     database.close()
 
 

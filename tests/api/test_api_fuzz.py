@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_nothing_is_answered_that_is_not_declared(tmp_path: Path) -> None:
-    with server(tmp_path / "api.db") as app:
+    with server(tmp_path / "api.db", trained=False) as app:
         found = asked(app, seed=5, per_operation=2)
     assert found.requests > 120
     assert not found.faults, "\n\n".join(found.faults)
@@ -26,6 +26,6 @@ def test_an_answer_that_is_not_declared_is_seen(tmp_path: Path, monkeypatch: pyt
         raise RuntimeError("a fault of the server")
 
     monkeypatch.setattr(ledger, "check", broken)
-    with server(tmp_path / "api.db") as app:
+    with server(tmp_path / "api.db", trained=False) as app:
         found = asked(app, seed=5, per_operation=3, only="/api/ledger/verify")
     assert any("500" in fault for fault in found.faults)

@@ -18,7 +18,6 @@ from api.api_samples import TOKEN, UPLOAD_LIMIT, Api
 from assay.api import uploads
 from assay.api.app import create_app
 from assay.api.settings import Settings
-from assay.api.uploads import AROUND
 from assay.cli.main import main
 from assay.sources import table_csv
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -161,7 +160,6 @@ TWO = b"symbol,timestamp,open,high,low,close,volume\n" + b"".join(
         (CSV, NAME, {"timeframe": "1s"}, 422, "invalid_input"),
         (CSV, "ES_5m.csv", {"exchange": "cme", "symbol": "ES"}, 422, "invalid_input"),
         (bytes(UPLOAD_LIMIT + 1), NAME, {}, 413, "too_large"),
-        (bytes(UPLOAD_LIMIT + AROUND + 1), NAME, {}, 413, "too_large"),
     ],
 )
 def test_what_is_no_file_of_bars_is_refused(
@@ -196,7 +194,7 @@ def test_a_file_whose_length_nobody_says_is_cut_off_at_the_limit(api: Api) -> No
         ({"json": {"file": "x"}}, 415),
         ({"data": {"file": "x"}}, 415),
         ({"files": {"other": ("a.csv", CSV)}}, 422),
-        ({"files": [("file", ("a.csv", CSV)), ("file", ("b.csv", CSV))]}, 400),
+        ({"files": [("file", ("a.csv", b"1")), ("file", ("b.csv", b"2"))]}, 400),
         ({"files": {"file": ("a.csv", CSV)}, "data": {"exchange": "binance"}}, 400),
         ({"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
         ({"content": b"--y\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),

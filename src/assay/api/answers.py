@@ -53,7 +53,7 @@ def page_answer(page: str, name: str) -> Response:
     headers = {
         "Content-Security-Policy": PAGE_POLICY,
         "Content-Disposition": f'inline; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
     }
     return Response(page, media_type=HTML, headers=headers)
 

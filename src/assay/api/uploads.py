@@ -1,4 +1,7 @@
-"""Files that are sent: to disk as they come, bounded, and gone when the request is over."""
+"""Files that are sent: to disk as they come, and gone when the request is over.
+
+How long a body may be is seen to before (`assay.api.guards`).
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from assay.api.access import Trader
-from assay.api.state import Shared
 from assay.errors import InputError
 from assay.sources import OpenedFile
 
 __all__ = ["BODY", "Sent", "one_of_few"]
-
-AROUND = 64 * 1024
-"""Bytes that a form may have around the file that it sends."""
 
 AT_ONCE = 2
 """Files that are read at once: a packed one is read in memory."""
@@ -56,35 +55,18 @@ BODY: dict[str, Any] = {
 _SLOTS = threading.BoundedSemaphore(AT_ONCE)
 
 
-async def _sent(request: Request, _: Trader, shared: Shared) -> AsyncIterator[OpenedFile]:
+async def _sent(request: Request, _: Trader) -> AsyncIterator[OpenedFile]:
     """Give the file of a form, on disk where it is not small; it has no name there and is gone when it is closed."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a file is sent as multipart/form-data, field `file`")
-    limit = shared.settings.upload_limit
-    too_large = HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a file must be at most {limit:,} bytes")
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said[:20]) > limit + AROUND:
-        raise too_large
-    taken = 0
-
-    async def receive() -> Any:
-        nonlocal taken
-        message = await request.receive()
-        taken += len(message.get("body", b""))
-        if taken > limit + AROUND:
-            raise too_large
-        return message
-
     try:
-        form = await Request(request.scope, receive).form(max_files=1, max_fields=0)
+        form = await request.form(max_files=1, max_fields=0)
     except ClientDisconnect:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "the file ended too early") from None
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InputError("file", "must be a file")
-        if (file.size or 0) > limit:
-            raise too_large
         yield OpenedFile(_plain_name(file.filename), file.file)
     finally:
         await form.close()
