@@ -89,8 +89,8 @@ class Forms:
             if c.execute(count).scalar_one() >= MAX_FORMS:
                 raise ConflictError("forms", f"must be at most {MAX_FORMS:,} of a user", hint="Delete one first")
             values = {**vars(form), "config": dict(config), "user_id": self.owner}
-            done = c.execute(insert(c, TABLE).values(**values).on_conflict_do_nothing())
-            if not done.rowcount and self._named(c, name) != form.id:  # a repeated transaction finds its own
+            c.execute(insert(c, TABLE).values(**values).on_conflict_do_nothing())
+            if self._named(c, name) != form.id:
                 raise _taken(name)
             return form
 
