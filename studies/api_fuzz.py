@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from schemathesis import APIOperation, Case
 
 TOKEN = "a token of the study"  # noqa: S105  (it opens nothing)
+PLACE = "requests"
+"""The mark of its table in docs/api.md."""
+
 KNOWN: dict[str, Any] = {
     "exchange": "binance",
     "symbol": "BTC/USDT",
@@ -41,13 +44,15 @@ KNOWN: dict[str, Any] = {
     "to": "2024-01-08",
     "strategy": "LIQUIDITY_SWEEP",
     "set": ["pierce_depth=0.002"],
-    "days": None,
     "side": "long",
     "fee": "10bps",
     "slippage": "0.0005",
     "sizing": "risk",
 }
-"""Queries about what is there; None is left out."""
+"""Queries about what is there."""
+
+LEFT_OUT = ("days", "cursor")
+"""What does not go together with these."""
 
 HOST = "testserver"
 """As Schemathesis calls a server that is asked inside its process."""
@@ -92,7 +97,7 @@ def server(path: Path, *, trained: bool = True) -> Iterator[FastAPI]:
     database.close()
 
 
-def asked(app: FastAPI, *, seed: int, per_operation: int, only: str | None = None) -> Asked:
+def asked(app: FastAPI, *, seed: int, per_operation: int, only: str | None = None, found: Asked | None = None) -> Asked:
     """Ask every route, and judge every answer.
 
     Parameters
@@ -101,11 +106,13 @@ def asked(app: FastAPI, *, seed: int, per_operation: int, only: str | None = Non
         Requests of each way to each route.
     only : str, optional
         One path.
+    found : Asked, optional
+        What was asked before, to which it is added.
     """
     import schemathesis  # noqa: PLC0415  (half a second)
     from schemathesis.generation import GenerationMode  # noqa: PLC0415
 
-    found = Asked()
+    found = Asked() if found is None else found
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a library's own making
         schema = schemathesis.openapi.from_asgi("/api/openapi.json", app, headers={"Authorization": f"Bearer {TOKEN}"})
@@ -121,14 +128,14 @@ def asked(app: FastAPI, *, seed: int, per_operation: int, only: str | None = Non
             if query or places:
                 known = operation.as_strategy(
                     GenerationMode.POSITIVE, path_parameters=places or None, query=query or None
-                ).map(_without_nothing)
+                ).map(_coherent)
                 _ask(found, known, seed, per_operation)
     return found
 
 
-def _without_nothing(case: Case[Any]) -> Case[Any]:
-    """Leave out what is None: a client would not send it."""
-    case.query = {name: value for name, value in (case.query or {}).items() if value is not None}
+def _coherent(case: Case[Any]) -> Case[Any]:
+    """Leave out what does not go together with what is known."""
+    case.query = {name: value for name, value in (case.query or {}).items() if name not in LEFT_OUT}
     return case
 
 
@@ -208,14 +215,17 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args(given)
     with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "api.db") as app:
-        ways = 3 * sum(len(methods) for methods in app.openapi()["paths"].values())
-        found = asked(app, seed=options.seed, per_operation=math.ceil(1.2 * options.requests / ways))
+        ways, turn, found = 3 * sum(len(methods) for methods in app.openapi()["paths"].values()), 0, Asked()
+        while found.requests < options.requests:  # a route that takes little is asked less often
+            left = options.requests - found.requests
+            asked(app, seed=options.seed + turn, per_operation=math.ceil(left / ways), found=found)
+            turn += 1
     for fault in dict.fromkeys(found.faults):
         say(fault)
     text = table(found, options.seed)
     say(text)
     if options.markdown:
-        options.markdown.write_text(placed(options.markdown.read_text(), text, "requests"))
+        options.markdown.write_text(placed(options.markdown.read_text(), text, PLACE))
     return 1 if found.faults else 0
 
 

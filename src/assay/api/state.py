@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from assay.api.events import EventHub
 from assay.api.settings import Settings
 from assay.store import BarStore, Database
 
@@ -23,10 +24,12 @@ class State:
     ----------
     database : Database
     settings : Settings
+    events : EventHub
     """
 
     database: Database
     settings: Settings
+    events: EventHub
 
     @cached_property
     def bars(self) -> BarStore:
@@ -50,6 +53,11 @@ def _database(request: Request) -> Database:
 
 def _bars(request: Request) -> BarStore:
     return state_of(request.app).bars
+
+
+def events_of(app: FastAPI) -> EventHub:
+    """Return the hub of events of an app."""
+    return state_of(app).events
 
 
 Shared = Annotated[State, Depends(_state)]

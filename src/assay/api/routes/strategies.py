@@ -81,7 +81,7 @@ def funnel(
     fee: Annotated[str, Query(max_length=20, pattern=PLAIN, description="0.001, 0.1% or 10bps.")] = "0.001",
     slippage: Annotated[str, Query(max_length=20, pattern=PLAIN)] = "0.0005",
     sizing: Annotated[str, Query(max_length=20, pattern=PLAIN, description="risk or notional.")] = "risk",
-    min_stop_costs: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
+    min_stop_costs: Annotated[float, Query(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.0,
 ) -> FunnelAnswer:
     """Show which condition of a strategy costs most signals on a market, and what a step of each threshold adds."""
     chosen = resolve(strategy, shared.settings.strategies)
