@@ -121,6 +121,8 @@ ADDED = frozenset(
         "assay --show-completion",
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
         f"{JOB}: tasks[].why_not_promoted",
+        # what a training would take, before it is begun
+        "assay train --estimate",
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""

@@ -12,6 +12,7 @@ import typer
 
 from assay.cli import complete, options
 from assay.cli.bars import BarsOptions, check_one, file_bars
+from assay.cli.commands.train_estimate import estimate_training
 from assay.cli.output import Column, Output
 from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
@@ -148,6 +149,10 @@ Resume = Annotated[
         autocompletion=complete.unfinished_jobs,
     ),
 ]
+Estimated = Annotated[
+    bool,
+    typer.Option("--estimate", help="Say what it would compute, take, find and cost, instead of training."),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +180,7 @@ class TrainOptions(BarsOptions, options.StopOptions):
     offline: Offline = False
     resume: Resume = None
     out: Out = Path("assay-results")
+    estimate: Estimated = False
 
     def request(self, name: str, strategy: Strategy) -> TrainingRequest:
         """Return what to train of one strategy."""
@@ -211,6 +217,9 @@ def train(output: Output, given: TrainOptions) -> None:
     threads = options.check_threads(given.threads)
     names = "--file, --exchange with --symbol, or --resume"
     check_one(given, given.resume is not None, names=names, what="what to train on")
+    if given.estimate:
+        estimate_training(output, given, threads)
+        return
     if given.file is not None:
         train_file(output, given, threads)
         return
