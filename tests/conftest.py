@@ -11,6 +11,28 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
+from databases import (
+    database,
+    database_url,
+    empty_postgresql_url,
+    empty_url,
+    postgresql_server,
+    postgresql_template,
+    postgresql_url,
+    sqlite_template,
+)
+
+__all__ = [
+    "database",
+    "database_url",
+    "empty_postgresql_url",
+    "empty_url",
+    "postgresql_server",
+    "postgresql_template",
+    "postgresql_url",
+    "sqlite_template",
+]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
