@@ -168,6 +168,15 @@ def test_the_whole_estimate_is_plain_and_says_what_it_assumes(estimator: Estimat
     assert "bars are valid, training needs 70 %" in str(estimator.of_bars(dirty(), request()).tasks[0].refused)
 
 
+def test_the_newest_days_are_those_that_a_plan_asks_for(estimator: Estimator) -> None:
+    market = edge().market
+    (some,) = estimator.estimate([market], [request()], offline=True, most_days=80).tasks
+    (days,) = estimator.estimate([market], [request(days=80.0)], offline=True).tasks
+    assert some == days
+    (most,) = estimator.estimate([market], [request()], offline=True, most_days=900).tasks
+    assert most == estimator.estimate([market], [request()], offline=True).tasks[0]
+
+
 def test_bars_that_change_and_tries_that_are_added_are_seen(estimator: Estimator) -> None:
     bars = replace(edge(), market=replace(edge().market, symbol="GROWS/USDT"))
     store = BarStore(estimator.database)
@@ -425,7 +434,7 @@ def requests() -> st.SearchStrategy[TrainingRequest]:
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(one=requests(), offline=st.booleans(), workers=st.integers(1, 64), threads=st.integers(1, 64))
 def test_any_request_has_an_estimate(
     estimator: Estimator, one: TrainingRequest, offline: bool, workers: int, threads: int

@@ -19,7 +19,7 @@ from assay.reports.power import Training, power_of
 from assay.search.space import MAX_GRID
 from assay.service.calibration import calibrated
 from assay.service.estimate_campaign import DaysTried, campaign_estimate, days_tried, ledger_state
-from assay.service.estimate_parts import DataHeld, Estimate, Planned, Range, TaskEstimate, stages_of, total_of
+from assay.service.estimate_parts import DataHeld, Estimate, Place, Planned, Range, TaskEstimate, stages_of, total_of
 from assay.service.estimate_probe import days_of_bars, probe, quality_of, warmup_of
 from assay.service.estimate_tips import cheaper, instead_of_all
 from assay.service.spans import finished
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from assay.market import Bars, Market
     from assay.service.estimate_probe import Probe
     from assay.service.request import TrainingRequest
+    from assay.service.spans import SpanTerms
     from assay.service.training_cost import Work
     from assay.store import Database
     from assay.store.ledger import MarketDays
@@ -57,23 +58,6 @@ UNLEARNED, LEARNED = 2.0, 1.5
 ENOUGH_TRAININGS = 3
 LEAST_SHARE = 0.2
 """A small search takes at least this share of the time of a large one: bars are permuted, setups are made."""
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """A market with what is stored of it.
-
-    Attributes
-    ----------
-    bars : Bars or None
-        The finished ones; None where nothing is stored.
-    missing_ms : int
-        Of the span that is asked for, what was never fetched.
-    """
-
-    market: Market
-    bars: Bars | None
-    missing_ms: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +124,7 @@ class Estimator:
         workers: int = 1,
         threads: int = 1,
         offline: bool = False,
+        most_days: float | None = None,
     ) -> Estimate:
         """Return what a job with a task per market and request would compute, take, find and cost.
 
@@ -153,6 +138,8 @@ class Estimator:
             Of each task.
         offline : bool
             Whether missing bars are left out instead of fetched.
+        most_days : float, optional
+            Of the newest bars so many days may signal; all of them where there are fewer.
 
         Raises
         ------
@@ -160,12 +147,14 @@ class Estimator:
             When there is no such strategy, or a space does not fit it.
         """
         planned = self._planned(requests)
-        places = [self._place(market, requests[0], offline=offline) for market in markets]
+        span = requests[0].span
+        wanted = span if most_days is None or span.days is not None else replace(span, days=most_days)
+        places = [self._place(market, wanted, most_days, offline=offline) for market in markets]
         return self._of(places, planned, workers=workers, threads=threads, offline=offline)
 
     def of_bars(self, bars: Bars, request: TrainingRequest, *, threads: int = 1) -> Estimate:
         """Return the estimate of a training on bars that are at hand, whether they are stored or not."""
-        places = [Place(bars.market, bars)]
+        places = [Place(bars.market, bars, (None, None))]
         return self._of(places, self._planned([request]), workers=1, threads=threads, offline=True)
 
     def _planned(self, requests: Sequence[TrainingRequest]) -> list[Planned]:
@@ -177,16 +166,16 @@ class Estimator:
             for request, strategy, space in zip(requests, strategies, spaces, strict=True)
         ]
 
-    def _place(self, market: Market, request: TrainingRequest, *, offline: bool) -> Place:
+    def _place(self, market: Market, span: SpanTerms, most_days: float | None, *, offline: bool) -> Place:
         """Return a market with its finished bars, which are read anew when they have changed."""
+        begin, end = wanted = span.wanted(now_ms())
         sources = self.store.finer(market)
         if not sources:
-            return Place(market, None)
-        begin, end = request.span.wanted(now_ms())
+            return Place(market, None, wanted)
         bars = self._finished(market, (sources[0], *self.store.state(sources[0])))
         first = bars.span_ms[0] if begin is None else begin
         gaps = [] if offline else self.store.missing(sources[0], first, now_ms() if end is None else end)
-        return Place(market, bars, sum(b - a for a, b in gaps))
+        return Place(market, bars, wanted, sum(b - a for a, b in gaps), most_days)
 
     def _finished(self, market: Market, state: tuple[Market, int, int]) -> Bars:
         """Return the very same bars as long as they stand: what was computed of them is kept with them."""
@@ -255,9 +244,12 @@ def estimate(
     workers: int = 1,
     threads: int = 1,
     offline: bool = False,
+    most_days: float | None = None,
 ) -> Estimate:
     """Return what a job would compute, take, find and cost, as `Estimator.estimate`, which keeps what it has read."""
-    return Estimator(database).estimate(markets, requests, workers=workers, threads=threads, offline=offline)
+    return Estimator(database).estimate(
+        markets, requests, workers=workers, threads=threads, offline=offline, most_days=most_days
+    )
 
 
 def _counted(place: Place, planned: Planned, *, offline: bool) -> Counted | TaskEstimate:
@@ -281,7 +273,7 @@ def _counted(place: Place, planned: Planned, *, offline: bool) -> Counted | Task
 
 def _on_bars(place: Place, bars: Bars, planned: Planned, held: DataHeld) -> Counted:
     strategy = planned.strategy
-    experiment = planned.request.experiment(strategy, bars)
+    experiment = planned.request.of_newest_days(bars, place.most_days).experiment(strategy, bars)
     start, stop = experiment.bounds(bars, planned.warmup)
     quality = quality_of(bars, start, stop)
     if not quality.passes and not experiment.allow_bad_data:
@@ -302,8 +294,7 @@ def _on_bars(place: Place, bars: Bars, planned: Planned, held: DataHeld) -> Coun
 
 def _on_planned_days(place: Place, planned: Planned, held: DataHeld, *, offline: bool) -> Counted:
     """Return a task on bars that would be fetched first, as if none of them were absent."""
-    market = place.market
-    begin, end = planned.request.span.wanted(now_ms())
+    market, (begin, end) = place.market, place.wanted
     if offline or begin is None:
         hint = "" if offline else "Say for how many days, and they are fetched"
         raise InputError(str(market), "is not stored", hint=hint)

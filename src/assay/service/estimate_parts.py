@@ -46,6 +46,29 @@ class Planned:
     learned: Learned
 
 
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A market with what is stored of it.
+
+    Attributes
+    ----------
+    bars : Bars or None
+        The finished ones; None where nothing is stored.
+    wanted : (int or None, int or None)
+        The span whose bars are asked for, milliseconds UTC; None where its beginning or its end is not said.
+    missing_ms : int
+        Of this span, what was never fetched.
+    most_days : float or None
+        Of the newest bars so many days may signal.
+    """
+
+    market: Market
+    bars: Bars | None
+    wanted: tuple[int | None, int | None]
+    missing_ms: int = 0
+    most_days: float | None = None
+
+
 @dataclass(frozen=True)
 class Range:
     """Seconds that something takes.

@@ -10,12 +10,13 @@ only place that makes an `Experiment` of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.engine import OBJECTIVES
 from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError, near_name, wrong_choice
+from assay.market.calendar import ms_to_days
 from assay.search import MAX_BUDGET, SAMPLERS, SearchPlan, parse_space
 from assay.search.objective import ALIASES
 from assay.service.spans import SpanTerms
@@ -172,6 +173,13 @@ class TrainingRequest:
         start_ms = int(bars.time[start]) if start else None
         stop_ms = int(bars.time[stop]) if stop < len(bars) else None
         return Experiment(**self._terms_on(strategy, bars.market), start_ms=start_ms, stop_ms=stop_ms)
+
+    def of_newest_days(self, bars: Bars, most_days: float | None) -> TrainingRequest:
+        """Return the request on the newest so many days of bars; on all of them where there are fewer."""
+        first, end = bars.span_ms
+        if most_days is None or most_days >= ms_to_days(end - first):
+            return self
+        return replace(self, span=replace(self.span, days=most_days))
 
     def experiment_on_all_days(self, strategy: Strategy, market: Market) -> Experiment:
         """Return the experiment on all days of bars that are not there yet; errors are those of `experiment`."""

@@ -216,10 +216,15 @@ def train(output: Output, given: TrainOptions) -> None:
     On a file, or on one or more stored markets.
     """
     threads = options.check_threads(given.threads)
-    names = "--file, --exchange with --symbol, or --resume"
-    check_one(given, given.resume is not None, names=names, what="what to train on")
+    ways = "--file, --exchange with --symbol, or --resume"
+    check_one(given, given.resume is not None, names=ways, what="what to train on")
     if given.estimate:
-        estimate_training(output, given, threads)
+        if given.resume is not None:
+            raise InputError("--estimate", "says what a new training takes, and --resume goes on with one")
+        # a file takes one strategy, whose path may hold a comma
+        names = [given.strategy] if given.file is not None else options.names(given.strategy, "--strategy")
+        requests = [given.request(name, load_strategy(name)) for name in names]
+        estimate_training(output, given, requests, threads=threads, offline=given.offline)
         return
     if given.file is not None:
         train_file(output, given, threads)

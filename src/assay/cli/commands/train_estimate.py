@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 from assay.cli import options
 from assay.cli.bars import file_bars
 from assay.cli.output import Column
-from assay.errors import InputError
 from assay.plurals import plural
 from assay.service.database import open_database
 from assay.service.estimate import Estimator
 from assay.service.estimate_parts import time_words
-from assay.sources.user_strategy import load_strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from assay.cli.commands.train import TrainOptions
+    from assay.cli.bars import BarsOptions
     from assay.cli.output import Output
     from assay.service.estimate_parts import Estimate, TaskEstimate
+    from assay.service.request import TrainingRequest
 
 COLUMNS = (
     Column("market", narrow=13),
@@ -36,13 +35,10 @@ COLUMNS = (
 """Of each task."""
 
 
-def estimate_training(output: Output, given: TrainOptions, threads: int) -> None:
+def estimate_training(
+    output: Output, given: BarsOptions, requests: Sequence[TrainingRequest], *, threads: int, offline: bool
+) -> None:
     """Show what the training that the options name would compute, take, find and cost; nothing of it is run."""
-    if given.resume is not None:
-        raise InputError("--estimate", "says what a new training takes, and --resume goes on with one")
-    # a file takes one strategy, whose path may hold a comma
-    names = [given.strategy] if given.file is not None else options.names(given.strategy, "--strategy")
-    requests = [given.request(name, load_strategy(name)) for name in names]
     bars = None if given.file is None else file_bars(output, given)
     with open_database(given.database) as opened:
         estimator = Estimator(opened)
@@ -50,7 +46,7 @@ def estimate_training(output: Output, given: TrainOptions, threads: int) -> None
             found = estimator.of_bars(bars, requests[0], threads=threads)
         else:
             markets = options.markets_of(given.exchange, given.symbol, given.timeframe)
-            found = estimator.estimate(markets, requests, workers=threads, offline=given.offline)
+            found = estimator.estimate(markets, requests, workers=threads, offline=offline)
     if output.json:
         output.document(found.to_dict())
     else:
