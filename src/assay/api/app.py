@@ -9,9 +9,10 @@ from fastapi import FastAPI
 
 from assay._version import __version__
 from assay.api.errors import handle_errors, statuses
+from assay.api.events import EventHub
 from assay.api.guards import REFUSALS, guard
-from assay.api.routes import access
-from assay.api.state import State
+from assay.api.routes import access, training
+from assay.api.state import State, events_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = (access.router,)
+ROUTERS: tuple[APIRouter, ...] = (training.router, training.workers, access.router)
 """Routes by subject, in the order of the documentation."""
 
 
@@ -29,8 +30,9 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     """Return the API over an open database."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        events_of(app).close()
 
     app = FastAPI(
         title="Assay",
@@ -40,7 +42,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.state.assay = State(database, settings)
+    app.state.assay = State(database, settings, EventHub(database, settings.event_limit))
     handle_errors(app)
     guard(app, app.state.assay)
     for router in ROUTERS:

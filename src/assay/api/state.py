@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from assay.api.events import EventHub
 from assay.api.settings import Settings
 from assay.store import Database
 
@@ -22,10 +23,12 @@ class State:
     ----------
     database : Database
     settings : Settings
+    events : EventHub
     """
 
     database: Database
     settings: Settings
+    events: EventHub
 
 
 def state_of(app: FastAPI) -> State:
@@ -40,6 +43,11 @@ def _state(request: Request) -> State:
 
 def _database(request: Request) -> Database:
     return state_of(request.app).database
+
+
+def events_of(app: FastAPI) -> EventHub:
+    """Return the hub of events of an app."""
+    return state_of(app).events
 
 
 Shared = Annotated[State, Depends(_state)]
