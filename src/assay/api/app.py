@@ -9,10 +9,10 @@ from fastapi import FastAPI
 
 from assay._version import __version__
 from assay.api.errors import handle_errors, statuses
-from assay.api.events import EventHub
 from assay.api.guards import REFUSALS, guard
-from assay.api.routes import access, training
-from assay.api.state import State, events_of
+from assay.api.observing import observe
+from assay.api.routes import access, operation, training
+from assay.api.state import State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = (training.router, training.workers, access.router)
+ROUTERS: tuple[APIRouter, ...] = (training.router, training.workers, access.router, operation.router)
 """Routes by subject, in the order of the documentation."""
 
 
@@ -30,9 +30,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     """Return the API over an open database."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        events_of(app).close()
 
     app = FastAPI(
         title="Assay",
@@ -42,9 +41,10 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.state.assay = State(database, settings, EventHub(database, settings.event_limit))
+    app.state.assay = State(database, settings)
     handle_errors(app)
     guard(app, app.state.assay)
     for router in ROUTERS:
         app.include_router(router, prefix="/api", responses=statuses(*REFUSALS))
+    observe(app)
     return app

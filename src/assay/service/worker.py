@@ -22,6 +22,7 @@ from assay.service.collector import BarCollector
 from assay.service.identity import host_name
 from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
+from assay.service.logs import log_context
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
 from assay.service.submission import prepared
@@ -157,7 +158,8 @@ class Worker:
                 self._said = now
             return 0
         self._worked_on.add(task.job)
-        self.work(task)
+        with log_context(job=task.job, task=task.number):
+            self.work(task)
         return 1
 
     def _may_run(self, made_by: str | None) -> bool:
@@ -169,7 +171,7 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins", extra={"job": task.job, "task": task.number})
+        LOG.info("begins")
         if PrepareTask.is_one(task.spec):
             self._prepare(task)
             return
@@ -181,10 +183,10 @@ class Worker:
                     return
                 self.queue.complete(task, summary(trained), self._effects(task, trained))
         except TaskStopped:
-            LOG.info("stopped", extra={"job": task.job, "task": task.number})
+            LOG.info("stopped")
             self.queue.leave(task)
             return
-        LOG.info("done", extra={"job": task.job, "task": task.number})
+        LOG.info("done")
         complete_for_promoted(self.bars.database, trained.evidence, Silent())
 
     def _prepare(self, task: Task) -> None:
