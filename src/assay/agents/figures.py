@@ -42,4 +42,3 @@ class MarketName(Part):
 
     def __str__(self) -> str:
         return f"{self.exchange} {self.symbol} {self.timeframe}"
-

@@ -28,7 +28,9 @@ class Tries(Part):
     p_adjusted: Figure = Field(
         description="p with everything counted in that was tried on these days by now; null where p is unknown."
     )
-    tries: int | None = Field(description="Experiments on these days by now, this one among them; null before it began.")
+    tries: int | None = Field(
+        description="Experiments on these days by now, this one among them; null before it began."
+    )
     combinations: int | None = Field(description="Sets of parameters that all of them have tried.")
     not_repeatable: int | None = Field(description="Other experiments that cannot be compared, which cost in full.")
     holdout_openings: int | None = Field(description="How often a holdout on these days was opened, by any training.")
@@ -105,5 +107,3 @@ def _meaning(p: float | None, adjusted: float | None, tried: Tried | None) -> st
     if adjusted > MAX_P:
         return f"{so_far} {said} Of so many tries the best looks this good by chance: it is not believed."
     return f"{so_far} {said} That is believed so far; every further try on these days raises it or leaves it."
-
-

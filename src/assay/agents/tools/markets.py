@@ -57,7 +57,9 @@ def list_markets(
         for one in select(state.bars, exchange, symbol, timeframe)
     ]
     names = "; ".join(f"{one} from {one.from_} to {one.to}" for one in found)
-    return Markets(summary=f"{plural(len(found), 'market')}: {names}." if found else "No bars are stored.", markets=found)
+    return Markets(
+        summary=f"{plural(len(found), 'market')}: {names}." if found else "No bars are stored.", markets=found
+    )
 
 
 class Counts(Part):

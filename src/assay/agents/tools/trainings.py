@@ -186,7 +186,9 @@ def _how_far(state: AgentState, job: JobState, rows: list[Task], tasks: list[dic
     if not WorkerStore(state.database).all(alive=True):
         return f"The training waits, {over}: no worker is running. They start with this server, or by `assay worker`."
     doing = "; ".join(f"{row.market} {row.strategy} {row.doing}" for row in rows if row.doing)
-    return f"The training {'runs' if job.status == JobStatus.RUNNING else 'waits for a worker'}, {over}. {doing}".strip()
+    return (
+        f"The training {'runs' if job.status == JobStatus.RUNNING else 'waits for a worker'}, {over}. {doing}".strip()
+    )
 
 
 def name_of(strategy: str) -> str:
