@@ -67,13 +67,14 @@ MAY_IMPORT = {
         " strategies training validation"
     ),
     "agents": (
-        "_version documents engine errors evaluation market monitoring parameters plurals reports search service sources"
-        " store strategies training validation"
+        "_version documents engine errors evaluation market monitoring parameters plurals reports search service"
+        " sources store strategies training validation"
     ),
     "studio": "_version api documents engine errors market monitoring parameters reports service strategies validation",
     "cli": (
-        "__init__ _version agents api compiled documents engine errors evaluation frames leaks lazy learning market monitoring"
-        " parameters plurals reports search service sources store strategies studio threads training validation"
+        "__init__ _version agents api compiled documents engine errors evaluation frames leaks lazy learning market"
+        " monitoring parameters plurals reports search service sources store strategies studio threads training"
+        " validation"
     ),
     "testing": (
         "compiled engine errors evaluation indicators leaks learning market parameters sources strategies threads"

@@ -91,7 +91,7 @@ TOOLS = (
     ToolSpec(configurations.funnel, "Where signals are lost"),
     ToolSpec(configurations.compare_configurations, "In what results differ"),
 )
-"""Every tool, in the order of use. None of them judges parameters of its caller's choice without a try being counted."""
+"""Every tool, in the order of use. None of them judges parameters of its caller's choice unless that is a try."""
 
 
 class AgentServer(MCPServer[AgentState]):
@@ -147,7 +147,7 @@ class AgentServer(MCPServer[AgentState]):
 
 
 def _in_words(answer: CallToolResult) -> CallToolResult:
-    """Return an answer whose first text is its summary, and whose second is all of it, for clients without structure."""
+    """Return an answer whose first text is its summary and whose second is all of it, for clients that read texts."""
     content = answer.structured_content or {}
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return CallToolResult(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator
@@ -16,40 +17,51 @@ from assay.agents.server import AgentServer
 
 LOG = logging.getLogger("assay.agents")
 
+CHUNK = 1 << 16
+
 
 class Lines:
-    """The lines of a stream, read by a thread that keeps nobody waiting: the process may end while it reads.
+    """The lines of a file descriptor, UTF-8, read by a thread that keeps nobody waiting: the process may end meanwhile.
 
     Parameters
     ----------
-    stream : TextIO
+    descriptor : int
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        """Yield line after line until the stream ends."""
-        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+        """Yield line after line until the other side is closed."""
+        loop, parts = asyncio.get_running_loop(), asyncio.Queue[bytes]()
 
         def read() -> None:
-            try:
-                while line := self._stream.readline():
-                    loop.call_soon_threadsafe(lines.put_nowait, line)
-                loop.call_soon_threadsafe(lines.put_nowait, "")
-            except (OSError, ValueError, RuntimeError):  # the stream or the loop is closed: nobody reads any more
-                return
+            part = b"begin"
+            while part:
+                try:
+                    part = os.read(self._descriptor, CHUNK)
+                except OSError:
+                    part = b""
+                try:
+                    loop.call_soon_threadsafe(parts.put_nowait, part)
+                except RuntimeError:  # the loop is closed: nobody reads any more
+                    return
 
         threading.Thread(target=read, name="assay-stdin", daemon=True).start()
-        while line := await lines.get():
-            yield line
+        rest = b""
+        while part := await parts.get():
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                yield line.decode("utf-8", "replace")
+        if rest:
+            yield rest.decode("utf-8", "replace")
 
 
-async def _serve(server: AgentServer, stdin: TextIO, stdout: TextIO) -> None:
+async def _serve(server: AgentServer, descriptor: int, stdout: TextIO) -> None:
     loop, task = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    lines = cast("anyio.AsyncFile[str]", Lines(stdin))
+    lines = cast("anyio.AsyncFile[str]", Lines(descriptor))
     async with stdio_server(lines, anyio.wrap_file(stdout)) as (read_stream, write_stream):
         await server.serve(read_stream, write_stream)
 
@@ -60,13 +72,14 @@ def serve_streams(server: AgentServer, stdin: TextIO, stdout: TextIO) -> None:
     Parameters
     ----------
     stdin, stdout : TextIO
-        UTF-8; nobody else may read or write them.
+        Their descriptors are read and written: UTF-8 with plain line ends, whatever this system's encoding is.
     """
-    try:
-        asyncio.run(_serve(server, stdin, stdout))
-    except asyncio.CancelledError:
-        return
-    except BaseExceptionGroup as group:
-        if group.split((BrokenPipeError, ConnectionError))[1] is not None:
-            raise
-        LOG.warning("the client has gone away")
+    with os.fdopen(os.dup(stdout.fileno()), "w", encoding="utf-8", newline="\n") as own:
+        try:
+            asyncio.run(_serve(server, stdin.fileno(), own))
+        except asyncio.CancelledError:
+            return
+        except BaseExceptionGroup as group:
+            if group.split((BrokenPipeError, ConnectionError))[1] is not None:
+                raise
+            LOG.warning("the client has gone away")

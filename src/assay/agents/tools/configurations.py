@@ -78,7 +78,7 @@ class Verdict(Answer):
 
 MEANINGS = {
     Stage.PAPER: "Nothing is proven: it deserves no capital.",
-    Stage.DISCOVERY: "Something is there by these tests, and little is proven: for a simulation, or very little capital.",
+    Stage.DISCOVERY: "Something is there by these tests, and little is proven: for a simulation, or little capital.",
     Stage.VALIDATION: "It held in most tests; its holdout is sealed or was not passed.",
     Stage.MATURE: "It passed every test, the holdout too, which its training opened once.",
 }

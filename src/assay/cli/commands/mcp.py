@@ -1,13 +1,12 @@
 """`assay mcp`: tools for agents over the Model Context Protocol, and worker processes beside them."""
 
 import getpass
-import io
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -95,13 +94,7 @@ def _with_package() -> Iterator[None]:
         raise AssayError("assay mcp needs the package mcp: pip install 'assay[agents]'") from None
 
 
-def _as_text(stream: TextIO) -> TextIO:
-    """Return a stream as UTF-8 with plain line ends, as the protocol has it, whatever this system's encoding is."""
-    binary = getattr(stream, "buffer", None)
-    return stream if binary is None else cast("TextIO", io.TextIOWrapper(binary, "utf-8", "replace", newline="\n"))
-
-
-def mcp(output: Output, given: McpOptions) -> None:
+def mcp(_: Output, given: McpOptions) -> None:
     """Serve agents on stdin and stdout: they train, and read what is found.
 
     A program that speaks the Model Context Protocol starts this command by itself; nothing is printed for people.
@@ -117,4 +110,4 @@ def mcp(output: Output, given: McpOptions) -> None:
             workers = WorkersBeside(Supervisor(database, url, workers=count, options=("--log-level", given.log_level)))
             workers.start()
             stack.callback(workers.stop, GRACE_S)
-        stdio.serve_streams(serving, _as_text(sys.stdin), _as_text(results()))
+        stdio.serve_streams(serving, sys.stdin, results())
