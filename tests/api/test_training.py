@@ -127,7 +127,7 @@ def test_a_training_from_its_start_to_its_report(trader: Client, database: Datab
     assert [e[2]["status"] for e in events if e[0] == "state"] == ["pending", "running", "completed"]
     assert events[-1][:2] == ("end", None)
     assert trader("GET", f"/api/training/jobs/{job}/logs").json == {"items": [], "next_cursor": None}
-    (worker,) = trader("GET", "/api/workers").json
+    worker, *_ = trader("GET", "/api/workers").json
     assert (worker["is_alive"], worker["job"]) == (False, None)
 
 
@@ -292,7 +292,7 @@ def test_a_stream_goes_over_from_the_database_to_memory(app: Any, database: Data
     found = runner.run(listen())
     numbers = [int(line[4:]) for chunk in found for line in chunk.splitlines() if line.startswith("id: ")]
     assert numbers == [event.id for event in store.after(job, 0, 5_000)]
-    assert hub.open == 0
+    assert hub.operation.streams == 0
 
 
 def test_every_term_of_a_plan_is_in_the_body() -> None:

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from assay._version import __version__
 from assay.api.errors import handle_errors, statuses
-from assay.api.events import EventHub
 from assay.api.guards import REFUSALS, guard
+from assay.api.observing import observe
 from assay.api.routes import (
     access,
     bars,
@@ -19,10 +19,11 @@ from assay.api.routes import (
     forms,
     ledger,
     markets,
+    operation,
     strategies,
     training,
 )
-from assay.api.state import State, events_of
+from assay.api.state import State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     strategies.router,
     ledger.router,
     access.router,
+    operation.router,
 )
 """Routes by subject, in the order of the documentation."""
 
@@ -51,9 +53,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     """Return the API over an open database."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        events_of(app).close()
 
     app = FastAPI(
         title="Assay",
@@ -63,9 +64,10 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.state.assay = State(database, settings, EventHub(database, settings.event_limit))
+    app.state.assay = State(database, settings)
     handle_errors(app)
     guard(app, app.state.assay)
     for router in ROUTERS:
         app.include_router(router, prefix="/api", responses=statuses(*REFUSALS))
+    observe(app)
     return app

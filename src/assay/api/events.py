@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from anyio.to_thread import run_sync
 from fastapi.sse import format_sse_event
 
+from assay.api.operation import GOODBYE, RETRY_MS
 from assay.errors import StoreError
 from assay.store.events import Event, EventKind, EventStore
 from assay.store.queue_terms import ACTIVE
@@ -24,6 +25,7 @@ from assay.store.queue_terms import ACTIVE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from assay.api.operation import Operation
     from assay.store.database import Database
 
 LOG = logging.getLogger("assay.api")
@@ -35,7 +37,6 @@ COMMENT_S = 15.0
 """A stream in which nothing happens says that it is alive so often."""
 SIGNED_IN_S = 60.0
 """Between two questions whether whoever listens may still do so."""
-RETRY_MS = 3_000
 REMEMBERED = 1_000
 """Events of a job in memory; who is further behind reads the database."""
 AT_ONCE = 500
@@ -86,29 +87,32 @@ class EventHub:
     Parameters
     ----------
     database : Database
+    operation : Operation
+        Of the server: when it ends, so do the streams, and their readers come again and miss nothing.
     limit : int
         Streams that may be open at once.
     """
 
-    def __init__(self, database: Database, limit: int) -> None:
+    def __init__(self, database: Database, operation: Operation, limit: int) -> None:
         self.store = EventStore(database)
-        self.limit, self.open = limit, 0
-        self.sent = 0
+        self.operation, self.limit, self.sent = operation, limit, 0
         self._channels: dict[str, Channel] = {}
         self._task: asyncio.Task[None] | None = None
-        self.is_closed = False
+        operation.when_ending(self._wake)
 
-    def close(self) -> None:
-        """End all streams: their readers come again, and miss nothing."""
-        self.is_closed = True
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no place for another stream."""
+        return self.operation.streams >= self.limit
+
+    def _wake(self) -> None:
         for channel in self._channels.values():
             channel.wake()
 
     @asynccontextmanager
     async def listening(self, job: str) -> AsyncIterator[Channel]:
         """Give the channel of a job while somebody listens to it."""
-        self.open += 1
-        try:
+        with self.operation.stream():
             if job not in self._channels:
                 newest = (await run_sync(self.store.newest, [job])).get(job, 0)
                 self._channels.setdefault(job, Channel(newest))
@@ -122,12 +126,10 @@ class EventHub:
                 channel.listeners -= 1
                 if not channel.listeners:
                     self._channels.pop(job, None)
-        finally:
-            self.open -= 1
 
     async def _look(self) -> None:
         """Read what is new of all jobs that somebody listens to, until nobody does."""
-        while self._channels and not self.is_closed:
+        while self._channels and not self.operation.is_ending:
             try:
                 newest = await run_sync(self.store.newest, list(self._channels))
                 for job, last in newest.items():
@@ -159,7 +161,7 @@ class EventHub:
             yield format_sse_event(event="pruned", data_str='{"message": "older events are kept no more"}')
         quiet = asked = 0.0
         async with self.listening(job) as channel:
-            while not self.is_closed:
+            while not self.operation.is_ending:
                 for event in (events := await self._following(channel, job, last)):
                     yield encoded(event)
                     last, is_over = event.id, ended(event, is_over=is_over)
@@ -179,6 +181,7 @@ class EventHub:
                     if not await signed_in():
                         return
                     asked = 0.0
+        yield GOODBYE
 
     async def _following(self, channel: Channel, job: str, last: int) -> list[Event]:
         """Return the events that follow one: of memory, or of the database where they are not all there."""

@@ -22,6 +22,7 @@ from assay.service.collector import BarCollector
 from assay.service.identity import host_name
 from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
+from assay.service.logs import log_context
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
 from assay.service.submission import prepared
@@ -50,6 +51,8 @@ LOG = logging.getLogger("assay.worker")
 WATCH_S = 1.0
 POLL_S = 1.0
 """Between two questions for work, where there was none."""
+STEP_S = 0.1
+"""A worker that waits looks so often whether it is to end."""
 REAP_S = 10.0
 AWAY_S = 5.0
 """Between two tries to reach a database that is away."""
@@ -88,15 +91,20 @@ class Worker:
         self.workers, self.reaper = WorkerStore(database), Reaper(database)
         self.silent = SilentLeases(self.queue)
         self.memory_limit = memory_limit
-        self._drained = threading.Event()
+        self._drained = False
         self._refused: str | None = None
         self._worked_on: set[str] = set()
         self._reaped = self._said = -REAP_S
         self._tasks_of = lru_cache(maxsize=4)(self._tasks)
 
     def drain(self) -> None:
-        """Let the worker end after the task that it works on."""
-        self._drained.set()
+        """Let the worker end after the task that it works on; may be called where a signal is handled."""
+        self._drained = True
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._drained and time.monotonic() < until:
+            time.sleep(min(seconds, STEP_S))
 
     def run(self) -> int:
         """Work until there is nothing left to do, or for ever; return how many tasks were done.
@@ -106,20 +114,20 @@ class Worker:
         self._announce()
         done = 0
         try:
-            while not self._drained.is_set():
+            while not self._drained:
                 try:
                     worked = self._step()
                 except StoreError as error:
                     if self.job is not None:
                         raise
                     LOG.warning("%s", error)
-                    self._drained.wait(AWAY_S)
+                    self._pause(AWAY_S)
                     continue
                 done += worked
                 if not worked and self.job is not None:
                     break
                 if not worked:
-                    self._drained.wait(POLL_S)
+                    self._pause(POLL_S)
         except KeyboardInterrupt:
             self.queue.give_back([self.id])
             raise
@@ -157,7 +165,8 @@ class Worker:
                 self._said = now
             return 0
         self._worked_on.add(task.job)
-        self.work(task)
+        with log_context(job=task.job, task=task.number):
+            self.work(task)
         return 1
 
     def _may_run(self, made_by: str | None) -> bool:
@@ -169,7 +178,7 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins", extra={"job": task.job, "task": task.number})
+        LOG.info("begins")
         if PrepareTask.is_one(task.spec):
             self._prepare(task)
             return
@@ -181,10 +190,10 @@ class Worker:
                     return
                 self.queue.complete(task, summary(trained), self._effects(task, trained))
         except TaskStopped:
-            LOG.info("stopped", extra={"job": task.job, "task": task.number})
+            LOG.info("stopped")
             self.queue.leave(task)
             return
-        LOG.info("done", extra={"job": task.job, "task": task.number})
+        LOG.info("done")
         complete_for_promoted(self.bars.database, trained.evidence, Silent())
 
     def _prepare(self, task: Task) -> None:
@@ -207,7 +216,8 @@ class Worker:
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
         """Train; None where that failed, which is written then."""
         try:
-            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one))
+            reporter = JobLog(self.events, task, pulse)
+            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one), reporter=reporter)
             created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
             return describe_training(evidence, created, self.bars)
         except StoreError:

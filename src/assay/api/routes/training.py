@@ -183,8 +183,8 @@ async def events(
 ) -> Response:
     """Send what happens to a job as server-sent events; who comes again with the last id misses and doubles none."""
     hub, last = events_of(request.app), after if last_event_id is None else last_event_id
-    if hub.is_closed or hub.open >= hub.limit:
-        why = "the server is ending" if hub.is_closed else "too many streams of events are open"
+    if hub.operation.is_ending or hub.is_full:
+        why = "the server is ending" if hub.operation.is_ending else "too many streams of events are open"
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, why, {"Retry-After": "5"})
     state = await run_sync(JobStore(hub.store.database).state, job)
     newest = (await run_sync(hub.store.newest, [job])).get(job, 0)
