@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from assay.errors import InputError
+from assay.errors import NotFoundError
 from assay.store import schema
 from assay.store.ids import find_id
 from assay.store.schema import JobStatus
@@ -134,7 +134,9 @@ class JobStore:
         def work(c: sa.Connection) -> JobState:
             row = c.execute(sa.select(schema.training_jobs).where(j.id == job)).first()
             if row is None:
-                raise InputError("job", "there is none with this id", job, "assay train --resume takes up the last one")
+                raise NotFoundError(
+                    "job", "there is none with this id", job, "assay train --resume takes up the last one"
+                )
             counts = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
             return JobState(
                 row.id,
