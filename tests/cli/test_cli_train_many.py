@@ -218,11 +218,19 @@ def test_a_coarser_timeframe_is_trained_on_finer_bars(assay: Assay, database_fil
     ]
 
 
-def test_a_longest_run_time_keeps_what_is_done(assay: Assay, database_file: Path) -> None:
+def test_a_longest_run_time_keeps_what_is_done_and_the_rest_goes_on_under_another(
+    assay: Assay, database_file: Path, expected: dict[str, str]
+) -> None:
     ran = assay(*TRAIN, "--database", database_file, "--max-runtime", "0", "--json")
     assert ran.code == 1
-    assert {t["status"] for t in ran.document["tasks"]} == {"cancelled"}
-    assert documents(database_file) == {}
+    assert ran.document["status"] == "cancelled"
+    assert "pending" in {t["status"] for t in ran.document["tasks"]}
+    assert documents(database_file).items() < expected.items()
+    ran = assay("train", "--resume", "--max-runtime", "0", "--database", database_file, "--json")
+    assert ran.document["status"] == "cancelled"
+    ran = assay("train", "--resume", "--database", database_file, "--json")
+    assert (ran.code, ran.document["status"]) == (0, "completed")
+    assert documents(database_file) == expected
 
 
 def test_bars_that_changed_are_not_trained_on(assay: Assay, database_file: Path) -> None:
@@ -237,7 +245,7 @@ def test_bars_that_changed_are_not_trained_on(assay: Assay, database_file: Path)
     job = str(database.read(lambda c: c.execute(sa.select(schema.training_jobs.c.id)).scalar()))
     free = sa.update(schema.training_tasks).values(status="pending")
     database.write(lambda c: c.execute(free))
-    database.write(lambda c: c.execute(sa.update(schema.training_jobs).values(status="running", config={})))
+    database.write(lambda c: c.execute(sa.update(schema.training_jobs).values(status="running", stop_at=None)))
     assert jobs.unfinished() == job
     database.close()
     ran = assay("train", "--resume", job, "--database", database_file, "--json")
@@ -252,7 +260,7 @@ def test_a_task_of_a_machine_that_is_gone_is_begun_again_when_its_lease_ends(ass
     assert assay(*one, "--max-runtime", "0", "--quiet").code == 1
     database = Database.open(database_file)
     lease = {"status": "running", "lease_owner": "elsewhere:1", "lease_expires_at": now_ms() + 4000, "attempts": 1}
-    job = {"status": "running", "config": {"stop_ms": now_ms() + 90_000}}
+    job = {"status": "running", "stop_at": now_ms() + 90_000, "completed_at": None}
     database.write(lambda c: c.execute(sa.update(schema.training_tasks).values(**lease)))
     database.write(lambda c: c.execute(sa.update(schema.training_jobs).values(**job)))
     ran = assay("train", "--resume", "--database", database_file, "--json")

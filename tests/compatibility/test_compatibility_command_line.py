@@ -32,7 +32,10 @@ ROWS = {
 """Calls that tell whole rows of configurations, and the key under which they do."""
 COLUMNS = ("ledger_length", "ledger_head")
 STANDING = ("", ".stage", ".p_adjusted", ".experiments", ".unknown", ".reason")
-TABLES = ("ledger_identity", "ledger_chain", "trial_nulls", "trial_declarations")
+TABLES = (
+    "ledger_identity", "ledger_chain", "trial_nulls", "trial_declarations",
+    "workers", "calibrations", "users", "access_tokens", "sessions", "audit_log",
+)  # fmt: skip
 LEDGERS = ("assay ledger --json", "assay ledger --exchange simulated --symbol WALK/USDT --json")
 CAMPAIGNS = ("start_ms", "stop_ms", "markets", "experiments", "unknown", "combinations", "declared", "promoted")
 PROMOTED = ("config_id", "stage", "stored_stage", "p_adjusted")
@@ -59,7 +62,11 @@ def added(call: str, path: str, names: tuple[str, ...]) -> set[str]:
 
 ON_A_MARKET = ("backtest", "sweep", "funnel")
 """Commands that took a file and nothing else: since a stored market or a configuration will do, it is not required."""
-NOW_ONE_OF = "--file, --exchange with --symbol, or --id"
+NOW_ONE_OF = {
+    "assay backtest --json": "--file, --exchange with --symbol, or --id",
+    "assay worker --json": "--job or --forever",
+}
+"""Calls in which an option was missing that is one of several by now."""
 
 
 READING = (*ON_A_MARKET, "train", "leaks", "quality", "data import")
@@ -117,6 +124,8 @@ ADDED = frozenset(
         *(f"{call}: files[].{name}" for call in READ for name in ("sentences", "found.empty")),
         *added(READ[0], "files[].found", FOUND),
         # completion in the shell, columns of listings, and why a market of a job was not promoted
+        # workers of all jobs
+        *(f"assay worker {option}" for option in ("--forever", "--id")),
         "assay --install-completion",
         "assay --show-completion",
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
@@ -165,6 +174,8 @@ def test_a_command_takes_what_it_took(name: str) -> None:
     if name.removeprefix("assay ") in ON_A_MARKET:
         assert took["--file"]["required"]
         took = took | {"--file": took["--file"] | {"required": False}}
+    if name == "assay worker":
+        took = took | {"--job": took["--job"] | {"required": False}, "--user": took["--user"] | {"default": None}}
     assert {spelling: takes.get(spelling) for spelling in took} == took
     assert {f"{name} {spelling}" for spelling in takes.keys() - took.keys()} <= ADDED
 
@@ -209,8 +220,8 @@ def test_a_document_of_today_is_verified_with_the_keys_of_then(assay: Assay) -> 
 def test_wrong_input_is_refused_as_it_was(assay: Assay, recorded: dict[str, Any]) -> None:
     ran = assay(*recorded["call"])
     error = ran.document["error"]
-    if call_of(recorded) == "assay backtest --json":
-        assert (ran.code, error["field"]) == (recorded["code"], NOW_ONE_OF)
+    if call_of(recorded) in NOW_ONE_OF:
+        assert (ran.code, error["field"]) == (recorded["code"], NOW_ONE_OF[call_of(recorded)])
         return
     assert {"code": ran.code, "type": error["type"], "field": error["field"]} == {
         name: recorded[name] for name in ("code", "type", "field")

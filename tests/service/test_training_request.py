@@ -121,6 +121,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"train_days": "60"}, "train_days", "number"),
     ({"test_days": 1}, "test_days", "at least 5"),
     ({"gap_days": -1}, "gap_days", "not be negative"),
+    ({"train_ratio": 0.95}, "train_ratio", "[0.1, 0.9]"),
+    ({"train_ratio": "most"}, "train_ratio", "must be a number"),
     ({"side": "up"}, "side", "must be one of"),
     ({"fee": 0.5}, "fee", "fraction"),
     ({"fee": None}, "fee", "number"),

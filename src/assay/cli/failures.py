@@ -16,7 +16,7 @@ from assay.cli.output import Output, to_json
 from assay.cli.tables import folded
 from assay.cli.terminal import drawable, table_width, visible
 from assay.cli.user_code import results, strategy_fault, words
-from assay.errors import AssayError, Interrupted, described, shortened, shown
+from assay.errors import AssayError, ConflictError, InputError, Interrupted, NotFoundError, described, shortened, shown
 
 USAGE = 2
 
@@ -65,6 +65,8 @@ def _plain(value: Any) -> Any:
 def explain(error: BaseException) -> Failure:
     """Return what to say about an error."""
     kind = type(error).__name__
+    if isinstance(error, (NotFoundError, ConflictError)):
+        kind = InputError.__name__  # as documents of before name it, and programs expect it
     if isinstance(error, AssayError):
         field, rule, value = (getattr(error, name, None) for name in ("field", "rule", "value"))
         return Failure(error.exit_code, kind, str(error), field, rule, value)

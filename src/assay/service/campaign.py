@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from assay.service.reporter import Advance, Reporter
     from assay.store import Database
     from assay.store.campaigns import Declaration, Repeatable
+    from assay.store.reaping import Reaper
     from assay.training import Evidence
 
 TITLE = "repeating what else was tried on these days"
@@ -78,6 +79,12 @@ def withdraw_unbegun(database: Database, job: str, *, user: str) -> None:
     """Withdraw the tasks of a job that were never begun."""
     tasks = [task for task in JobStore(database).tasks(job) if not task["lease_token"]]
     withdraw(database, [TrainingTask.from_spec(task["spec"]).digest for task in tasks], user=user)
+
+
+def end_overdue(database: Database, reaper: Reaper, *, user: str) -> None:
+    """End what nobody else would end; tasks that were never begun of jobs that are stopped by it are no tries."""
+    for job in reaper.reap():
+        withdraw_unbegun(database, job, user=user)
 
 
 @dataclass(frozen=True)

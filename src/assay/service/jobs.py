@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError
-from assay.service.campaign import begin_job, withdraw_unbegun
+from assay.service.campaign import begin_job, end_overdue
+from assay.service.identity import is_gone, is_gone_of_before
 from assay.service.kernels import compile_kernels
-from assay.service.leases import ForeignLeases
+from assay.service.leases import SilentLeases, said_of
 from assay.service.ledger import declaration_of, tried_facts
-from assay.service.processes import module_path, python_command
 from assay.service.spans import finished, note_volume
+from assay.service.supervisor import Supervisor
 from assay.service.tasks import TrainingTask
-from assay.service.worker import is_gone, owner_name
+from assay.service.versions import CODE_VERSION
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Registry
 from assay.store.database import now_ms
-from assay.store.jobs import JobStore
+from assay.store.jobs import JobStore, NewJob
 from assay.store.ledger import Ledger
+from assay.store.queue import TaskQueue, owners_of
+from assay.store.queue_terms import ACTIVE
+from assay.store.reaping import Reaper
 from assay.store.schema import DeclarationKind, JobStatus
+from assay.store.workers import WorkerStore
 from assay.validation.false_discovery import q_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from assay.market import Bars, Market
     from assay.service.collector import BarCollector
@@ -39,9 +42,11 @@ if TYPE_CHECKING:
     from assay.store import Database
     from assay.store.campaigns import Declaration
     from assay.store.jobs import JobState
+    from assay.store.tasks import Lease
     from assay.training import Experiment
 
 POLL_S = 0.2
+REAP_S = 2.0
 MAX_RESTARTS = 20
 """Workers that are started anew in place of dead ones, at most."""
 
@@ -68,6 +73,10 @@ def make_job(
     collector: BarCollector | None = None,
     user: str,
     max_runtime_s: float | None = None,
+    priority: int = 0,
+    parent: str | None = None,
+    key: str | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> tuple[str, list[Left]]:
     """Write a job with a task per market and request, after missing bars are fetched and kernels compiled.
 
@@ -78,7 +87,15 @@ def make_job(
     collector : BarCollector, optional
         Fetches bars that are missing; only stored bars are used where not given.
     max_runtime_s : float, optional
-        The job ends then, and what is done stays.
+        The job stops so long after its first task was begun, and what is done stays.
+    priority : int
+        Tasks of a job with a higher one are taken first.
+    parent : str, optional
+        The job that this one repeats with changes.
+    key : str, optional
+        A second job of the same user with the same key is the first one.
+    config : mapping, optional
+        What was asked for, to be kept with the job.
 
     Returns
     -------
@@ -87,8 +104,7 @@ def make_job(
     list of Left
         Markets that are left out, each with the reason.
     """
-    if max_runtime_s is not None and not 0 <= max_runtime_s <= MAX_RUNTIME_S:
-        raise InputError("--max-runtime", f"must be from 0 to {MAX_RUNTIME_S:,} seconds", max_runtime_s)
+    limit = runtime_ms(max_runtime_s)
     strategies = [load_strategy(request.strategy) for request in requests]
     store, left = BarStore(database), []
     tasks: list[TrainingTask] = []
@@ -112,19 +128,48 @@ def make_job(
     others = begin_job(database, entries, user=user)
     specs = [replace(task, others=tuple(found)).spec() for task, found in zip(tasks, others, strict=True)]
     digest = hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()
-    job, now = str(uuid4()), now_ms()
-    stop_ms = None if max_runtime_s is None else now + round(1000 * max_runtime_s)
-    JobStore(database).create(
-        job,
-        specs,
-        config={"stop_ms": stop_ms, "left": [asdict(one) for one in left]},
+    new = NewJob(
+        id=str(uuid4()),
+        config={"left": [asdict(one) for one in left], **(config or {})},
         digest=digest,
         strategy=",".join(request.strategy for request in requests),
         user=user,
         seed=requests[0].search.seed,
-        at_ms=now,
+        created_ms=now_ms(),
+        priority=priority,
+        parent=parent,
+        max_runtime_ms=limit,
+        made_by=CODE_VERSION,
+        key=key,
     )
-    return job, left
+    return JobStore(database).create(new, specs), left
+
+
+def runtime_ms(seconds: float | None) -> int | None:
+    """Return a longest run time in milliseconds; InputError where it is none."""
+    if seconds is None:
+        return None
+    if not 0 <= seconds <= MAX_RUNTIME_S:
+        raise InputError("--max-runtime", f"must be from 0 to {MAX_RUNTIME_S:,} seconds", seconds)
+    return round(1000 * seconds)
+
+
+def take_up(database: Database, job: str, *, max_runtime_s: float | None = None, failed: bool = True) -> int:
+    """Let a job go on that is over, under a new limit; return how many of its tasks wait now.
+
+    Parameters
+    ----------
+    failed : bool
+        Whether tasks that failed or were cancelled are begun again, and not only those that were left.
+
+    Raises
+    ------
+    GateError
+        When it was made by an earlier procedure.
+    """
+    jobs = JobStore(database)
+    _refuse_earlier_procedure(jobs, job, (*ACTIVE, JobStatus.FAILED, JobStatus.CANCELLED) if failed else ACTIVE)
+    return jobs.reopen(job, max_runtime_ms=runtime_ms(max_runtime_s), failed=failed)
 
 
 def _declaration(experiment: Experiment, bars: Bars) -> Declaration | None:
@@ -175,55 +220,56 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
     A worker that dies is replaced and its task begun again. A task that somebody else works on is waited for; it is
     begun again when its worker is silent for as long as a lease lasts. Interrupted, tasks are given back uncounted.
     """
-    jobs = JobStore(database)
-    state = jobs.state(job)
+    jobs, queue, reaper = JobStore(database), TaskQueue(database), Reaper(database)
     _refuse_earlier_procedure(jobs, job)
     _release_dead(jobs, job)
-    restarts, foreign = 0, ForeignLeases(jobs, job, reporter)
-    with _processes(jobs, job) as running, reporter.progress("training", state.total, state.over) as advance:
-        running += [_start(url, job, user) for _ in range(min(workers, max(state.total - state.over, 1)))]
+    state = jobs.state(job)
+    foreign = SilentLeases(queue, job=job, on_new=said_of(reporter, partial(_held_by, jobs), now_ms))
+    workers_of = Supervisor(database, url, workers=workers, job=job, options=("--user", user))
+    restarts, reaped = 0, -REAP_S
+    with reporter.progress("training", state.total, state.over) as advance:
         seen = state.over
-        while True:
-            seen = _show(jobs.state(job), seen, advance)
-            ended = [p for p in running if p.poll() is not None]
-            for process in ended:
-                running.remove(process)
-                jobs.release(job, [owner_name(process.pid)])
-                if process.returncode and restarts < MAX_RESTARTS:
-                    restarts += 1
-                    running.append(_start(url, job, user))
-            if not running:
-                # a task may be leased to a worker that another, killed command has left behind
-                _release_dead(jobs, job)
-                foreign.watch()
-                left = jobs.state(job)
-                if left.over >= left.total or _is_over(left, now_ms()) or restarts >= MAX_RESTARTS:
+        try:
+            workers_of.start(min(workers, max(state.total - state.over, 1)))
+            while True:
+                state = jobs.state(job)
+                seen = _show(state, seen, advance)
+                died = workers_of.poll()
+                if died and restarts < MAX_RESTARTS:
+                    restarts += died
+                    workers_of.start(died)
+                if time.monotonic() - reaped > REAP_S or not workers_of.alive:
+                    end_overdue(database, reaper, user=user)
+                    reaped = time.monotonic()
+                if not workers_of.alive:
+                    # a task may be leased to a worker that another, killed command has left behind
+                    _release_dead(jobs, job)
+                    foreign.watch()
+                    left = jobs.state(job)
+                    if left.over >= left.total or not left.is_active or restarts >= MAX_RESTARTS:
+                        break
+                    if queue.claimable(job):
+                        restarts += 1
+                        workers_of.start(1)
+                elif not state.is_active and _is_late(state):
                     break
-                if jobs.claimable(job, now_ms()):
-                    restarts += 1
-                    running.append(_start(url, job, user))
-            if _is_over(state, now_ms() - STOP_MS):
-                break
-            time.sleep(POLL_S)
+                time.sleep(POLL_S)
+        finally:
+            workers_of.stop()
         state = jobs.state(job)
         _show(state, seen, advance)
-    if state.over < state.total and _is_over(state, now_ms()):
-        jobs.cancel(job, now_ms())
-        withdraw_unbegun(database, job, user=user)
-        state = jobs.state(job)
     return state
 
 
-def _refuse_earlier_procedure(jobs: JobStore, job: str) -> None:
+def _refuse_earlier_procedure(jobs: JobStore, job: str, which: Container[str] = ACTIVE) -> None:
     for task in jobs.tasks(job):
-        if task["status"] in (JobStatus.PENDING, JobStatus.RUNNING):
+        if task["status"] in which:
             TrainingTask.from_spec(task["spec"]).refuse_earlier_procedure()
 
 
-def _is_over(state: JobState, now_ms: int) -> bool:
-    """Whether the job's longest run time is over."""
-    stop = state.config.get("stop_ms")
-    return stop is not None and now_ms >= int(stop)
+def _is_late(state: JobState) -> bool:
+    """Whether a job ended so long ago that its workers should have ended: a strategy may never come back."""
+    return state.completed_ms is not None and now_ms() > state.completed_ms + STOP_MS
 
 
 def _show(state: JobState, seen: int, advance: Advance) -> int:
@@ -233,46 +279,19 @@ def _show(state: JobState, seen: int, advance: Advance) -> int:
 
 
 def _release_dead(jobs: JobStore, job: str) -> None:
-    owners = {t["lease_owner"] for t in jobs.tasks(job) if t["status"] == JobStatus.RUNNING and t["lease_owner"]}
-    jobs.release(job, [owner for owner in owners if is_gone(owner)])
+    """Give back what processes of this machine held that run no more."""
+    queue, owners = TaskQueue(jobs.database), owners_of(jobs.tasks(job))
+    known = WorkerStore(jobs.database).of(owners)
+    queue.release([name for name, worker in known.items() if is_gone(worker)], job=job)
+    queue.release([name for name in owners if name not in known and is_gone_of_before(name)], job=job)
 
 
-def _start(url: str, job: str, user: str) -> subprocess.Popen[bytes]:
-    """Start a worker: one thread each, and the address not among its arguments, where others could read a password."""
-    one = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    options = ("--job", job, "--parent", str(os.getpid()), "--user", user, "--quiet")
-    return subprocess.Popen(  # noqa: S603  (the program's own command)
-        python_command("assay", "worker", *options),
-        env={**os.environ, **one, "ASSAY_DATABASE_URL": url, "PYTHONPATH": module_path()},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-
-
-@contextmanager
-def _processes(jobs: JobStore, job: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that do not outlive the command, and whose tasks are given back."""
-    running: list[subprocess.Popen[bytes]] = []
-    try:
-        yield running
-    finally:
-        _end(running)
-        jobs.give_back(job, [owner_name(process.pid) for process in running])
-
-
-def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End processes, by force where they do not end by themselves."""
-    try:
-        for process in running:
-            process.terminate()
-        for process in running:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)
-    finally:  # a second Ctrl-C does not wait
-        for process in running:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+def _held_by(jobs: JobStore, lease: Lease) -> str:
+    """Describe whose a task is."""
+    spec = jobs.tasks(lease.job)[lease.number]["spec"]
+    known = WorkerStore(jobs.database).of([lease.owner]).get(lease.owner)
+    owner = lease.owner if known is None else f"{known.host}:{known.process}"
+    return f"{spec['exchange']} {spec['symbol']} {spec['timeframe']} {spec['strategy']} is being trained by {owner}"
 
 
 def _tried(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

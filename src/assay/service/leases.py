@@ -1,63 +1,73 @@
-"""Tasks that another command's worker has taken: they are waited for, and begun again when it is gone."""
+"""Leases that are not renewed: whatever the clocks say, their tasks are taken over."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay.service.times import iso_time
-from assay.store.database import now_ms
-from assay.store.jobs import LEASE_MS
-from assay.store.schema import JobStatus
+from assay.store.queue_terms import LEASE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assay.service.reporter import Reporter
-    from assay.store.jobs import JobStore
+    from assay.store.queue import TaskQueue
+    from assay.store.tasks import Lease
 
 GRACE_S = 5.0
 """Beyond a lease's own length, before an owner that says nothing is believed to be gone."""
 
 
-class ForeignLeases:
-    """Watches leases of others while nothing else is left to do.
+class SilentLeases:
+    """Watches leases, and frees those that nobody renews.
 
-    A lease ends at a moment of its owner's clock, which may be far ahead of this one's: an owner that does not renew it
-    for as long as a lease lasts is gone, whatever moment it wrote.
+    A lease ends at a moment of a clock, and clocks jump: an owner that does not renew it for as long as a lease lasts,
+    by a clock that only goes forward, is gone, whatever moment was written.
 
     Parameters
     ----------
-    jobs : JobStore
-    job : str
-    reporter : Reporter
+    queue : TaskQueue
     clock : callable
         Seconds that only go forward.
+    job : str, optional
+        Watch the leases of this job alone.
+    on_new : callable, optional
+        Called with each lease when it is first seen.
     """
 
     def __init__(
-        self, jobs: JobStore, job: str, reporter: Reporter, clock: Callable[[], float] = time.monotonic
+        self,
+        queue: TaskQueue,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        job: str | None = None,
+        on_new: Callable[[Lease], object] = lambda _: None,
     ) -> None:
-        self._jobs, self._job, self._reporter, self._clock = jobs, job, reporter, clock
-        self._seen: dict[tuple[int, int], tuple[int | None, float]] = {}
+        self._queue, self._clock, self._job, self._on_new = queue, clock, job, on_new
+        self._seen: dict[tuple[str, int, int], tuple[int, float]] = {}
 
-    def watch(self) -> None:
-        """Say once of each lease that it is waited for; release those that were not renewed for too long."""
-        now = self._clock()
-        for task in self._jobs.tasks(self._job):
-            if task["status"] != JobStatus.RUNNING:
-                continue
-            key, ends = (task["number"], task["lease_token"]), task["lease_expires_at"]
+    def watch(self) -> int:
+        """Look at every lease once; return how many were freed."""
+        now, freed = self._clock(), 0
+        leases = {(one.job, one.number, one.token): one for one in self._queue.leases(self._job)}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in leases}
+        for key, lease in leases.items():
             if key not in self._seen:
-                self._reporter.note(_sentence(task, now_ms()))
-            if key not in self._seen or self._seen[key][0] != ends:
-                self._seen[key] = ends, now
+                self._on_new(lease)
+            if key not in self._seen or self._seen[key][0] != lease.expires_ms:
+                self._seen[key] = lease.expires_ms, now
             elif now - self._seen[key][1] > LEASE_MS / 1000 + GRACE_S:
-                self._jobs.release(self._job, [task["lease_owner"]])
+                freed += self._queue.release_lease(lease)
+        return freed
 
 
-def _sentence(task: dict[str, Any], now_ms: int) -> str:
-    spec, latest = task["spec"], now_ms + LEASE_MS + round(1000 * GRACE_S)
-    ends = min(task["lease_expires_at"] or latest, latest)
-    name = f"{spec['exchange']} {spec['symbol']} {spec['timeframe']} {spec['strategy']}"
-    return f"{name} is being trained by {task['lease_owner']}: waiting until {iso_time(ends)}, longer while it goes on"
+def said_of(reporter: Reporter, describe: Callable[[Lease], str], now_ms: Callable[[], int]) -> Callable[[Lease], None]:
+    """Return what says of a lease of somebody else that it is waited for."""
+
+    def say(lease: Lease) -> None:
+        latest = now_ms() + LEASE_MS + round(1000 * GRACE_S)
+        until = iso_time(min(lease.expires_ms, latest))
+        reporter.note(f"{describe(lease)}: waiting until {until}, longer while it goes on")
+
+    return say

@@ -92,6 +92,8 @@ class ProofTerms:
         anchored or rolling walk-forward, or split.
     train_days, test_days, gap_days : float
         Lengths of the windows.
+    train_ratio : float
+        Share of the days that "split" trains on.
     """
 
     evidence: str = "standard"
@@ -100,11 +102,12 @@ class ProofTerms:
     train_days: float = 60.0
     test_days: float = 30.0
     gap_days: float = 0.0
+    train_ratio: float = 0.7
 
     def __post_init__(self) -> None:
         _one_of("evidence", self.evidence, tuple(PERMUTATIONS))
         _whole("permutations", self.permutations, least=0, most=MAX_PERMUTATIONS, optional=True)
-        for name in ("train_days", "test_days", "gap_days"):
+        for name in ("train_days", "test_days", "gap_days", "train_ratio"):
             _number(name, getattr(self, name))
         self.plan()
 
@@ -115,7 +118,7 @@ class ProofTerms:
 
     def plan(self) -> SplitPlan:
         """Return the windows; InputError where there are none such."""
-        return SplitPlan(self.validation, self.train_days, self.test_days, self.gap_days)  # type: ignore[arg-type]
+        return SplitPlan(self.validation, self.train_days, self.test_days, self.gap_days, self.train_ratio)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,179 +1,232 @@
-"""A worker: takes tasks of a job one after the other until there is none left."""
+"""A worker: takes tasks one after the other, of one job until none is left, or of all jobs for ever."""
 
 from __future__ import annotations
 
+import getpass
+import logging
 import os
-import platform
 import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
 from assay.errors import AssayError, Interrupted, StoreError, described
-from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
+from assay.service.campaign import LedgerCampaign, complete_for_promoted, end_overdue, withdraw
+from assay.service.identity import host_name
+from assay.service.leases import SilentLeases
+from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
 from assay.service.tasks import TrainingTask, run_task
 from assay.service.training import describe_training, save_trained
+from assay.service.versions import CODE_VERSION, may_run
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
+from assay.store.queue import TaskQueue
+from assay.store.reaping import Reaper
+from assay.store.workers import WorkerRow, WorkerStore
 from assay.strategies.faults import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import sqlalchemy as sa
 
     from assay.service.training import Trained
-    from assay.store.jobs import Task
-    from assay.training import Progress
+    from assay.store.tasks import Task
 
-RENEW_S = 10.0
+LOG = logging.getLogger("assay.worker")
+
 WATCH_S = 1.0
-
-
-def owner_name(pid: int | None = None) -> str:
-    """Name a process of this machine."""
-    return f"{platform.node()}:{pid or os.getpid()}"
-
-
-def is_gone(owner: str) -> bool:
-    """Whether the owner of a lease was a process of this machine that runs no more."""
-    node, _, pid = owner.rpartition(":")
-    if node != platform.node() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+POLL_S = 1.0
+"""Between two questions for work, where there was none."""
+REAP_S = 10.0
+AWAY_S = 5.0
+"""Between two tries to reach a database that is away."""
+OLDER = "older than the jobs that wait: it takes none of them; update it"
 
 
 class Worker:
-    """Runs the tasks of a job.
+    """Runs tasks.
 
     Parameters
     ----------
     database : Database
-    job : str
-    user : str
-    parent : int or None
-        Process to end with: a command that is killed leaves no worker behind.
+    job : str or None
+        Take tasks of this job alone, and end when none is left; those of all jobs, for ever, where not given.
+    user : str or None
+        Who is written into the ledger; whose job it is where not given.
+    id : str or None
+        Of this start of the worker.
+    memory_limit : int or None
+        Bytes that the process may use, as it is shown to others.
     """
 
-    def __init__(self, database: Database, job: str, *, user: str, parent: int | None = None) -> None:
-        self.bars = BarStore(database)
-        self.jobs = JobStore(database)
-        self.job, self.user, self.parent = job, user, parent
-        self.owner = owner_name()
-        state = self.jobs.state(job)
-        self.created_ms = state.created_ms
-        self.stop_ms: int | None = state.config.get("stop_ms")
+    def __init__(
+        self,
+        database: Database,
+        job: str | None = None,
+        *,
+        user: str | None = None,
+        id: str | None = None,  # noqa: A002  (what the database calls it)
+        memory_limit: int | None = None,
+    ) -> None:
+        self.id = id or str(uuid4())
+        self.job, self.user = job, user
+        self.bars, self.jobs, self.queue = BarStore(database), JobStore(database), TaskQueue(database)
+        self.workers, self.reaper = WorkerStore(database), Reaper(database)
+        self.silent = SilentLeases(self.queue)
+        self.memory_limit = memory_limit
+        self._drained = threading.Event()
+        self._refused: str | None = None
+        self._reaped = self._said = -REAP_S
+        self._tasks_of = lru_cache(maxsize=4)(self._tasks)
 
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the job's longest run time is over."""
-        return self.stop_ms is not None and now_ms() >= self.stop_ms
-
-    @property
-    def _is_orphan(self) -> bool:
-        """Whether the command that started this worker has ended."""
-        return self.parent is not None and os.getppid() != self.parent
+    def drain(self) -> None:
+        """Let the worker end after the task that it works on."""
+        self._drained.set()
 
     def run(self) -> int:
-        """Work until no task is left or the time is over; return how many were done.
+        """Work until there is nothing left to do, or for ever; return how many tasks were done.
 
         Interrupted, it gives its task back as if it had not been begun.
         """
+        self._announce()
         done = 0
-        while (
-            not (self.out_of_time or self._is_orphan)
-            and (task := self.jobs.claim(self.job, self.owner, now_ms())) is not None
-        ):
-            try:
-                with self._kept(task):
-                    self._work(task)
-            except KeyboardInterrupt:
-                self.jobs.give_back(self.job, [self.owner])
-                raise
-            done += 1
+        try:
+            while not self._drained.is_set():
+                try:
+                    worked = self._step()
+                except StoreError as error:
+                    if self.job is not None:
+                        raise
+                    LOG.warning("%s", error)
+                    self._drained.wait(AWAY_S)
+                    continue
+                done += worked
+                if not worked and self.job is not None:
+                    break
+                if not worked:
+                    self._drained.wait(POLL_S)
+        except KeyboardInterrupt:
+            self.queue.give_back([self.id])
+            raise
+        finally:
+            self._end()
         return done
 
-    def _work(self, task: Task) -> None:
-        one = TrainingTask.from_spec(task.spec)
+    def _announce(self) -> None:
+        row = WorkerRow(
+            id=self.id, host=host_name(), process=os.getpid(), version=CODE_VERSION, memory_limit=self.memory_limit
+        )
+        self.workers.announce(row)
+
+    def _end(self) -> None:
         try:
-            evidence = run_task(one, self.bars, self._progress(), campaign=self._campaign(one))
+            self.workers.end(self.id)
+        except StoreError as error:  # it says nothing any more, and is taken to be gone
+            LOG.warning("%s", error)
+
+    def _step(self) -> int:
+        """Do one task, if there is one; return how many were done."""
+        now = time.monotonic()
+        if now - self._reaped >= REAP_S:
+            end_overdue(self.bars.database, self.reaper, user=self.user or getpass.getuser())
+            self.silent.watch()
+            self._reaped = now
+        self._refused = None
+        task = self.queue.claim(self.id, job=self.job, may_run=self._may_run)
+        if task is None:
+            if now - self._said >= REAP_S / 2:
+                self.workers.beat(self.id, note=self._refused)
+                self._said = now
+            return 0
+        self.work(task)
+        return 1
+
+    def _may_run(self, made_by: str | None) -> bool:
+        if may_run(made_by):
+            return True
+        self._refused = f"{OLDER} ({CODE_VERSION}, the job {made_by})"
+        LOG.warning("this worker is %s", self._refused)
+        return False
+
+    def work(self, task: Task) -> None:
+        """Do a task that was claimed, and write its result."""
+        one = TrainingTask.from_spec(task.spec)
+        LOG.info("begins", extra={"job": task.job, "task": task.number})
+        try:
+            with Pulse(self.queue, self.workers, self.id, task) as pulse:
+                trained = self._trained(task, one, pulse)
+                if trained is None:
+                    return
+                self.queue.complete(task, summary(trained), self._effects(task, trained))
+        except TaskStopped:
+            LOG.info("stopped", extra={"job": task.job, "task": task.number})
+            self.queue.leave(task)
+            return
+        LOG.info("done", extra={"job": task.job, "task": task.number})
+        complete_for_promoted(self.bars.database, trained.evidence, Silent())
+
+    def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
+        """Train; None where that failed, which is written then."""
+        try:
+            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one))
+            created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
+            return describe_training(evidence, created, self.bars)
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
-            self.jobs.fail(task, str(error), now_ms())
-            self._withdraw(one)
-            return
+            self.queue.fail(task, str(error))
+            self._withdraw(task, one)
+        except TaskStopped:
+            raise
         except BaseException as error:
             known = fault(error)
             if isinstance(error, Interrupted) or (isinstance(error, KeyboardInterrupt) and known is None):
                 raise
             # a user's strategy may raise anything: the others go on
-            self.jobs.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"), now_ms())
-            return
-        created = datetime.fromtimestamp(self.created_ms / 1000, UTC)  # the job's: the same bytes however often it runs
-        trained = describe_training(evidence, created, self.bars)
-        self.jobs.complete(task, summary(trained), now_ms(), self._effects(trained))
-        complete_for_promoted(self.bars.database, evidence, Silent())
+            self.queue.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
+        return None
 
-    def _withdraw(self, task: TrainingTask) -> None:
+    def _withdraw(self, task: Task, one: TrainingTask) -> None:
         """Say that a task was refused before it told anybody anything: it is no try."""
-        withdraw(self.bars.database, [task.digest], user=self.user)
+        withdraw(self.bars.database, [one.digest], user=self.user or task.user)
 
-    def _campaign(self, task: TrainingTask) -> LedgerCampaign:
+    def _campaign(self, task: Task, one: TrainingTask) -> LedgerCampaign:
         """Return the campaign of a task: the ledger as it was when the job was made, and the job's own tasks.
 
         It is the same for any number of workers: what another task has not computed yet is computed here.
         """
-        return LedgerCampaign(self.bars.database, task.others, Silent(), tasks=self._tasks if task.others else {})
+        tasks = self._tasks_of(task.job) if one.others else {}
+        return LedgerCampaign(self.bars.database, one.others, Silent(), tasks=tasks)
 
-    @cached_property
-    def _tasks(self) -> dict[str, TrainingTask]:
-        """All tasks of the job by the digest of their experiment."""
-        tasks = [TrainingTask.from_spec(row["spec"]) for row in self.jobs.tasks(self.job)]
+    def _tasks(self, job: str) -> dict[str, TrainingTask]:
+        """Return all tasks of a job by the digest of their experiment."""
+        tasks = [TrainingTask.from_spec(row["spec"]) for row in self.jobs.tasks(job)]
         return {task.digest: task for task in tasks}
 
-    def _progress(self) -> Callable[[Progress], bool]:
-        return lambda _: self.out_of_time
-
-    def _effects(self, trained: Trained) -> Callable[[sa.Connection], object]:
+    def _effects(self, task: Task, trained: Trained) -> Callable[[sa.Connection], object]:
         """Return what is written together with the result, or not at all: configuration, trials, openings."""
+        user = self.user or task.user
         return lambda c: save_trained(
-            c, trained, created_ms=self.created_ms, at_ms=now_ms(), user=self.user, job_id=self.job
+            c, trained, created_ms=task.created_ms, at_ms=now_ms(), user=user, job_id=task.job
         )
 
-    @contextmanager
-    def _kept(self, task: Task) -> Iterator[None]:
-        """Renew the lease while the task runs."""
-        over = threading.Event()
 
-        def renew() -> None:
-            renewed = time.monotonic()
-            while not over.wait(WATCH_S):
-                if self._is_orphan:
-                    os._exit(1)  # nobody waits for this any more
-                if time.monotonic() - renewed > RENEW_S:
-                    self.jobs.renew(task, now_ms())
-                    renewed = time.monotonic()
+def end_with(parent: int) -> None:
+    """End this process when the one that started it has ended: a command that is killed leaves no worker behind."""
 
-        thread = threading.Thread(target=renew, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_S)
+        os._exit(1)  # nobody waits for this any more
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def summary(trained: Trained) -> dict[str, Any]:

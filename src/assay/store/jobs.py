@@ -1,4 +1,4 @@
-"""Training jobs: tasks that several workers share, each with one effect, however often it is begun."""
+"""Training jobs: made, listed, cancelled and taken up again; their tasks are handed out by `assay.store.queue`."""
 
 from __future__ import annotations
 
@@ -7,47 +7,66 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from assay.errors import NotFoundError
+from assay.errors import ConflictError, NotFoundError
 from assay.store import schema
+from assay.store.clock import shared_clock
+from assay.store.database import insert
+from assay.store.events import EventKind, append_event, lock_job
 from assay.store.ids import find_id
+from assay.store.queue_terms import ACTIVE
 from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from assay.store.clock import Clock
     from assay.store.database import Database
 
-LEASE_MS = 60_000
-"""How long a worker may be silent before its task is another's."""
 
-MAX_ATTEMPTS = 3
-"""A task on which so many workers died is given up: the next one would die, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A unit of work under a lease.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job that is to be made.
 
     Attributes
     ----------
-    job : str
-    number : int
-    spec : dict
-        What to do.
-    token : int
-        Of the lease: a result is written under it or not at all.
-    attempts : int
-        How often the task was begun, this time included.
+    id : str
+    config : mapping
+        What was asked for.
+    digest : str
+        Of all tasks.
+    strategy : str
+        Names of the strategies.
+    user : str
+    seed : int
+    created_ms : int
+        Its documents bear this time.
+    priority : int
+        Tasks of a job with a higher one are taken first.
+    parent : str or None
+        The job that this one repeats with changes.
+    max_runtime_ms : int or None
+        From its first task on.
+    made_by : str or None
+        Version of the code.
+    key : str or None
+        A second job of the same user with the same key is the first one.
     """
 
-    job: str
-    number: int
-    spec: dict[str, Any]
-    token: int
-    attempts: int
+    id: str
+    config: Mapping[str, Any]
+    digest: str
+    strategy: str
+    user: str
+    seed: int
+    created_ms: int
+    priority: int = 0
+    parent: str | None = None
+    max_runtime_ms: int | None = None
+    made_by: str | None = None
+    key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
     """How far a job is.
 
@@ -55,13 +74,29 @@ class JobState:
     ----------
     counts : dict of JobStatus to int
         Tasks per state.
+    stop_ms : int or None
+        When its longest run time is over; None before its first task, and without one.
+    best_net_profit : float or None
+        Of its configurations, in account currency.
     """
 
     id: str
     status: JobStatus
+    strategy: str
+    user: str
     config: dict[str, Any]
     seed: int
+    priority: int
+    parent: str | None
+    max_runtime_ms: int | None
+    stop_ms: int | None
+    made_by: str | None
     created_ms: int
+    started_ms: int | None
+    completed_ms: int | None
+    error: str | None
+    configurations: int
+    best_net_profit: float | None
     counts: dict[JobStatus, int]
 
     @property
@@ -74,80 +109,126 @@ class JobState:
         """Tasks that need no more work."""
         return self.counts.get(JobStatus.COMPLETED, 0) + self.counts.get(JobStatus.FAILED, 0)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.status in ACTIVE
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it ended because its longest run time was over: what is left can go on."""
+        return (
+            self.status == JobStatus.CANCELLED and self.stop_ms is not None and (self.completed_ms or 0) >= self.stop_ms
+        )
+
 
 class JobStore:
-    """Jobs and their tasks.
+    """Jobs of a database.
 
     Parameters
     ----------
     database : Database
+    clock : callable
+        Milliseconds UTC, asked in the transaction that uses them.
     """
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, clock: Clock = shared_clock) -> None:
+        self.database, self._clock = database, clock
 
-    def create(
-        self,
-        job: str,
-        specs: Sequence[Mapping[str, Any]],
-        *,
-        config: Mapping[str, Any],
-        digest: str,
-        strategy: str,
-        user: str,
-        seed: int,
-        at_ms: int,
-    ) -> None:
-        """Write a job with its tasks."""
+    def create(self, job: NewJob, specs: Sequence[Mapping[str, Any]]) -> str:
+        """Write a job with its tasks; return its id, or that of the job that has its key."""
+        values = {
+            "id": job.id,
+            "user_id": job.user,
+            "strategy_name": job.strategy,
+            "status": JobStatus.PENDING,
+            "config": dict(job.config),
+            "digest": job.digest,
+            "total_combinations": len(specs),
+            "seed": job.seed,
+            "created_at": job.created_ms,
+            "priority": job.priority,
+            "parent_id": job.parent,
+            "max_runtime_ms": job.max_runtime_ms,
+            "made_by": job.made_by,
+            "idempotency_key": job.key,
+        }
+        rows = [
+            {"job_id": job.id, "number": i, "spec": dict(s), "status": JobStatus.PENDING} for i, s in enumerate(specs)
+        ]
 
-        def work(c: sa.Connection) -> None:
-            c.execute(
-                sa.insert(schema.training_jobs).values(
-                    id=job,
-                    user_id=user,
-                    strategy_name=strategy,
-                    status=JobStatus.PENDING,
-                    config=dict(config),
-                    digest=digest,
-                    total_combinations=len(specs),
-                    seed=seed,
-                    created_at=at_ms,
-                )
-            )
-            rows = [
-                {"job_id": job, "number": i, "spec": dict(s), "status": JobStatus.PENDING} for i, s in enumerate(specs)
-            ]
-            c.execute(sa.insert(schema.training_tasks), rows)
+        def work(c: sa.Connection) -> str:
+            j = schema.training_jobs
+            made = insert(c, j).values(**values).on_conflict_do_nothing().returning(j.c.id)
+            if c.execute(made).first() is None:
+                same = sa.or_(j.c.id == job.id, sa.and_(j.c.user_id == job.user, j.c.idempotency_key == job.key))
+                return str(c.execute(sa.select(j.c.id).where(same)).scalar_one())
+            if rows:
+                c.execute(sa.insert(schema.training_tasks), rows)
+            body = {"status": JobStatus.PENDING, "total": len(rows)}
+            append_event(c, job.id, EventKind.STATE, job.created_ms, body)
+            return job.id
 
-        self.database.write(work)
+        return self.database.write(work)
 
     def state(self, job: str) -> JobState:
         """Return how far a job is.
 
         Raises
         ------
-        InputError
+        NotFoundError
             When there is no such job.
         """
+        found = self.states([job])
+        if not found:
+            hint = "assay train --resume takes up the last one"
+            raise NotFoundError("job", "there is none with this id", job, hint)
+        return found[0]
+
+    def states(self, jobs: Sequence[str]) -> list[JobState]:
+        """Return how far jobs are, in the order of their ids; those that do not exist are left out."""
         j, t = schema.training_jobs.c, schema.training_tasks.c
 
-        def work(c: sa.Connection) -> JobState:
-            row = c.execute(sa.select(schema.training_jobs).where(j.id == job)).first()
-            if row is None:
-                raise NotFoundError(
-                    "job", "there is none with this id", job, "assay train --resume takes up the last one"
-                )
-            counts = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
-            return JobState(
-                row.id,
-                JobStatus(row.status),
-                row.config,
-                row.seed,
-                row.created_at,
-                {JobStatus(s): int(n) for s, n in counts},
-            )
+        def work(c: sa.Connection) -> list[JobState]:
+            rows = {row.id: row for row in c.execute(sa.select(schema.training_jobs).where(j.id.in_(jobs)))}
+            counts: dict[str, dict[JobStatus, int]] = {}
+            query = sa.select(t.job_id, t.status, sa.func.count()).where(t.job_id.in_(jobs))
+            for job, status, number in c.execute(query.group_by(t.job_id, t.status)):
+                counts.setdefault(job, {})[JobStatus(status)] = int(number)
+            return [_state(rows[job], counts.get(job, {})) for job in jobs if job in rows]
 
         return self.database.read(work)
+
+    def find(
+        self,
+        *,
+        limit: int,
+        after: tuple[int, str] | None = None,
+        user: str | None = None,
+        statuses: Iterable[JobStatus] = (),
+        strategy: str | None = None,
+    ) -> list[JobState]:
+        """Return jobs, the newest first.
+
+        Parameters
+        ----------
+        after : (int, str), optional
+            Time and id of the last job of the page before.
+        """
+        j = schema.training_jobs.c
+        query = sa.select(j.id).order_by(j.created_at.desc(), j.id.desc()).limit(limit)
+        if after is not None:
+            at, job = after
+            query = query.where(sa.or_(j.created_at < at, sa.and_(j.created_at == at, j.id < job)))
+        if user is not None:
+            query = query.where(j.user_id == user)
+        if wanted := [str(status) for status in statuses]:
+            query = query.where(j.status.in_(wanted))
+        if strategy is not None:
+            query = query.where(
+                sa.literal(",").concat(j.strategy_name).concat(",").contains(f",{strategy},", autoescape=True)
+            )
+        return self.states(self.database.read(lambda c: [str(job) for job in c.scalars(query)]))
 
     def resolve(self, text: str) -> str:
         """Return the job that a person's text stands for (`assay.store.ids`).
@@ -160,16 +241,23 @@ class JobStore:
         return find_id(text, self.ids(), "job", absent="there is none with this id", empty="No job was ever begun")
 
     def ids(self, *, unfinished: bool = False) -> list[str]:
-        """Return every job, or those that are not over, the newest first."""
-        j = schema.training_jobs.c
+        """Return every job, or those in which something is left to do, the newest first."""
+        j, t = schema.training_jobs.c, schema.training_tasks.c
         query = sa.select(j.id).order_by(j.created_at.desc(), j.id)
         if unfinished:
-            query = query.where(j.status.in_((JobStatus.PENDING, JobStatus.RUNNING)))
+            waits = sa.select(t.number).where(t.job_id == j.id, t.status == JobStatus.PENDING).exists()
+            query = query.where(sa.or_(j.status.in_(ACTIVE), sa.and_(j.status == JobStatus.CANCELLED, waits)))
         return self.database.read(lambda c: [str(job) for job in c.scalars(query)])
 
     def unfinished(self) -> str | None:
-        """Return the newest job that is not over."""
+        """Return the newest job in which something is left to do."""
         return next(iter(self.ids(unfinished=True)), None)
+
+    def with_key(self, user: str, key: str) -> str | None:
+        """Return the job of a user that was made under a key."""
+        j = schema.training_jobs.c
+        query = sa.select(j.id).where(j.user_id == user, j.idempotency_key == key)
+        return self.database.read(lambda c: c.execute(query).scalar())
 
     def tasks(self, job: str) -> list[dict[str, Any]]:
         """Return every task of a job."""
@@ -177,161 +265,94 @@ class JobStore:
         query = query.order_by(schema.training_tasks.c.number)
         return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
-    def claimable(self, job: str, now_ms: int) -> int:
-        """Return how many tasks a worker could claim: not begun, or silent for longer than their lease."""
-        query = sa.select(sa.func.count()).select_from(schema.training_tasks).where(*_claimable(job, now_ms))
-        return self.database.read(lambda c: int(c.execute(query).scalar_one()))
+    def cancel(self, job: str) -> None:
+        """End a job: what is done stays, what waits is left out, and what runs is stopped by its worker.
 
-    def claim(self, job: str, owner: str, now_ms: int) -> Task | None:
-        """Take the first task that nobody works on; None when there is none left."""
-        t, j = schema.training_tasks.c, schema.training_jobs.c
-
-        def work(c: sa.Connection) -> Task | None:
-            query = sa.select(schema.training_tasks).where(*_claimable(job, now_ms)).order_by(t.number)
-            while True:
-                row = c.execute(query.limit(1).with_for_update(skip_locked=True)).first()
-                if row is None:
-                    return None
-                if row.attempts < MAX_ATTEMPTS:
-                    break
-                reason = f"the worker died {row.attempts} times on this task"
-                if ".py:" in (strategy := str(row.spec.get("strategy", ""))):
-                    reason += f": {strategy} ends the process that it runs in (os._exit), or crashes it"
-                self._end(
-                    c, job, row.number, {"status": JobStatus.FAILED, "error_message": reason, "completed_at": now_ms}
-                )
-            token = row.lease_token + 1
-            c.execute(
-                sa.update(schema.training_tasks)
-                .where(t.job_id == job, t.number == row.number)
-                .values(
-                    status=JobStatus.RUNNING,
-                    lease_owner=owner,
-                    lease_token=token,
-                    lease_expires_at=now_ms + LEASE_MS,
-                    attempts=row.attempts + 1,
-                    started_at=now_ms,
-                )
-            )
-            c.execute(
-                sa.update(schema.training_jobs)
-                .where(j.id == job, j.status == JobStatus.PENDING)
-                .values(status=JobStatus.RUNNING, started_at=now_ms)
-            )
-            return Task(job, row.number, row.spec, token, row.attempts + 1)
-
-        return self.database.write(work)
-
-    def renew(self, task: Task, now_ms: int) -> bool:
-        """Keep a lease; False when the task is another's by now."""
-        renewed = sa.update(schema.training_tasks).where(*_held(task)).values(lease_expires_at=now_ms + LEASE_MS)
-        return self.database.write(lambda c: bool(c.execute(renewed).rowcount))
-
-    def complete(
-        self, task: Task, result: Mapping[str, Any], now_ms: int, effects: Callable[[sa.Connection], object]
-    ) -> bool:
-        """Write a task's result together with its effects; nothing when the task is another's by now."""
-
-        def work(c: sa.Connection) -> bool:
-            values = {
-                "status": JobStatus.COMPLETED,
-                "result": dict(result),
-                "completed_at": now_ms,
-                "error_message": None,
-            }
-            if not c.execute(sa.update(schema.training_tasks).where(*_held(task)).values(**values)).rowcount:
-                return False
-            effects(c)
-            self._count(c, task.job, now_ms)
-            return True
-
-        return self.database.write(work)
-
-    def fail(self, task: Task, message: str, now_ms: int) -> bool:
-        """Write why a task could not be done; the others go on."""
-
-        def work(c: sa.Connection) -> bool:
-            values = {"status": JobStatus.FAILED, "error_message": message, "completed_at": now_ms}
-            done = c.execute(sa.update(schema.training_tasks).where(*_held(task)).values(**values)).rowcount
-            self._count(c, task.job, now_ms)
-            return bool(done)
-
-        return self.database.write(work)
-
-    def release(self, job: str, owners: Sequence[str]) -> int:
-        """Give back the tasks of workers that are known to be gone; return how many."""
-        t = schema.training_tasks.c
-        freed = (
-            sa.update(schema.training_tasks)
-            .where(t.job_id == job, t.status == JobStatus.RUNNING, t.lease_owner.in_(owners))
-            .values(status=JobStatus.PENDING, lease_owner=None, lease_expires_at=None)
-        )
-        return self.database.write(lambda c: int(c.execute(freed).rowcount)) if owners else 0
-
-    def give_back(self, job: str, owners: Sequence[str]) -> int:
-        """Give back the tasks of workers that were interrupted, as if they had not been begun; return how many.
-
-        They are not counted as attempts: nobody died of them.
+        Raises
+        ------
+        NotFoundError
+            When there is no such job.
+        ConflictError
+            When it is over.
         """
-        t = schema.training_tasks.c
-        back = (
-            sa.update(schema.training_tasks)
-            .where(t.job_id == job, t.status == JobStatus.RUNNING, t.lease_owner.in_(owners))
-            .values(
-                status=JobStatus.PENDING,
-                lease_owner=None,
-                lease_expires_at=None,
-                attempts=sa.case((t.attempts > 0, t.attempts - 1), else_=0),
-            )
-        )
-        return self.database.write(lambda c: int(c.execute(back).rowcount)) if owners else 0
-
-    def cancel(self, job: str, now_ms: int) -> None:
-        """End a job early: what is done stays, what is not begun is left out."""
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def work(c: sa.Connection) -> None:
-            left = sa.update(schema.training_tasks).where(t.job_id == job, t.status == JobStatus.PENDING)
-            c.execute(left.values(status=JobStatus.CANCELLED, completed_at=now_ms))
+            status = self._locked(c, job)
+            if status not in ACTIVE:
+                raise ConflictError("job", f"is over: it is {status}", job)
+            now = self._clock(c)
+            waiting = sa.update(schema.training_tasks).where(t.job_id == job, t.status == JobStatus.PENDING)
+            c.execute(waiting.values(status=JobStatus.CANCELLED, completed_at=now))
             ended = sa.update(schema.training_jobs).where(j.id == job)
-            c.execute(ended.values(status=JobStatus.CANCELLED, completed_at=now_ms))
+            # without a moment at which it would have stopped by itself, which would say that it may go on
+            c.execute(ended.values(status=JobStatus.CANCELLED, completed_at=now, stop_at=None))
+            append_event(c, job, EventKind.STATE, now, {"status": JobStatus.CANCELLED})
 
         self.database.write(work)
 
-    def _end(self, c: sa.Connection, job: str, number: int, values: Mapping[str, Any]) -> None:
-        t = schema.training_tasks.c
-        c.execute(sa.update(schema.training_tasks).where(t.job_id == job, t.number == number).values(**values))
-        self._count(c, job, int(values["completed_at"]))
+    def reopen(self, job: str, *, max_runtime_ms: int | None = None, failed: bool = True) -> int:
+        """Take up what a job has left, under a new limit; return how many tasks wait now.
 
-    def _count(self, c: sa.Connection, job: str, now_ms: int) -> None:
-        """Bring the job's own counts and state up to date."""
+        Parameters
+        ----------
+        failed : bool
+            Whether tasks that failed or were cancelled are begun again, and not only those that wait.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such job.
+        """
         t, j = schema.training_tasks.c, schema.training_jobs.c
-        # one at a time: two that end together must not each miss the other
-        c.execute(sa.select(j.id).where(j.id == job).with_for_update())
-        found = c.execute(sa.select(t.status, sa.func.count()).where(t.job_id == job).group_by(t.status)).all()
-        counts = {JobStatus(status): int(n) for status, n in found}
-        results = c.execute(sa.select(t.result).where(t.job_id == job, t.status == JobStatus.COMPLETED)).scalars().all()
-        profits = [r["net_profit"] for r in results if r and r.get("net_profit") is not None]
-        values: dict[str, Any] = {
-            "completed_combinations": counts.get(JobStatus.COMPLETED, 0),
-            "failed_combinations": counts.get(JobStatus.FAILED, 0),
-            "configurations_created": sum(1 for r in results if r and r.get("config_id")),
-            "best_net_profit": max(profits, default=None),
-        }
-        if not counts.get(JobStatus.PENDING) and not counts.get(JobStatus.RUNNING):
-            values |= {
-                "status": JobStatus.COMPLETED if counts.get(JobStatus.COMPLETED) else JobStatus.FAILED,
-                "completed_at": now_ms,
-            }
-        c.execute(sa.update(schema.training_jobs).where(j.id == job).values(**values))
+
+        def work(c: sa.Connection) -> int:
+            self._locked(c, job)
+            now, again = self._clock(c), 0
+            if failed:
+                ended = (t.job_id == job, t.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)))
+                fresh = {"status": JobStatus.PENDING, "attempts": 0, "error_message": None, "completed_at": None}
+                again = int(c.execute(sa.update(schema.training_tasks).where(*ended).values(**fresh)).rowcount)
+            query = sa.select(sa.func.count()).select_from(schema.training_tasks)
+            left = int(c.execute(query.where(t.job_id == job, t.status.in_(ACTIVE))).scalar_one())
+            if not left:
+                return 0
+            values: dict[str, Any] = {"status": JobStatus.PENDING, "completed_at": None, "error_message": None}
+            values |= {"stop_at": None, "max_runtime_ms": max_runtime_ms}
+            if again:
+                values["failed_combinations"] = 0
+            c.execute(sa.update(schema.training_jobs).where(j.id == job).values(**values))
+            append_event(c, job, EventKind.STATE, now, {"status": JobStatus.PENDING, "left": left})
+            return left
+
+        return self.database.write(work)
+
+    def _locked(self, c: sa.Connection, job: str) -> JobStatus:
+        """Lock a job and return its state, in a transaction of the caller's."""
+        if not lock_job(c, job):
+            raise NotFoundError("job", "there is none with this id", job)
+        j = schema.training_jobs.c
+        return JobStatus(c.execute(sa.select(j.status).where(j.id == job)).scalar_one())
 
 
-def _claimable(job: str, now_ms: int) -> list[sa.ColumnElement[bool]]:
-    t = schema.training_tasks.c
-    silent = sa.and_(t.status == JobStatus.RUNNING, t.lease_expires_at < now_ms)
-    return [t.job_id == job, sa.or_(t.status == JobStatus.PENDING, silent)]
-
-
-def _held(task: Task) -> list[sa.ColumnElement[bool]]:
-    t = schema.training_tasks.c
-    return [t.job_id == task.job, t.number == task.number, t.lease_token == task.token, t.status == JobStatus.RUNNING]
+def _state(row: sa.Row[Any], counts: dict[JobStatus, int]) -> JobState:
+    return JobState(
+        id=row.id,
+        status=JobStatus(row.status),
+        strategy=row.strategy_name,
+        user=row.user_id,
+        config=row.config,
+        seed=row.seed,
+        priority=row.priority,
+        parent=row.parent_id,
+        max_runtime_ms=row.max_runtime_ms,
+        stop_ms=row.stop_at,
+        made_by=row.made_by,
+        created_ms=row.created_at,
+        started_ms=row.started_at,
+        completed_ms=row.completed_at,
+        error=row.error_message,
+        configurations=row.configurations_created,
+        best_net_profit=row.best_net_profit,
+        counts=counts,
+    )

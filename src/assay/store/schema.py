@@ -197,7 +197,7 @@ training_tasks = sa.Table(
     sa.Column("job_id", sa.String(36), sa.ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("spec", Json, nullable=False),
-    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False, index=True),
     sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_token", sa.BigInteger, nullable=False, server_default="0"),

@@ -24,7 +24,7 @@ from assay.reports.evidence_words import SEARCHED, campaign_line, comparability_
 from assay.reports.power import usual_sentence
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
-from assay.service.jobs import Left, job_document, make_job, run_job
+from assay.service.jobs import Left, job_document, make_job, run_job, take_up
 from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
@@ -215,7 +215,11 @@ def train(output: Output, given: TrainOptions) -> None:
         train_file(output, given, threads)
         return
     with open_database(given.database) as opened:
-        job = new_job(output, opened, given) if given.resume is None else find_job(opened, given.resume)
+        job = (
+            new_job(output, opened, given)
+            if given.resume is None
+            else find_job(opened, given.resume, given.max_runtime)
+        )
         finish_job(output, opened, given.database, job, workers=threads)
 
 
@@ -274,12 +278,14 @@ def _tried(prefix: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def find_job(database: Database, text: str) -> str:
-    """Return the job that is to go on."""
+def find_job(database: Database, text: str, max_runtime_s: float | None = None) -> str:
+    """Return the job that is to go on, under a limit of its own where it was stopped by one."""
     jobs = JobStore(database)
     found = jobs.unfinished() if text == LAST else jobs.resolve(text)
     if found is None:
         raise InputError("--resume", "there is no unfinished job", hint="assay train --exchange ... starts one")
+    if not jobs.state(found).is_active:
+        take_up(database, found, max_runtime_s=max_runtime_s, failed=False)
     return found
 
 

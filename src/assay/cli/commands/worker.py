@@ -1,5 +1,6 @@
-"""`assay worker`: run the tasks of a training job; `assay train` starts as many as there are cores."""
+"""`assay worker`: run the tasks of training jobs; `assay train` starts as many as there are cores."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,16 @@ from assay.cli.first import INTERRUPTED
 from assay.cli.output import Output
 from assay.errors import InputError
 from assay.service.database import open_database
-from assay.service.worker import Worker
+from assay.service.worker import Worker, end_with
 from assay.store.jobs import JobStore
 
-Job = Annotated[str, typer.Option("--job", metavar="ID", help="The training job.")]
+Job = Annotated[str | None, typer.Option("--job", metavar="ID", help="Take tasks of this job, until none is left.")]
+Forever = Annotated[bool, typer.Option("--forever", help="Take tasks of all jobs, and wait for more.")]
 Parent = Annotated[int | None, typer.Option("--parent", metavar="PID", help="End when this process has ended.")]
-User = Annotated[str, typer.Option("--user", metavar="NAME", help="Who is written into the ledger.")]
+User = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="Who is written into the ledger; else whose job it is.")
+]
+Id = Annotated[str | None, typer.Option("--id", metavar="UUID", help="What others call this start of the worker.")]
 
 
 @contextmanager
@@ -35,18 +40,27 @@ def _silent(parent: int | None) -> Iterator[None]:
 class WorkerOptions:
     """Options of `assay worker`."""
 
-    job: Job
+    job: Job = None
+    forever: Forever = False
     database: options.DatabaseUrl = None
     parent: Parent = None
-    user: User = "local"
+    user: User = None
+    id: Id = None
 
 
 def worker(output: Output, given: WorkerOptions) -> None:
-    """Run tasks of a training job until none is left."""
+    """Run tasks of training jobs."""
+    if (given.job is None) != given.forever:
+        raise InputError("--job or --forever", "exactly one of them says what to work on")
     if given.parent is not None and given.parent < 1:
         raise InputError("--parent", "must be the number of a process", given.parent)
     with _silent(given.parent), open_database(given.database) as opened:
-        job = JobStore(opened).resolve(given.job)
-        done = Worker(opened, job, user=given.user, parent=given.parent).run()
+        job = None if given.job is None else JobStore(opened).resolve(given.job)
+        working = Worker(opened, job, user=given.user, id=given.id)
+        if given.parent is not None:
+            end_with(given.parent)
+        if given.forever:
+            signal.signal(signal.SIGTERM, lambda *_: working.drain())
+        done = working.run()
     if output.json:
         output.document({"job": job, "tasks": done})

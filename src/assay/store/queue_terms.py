@@ -1,0 +1,74 @@
+"""Conditions that the queue asks of tasks and jobs, as parts of queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from assay.store import schema
+from assay.store.schema import JobStatus
+
+if TYPE_CHECKING:
+    from assay.store.tasks import Task
+
+LEASE_MS = 60_000
+"""How long a worker may be silent before its task is another's."""
+
+MAX_ATTEMPTS = 3
+"""A task on which so many workers died is given up: the next one would die, too."""
+
+JOBS_AT_ONCE = 20
+"""Jobs with something to do that are looked at in one question."""
+
+ACTIVE = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+def in_time(now: int) -> sa.ColumnElement[bool]:
+    """Return what holds for a job whose longest run time is not over."""
+    j = schema.training_jobs.c
+    return sa.or_(j.stop_at.is_(None), j.stop_at > now)
+
+
+def was_cancelled() -> sa.ColumnElement[bool]:
+    """Return what holds for a job that somebody cancelled; one that was stopped for want of time can go on."""
+    j = schema.training_jobs.c
+    return sa.and_(
+        j.status == JobStatus.CANCELLED, sa.or_(j.stop_at.is_(None), sa.func.coalesce(j.completed_at, 0) < j.stop_at)
+    )
+
+
+def free(now: int) -> sa.ColumnElement[bool]:
+    """Return what holds for a task that nobody works on."""
+    t = schema.training_tasks.c
+    silent = sa.and_(t.status == JobStatus.RUNNING, t.lease_expires_at < now)
+    return sa.or_(t.status == JobStatus.PENDING, silent)
+
+
+def takeable(now: int) -> sa.ColumnElement[bool]:
+    """Return what holds for a task that a worker may take."""
+    return sa.and_(free(now), schema.training_tasks.c.attempts < MAX_ATTEMPTS)
+
+
+def with_work(now: int, job: str | None) -> sa.Select[Any]:
+    """Select jobs that have a task for somebody, the most urgent first."""
+    t, j = schema.training_tasks.c, schema.training_jobs.c
+    has_work = sa.select(t.number).where(t.job_id == j.id, takeable(now)).exists()
+    query = sa.select(j.id, j.status, j.made_by, j.created_at, j.user_id).where(
+        j.status.in_(ACTIVE), in_time(now), has_work
+    )
+    if job is not None:
+        query = query.where(j.id == job)
+    return query.order_by(j.priority.desc(), j.created_at, j.id).limit(JOBS_AT_ONCE)
+
+
+def of(task: Task) -> list[sa.ColumnElement[bool]]:
+    """Return what holds for the row of a task."""
+    t = schema.training_tasks.c
+    return [t.job_id == task.job, t.number == task.number]
+
+
+def under(task: Task) -> list[sa.ColumnElement[bool]]:
+    """Return what holds while a task is under this very lease."""
+    t = schema.training_tasks.c
+    return [*of(task), t.lease_token == task.token, t.status == JobStatus.RUNNING]
