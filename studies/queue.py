@@ -18,6 +18,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,13 @@ from uuid import uuid4
 
 import numpy as np
 import sqlalchemy as sa
+from benchmarks.clock import machine
+from benchmarks.report import Row, Table, markdown, placed, say, wrapped
 
 from assay.store import Database, schema
 from assay.store.jobs import JobStore, NewJob
 from assay.store.queue import TaskQueue
 from assay.store.schema import JobStatus
-from benchmarks.clock import machine
-from benchmarks.report import Row, Table, markdown, placed, say, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,15 +110,11 @@ def measured(url: str, workers: int, tasks: int, folder: Path) -> Row:
         process.join()
     seconds = time.perf_counter() - began
     spent: NDArray[np.float64] = np.concatenate([np.load(place) for place in places if place.exists()])
-    t = schema.training_tasks.c
-    database = Database.open(url)
-    done, rows, distinct = database.read(
-        lambda c: (
-            int(c.execute(sa.select(sa.func.count()).where(t.job_id == job, t.status == JobStatus.COMPLETED)).scalar_one()),
-            int(c.execute(sa.select(sa.func.count()).select_from(EFFECTS)).scalar_one()),
-            int(c.execute(sa.select(sa.func.count(EFFECTS.c.number.distinct()))).scalar_one()),
-        )
-    )  # fmt: skip
+    database, t = Database.open(url), schema.training_tasks.c
+    completed = sa.select(sa.func.count()).where(t.job_id == job, t.status == JobStatus.COMPLETED)
+    written = sa.select(sa.func.count(EFFECTS.c.number), sa.func.count(EFFECTS.c.number.distinct()))
+    done = database.read(lambda c: int(c.execute(completed).scalar_one()))
+    rows, distinct = database.read(lambda c: tuple(map(int, c.execute(written).one())))
     database.close()
     overhead = 1000 * spent.sum(axis=1)
     return {
@@ -146,30 +143,30 @@ def idle(url: str, asked: int = 500) -> Row:
 
 def bars(url: str, folder: Path) -> list[Row]:
     """Bars from the database, and from a worker's own disk; both with their digest."""
+    from benchmarks.store import MARKET, median, simulated  # noqa: PLC0415
+
     from assay.service.bar_cache import BarCache  # noqa: PLC0415  (workers of the other part are to be small)
     from assay.store import BarStore  # noqa: PLC0415
-    from benchmarks.store import MARKET, median, simulated  # noqa: PLC0415
+
+    def from_database(database: Database, market: Any) -> str:
+        return BarStore(database).read_resampled(market).digest
+
+    def from_disk(database: Database, market: Any, place: Path, digest: str) -> None:
+        stored = BarStore(database).market_of(market)
+        if stored is None or BarCache(place).load(digest, stored) is None:
+            raise SystemExit("the bars are not in the cache")
 
     found: list[Row] = []
     for kind, address in {"SQLite": str(folder / "assay.db"), "PostgreSQL": url}.items():
-        database = Database.open(address)
+        database, place = Database.open(address), folder / f"{kind} bars"
         for count, what in ((25_920, "90 days of 5 minutes"), (525_600, "a year of 1 minute")):
             market = replace(MARKET, symbol=f"B{count}/USDT")
             BarStore(database).write(market, simulated(count), source="study", at_ms=1)
-            digest = BarStore(database).read_resampled(market).digest
-            place = folder / f"{kind} bars"
-            BarCache(place).save(BarStore(database).read_resampled(market))
-
-            def cached(database: Database = database, market: Any = market, digest: str = digest, place: Path = place) -> None:
-                stored = BarStore(database).market_of(market)
-                if stored is None or BarCache(place).load(digest, stored) is None:
-                    raise SystemExit("the bars are not in the cache")
-
-            def direct(database: Database = database, market: Any = market, digest: str = digest) -> None:
-                if BarStore(database).read_resampled(market).digest != digest:
-                    raise SystemExit("other bars")
-
-            found.append({"database": kind, "bars": what, "read_ms": median(direct, 7), "from_disk_ms": median(cached, 7)})  # fmt: skip
+            stored = BarStore(database).read_resampled(market)
+            BarCache(place).save(stored)
+            read = median(partial(from_database, database, market), 7)
+            loaded = median(partial(from_disk, database, market, place, stored.digest), 7)
+            found.append({"database": kind, "bars": what, "read_ms": read, "from_disk_ms": loaded})
         database.close()
     return found
 

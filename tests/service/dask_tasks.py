@@ -8,19 +8,20 @@ import time
 from pathlib import Path
 
 from assay.service.executors import Outcome, Reply
-from assay.store import Database, jobs
-from assay.store.database import now_ms
+from assay.store import Database, queue
+from assay.store import database as store_database
 
 
-def acted(job: str, _number: int, code: str) -> Reply:
+def acted(job: str, number: int, code: str) -> Reply:
     """Sleep, kill this process, or wait to be killed."""
-    jobs.LEASE_MS, jobs.MAX_ATTEMPTS = 1_000, 2
+    vars(queue)["LEASE_MS"] = 1_000
+    vars(store_database)["RETRY_S"] = 0.2  # a task that outlives its test does not wait for its database
     if code == "other":
         return Reply(Outcome.REFUSED, "it is of another version")
     # a cluster serves several tests, each with a database of its own
     database = Database.open(Path(os.environ["DATABASE_OF_THE_TEST"]).read_text(), upgrade=False)
-    store = jobs.JobStore(database)
-    task = store.claim(job, f"dask:{os.getpid()}", now_ms())
+    store = queue.TaskQueue(database)
+    task = store.claim_task(job, number, f"dask {os.getpid()}")
     if task is None:
         return Reply(Outcome.TAKEN)
     what = task.spec["do"]
@@ -31,7 +32,7 @@ def acted(job: str, _number: int, code: str) -> Reply:
         while task.attempts == 1:
             time.sleep(0.05)
     time.sleep(0.02)
-    store.complete(task, {"by": os.getpid(), "number": task.number}, now_ms(), lambda _: None)
+    store.complete(task, {"by": os.getpid(), "number": task.number})
     database.close()
     return Reply(Outcome.DONE)
 

@@ -13,15 +13,16 @@ from uuid import uuid4
 
 import pytest
 
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError, GateError, InputError
 from assay.service import cluster_task
 from assay.service.cluster_task import code_name, run_task
 from assay.service.dask_executor import DaskExecutor
 from assay.service.executors import Outcome, Reply
 from assay.service.reporter import Silent
 from assay.store import Database
-from assay.store.jobs import JobStore
+from assay.store.jobs import JobStore, NewJob
 from assay.store.schema import JobStatus
+from assay.store.workers import WorkerStore
 from service import dask_tasks
 
 if TYPE_CHECKING:
@@ -63,16 +64,21 @@ def cluster(address: Path) -> Iterator[Any]:
 @pytest.fixture
 def database(postgresql_url: str, address: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     address.write_text(postgresql_url)
-    monkeypatch.setattr("assay.service.dask_executor.LEASE_MS", 1_000)
+    for name, value in {
+        "service.dask_executor.LEASE_MS": 1_000,
+        "service.dask_executor.REAP_S": 0.2,
+        "store.queue_terms.MAX_ATTEMPTS": 2,
+        "store.reaping.MAX_ATTEMPTS": 2,
+    }.items():
+        monkeypatch.setattr(f"assay.{name}", value)
     opened = Database.open(postgresql_url)
     yield opened
     opened.close()
 
 
 def make(database: Database, *specs: dict[str, Any]) -> str:
-    job = str(uuid4())
-    JobStore(database).create(job, specs, config={}, digest="d", strategy="S", user="u", seed=0, at_ms=1)
-    return job
+    new = NewJob(id=str(uuid4()), config={}, digest="d", strategy="S", user="u", seed=0, created_ms=1)
+    return JobStore(database).create(new, specs)
 
 
 def executor(cluster: Any, task: Any = dask_tasks.acted) -> DaskExecutor:
@@ -93,7 +99,7 @@ def test_a_worker_is_killed_in_the_middle_and_a_task_kills_every_worker(
         os.kill(int(begun.read_text()), signal.SIGKILL)
 
     threading.Thread(target=kill, daemon=True).start()
-    state = executor(cluster).run(heard, database, job)
+    state = executor(cluster).run(heard, database, job, user="u")
     assert state.status == JobStatus.COMPLETED
     assert state.counts == {JobStatus.COMPLETED: 15, JobStatus.FAILED: 1}
     rows = JobStore(database).tasks(job)
@@ -108,11 +114,11 @@ def test_a_worker_is_killed_in_the_middle_and_a_task_kills_every_worker(
 def test_a_cancelled_job_ends(cluster: Any, database: Database) -> None:
     job = make(database, *[{"do": "sleep"}] * 400)
     done: list[Any] = []
-    running = threading.Thread(target=lambda: done.append(executor(cluster).run(Silent(), database, job)))
+    running = threading.Thread(target=lambda: done.append(executor(cluster).run(Silent(), database, job, user="u")))
     running.start()
     while JobStore(database).state(job).over < 3:
         time.sleep(0.02)
-    JobStore(database).cancel(job, 5)
+    JobStore(database).cancel(job)
     running.join(timeout=10)
     (state,) = done
     assert state.status == JobStatus.CANCELLED
@@ -127,9 +133,9 @@ def test_a_worker_that_cannot_is_given_nothing_and_nothing_secret_is_said(
     with monkeypatch.context() as patch:
         patch.setattr("assay.service.dask_executor.code_name", lambda: "other")
         with pytest.raises(AssayError, match=r"no worker of tcp.* can be used: it is of another version"):
-            executor(cluster).run(heard, database, job)
+            executor(cluster).run(heard, database, job, user="u")
     with pytest.raises(AssayError, match=r"Dask could not run the task there .KeyError."):
-        executor(cluster, dask_tasks.bug).run(heard, database, job)
+        executor(cluster, dask_tasks.bug).run(heard, database, job, user="u")
     assert "postgresql" not in "".join(heard.notes)
     assert JobStore(database).state(job).counts == {JobStatus.PENDING: 1}
     with (
@@ -143,22 +149,29 @@ def test_a_worker_that_cannot_is_given_nothing_and_nothing_secret_is_said(
         ) as threads,
         pytest.raises(AssayError, match="2 threads: start it with --nthreads 1"),
     ):
-        executor(threads).run(heard, database, job)
-    assert executor(cluster).run(heard, database, job).status == JobStatus.COMPLETED
+        executor(threads).run(heard, database, job, user="u")
+    assert executor(cluster).run(heard, database, job, user="u").status == JobStatus.COMPLETED
 
 
 def test_what_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--address: must be tcp"):
         DaskExecutor("127.0.0.1:8786")
     with pytest.raises(InputError, match="needs PostgreSQL"):
-        DaskExecutor("tcp://127.0.0.1:1").run(Silent(), Database.open(tmp_path / "a.db"), "x")
+        DaskExecutor("tcp://127.0.0.1:1").run(Silent(), Database.open(tmp_path / "a.db"), "x", user="u")
+
+
+def test_a_job_of_newer_code_is_refused(database: Database) -> None:
+    new = NewJob(id="j", config={}, digest="d", strategy="S", user="u", seed=0, created_ms=1, made_by="99 procedure 99")
+    JobStore(database).create(new, [{"do": "sleep"}])
+    with pytest.raises(GateError, match="which is newer than"):
+        DaskExecutor("tcp://127.0.0.1:1").run(Silent(), database, "j", user="u")
 
 
 def test_no_scheduler(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.service.dask_executor.CONNECT_S", 0.3)
     job = make(database, {"do": "sleep"})
     with pytest.raises(InputError, match="no Dask scheduler answers there"):
-        DaskExecutor("tcp://127.0.0.1:1").run(Silent(), database, job)
+        DaskExecutor("tcp://127.0.0.1:1").run(Silent(), database, job, user="u")
 
 
 def test_a_process_of_a_cluster_refuses_what_it_must_not_do(
@@ -179,6 +192,7 @@ def test_a_process_of_a_cluster_refuses_what_it_must_not_do(
     assert run_task(job, 0, code_name()) == Reply(Outcome.DONE)
     assert "procedure" in JobStore(opened).tasks(job)[0]["error_message"]
     assert run_task(job, 0, code_name()) == Reply(Outcome.TAKEN)
+    assert len(WorkerStore(opened).all(alive=True)) == 1  # as any worker is seen
     opened.close()
     monkeypatch.setattr("assay.store.database.RETRY_S", 0.1)
     monkeypatch.setenv("ASSAY_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/away")
@@ -186,6 +200,5 @@ def test_a_process_of_a_cluster_refuses_what_it_must_not_do(
     assert reply.outcome == Outcome.TROUBLE
     assert "secret" not in reply.reason
     assert "127.0.0.1" not in reply.reason
-    for kept in (postgresql_url, "postgresql://me:secret@127.0.0.1:1/away"):
-        cluster_task._opened(kept).close()
-    cluster_task._opened.cache_clear()
+    cluster_task._worker(postgresql_url).bars.database.close()
+    cluster_task._worker.cache_clear()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 from assay._version import __version__
 from assay.compiled import result_digest
-from assay.errors import AssayError, NotFoundError, StoreError
+from assay.errors import AssayError, StoreError
 from assay.service.executors import Outcome, Reply
+from assay.service.identity import host_name
+from assay.service.versions import CODE_VERSION
 from assay.service.worker import Worker
 from assay.store import Database
-from assay.store.database import now_ms
-from assay.store.jobs import JobStore
 from assay.store.location import setting
+from assay.store.workers import WorkerRow
 
 
 @cache
@@ -38,9 +40,14 @@ def run_task(job: str, number: int, code: str) -> Reply:
     if url is None or not url.startswith("postgres"):
         return Reply(Outcome.REFUSED, "its environment names no PostgreSQL: set ASSAY_DATABASE_URL where it starts")
     try:
-        return Reply(Outcome.DONE if _OneTask(_opened(url), job).run_one(number) else Outcome.TAKEN)
-    except NotFoundError:
-        return Reply(Outcome.REFUSED, "its database has no such job: its ASSAY_DATABASE_URL names another one")
+        worker = _worker(url)
+        task = worker.queue.claim_task(job, number, worker.id)
+        if task is None and not worker.jobs.states([job]):
+            return Reply(Outcome.REFUSED, "its database has no such job: its ASSAY_DATABASE_URL names another one")
+        if task is None:
+            return Reply(Outcome.TAKEN)
+        worker.work(task)
+        return Reply(Outcome.DONE)
     except StoreError:  # its sentence names the database
         return Reply(Outcome.TROUBLE, "it cannot use its database: `assay database status` there says why")
     except AssayError as error:
@@ -49,22 +56,10 @@ def run_task(job: str, number: int, code: str) -> Reply:
         return Reply(Outcome.TROUBLE, f"a {type(error).__name__}, which is a bug in Assay")
 
 
-class _OneTask(Worker):
-    """A worker for a single task."""
-
-    def __init__(self, database: Database, job: str) -> None:
-        super().__init__(database, job, user="local")
-
-    def run_one(self, number: int) -> bool:
-        task = JobStore(self.bars.database).claim(self.job, self.owner, now_ms())
-        if task is None:
-            return False
-        with self._kept(task):
-            self._work(task)
-        return True
-
-
 @cache
-def _opened(url: str) -> Database:
-    """Return the one connection of this process to its database: it does many tasks."""
-    return Database.open(url, upgrade=False)
+def _worker(url: str) -> Worker:
+    """Return the one worker of this process, announced in its database: it does many tasks."""
+    worker = Worker(Database.open(url, upgrade=False))
+    row = WorkerRow(id=worker.id, host=host_name(), process=os.getpid(), version=CODE_VERSION)
+    worker.workers.announce(row)
+    return worker

@@ -16,11 +16,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError, GateError, InputError
+from assay.service.campaign import end_overdue
 from assay.service.cluster_task import code_name, run_task
 from assay.service.executors import Outcome, Reply, open_tasks, require_server
-from assay.store.jobs import LEASE_MS, JobStore
-from assay.store.schema import JobStatus
+from assay.service.leases import GRACE_S, SilentLeases
+from assay.service.versions import CODE_VERSION, may_run
+from assay.store.jobs import JobStore
+from assay.store.queue import TaskQueue
+from assay.store.queue_terms import LEASE_MS
+from assay.store.reaping import Reaper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +42,8 @@ except ImportError as missing:
 
 CONNECT_S = 10.0
 POLL_S = 0.5
-GRACE_S = 5.0
-"""Beyond a lease's length, before a worker that says nothing is believed not to have begun its task either."""
+REAP_S = 10.0
+"""Between two looks for leases that nobody renews, and tasks that have killed their workers."""
 MAX_TROUBLE = 3
 """Times in a row that a worker may be in trouble before it is given nothing more."""
 
@@ -65,22 +70,26 @@ class DaskExecutor:
         if not re.fullmatch(r"(tcp|tls)://[^\s/@]+:\d{1,5}", self.address):
             raise InputError("--address", "must be tcp://host:port or tls://host:port of a scheduler", self.address)
 
-    def run(self, reporter: Reporter, database: Database, job: str) -> JobState:
+    def run(self, reporter: Reporter, database: Database, job: str, *, user: str) -> JobState:
         """Run what is left of a job; interrupted, what is being done on the cluster is done to its end.
 
         Raises
         ------
         InputError
             When the database is a file, or no scheduler answers.
+        GateError
+            When newer code has made the job.
         AssayError
             When the scheduler is lost, or every worker refuses.
         """
         require_server(database)
         state = JobStore(database).state(job)
+        if not may_run(state.made_by):
+            raise GateError(f"job {job} was made by {state.made_by}, which is newer than {CODE_VERSION}: update Assay")
         with (
             _connected(self.address) as client,
             reporter.progress("training", state.total, state.over) as advance,
-            _Dispatch(self, client, reporter, database, job).cancelling() as dispatch,
+            _Dispatch(self, client, reporter, database, job, user).cancelling() as dispatch,
         ):
             try:
                 return dispatch.run(state, advance)
@@ -121,6 +130,7 @@ class _Dispatch:
     reporter: Reporter
     database: Database
     job: str
+    user: str
     given: dict[str, _Given] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     trouble: dict[str, int] = field(default_factory=dict)
@@ -128,8 +138,13 @@ class _Dispatch:
     waits: bool = False
 
     def run(self, state: JobState, advance: Advance) -> JobState:
-        jobs = JobStore(self.database)
-        while state.over < state.total and state.status in (JobStatus.PENDING, JobStatus.RUNNING):
+        jobs, reaper = JobStore(self.database), Reaper(self.database)
+        silent, reaped = SilentLeases(TaskQueue(self.database), job=self.job), -REAP_S
+        while state.over < state.total and state.is_active:
+            if time.monotonic() - reaped >= REAP_S:
+                end_overdue(self.database, reaper, user=self.user)
+                silent.watch()
+                reaped = time.monotonic()
             workers = self._workers()
             self._collect(workers)
             self._give([one for one in workers if one not in self.refused and one not in self.given])

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from assay.errors import InputError
 from assay.store import schema
-from assay.store.database import now_ms
-from assay.store.schema import JobStatus
+from assay.store.clock import shared_clock
+from assay.store.queue_terms import takeable
 
 if TYPE_CHECKING:
     from assay.service.reporter import Reporter
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Executor(Protocol):
     """Runs what is left of a job."""
 
-    def run(self, reporter: Reporter, database: Database, job: str) -> JobState:
+    def run(self, reporter: Reporter, database: Database, job: str, *, user: str) -> JobState:
         """Return how far the job is when nothing is left to do, or it was ended by somebody."""
 
 
@@ -71,8 +71,7 @@ def require_server(database: Database) -> None:
 
 
 def open_tasks(database: Database, job: str, limit: int) -> list[int]:
-    """Return numbers of the first tasks that nobody works on."""
-    t, now = schema.training_tasks.c, now_ms()
-    silent = sa.and_(t.status == JobStatus.RUNNING, t.lease_expires_at < now)
-    query = sa.select(t.number).where(t.job_id == job, sa.or_(t.status == JobStatus.PENDING, silent))
-    return database.read(lambda c: [int(n) for n in c.scalars(query.order_by(t.number).limit(limit))])
+    """Return numbers of the first tasks that a worker could take."""
+    t = schema.training_tasks.c
+    query = sa.select(t.number).where(t.job_id == job).order_by(t.number).limit(limit)
+    return database.read(lambda c: [int(n) for n in c.scalars(query.where(takeable(shared_clock(c))))])
