@@ -21,10 +21,11 @@ from assay.market import Bars, Timeframe
 from assay.market.resampling import resample
 from assay.search import parse_space
 from assay.service.campaign import begin_campaign
-from assay.service.jobs import job_document, make_job
+from assay.service.jobs import job_document
 from assay.service.ledger import declaration_of
 from assay.service.reporter import Silent
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
+from assay.service.submission import make_job
 from assay.service.training import train_and_store
 from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market

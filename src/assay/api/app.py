@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from assay._version import __version__
-from assay.api.errors import handle_errors
+from assay.api.errors import handle_errors, statuses
+from assay.api.guards import REFUSALS, guard
+from assay.api.routes import access
 from assay.api.state import State
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (access.router,)
 """Routes by subject, in the order of the documentation."""
 
 
@@ -30,9 +32,17 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = FastAPI(title="Assay", version=__version__, lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None)
+    app = FastAPI(
+        title="Assay",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+    )
     app.state.assay = State(database, settings)
     handle_errors(app)
+    guard(app, app.state.assay)
     for router in ROUTERS:
-        app.include_router(router, prefix="/api")
+        app.include_router(router, prefix="/api", responses=statuses(*REFUSALS))
     return app

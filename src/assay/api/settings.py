@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from assay.service.accounts import PasswordCost
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,6 +40,14 @@ class Settings:
         Streams of events that may be open at once.
     allow_origins : tuple of str
         Other sites whose pages may call the API; none by default.
+    trusted_proxies : tuple of str
+        Addresses or networks of proxies that say for whom they ask (X-Forwarded-For); nobody else is believed.
+    failed_sign_ins_per_minute : int
+        Wrong passwords of one address; three times as many for one name, ten times as many wrong tokens.
+    body_timeout_s : float
+        How long a body may take, beside what its bytes take at 4 KiB a second.
+    password_cost : PasswordCost
+        How expensive a guess at a password is.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -50,3 +60,7 @@ class Settings:
     requests_per_minute: int = 6_000
     event_limit: int = 1_000
     allow_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    failed_sign_ins_per_minute: int = 10
+    body_timeout_s: float = 30.0
+    password_cost: PasswordCost = field(default_factory=PasswordCost)

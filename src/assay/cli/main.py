@@ -162,6 +162,17 @@ _CONFIGURATIONS: Table = {
     ),
 }
 
+_USERS: Table = {
+    "add": ("assay.cli.commands.users:add", "Add somebody who may use the service."),
+    "list": ("assay.cli.commands.users:list_", "List users, or the tokens of one."),
+    "role": ("assay.cli.commands.users:role", "Give a user another role."),
+    "password": ("assay.cli.commands.users:password", "Give a user another password."),
+    "disable": ("assay.cli.commands.users:disable", "Close every way in: sessions and tokens end."),
+    "enable": ("assay.cli.commands.users:enable", "Let a disabled user sign in again."),
+    "token": ("assay.cli.commands.users:token", "Make a token for a program; it is shown once."),
+    "revoke": ("assay.cli.commands.users:revoke", "End a token now."),
+}
+
 GROUPS: dict[str, tuple[str, Table]] = {
     "data": ("Bars: import, download, list, check, export, delete.", _DATA),
     "database": ("Where everything is kept: status, upgrade, backup.", _DATABASE),
@@ -169,6 +180,7 @@ GROUPS: dict[str, tuple[str, Table]] = {
         "Results: show, compare, trades, equity, export and more.",
         _CONFIGURATIONS,
     ),
+    "users": ("Who may use the service: add, list, role, disable, token.", _USERS),
 }
 """Commands of two words, by their first: what the help says of the group, and its commands by their second."""
 

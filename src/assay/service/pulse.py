@@ -94,22 +94,27 @@ class Pulse:
         ------
         TaskStopped
         """
+        self.at(progress.stage, progress.done, progress.total, progress.note)
+        return False
+
+    def at(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Remember how far the task is.
+
+        Raises
+        ------
+        TaskStopped
+        """
         if self.is_stopped:
             raise TaskStopped
         now = time.monotonic()
-        if progress.stage != self._stage:
-            self._stage, self._stage_began = progress.stage, now
+        if stage != self._stage:
+            self._stage, self._stage_began = stage, now
         seconds = now - self._stage_began
-        rate = progress.done / seconds if progress.done and seconds > 0 else None
+        rate = done / seconds if done and seconds > 0 else None
+        eta = (total - done) / rate if rate else None
         self._latest = {
-            "stage": progress.stage,
-            "done": progress.done,
-            "total": progress.total,
-            "rate": rate,
-            "eta_s": (progress.total - progress.done) / rate if rate else None,
-            "note": progress.note or None,
-        }
-        return False
+            "stage": stage, "done": done, "total": total, "rate": rate, "eta_s": eta, "note": note or None
+        }  # fmt: skip
 
     def _beat(self) -> None:
         told: dict[str, Any] | None = None

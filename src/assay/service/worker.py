@@ -16,15 +16,19 @@ from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
 from assay.errors import AssayError, Interrupted, StoreError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, end_overdue, withdraw
+from assay.service.collector import BarCollector
 from assay.service.identity import host_name
+from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
+from assay.service.submission import DownloadTask, train_downloaded
 from assay.service.tasks import TrainingTask, run_task
 from assay.service.training import describe_training, save_trained
 from assay.service.versions import CODE_VERSION, may_run
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
+from assay.store.events import EventStore
 from assay.store.jobs import JobStore
 from assay.store.queue import TaskQueue
 from assay.store.reaping import Reaper
@@ -157,8 +161,11 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        one = TrainingTask.from_spec(task.spec)
         LOG.info("begins", extra={"job": task.job, "task": task.number})
+        if DownloadTask.is_one(task.spec):
+            self._download(task)
+            return
+        one = TrainingTask.from_spec(task.spec)
         try:
             with Pulse(self.queue, self.workers, self.id, task) as pulse:
                 trained = self._trained(task, one, pulse)
@@ -171,6 +178,23 @@ class Worker:
             return
         LOG.info("done", extra={"job": task.job, "task": task.number})
         complete_for_promoted(self.bars.database, trained.evidence, Silent())
+
+    def _download(self, task: Task) -> None:
+        """Fetch a market's bars; the trainings on it are further tasks of the job."""
+        one, user = DownloadTask.from_spec(task.spec), self.user or task.user
+        with Pulse(self.queue, self.workers, self.id, task) as pulse:
+            reporter = JobLog(EventStore(self.bars.database), task, pulse)
+            try:
+                with BarCollector(database=self.bars.database, reporter=reporter) as collector:
+                    bars, specs = train_downloaded(reporter, self.bars.database, one, collector, user=user)
+            except StoreError:
+                raise
+            except TaskStopped:
+                self.queue.leave(task)
+            except AssayError as error:
+                self.queue.fail(task, str(error))
+            else:
+                self.queue.expand(task, specs, {"bars": len(bars)})
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
         """Train; None where that failed, which is written then."""

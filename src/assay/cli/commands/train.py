@@ -24,10 +24,11 @@ from assay.reports.evidence_words import SEARCHED, campaign_line, comparability_
 from assay.reports.power import usual_sentence
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
-from assay.service.jobs import Left, job_document, make_job, run_job, take_up
+from assay.service.jobs import job_document, run_job, take_up
 from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
+from assay.service.submission import Left, make_job
 from assay.service.training import Trained, train_and_store
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registry

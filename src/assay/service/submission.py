@@ -1,0 +1,350 @@
+"""Submitting trainings: a job with a task per market and strategy, whoever asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError
+from assay.market import Market, Timeframe
+from assay.market.calendar import days_to_ms, ms_to_days
+from assay.service.campaign import begin_job
+from assay.service.kernels import compile_kernels
+from assay.service.ledger import declaration_of
+from assay.service.reporter import Silent
+from assay.service.request import TrainingRequest
+from assay.service.runtimes import runtime_ms
+from assay.service.spans import finished, note_volume
+from assay.service.tasks import TrainingTask
+from assay.service.versions import CODE_VERSION
+from assay.sources.user_strategy import load_strategy
+from assay.store import BarStore
+from assay.store.database import now_ms
+from assay.store.jobs import JobStore, NewJob
+from assay.store.schema import DeclarationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from assay.market import Bars
+    from assay.service.collector import BarCollector
+    from assay.service.reporter import Reporter
+    from assay.service.training_plan import TrainingPlan
+    from assay.store import Database
+    from assay.store.campaigns import Declaration
+    from assay.training import Experiment
+
+
+@dataclass(frozen=True)
+class Left:
+    """A market or task that could not be trained."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class DownloadTask:
+    """A task that fetches what is missing of a market's bars; the trainings on it take its place.
+
+    Attributes
+    ----------
+    market : Market
+    requests : tuple of TrainingRequest
+        One per strategy.
+    most_days : float or None
+        Of the newest bars so many days may signal.
+    """
+
+    market: Market
+    requests: tuple[TrainingRequest, ...]
+    most_days: float | None = None
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> DownloadTask:
+        """Return the task that a job has stored."""
+        market = Market(
+            spec["exchange"], spec["symbol"], Timeframe.parse(spec["timeframe"]), spec["kind"], spec.get("tick")
+        )
+        return cls(market, tuple(map(TrainingRequest.from_dict, spec["requests"])), spec["most_days"])
+
+    def spec(self) -> dict[str, Any]:
+        """Return the task as plain values."""
+        return {
+            "work": "download",
+            "exchange": self.market.exchange,
+            "symbol": self.market.symbol,
+            "timeframe": str(self.market.timeframe),
+            "kind": self.market.kind,
+            "tick": self.market.tick,
+            "strategy": ",".join(request.strategy for request in self.requests),
+            "requests": [request.to_dict() for request in self.requests],
+            "most_days": self.most_days,
+        }
+
+    @staticmethod
+    def is_one(spec: Mapping[str, Any]) -> bool:
+        """Whether a job's task is a download."""
+        return spec.get("work") == "download"
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that waits for workers.
+
+    Attributes
+    ----------
+    job : str
+    left : tuple of Left
+        Markets that are left out, each with the reason.
+    """
+
+    job: str
+    left: tuple[Left, ...] = ()
+
+
+def submit(
+    database: Database,
+    plan: TrainingPlan,
+    *,
+    user: str,
+    offline: bool = False,
+    key: str | None = None,
+    parent: str | None = None,
+) -> Submitted:
+    """Write the job of a plan; workers do the rest: they fetch missing bars, compile kernels and train.
+
+    Parameters
+    ----------
+    offline : bool
+        Whether no exchange is asked for bars.
+    key : str, optional
+        A second job of the same user with the same key is the first one.
+    parent : str, optional
+        The job that this one repeats with changes.
+
+    Raises
+    ------
+    InputError
+        When none of the markets can be trained.
+    """
+    if key is not None and (made := JobStore(database).with_key(user, key)) is not None:
+        return Submitted(made, tuple(Left(**one) for one in JobStore(database).state(made).config.get("left", [])))
+    store, left = BarStore(database), []
+    tasks: list[TrainingTask] = []
+    entries: list[Declaration | None] = []
+    downloads: list[DownloadTask] = []
+    for market in plan.markets:
+        if plan.fetch and not offline and _is_missing(store, market, plan):
+            downloads.append(DownloadTask(market, plan.requests, plan.most_days))
+            continue
+        try:
+            bars = _bars_of(Silent(), store, market, plan.requests[0], None)
+            found = tasks_on(bars, plan.requests, plan.most_days)
+        except AssayError as error:
+            left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
+            continue
+        tasks += [task for task, _ in found]
+        entries += [entry for _, entry in found]
+    _refuse_nothing(tasks or downloads, left, "pairs")
+    new = _new_job(
+        plan.requests,
+        user=user,
+        config={"left": [asdict(one) for one in left], "request": dict(plan.given)},
+        max_runtime_s=plan.max_runtime_s,
+        priority=plan.priority,
+        parent=parent,
+        key=key,
+    )
+    specs = [*_declared(database, tasks, entries, user), *(download.spec() for download in downloads)]
+    return Submitted(_create(database, new, specs), tuple(left))
+
+
+def make_job(
+    reporter: Reporter,
+    database: Database,
+    markets: Sequence[Market],
+    requests: Sequence[TrainingRequest],
+    *,
+    collector: BarCollector | None = None,
+    user: str,
+    max_runtime_s: float | None = None,
+) -> tuple[str, list[Left]]:
+    """Write a job with a task per market and request, after missing bars are fetched and kernels compiled.
+
+    Parameters
+    ----------
+    requests : sequence of TrainingRequest
+        One per strategy, on the same days.
+    collector : BarCollector, optional
+        Fetches bars that are missing; only stored bars are used where not given.
+    max_runtime_s : float, optional
+        The job stops so long after its first task was begun, and what is done stays.
+
+    Returns
+    -------
+    str
+        Id of the job.
+    list of Left
+        Markets that are left out, each with the reason.
+    """
+    runtime_ms(max_runtime_s)
+    strategies = [load_strategy(request.strategy) for request in requests]
+    store, left = BarStore(database), []
+    tasks: list[TrainingTask] = []
+    entries: list[Declaration | None] = []
+    for market in markets:
+        try:
+            bars = _bars_of(reporter, store, market, requests[0], collector)
+            compile_kernels(reporter, strategies[0], bars)
+            found = tasks_on(bars, requests)
+        except AssayError as error:
+            left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
+            if len(markets) > 1:
+                reporter.note(f"{market}: {left[-1].why}")
+            continue
+        tasks += [task for task, _ in found]
+        entries += [entry for _, entry in found]
+    _refuse_nothing(tasks, left, "--symbol")
+    config = {"left": [asdict(one) for one in left]}
+    new = _new_job(requests, user=user, config=config, max_runtime_s=max_runtime_s)
+    return _create(database, new, _declared(database, tasks, entries, user)), left
+
+
+def tasks_on(
+    bars: Bars, requests: Sequence[TrainingRequest], most_days: float | None = None
+) -> list[tuple[TrainingTask, Declaration | None]]:
+    """Return the tasks of a market, one for each request, with what the ledger is to know of each before it begins.
+
+    Parameters
+    ----------
+    most_days : float, optional
+        Of the newest bars so many days may signal; all of them where there are fewer.
+    """
+    held = ms_to_days(bars.span_ms[1] - bars.span_ms[0])
+    found = []
+    for request in requests:
+        asked = request
+        if most_days is not None and most_days < held:
+            asked = replace(request, span=replace(request.span, days=most_days))
+        experiment = asked.experiment(load_strategy(request.strategy), bars)
+        found.append((TrainingTask.of(experiment, bars, request.strategy), _declaration(experiment, bars)))
+    return found
+
+
+def train_downloaded(
+    reporter: Reporter, database: Database, task: DownloadTask, collector: BarCollector, *, user: str
+) -> tuple[Bars, list[dict[str, Any]]]:
+    """Fetch what is missing of a market and return its bars with the tasks that take the download's place."""
+    bars = _bars_of(reporter, BarStore(database), task.market, task.requests[0], collector)
+    found = tasks_on(bars, task.requests, task.most_days)
+    return bars, _declared(database, [one for one, _ in found], [entry for _, entry in found], user)
+
+
+def _is_missing(store: BarStore, market: Market, plan: TrainingPlan) -> bool:
+    """Whether something of a market is not stored that was asked for, up to now."""
+    known = store.find(market.exchange, market.symbol, market.timeframe)
+    if known is None:
+        return True
+    now = now_ms()
+    start, stop = plan.requests[0].span.wanted(now)
+    if start is None and plan.most_days is not None:
+        start = now - days_to_ms(plan.most_days)
+    covered = store.coverage(known)
+    if not covered:
+        return True
+    first = covered[0][0] if start is None else start
+    last = (now if stop is None else min(stop, now)) // market.timeframe.ms * market.timeframe.ms
+    return bool(store.missing(known, first, last)) if first < last else False
+
+
+def _declared(
+    database: Database, tasks: Sequence[TrainingTask], entries: Sequence[Declaration | None], user: str
+) -> list[dict[str, Any]]:
+    """Declare trainings as started and return their tasks, each with the others on the same days."""
+    others = begin_job(database, entries, user=user)
+    return [replace(task, others=tuple(found)).spec() for task, found in zip(tasks, others, strict=True)]
+
+
+def _refuse_nothing(tasks: Sequence[object], left: Sequence[Left], field: str) -> None:
+    if tasks:
+        return
+    if len(left) == 1:
+        raise InputError(field, f"{left[0].what}: {left[0].why}")
+    raise InputError(field, "none of the markets can be trained", hint=left[0].why if left else "")
+
+
+def _new_job(
+    requests: Sequence[TrainingRequest],
+    *,
+    user: str,
+    config: Mapping[str, Any],
+    max_runtime_s: float | None = None,
+    priority: int = 0,
+    parent: str | None = None,
+    key: str | None = None,
+) -> NewJob:
+    return NewJob(
+        id=str(uuid4()),
+        config=config,
+        digest="",
+        strategy=",".join(request.strategy for request in requests),
+        user=user,
+        seed=requests[0].search.seed,
+        created_ms=now_ms(),
+        priority=priority,
+        parent=parent,
+        max_runtime_ms=runtime_ms(max_runtime_s),
+        made_by=CODE_VERSION,
+        key=key,
+    )
+
+
+def _create(database: Database, new: NewJob, specs: Sequence[Mapping[str, Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()
+    return JobStore(database).create(replace(new, digest=digest), specs)
+
+
+def _declaration(experiment: Experiment, bars: Bars) -> Declaration | None:
+    """Return the declaration of a task; None where its bars are too few, which the task itself will say."""
+    try:
+        return declaration_of(experiment, bars, DeclarationKind.STARTED)
+    except InsufficientDataError:
+        return None
+
+
+def _bars_of(
+    reporter: Reporter, store: BarStore, market: Market, request: TrainingRequest, collector: BarCollector | None
+) -> Bars:
+    """Return the finished bars of a market, all of them: earlier bars warm the indicators."""
+    trouble = None if collector is None else _fetch(collector, market, request)
+    try:
+        bars = finished(store.read_resampled(market))
+    except InputError:
+        raise trouble or _not_stored(store, market) from None
+    note_volume(reporter, bars)
+    if trouble is not None:
+        reporter.note(f"{market}: only stored bars are used. {trouble}")
+    return bars
+
+
+def _not_stored(store: BarStore, market: Market) -> InputError:
+    """Return the error of a market without bars: with what is stored of its symbol, if anything is."""
+    stored = [h.market for h in store.markets()]
+    frames = [str(m.timeframe) for m in stored if (m.exchange, m.symbol) == (market.exchange, market.symbol)]
+    if not frames:
+        return InputError(str(market), "is not stored", hint="assay data import, or without --offline")
+    hint = f"Give --timeframe {frames[0]}" if len(frames) == 1 else "Give one of these to --timeframe"
+    return InputError(str(market), f"is not stored; stored are {', '.join(frames)}", hint=hint)
+
+
+def _fetch(collector: BarCollector, market: Market, request: TrainingRequest) -> AssayError | None:
+    """Fetch what is missing of a market into the database; return why that was not possible."""
+    try:
+        collector.fetch_bars(market.symbol, market.exchange, market.timeframe, *request.span.wanted(now_ms()))
+    except (ExchangeError, InputError) as error:
+        return error
+    return None
