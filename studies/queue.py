@@ -182,7 +182,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, server(Path(name)) as url:
         Database.open(url).close()
         for workers in map(int, options.workers.split(",")):
-            rows.append(measured(url, workers, options.tasks, Path(name)))
+            tasks = min(options.tasks, 1_000 + 100 * workers)  # fewer workers say the same with fewer tasks
+            rows.append(measured(url, workers, tasks, Path(name)))
             say(f"{rows[-1]}")
         asked = idle(url)
         read = bars(url, Path(name))
@@ -193,7 +194,7 @@ def main() -> int:
         Table("Bars of a task, median", read),
     ]
     notes = [
-        f"{facts['cpu']}, {facts['cores']} cores for the server and all workers together.",
+        f"{facts['cpu']}, {facts['cores']} cores for the server and all workers together; load before {facts['load_before']}.",
         "Claim and result are what a task costs beyond its work; the result waits for the disk of the server.",
         "Of the ideal: of the tasks that so many workers would do if claim and result took no time.",
     ]
