@@ -193,8 +193,9 @@ def main() -> int:
         Table("A question for which there is nothing to do", [asked]),
         Table("Bars of a task, median", read),
     ]
+    cores, load = facts["cores"], facts["load_before"]
     notes = [
-        f"{facts['cpu']}, {facts['cores']} cores for the server and all workers together; load before {facts['load_before']}.",
+        f"{facts['cpu']}, {cores} cores for the server and all workers together; load before {load}.",
         "Claim and result are what a task costs beyond its work; the result waits for the disk of the server.",
         "Of the ideal: of the tasks that so many workers would do if claim and result took no time.",
     ]
