@@ -1,4 +1,4 @@
-"""One task of a job: a market and a strategy, from the stored bars to evidence."""
+"""The tasks of a job: making its trainings, and each training, a market and a strategy, from bars to evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import GateError, InputError
 from assay.market import Market, Timeframe
 from assay.service.bar_cache import BarCache
+from assay.service.kernels import compile_kernels
+from assay.service.reporter import Silent
+from assay.service.request import TrainingRequest
 from assay.service.run import run_training
 from assay.sources.user_strategy import load_strategy
 from assay.training import Experiment
@@ -15,9 +18,10 @@ from assay.training.experiment import LATER_TERMS, digest_of
 from assay.training.procedure import PROCEDURE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from assay.market import Bars
+    from assay.service.reporter import Reporter
     from assay.store.bars import BarStore
     from assay.training import Evidence, Progress
     from assay.validation import Campaign
@@ -86,6 +90,16 @@ class TrainingTask:
         }
 
     @property
+    def market_title(self) -> str:
+        """What listings call the market."""
+        return f"{self.market.exchange} {self.market.symbol} {self.market.timeframe}"
+
+    @property
+    def title(self) -> str:
+        """What listings call the task."""
+        return f"{self.market_title} {self.strategy}"
+
+    @property
     def digest(self) -> str:
         """Of the experiment."""
         return digest_of(self.experiment)
@@ -128,6 +142,63 @@ class TrainingTask:
         return bars
 
 
+@dataclass(frozen=True)
+class PrepareTask:
+    """A task that makes the trainings of a job: it fetches missing bars, and the trainings follow it.
+
+    One task makes all of them: which others were tried on the same days must not depend on who was first.
+
+    Attributes
+    ----------
+    markets : tuple of Market
+    requests : tuple of TrainingRequest
+        One per strategy.
+    most_days : float or None
+        Of the newest bars so many days may signal; all of them where there are fewer.
+    fetch : bool
+        Whether an exchange is asked for what is missing.
+    """
+
+    markets: tuple[Market, ...]
+    requests: tuple[TrainingRequest, ...]
+    most_days: float | None = None
+    fetch: bool = False
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> PrepareTask:
+        """Return the task that a job has stored."""
+        markets = (
+            Market(m["exchange"], m["symbol"], Timeframe.parse(m["timeframe"]), m["kind"], m["tick"])
+            for m in spec["markets"]
+        )
+        requests = map(TrainingRequest.from_dict, spec["requests"])
+        return cls(tuple(markets), tuple(requests), spec["most_days"], spec["fetch"])
+
+    def spec(self) -> dict[str, Any]:
+        """Return the task as plain values."""
+        markets = [
+            {"exchange": m.exchange, "symbol": m.symbol, "timeframe": str(m.timeframe), "kind": m.kind, "tick": m.tick}
+            for m in self.markets
+        ]
+        return {
+            "work": "prepare",
+            "markets": markets,
+            "requests": [request.to_dict() for request in self.requests],
+            "most_days": self.most_days,
+            "fetch": self.fetch,
+        }
+
+    @staticmethod
+    def is_one(spec: Mapping[str, Any]) -> bool:
+        """Whether a job's task is of this kind."""
+        return spec.get("work") == "prepare"
+
+
+def trainings_of(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of a job's tasks that are trainings."""
+    return [row for row in rows if not PrepareTask.is_one(row["spec"])]
+
+
 def run_task(
     task: TrainingTask,
     store: BarStore,
@@ -135,9 +206,17 @@ def run_task(
     *,
     threads: int = 1,
     campaign: Callable[[Evidence], Campaign] | None = None,
+    reporter: Reporter | None = None,
 ) -> Evidence:
-    """Train on what a task names: the same evidence wherever and however often it runs."""
+    """Train on what a task names: the same evidence wherever and however often it runs.
+
+    Parameters
+    ----------
+    reporter : Reporter, optional
+        Hears that kernels are compiled, which takes a while on a new machine.
+    """
     task.refuse_earlier_procedure()
-    bars = task.bars(store)
-    experiment = Experiment.from_canonical(task.experiment, load_strategy(task.strategy))
+    bars, strategy = task.bars(store), load_strategy(task.strategy)
+    compile_kernels(reporter or Silent(), strategy, bars)
+    experiment = Experiment.from_canonical(task.experiment, strategy)
     return run_training(experiment, bars, on_progress, threads=threads, campaign=campaign)

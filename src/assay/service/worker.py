@@ -7,6 +7,8 @@ import logging
 import os
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -20,10 +22,11 @@ from assay.service.collector import BarCollector
 from assay.service.identity import host_name
 from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
+from assay.service.logs import log_context
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
-from assay.service.submission import DownloadTask, train_downloaded
-from assay.service.tasks import TrainingTask, run_task
+from assay.service.submission import prepared
+from assay.service.tasks import PrepareTask, TrainingTask, run_task, trainings_of
 from assay.service.training import describe_training, save_trained
 from assay.service.versions import CODE_VERSION, may_run
 from assay.store import BarStore, Database
@@ -48,6 +51,8 @@ LOG = logging.getLogger("assay.worker")
 WATCH_S = 1.0
 POLL_S = 1.0
 """Between two questions for work, where there was none."""
+STEP_S = 0.1
+"""A worker that waits looks so often whether it is to end."""
 REAP_S = 10.0
 AWAY_S = 5.0
 """Between two tries to reach a database that is away."""
@@ -82,17 +87,24 @@ class Worker:
         self.id = id or str(uuid4())
         self.job, self.user = job, user
         self.bars, self.jobs, self.queue = BarStore(database), JobStore(database), TaskQueue(database)
+        self.events = EventStore(database)
         self.workers, self.reaper = WorkerStore(database), Reaper(database)
         self.silent = SilentLeases(self.queue)
         self.memory_limit = memory_limit
-        self._drained = threading.Event()
+        self._drained = False
         self._refused: str | None = None
+        self._worked_on: set[str] = set()
         self._reaped = self._said = -REAP_S
         self._tasks_of = lru_cache(maxsize=4)(self._tasks)
 
     def drain(self) -> None:
-        """Let the worker end after the task that it works on."""
-        self._drained.set()
+        """Let the worker end after the task that it works on; may be called where a signal is handled."""
+        self._drained = True
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._drained and time.monotonic() < until:
+            time.sleep(min(seconds, STEP_S))
 
     def run(self) -> int:
         """Work until there is nothing left to do, or for ever; return how many tasks were done.
@@ -102,20 +114,20 @@ class Worker:
         self._announce()
         done = 0
         try:
-            while not self._drained.is_set():
+            while not self._drained:
                 try:
                     worked = self._step()
                 except StoreError as error:
                     if self.job is not None:
                         raise
                     LOG.warning("%s", error)
-                    self._drained.wait(AWAY_S)
+                    self._pause(AWAY_S)
                     continue
                 done += worked
                 if not worked and self.job is not None:
                     break
                 if not worked:
-                    self._drained.wait(POLL_S)
+                    self._pause(POLL_S)
         except KeyboardInterrupt:
             self.queue.give_back([self.id])
             raise
@@ -141,6 +153,9 @@ class Worker:
         if now - self._reaped >= REAP_S:
             end_overdue(self.bars.database, self.reaper, user=self.user or getpass.getuser())
             self.silent.watch()
+            for job in self._worked_on:
+                self.events.prune(job)
+            self._worked_on.clear()
             self._reaped = now
         self._refused = None
         task = self.queue.claim(self.id, job=self.job, may_run=self._may_run)
@@ -149,7 +164,9 @@ class Worker:
                 self.workers.beat(self.id, note=self._refused)
                 self._said = now
             return 0
-        self.work(task)
+        self._worked_on.add(task.job)
+        with log_context(job=task.job, task=task.number):
+            self.work(task)
         return 1
 
     def _may_run(self, made_by: str | None) -> bool:
@@ -161,9 +178,9 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins", extra={"job": task.job, "task": task.number})
-        if DownloadTask.is_one(task.spec):
-            self._download(task)
+        LOG.info("begins")
+        if PrepareTask.is_one(task.spec):
+            self._prepare(task)
             return
         one = TrainingTask.from_spec(task.spec)
         try:
@@ -173,20 +190,20 @@ class Worker:
                     return
                 self.queue.complete(task, summary(trained), self._effects(task, trained))
         except TaskStopped:
-            LOG.info("stopped", extra={"job": task.job, "task": task.number})
+            LOG.info("stopped")
             self.queue.leave(task)
             return
-        LOG.info("done", extra={"job": task.job, "task": task.number})
+        LOG.info("done")
         complete_for_promoted(self.bars.database, trained.evidence, Silent())
 
-    def _download(self, task: Task) -> None:
-        """Fetch a market's bars; the trainings on it are further tasks of the job."""
-        one, user = DownloadTask.from_spec(task.spec), self.user or task.user
+    def _prepare(self, task: Task) -> None:
+        """Make the trainings of a job: they are further tasks of it."""
+        one, user, database = PrepareTask.from_spec(task.spec), self.user or task.user, self.bars.database
         with Pulse(self.queue, self.workers, self.id, task) as pulse:
-            reporter = JobLog(EventStore(self.bars.database), task, pulse)
+            reporter = JobLog(self.events, task, pulse)
             try:
-                with BarCollector(database=self.bars.database, reporter=reporter) as collector:
-                    bars, specs = train_downloaded(reporter, self.bars.database, one, collector, user=user)
+                with BarCollector(database=database, reporter=reporter) if one.fetch else nullcontext() as collector:
+                    specs, left = prepared(reporter, database, one, collector, user=user, field="pairs")
             except StoreError:
                 raise
             except TaskStopped:
@@ -194,12 +211,13 @@ class Worker:
             except AssayError as error:
                 self.queue.fail(task, str(error))
             else:
-                self.queue.expand(task, specs, {"bars": len(bars)})
+                self.queue.expand(task, specs, {"left": [asdict(market) for market in left]})
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
         """Train; None where that failed, which is written then."""
         try:
-            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one))
+            reporter = JobLog(self.events, task, pulse)
+            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one), reporter=reporter)
             created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
             return describe_training(evidence, created, self.bars)
         except StoreError:
@@ -231,7 +249,7 @@ class Worker:
 
     def _tasks(self, job: str) -> dict[str, TrainingTask]:
         """Return all tasks of a job by the digest of their experiment."""
-        tasks = [TrainingTask.from_spec(row["spec"]) for row in self.jobs.tasks(job)]
+        tasks = [TrainingTask.from_spec(row["spec"]) for row in trainings_of(self.jobs.tasks(job))]
         return {task.digest: task for task in tasks}
 
     def _effects(self, task: Task, trained: Trained) -> Callable[[sa.Connection], object]:
