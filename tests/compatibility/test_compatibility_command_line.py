@@ -131,6 +131,8 @@ ADDED = frozenset(
         "assay --show-completion",
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
         f"{JOB}: tasks[].why_not_promoted",
+        # what a training would take, before it is begun
+        "assay train --estimate",
         "assay serve",
         *(f"assay worker {option}" for option in ("--log-file", "--log-level")),
         # who may use the service

@@ -12,6 +12,7 @@ import typer
 
 from assay.cli import complete, options
 from assay.cli.bars import BarsOptions, check_one, file_bars
+from assay.cli.commands.train_estimate import estimate_training
 from assay.cli.output import Column, Output
 from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
@@ -149,6 +150,10 @@ Resume = Annotated[
         autocompletion=complete.unfinished_jobs,
     ),
 ]
+Estimated = Annotated[
+    bool,
+    typer.Option("--estimate", help="Say what it would compute, take, find and cost, instead of training."),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +181,7 @@ class TrainOptions(BarsOptions, options.StopOptions):
     offline: Offline = False
     resume: Resume = None
     out: Out = Path("assay-results")
+    estimate: Estimated = False
 
     def request(self, name: str, strategy: Strategy) -> TrainingRequest:
         """Return what to train of one strategy."""
@@ -210,8 +216,16 @@ def train(output: Output, given: TrainOptions) -> None:
     On a file, or on one or more stored markets.
     """
     threads = options.check_threads(given.threads)
-    names = "--file, --exchange with --symbol, or --resume"
-    check_one(given, given.resume is not None, names=names, what="what to train on")
+    ways = "--file, --exchange with --symbol, or --resume"
+    check_one(given, given.resume is not None, names=ways, what="what to train on")
+    if given.estimate:
+        if given.resume is not None:
+            raise InputError("--estimate", "says what a new training takes, and --resume goes on with one")
+        # a file takes one strategy, whose path may hold a comma
+        names = [given.strategy] if given.file is not None else options.names(given.strategy, "--strategy")
+        requests = [given.request(name, load_strategy(name)) for name in names]
+        estimate_training(output, given, requests, threads=threads, offline=given.offline)
+        return
     if given.file is not None:
         train_file(output, given, threads)
         return
