@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from assay.store.jobs import JobState
 
 
+EXECUTORS = ("local", "dask")
+"""Names that ``--executor`` knows."""
+
+
 class Executor(Protocol):
     """Runs what is left of a job."""
 

@@ -24,6 +24,7 @@ from assay.service.identity import host_name
 from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
 from assay.service.logs import log_context
+from assay.service.memory import is_out_of_memory, over_budget
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
 from assay.service.submission import prepared
@@ -235,6 +236,9 @@ class Worker:
             known = fault(error)
             if isinstance(error, Interrupted) or (isinstance(error, KeyboardInterrupt) and known is None):
                 raise
+            if is_out_of_memory(error):
+                self.queue.fail(task, f"the task {over_budget(self.memory_limit)}")
+                return None
             # a user's strategy may raise anything: the others go on
             self.queue.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
         return None
