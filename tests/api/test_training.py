@@ -157,6 +157,7 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
 ) -> None:
     monkeypatch.setattr("assay.service.pulse.TICK_S", 0.02)
     monkeypatch.setattr("assay.service.pulse.ASK_S", 0.02)
+    monkeypatch.setattr("assay.service.pulse.SAY_S", 0.02)
     monkeypatch.setattr("assay.service.worker.run_task", endless)
     job = started(trader)
     worker, queue = Worker(database, job), TaskQueue(database)

@@ -175,14 +175,13 @@ class TaskQueue:
 
         def work(c: sa.Connection) -> bool:
             now = self._clock(c)
-            turn = sa.update(schema.training_jobs).where(
-                j.id == task.job, j.status.in_(ACTIVE), sa.or_(j.progress_at <= now - PROGRESS_MS, j.progress_at > now)
-            )
-            is_ours = bool(c.execute(turn.values(progress_at=now)).rowcount)
             written = sa.update(schema.training_tasks).where(*under(task)).values(progress=dict(progress))
             if not c.execute(written).rowcount:
                 return False
-            if is_ours:
+            turn = sa.update(schema.training_jobs).where(
+                j.id == task.job, j.status.in_(ACTIVE), sa.or_(j.progress_at <= now - PROGRESS_MS, j.progress_at > now)
+            )
+            if c.execute(turn.values(progress_at=now)).rowcount:
                 append_event(c, task.job, EventKind.PROGRESS, now, whole_progress(c, task.job, now))
             return True
 
@@ -198,12 +197,12 @@ class TaskQueue:
 
         def work(c: sa.Connection) -> bool:
             now = self._clock(c)
-            lock_job(c, task.job)
             ended = sa.update(schema.training_tasks).where(*under(task)).values(**values, completed_at=now)
             if not c.execute(ended).rowcount:
                 # the answer to a commit may be lost, and the work is done again then
                 return self._is(c, task, JobStatus.COMPLETED)
             effects(c)
+            lock_job(c, task.job)  # at the end, for the others of the job wait for it
             count_completed(c, task.job, result)
             end_if_done(c, task.job, now)
             return True
