@@ -20,10 +20,10 @@ from assay.cli.commands.funnel import _show as show_funnel
 from assay.cli.commands.leaks import _show as show_leaks
 from assay.cli.commands.leaks import show_plantings
 from assay.cli.commands.sweep import _show as show_sweep
-from assay.cli.commands.train import show_job
 from assay.cli.commands.train_estimate import show_estimate
 from assay.cli.main import main
 from assay.cli.output import Output
+from assay.cli.training_results import show_job
 from assay.engine.funnel import Funnel, Stage
 from assay.evaluation import SignalFunnel
 from assay.evaluation.funnel import Relaxed
