@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
+from assay.agents import stdio
 from assay.api import server
 from assay.cli import prelude
 from assay.cli.commands import database, demo, leaks, ledger, self_check, sweep, train
@@ -145,6 +146,7 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
         (Imports, "add"),
         (BarCollector, "_exchange"),
         (server, "serve"),
+        (stdio, "serve_streams"),
         (Supervisor, "start"),
     )
     for place, name in work:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from inspect import cleandoc
 from typing import Any
 from uuid import uuid4
@@ -94,6 +95,12 @@ TOOLS = (
 """Every tool, in the order of use. None of them judges parameters of its caller's choice unless that is a try."""
 
 
+@cache
+def made_tools() -> tuple[Tool, ...]:
+    """Return every tool, made once in a process."""
+    return tuple(spec.made() for spec in TOOLS)
+
+
 class AgentServer(MCPServer[AgentState]):
     """A server whose answers begin with plain words, and whose errors have one shape.
 
@@ -112,10 +119,11 @@ class AgentServer(MCPServer[AgentState]):
             title="Assay",
             version=__version__,
             instructions=INSTRUCTIONS,
-            tools=[spec.made() for spec in TOOLS],
+            tools=list(made_tools()),
             lifespan=lifespan,
+            log_level="WARNING",  # it adds a handler for people where nobody has set any
         )
-        self._arguments = {tool.name: tuple(tool.parameters["properties"]) for tool in map(ToolSpec.made, TOOLS)}
+        self._arguments = {tool.name: tuple(tool.parameters["properties"]) for tool in made_tools()}
 
     async def serve(
         self, read_stream: ReadStream[SessionMessage | Exception], write_stream: WriteStream[SessionMessage]

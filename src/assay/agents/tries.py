@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from pydantic import Field
 
 from assay.agents.figures import Figure, Part
 from assay.documents import TrainedDocument
 from assay.plurals import plural
-from assay.store.ledger import MarketDays, Tried, begun, counted, days_of
+from assay.store.ledger import MarketDays, Tried, counted, days_of
+from assay.store.schema import DeclarationKind, trial_declarations
 from assay.store.standing import adjusted_today
 from assay.validation.lifecycle import MAX_P
 from assay.validation.sharpe import expected_maximum
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from assay.agents.state import AgentState
     from assay.store import Registered
 
@@ -28,9 +28,7 @@ class Tries(Part):
     p_adjusted: Figure = Field(
         description="p with everything counted in that was tried on these days by now; null where p is unknown."
     )
-    tries: int | None = Field(
-        description="Experiments on these days by now, this one among them; null before it began."
-    )
+    tries: int | None = Field(description="Experiments on these days by now; null where they are not known yet.")
     combinations: int | None = Field(description="Sets of parameters that all of them have tried.")
     not_repeatable: int | None = Field(description="Other experiments that cannot be compared, which cost in full.")
     holdout_openings: int | None = Field(description="How often a holdout on these days was opened, by any training.")
@@ -75,11 +73,12 @@ def no_tries() -> Tries:
 
 
 def _known_days(c: sa.Connection, digest: str) -> MarketDays | None:
-    """Return the days of an experiment: as it was recorded, else as it was begun."""
+    """Return the days of an experiment: as it was recorded, else as it was begun, withdrawn since or not."""
     known = days_of(c, digest)
     if known is not None:
         return known
-    row = next((row for row in begun(c) if row.experiment_digest == digest), None)
+    t = trial_declarations
+    row = c.execute(sa.select(t).where(t.c.experiment_digest == digest, t.c.kind == DeclarationKind.STARTED)).first()
     return None if row is None else MarketDays.of(row)
 
 
@@ -97,13 +96,12 @@ def _tries(p: float | None, adjusted: float | None, tried: Tried | None, unknown
 
 
 def _meaning(p: float | None, adjusted: float | None, tried: Tried | None) -> str:
-    number = 0 if tried is None else tried.experiments
-    so_far = f"{plural(number, 'experiment')} on these days so far." if number else "Nothing was tried on these days."
+    so_far = "" if tried is None else f"{plural(tried.experiments, 'experiment')} on these days so far. "
     if p is None or adjusted is None:
-        return f"{so_far} There is no p yet, or none was asked for: without one nothing is promoted."
+        return f"{so_far}There is no p yet, or none was asked for: without one nothing is promoted."
     said = f"p is {p:.3g}; with all that was tried on these days counted in it is {adjusted:.3g}."
     if p > MAX_P:
-        return f"{so_far} {said} Chance alone finds as much that often, so this result says nothing of an edge."
+        return f"{so_far}{said} Chance alone finds as much that often, so this result says nothing of an edge."
     if adjusted > MAX_P:
-        return f"{so_far} {said} Of so many tries the best looks this good by chance: it is not believed."
-    return f"{so_far} {said} That is believed so far; every further try on these days raises it or leaves it."
+        return f"{so_far}{said} Of so many tries the best looks this good by chance: it is not believed."
+    return f"{so_far}{said} That is believed so far; every further try on these days raises it or leaves it."

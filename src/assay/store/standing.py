@@ -47,8 +47,9 @@ class Standing:
         """Why the stage is lower than that of the document, in one sentence; to be read where it is."""
         blind = f" ({self.unknown:,} of them cannot be repeated)" if self.unknown else ""
         limit = MAX_P if self.stage == Stage.PAPER else MATURE_P
+        others = "1 other experiment has" if self.experiments == 1 else f"{self.experiments:,} other experiments have"
         return (
-            f"{self.experiments:,} other experiments have been made on its days by now{blind}: p with all of them is "
+            f"{others} been made on its days by now{blind}: p with all of them is "
             f"{self.p_adjusted:.3g}, above {limit:g}"
         )
 

@@ -199,8 +199,8 @@ def funnel(ctx: Ctx, config_id: ConfigurationId) -> Funnel:
 
 
 MAX_COMPARED = 10
-LEFT_OUT = ("id", "config_id", "created_at", "updated_at", "runtime_env")
-"""Fields that differ always and say nothing."""
+LEFT_OUT = ("id", "config_id", "created_at", "updated_at", "runtime_env", "data_filter_config")
+"""Fields that differ always and say nothing; the last counts bars of the holdout."""
 
 
 class Compared(Part):

@@ -171,7 +171,8 @@ def _doing(task: dict[str, Any]) -> str | None:
     progress = task["progress"]
     if task["status"] != JobStatus.RUNNING or not progress:
         return None
-    return f"{progress['stage']}: {progress['done']:,} of {progress['total']:,}"
+    how_far = f": {progress['done']:,} of {progress['total']:,}" if progress["total"] else ""
+    return f"{progress['stage']}{how_far}"
 
 
 def _how_far(state: AgentState, job: JobState, rows: list[Task], tasks: list[dict[str, Any]]) -> str:
@@ -184,7 +185,9 @@ def _how_far(state: AgentState, job: JobState, rows: list[Task], tasks: list[dic
     if job.status == JobStatus.CANCELLED:
         return f"The training was ended, {over}. What was begun counts as a try."
     if not WorkerStore(state.database).all(alive=True):
-        return f"The training waits, {over}: no worker is running. They start with this server, or by `assay worker`."
+        return (
+            f"The training waits, {over}: no worker is running yet. They start with this server, or by `assay worker`."
+        )
     doing = "; ".join(f"{row.market} {row.strategy} {row.doing}" for row in rows if row.doing)
     return (
         f"The training {'runs' if job.status == JobStatus.RUNNING else 'waits for a worker'}, {over}. {doing}".strip()

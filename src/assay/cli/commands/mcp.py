@@ -76,6 +76,12 @@ class McpOptions(LogOptions):
             raise InputError("--user", f"must be a name of at most {MAX_USER} characters", self.user)
         return name
 
+    @property
+    def worker_options(self) -> tuple[str, ...]:
+        """What workers are told: their log goes where the server's does."""
+        file = () if self.log_file is None else ("--log-file", str(self.log_file.resolve()))
+        return ("--log-level", self.log_level.lower(), *file)
+
     def folder(self) -> Path | None:
         """Where users' strategies are."""
         if self.strategies is not None and not self.strategies.is_dir():
@@ -107,7 +113,7 @@ def mcp(_: Output, given: McpOptions) -> None:
         with _with_package():
             serving = server.AgentServer(state.AgentState(database, user, given.offline, folder))
         if count:
-            workers = WorkersBeside(Supervisor(database, url, workers=count, options=("--log-level", given.log_level)))
+            workers = WorkersBeside(Supervisor(database, url, workers=count, options=given.worker_options))
             workers.start()
             stack.callback(workers.stop, GRACE_S)
         stdio.serve_streams(serving, sys.stdin, results())
