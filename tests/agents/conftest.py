@@ -43,7 +43,8 @@ class Agent:
         answer = self.call(tool, **arguments)
         assert not answer.is_error, answer.content
         assert answer.structured_content is not None
-        return answer.structured_content
+        found: dict[str, Any] = answer.structured_content
+        return found
 
     def error(self, tool: str, **arguments: Any) -> dict[str, Any]:
         answer = self.call(tool, **arguments)

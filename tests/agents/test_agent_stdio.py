@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from documentation import agents
 from mcp import Client, StdioServerParameters
 
 import assay
+from assay.agents.server import AgentServer
+from assay.agents.state import AgentState
+from assay.agents.stdio import serve_streams
 from assay.store import Database
 from assay.store.ledger import Ledger
 
@@ -36,11 +39,19 @@ def test_the_session_of_the_page(tmp_path: Path, sqlite_template: bytes) -> None
     async def wait(_: str) -> None:
         """The worker beside the server does it; the session waits by a tool."""
 
+    strange: list[object] = []
+
+    async def hear(message: object) -> None:
+        if isinstance(message, Exception):  # a line that is not the protocol's
+            strange.append(message)
+
     async def had() -> list[agents.Step]:
-        async with Client(parameters(path, "--workers", "1", "--log-file", str(log))) as client:
+        served = parameters(path, "--workers", "1", "--log-file", str(log))
+        async with Client(served, message_handler=hear) as client:
             return await agents.Session(client, wait).run()
 
     steps = asyncio.run(had())
+    assert not strange
     begin, end = marks(agents.MARK)
     page = PAGE.read_text().split(begin)[1].split(end)[0].strip("\n")
     assert agents.page_part(steps) == page, "write it anew: python -m documentation.agents"
@@ -57,17 +68,13 @@ def test_the_session_of_the_page(tmp_path: Path, sqlite_template: bytes) -> None
     assert '"logger": "assay.worker"' in log.read_text()
 
 
-def test_stdout_is_the_protocols_alone_and_the_end_of_stdin_ends_it(tmp_path: Path, sqlite_template: bytes) -> None:
-    path = tmp_path / "assay.db"
-    path.write_bytes(sqlite_template)
-    given = parameters(path, "--workers", "0", "--log-level", "debug")
-    broken = b'no json\n{"jsonrpc": "2.0", "id": 1, "method": "nothing"}\n\xff\xfe\n'
-    ran = subprocess.run(
-        [given.command, *given.args], input=broken, capture_output=True, env=os.environ | (given.env or {}),
-        timeout=60, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    lines = ran.stdout.splitlines()
-    assert lines
-    assert all(line.startswith(b"{") and b'"jsonrpc":"2.0"' in line for line in lines)
-    assert b"Traceback" not in ran.stderr
+def test_lines_that_are_no_json_are_answered_and_the_end_of_stdin_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b'no json\n{"jsonrpc": "2.0", "id": 1, "method": "nothing"}\n\xff\xfe')
+    database = Database.open(tmp_path / "assay.db")
+    served = AgentServer(AgentState(database, agents.USER, offline=True))
+    with (tmp_path / "in").open() as stdin, (tmp_path / "out").open("w") as stdout:
+        serve_streams(served, stdin, stdout)
+    lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [line["id"] for line in lines if "error" in line] == [1]
+    assert {line["jsonrpc"] for line in lines} == {"2.0"}
+    database.close()

@@ -9,6 +9,7 @@ import pytest
 from assay.agents import state, stdio
 from assay.cli.commands import mcp as command
 from assay.errors import AssayError
+from assay.service.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would be served; no worker is started."""
     calls: list[Any] = []
 
-    class Quiet(command.Supervisor):
+    class Quiet(Supervisor):
         def start(self, number: int | None = None) -> None:
             calls.append("workers")
 
