@@ -10,6 +10,8 @@ from assay.store import schema
 from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from assay.store.tasks import Task
 
 LEASE_MS = 60_000
@@ -50,8 +52,8 @@ def takeable(now: int) -> sa.ColumnElement[bool]:
     return sa.and_(free(now), schema.training_tasks.c.attempts < MAX_ATTEMPTS)
 
 
-def with_work(now: int, job: str | None) -> sa.Select[Any]:
-    """Select jobs that have a task for somebody, the most urgent first."""
+def with_work(now: int, job: str | None, without: Iterable[str | None] = ()) -> sa.Select[Any]:
+    """Select jobs that have a task for somebody, the most urgent first; without those that some versions made."""
     t, j = schema.training_tasks.c, schema.training_jobs.c
     has_work = sa.select(t.number).where(t.job_id == j.id, takeable(now)).exists()
     query = sa.select(j.id, j.status, j.made_by, j.created_at, j.user_id).where(
@@ -59,6 +61,8 @@ def with_work(now: int, job: str | None) -> sa.Select[Any]:
     )
     if job is not None:
         query = query.where(j.id == job)
+    if versions := [version for version in without if version is not None]:
+        query = query.where(sa.or_(j.made_by.is_(None), j.made_by.not_in(versions)))
     return query.order_by(j.priority.desc(), j.created_at, j.id).limit(JOBS_AT_ONCE)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from assay.store import schema
 from assay.store.clock import shared_clock
+from assay.store.database import insert
 
 if TYPE_CHECKING:
     from assay.store.clock import Clock
@@ -79,7 +80,8 @@ class WorkerStore:
             c.execute(sa.delete(schema.workers).where(t.seen_at < now - FORGOTTEN_MS))
             row = {"id": worker.id, "host": worker.host, "process": worker.process, "version": worker.version}
             times = {"memory_limit": worker.memory_limit, "started_at": now, "seen_at": now}
-            c.execute(sa.insert(schema.workers).values(**row, **times))
+            # the answer to the commit may be lost, and the work is done again then
+            c.execute(insert(c, schema.workers).values(**row, **times).on_conflict_do_nothing())
 
         self.database.write(work)
 
