@@ -183,6 +183,13 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, place: int) -> None:
         self._claim(self.name(place))
 
+    @rule(place=st.integers(0, 3))
+    def stall(self, place: int) -> None:
+        """For longer than a lease, and another one asks for work meanwhile."""
+        self._claim(self.name(place))
+        self.wait(67.0)
+        self._claim(self.name((place + 1) % 4))
+
     def _claim(self, owner: str) -> Task | None:
         held = [
             (job.id, number)
