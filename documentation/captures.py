@@ -90,7 +90,7 @@ def show_stored_job(name: Callable[[str], str] = str) -> None:
     try:
         jobs = JobStore(database)
         states = [jobs.state(job) for job in jobs.ids()]
-        document = job_document(jobs, max(states, key=lambda state: state.total), [])
+        document = job_document(jobs, max(states, key=lambda state: state.total))
         ids = Registry(database).ids()
     finally:
         database.close()

@@ -74,8 +74,9 @@ class Client:
         """Ask; of `parts` of a body None is one that never comes, and `only_status` does not wait for the answer's."""
         raw = self._raw(headers, host)
         if content is not None:
-            parts = [json.dumps(content).encode()]
-            raw += [(b"content-type", b"application/json"), (b"content-length", str(len(parts[0])).encode())]
+            body = json.dumps(content).encode()
+            parts = [body]
+            raw += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         target, _, query = path.partition("?")
         scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",

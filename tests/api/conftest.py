@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from api.asgi import Client
 from assay.api.access import access_of
@@ -15,7 +16,7 @@ from assay.api.settings import Settings
 from assay.service.accounts import PasswordCost
 from assay.store import Database
 from assay.store.database import now_ms
-from assay.store.schema import Role
+from assay.store.schema import Role, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,13 @@ def with_people(app: FastAPI, client: Client) -> People:
     for role in Role:
         accounts.add(role, role, PASSWORD, now_ms())
         tokens[str(role)] = accounts.issue_token(role, "tests", 1.0, now_ms()).secret
+    accounts.store.database.write(_add_worker)  # without one a server is not ready
     return People(app, client, tokens)
+
+
+def _add_worker(c: sa.Connection) -> None:
+    far = now_ms() + 3_600_000
+    c.execute(sa.insert(workers).values(id="w", host="h", process=1, version="1", started_at=1, seen_at=far))
 
 
 def other(settings: Settings = OPERATED, **changes: object) -> Settings:

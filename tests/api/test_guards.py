@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi import FastAPI, WebSocket
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
 from api.asgi import Client
-from api.conftest import PASSWORD, PRINTED, OPERATED, People, other, with_people
-from assay.api.access import Caller, Trader, Viewer, Way, access_of, is_still_signed_in, may_change
+from api.conftest import OPERATED, PASSWORD, PRINTED, People, other, with_people
+from api.mounted import mount_bug, mount_sockets, mount_stream
+from assay.api.access import Caller, Way, access_of, may_change
 from assay.api.app import create_app
 from assay.api.bodies import MAX_DEPTH, fault_of
 from assay.api.buckets import Buckets
 from assay.api.guards import HEADERS
 from assay.api.scopes import HostName, client_address, is_known_host, is_same_origin, limited_by, networks
-from assay.errors import StoreError
+from assay.errors import InputError, StoreError
 from assay.store.database import now_ms
 from assay.store.schema import Role
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from fastapi import FastAPI
+
     from assay.store import Database
 
 ORIGIN = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
-def with_socket(app: FastAPI) -> FastAPI:
-    @app.websocket("/api/socket")
-    async def socket(websocket: WebSocket, caller: Viewer) -> None:
-        await websocket.accept()
-        await websocket.send_text(f"for {caller.name} alone")
-
-    @app.websocket("/api/trading-socket")
-    async def trading_socket(websocket: WebSocket, caller: Trader) -> None:
-        await websocket.accept()
-        await websocket.send_text(f"for {caller.name} alone")
-
-    return app
+def with_socket(app: FastAPI) -> None:
+    mount_sockets(app)
 
 
 @pytest.mark.usefixtures("with_socket")
@@ -219,10 +212,7 @@ def test_strangers_do_not_fill_the_audit_log(people: People) -> None:
 
 
 def test_a_bug_is_written_down_and_has_the_headers(people: People) -> None:
-    @people.app.post("/api/bug")
-    def bug(_: Viewer) -> None:
-        raise ZeroDivisionError
-
+    mount_bug(people.app)
     answer = people.by_token("viewer")("POST", "/api/bug")
     assert (answer.status, answer.code) == (500, "internal_error")
     assert HEADERS.items() <= {name: answer.headers.get(name.lower()) for name in HEADERS}.items()
@@ -330,6 +320,8 @@ def test_proxies_are_believed_only_where_the_operator_named_them() -> None:
     assert address("10.0.0.1", ["6.6.6.6", "1.2.3.4"], "10.0.0.0/8") == "1.2.3.4"
     assert address("10.0.0.1", ["6.6.6.6, nonsense"], "10.0.0.0/8") == "10.0.0.1"
     assert address("10.0.0.1", [], "10.0.0.0/8") == "10.0.0.1"
+    with pytest.raises(InputError, match="addresses or networks"):
+        networks(("proxy.example",))
     assert client_address({"client": None, "headers": []}, ()) == "local"
     assert limited_by("2001:db8::1") == limited_by("2001:db8::ffff") == "2001:db8::/64"
 
@@ -370,7 +362,7 @@ def test_no_text_is_a_fault_of_ours(text: str) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("ab[{\"\\", max_size=4), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('ab[{"\\', max_size=4), inner, max_size=4),
 )  # fmt: skip
 
 
@@ -393,6 +385,18 @@ def test_json_that_somebody_could_stumble_over() -> None:
     assert fault_of(rb'{"\ud800": 1}') is not None
     assert fault_of(rb'["\ud83d\ude00", "\\u0000"]') is None
     assert fault_of(b"no json") is None
+    for text in ('["\\u0000"]', "[1]"):
+        assert fault_of(text.encode("utf-16-le")) is not None
+    assert fault_of(b"\xef\xbb\xbf[1]") is not None
+    assert fault_of(b'["\xed\xa0\x80"]') is not None
+    assert fault_of(b"[" + b"9" * 5_000 + b"]") is not None
+
+
+@pytest.mark.parametrize("body", [b'"' + b'\\"' * 500_000, b"[]" * 500_000, b'""' * 500_000, b'["\\u0041"' * 100_000])
+def test_no_body_takes_long_to_judge(body: bytes) -> None:
+    begun = time.process_time()
+    fault_of(body)
+    assert time.process_time() - begun < 5.0  # what grows with the square of the length takes minutes
 
 
 def test_what_is_anothers_is_changed_by_admins_alone() -> None:
@@ -408,13 +412,7 @@ def test_what_is_anothers_is_changed_by_admins_alone() -> None:
 
 
 def test_an_open_stream_learns_that_its_user_was_disabled(people: People) -> None:
-    seen = []
-
-    @people.app.get("/api/stream")
-    async def stream(request: Request, _: Viewer) -> None:
-        seen.append(await is_still_signed_in(request))
-        access_of(people.app).accounts.store.disable("trader", now_ms())
-        seen.append(await is_still_signed_in(request))
-
+    seen: list[bool] = []
+    mount_stream(people.app, seen)
     assert people.by_token("trader")("GET", "/api/stream").status == 200
     assert seen == [True, False]

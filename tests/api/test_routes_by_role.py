@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.mounted import mount_sockets
 from api.table import RANK, Row, routes_of
 from assay.api.access import PUBLIC, access_of
 from assay.api.scopes import SAFE
@@ -149,3 +150,17 @@ def test_no_other_host_is_answered(people: People) -> None:
 def test_what_is_no_route_is_not_shown_to_strangers(people: People) -> None:
     assert people.client("GET", "/api/nothing").status == 401
     assert people.by_token("viewer")("GET", "/api/nothing").code == "not_found"
+
+
+def test_no_websocket_is_opened_for_nobody(people: People) -> None:
+    """All of the app, and two that only tests have, so that the table is never empty."""
+    mount_sockets(people.app)
+    sockets = [row for row in rows(people.app) if row.method == "WEBSOCKET"]
+    assert len(sockets) >= 2
+    callers = {**nobodies(people), "no origin": people.session("admin", origin=None)}
+    for row in sockets:
+        assert row.role is not None, str(row)
+        for who, client in callers.items():
+            sent = client.websocket(row.filled)
+            assert sent[0]["type"] == "websocket.http.response.start", (str(row), who)
+            assert sent[0]["status"] in (401, 403), (str(row), who)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
+from assay.api import server
 from assay.cli import prelude
 from assay.cli.commands import database, demo, leaks, ledger, self_check, sweep, train
 from assay.cli.lazy_group import Planned
 from assay.cli.main import make_app
 from assay.service.collector import BarCollector
+from assay.service.supervisor import Supervisor
 from assay.service.worker import Worker
 from assay.sources import write_bars
 from assay.store import Imports
@@ -65,6 +67,7 @@ BASE: dict[str, list[str]] = {
     "quality": [MARKET],
     "data import": [MARKET],
     "ledger declare": ["--file", MARKET, "--note", "why"],
+    "serve": ["--port", "0", "--no-workers"],
     "worker": ["--job", "x"],
     "data download": ["--symbol", "BTC/USDT"],
     "data export": ["o.csv"],
@@ -141,6 +144,8 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
         (Worker, "run"),
         (Imports, "add"),
         (BarCollector, "_exchange"),
+        (server, "serve"),
+        (Supervisor, "start"),
     )
     for place, name in work:
         monkeypatch.setattr(place, name, _reached)

@@ -79,6 +79,7 @@ READ_AS = (
     "shape", "format", "times", "notes", "columns",
     *(f"columns.{name}" for name in ("time", "open", "high", "low", "close", "volume")),
 )  # fmt: skip
+USERS = ("add", "list", "role", "password", "disable", "enable", "token", "revoke")
 READING_OPTIONS = ("--columns", "--timezone", "--dates", "--where", "--bar-end")
 
 ADDED = frozenset(
@@ -130,6 +131,11 @@ ADDED = frozenset(
         "assay --show-completion",
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
         f"{JOB}: tasks[].why_not_promoted",
+        "assay serve",
+        *(f"assay worker {option}" for option in ("--log-file", "--log-level")),
+        # who may use the service
+        "assay users",
+        *(f"assay users {name}" for name in USERS),
     }
 )
 """What is new since then: ``assay NAME``, ``assay NAME --option``, or ``assay CALL: path.of.key``."""

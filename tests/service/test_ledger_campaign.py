@@ -269,7 +269,7 @@ def job_documents(path: Path, *, turned: bool) -> dict[str, dict[str, Any]]:
     assert not left
     jobs = JobStore(database)
     Worker(database, job, user="me").run()
-    shown = job_document(jobs, jobs.state(job), [])
+    shown = job_document(jobs, jobs.state(job))
     assert [task["status"] for task in shown["tasks"]] == ["completed"] * 2
     assert [one["experiments"] for one in shown["tried"]] == [2]
     found = {}

@@ -61,7 +61,7 @@ def test_records_lose_their_secrets() -> None:
     logger.error("%s", StoreError("db", "refused: postgresql://u:in-an-error@h/n"))
     logger.info("%(a)s", {"a": f"Bearer {TOKEN}"})
     try:
-        raise ValueError(f"password={TOKEN}")
+        int(f"password={TOKEN}")
     except ValueError:
         logger.exception("incident")
     text = stream.getvalue()

@@ -59,7 +59,7 @@ def test_a_name_is_resolved_from_the_listing(folder: Path) -> None:
     [
         "mine.py:Mine", "mine.py", "../outside/secret.py:Secret", "/etc/passwd", "..", "", "MINE\0", "MINE\n", "MINE ",
         "file:///etc/passwd", "https://evil.example/x.py:X", "C:\\x.py:X", "__import__('os').system('id')", "a" * 101,
-        "linked.py:Secret", "MINE;MINE", "%2e%2e", "Ｍine",
+        "linked.py:Secret", "MINE;MINE", "%2e%2e", "\uff2dINE",
     ],
 )  # fmt: skip
 def test_what_is_no_name_is_refused_by_name(folder: Path, name: str) -> None:

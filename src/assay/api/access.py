@@ -29,8 +29,9 @@ PUBLIC = frozenset(
 """What anybody may ask, by method and path; everything else is refused before its route is looked for."""
 
 WHO = "assay_caller"
+ADDRESS = "assay_address"
 NOTED = "assay_audit"
-"""Where a request's state keeps the caller, and what a route adds to the audit log."""
+"""Where a request's state keeps the caller, whose address counts, and what a route adds to the audit log."""
 
 _RANK = {role: number for number, role in enumerate(Role)}
 
@@ -117,6 +118,7 @@ class Access:
         given = header(scope, b"authorization")
         if given is not None:
             scheme, _, token = given.partition(" ")
+            token = token.strip()
             if scheme.lower() != "bearer":
                 return Identified(is_wrong=True)
             if caller := self._by_server_token(token):

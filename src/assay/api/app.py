@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from assay._version import __version__
 from assay.api.errors import handle_errors, statuses
 from assay.api.guards import REFUSALS, guard
-from assay.api.routes import access
+from assay.api.observing import observe
+from assay.api.routes import access, operation, training
 from assay.api.state import State
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = (access.router,)
+ROUTERS: tuple[APIRouter, ...] = (training.router, training.workers, access.router, operation.router)
 """Routes by subject, in the order of the documentation."""
 
 
@@ -45,4 +46,5 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     guard(app, app.state.assay)
     for router in ROUTERS:
         app.include_router(router, prefix="/api", responses=statuses(*REFUSALS))
+    observe(app)
     return app

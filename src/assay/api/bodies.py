@@ -27,7 +27,9 @@ UPLOADS = ("/api/bars/upload",)
 MIN_BYTES_PER_S = 4_096
 MAX_DEPTH = 64
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""Ends with the text where no quote does, or many quotes would each look for the end of it."""
+
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _OTHERS = bytes(sorted(set(range(256)) - set(_STEP)))
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset=\"?utf-?8\"?)?", re.IGNORECASE)
@@ -138,17 +140,25 @@ async def checked_json(reader: BodyReader) -> tuple[Receive, Response | None]:
 
 def fault_of(body: bytes) -> str | None:
     """Return which rule a JSON body breaks beyond its grammar; None where it breaks none."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "must be text in UTF-8"
+    if "\0" in text or text.startswith("\ufeff"):  # other parsers would take it for UTF-16, or go on behind the mark
+        return "must be text in UTF-8, without zero bytes and byte order mark"
     brackets = _STRINGS.sub(b"", body).translate(None, _OTHERS)
     if any(depth > MAX_DEPTH for depth in accumulate(map(_STEP.__getitem__, brackets))):
         return f"must be at most {MAX_DEPTH} lists and objects deep"
     try:
-        value = json.loads(body, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse)
     except _NoNumberError:
         return "must be JSON, which knows neither NaN nor Infinity"
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError:
         return None
+    except ValueError:
+        return "must hold no number of thousands of digits"
     # the database can write neither, and only an escape brings one into a valid body
-    if b"\\u" in body and any("\0" in text or _has_surrogate(text) for text in _texts(value)):
+    if b"\\u" in body and any("\0" in one or _has_surrogate(one) for one in _texts(value)):
         return "must hold neither zero characters nor halves of surrogate pairs"
     return None
 

@@ -16,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from assay.api.access import PUBLIC, SIGN_IN, WHO, Access, Identified, Way
+from assay.api.access import ADDRESS, PUBLIC, SIGN_IN, WHO, Access, Identified, Way
 from assay.api.audit import Audit
 from assay.api.bodies import BodyReader, checked_json, has_body, is_upload, refused_unread
 from assay.api.buckets import Buckets
@@ -100,8 +100,8 @@ class Guards:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})
         address = client_address(scope, self._trusted)
+        scope.setdefault("state", {})[ADDRESS] = address
         answered = _Answered(send, scope, self._settings)
         refused = self._refusal(scope, address)
         # what looks wrong already is nobody's doing yet, and would fill the table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from assay.api.settings import LOOPBACK
+from assay.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,8 +105,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Return the networks that addresses with or without a length name."""
-    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    """Return the networks that addresses, with or without the length of a prefix, name.
+
+    Raises
+    ------
+    InputError
+        When one is neither.
+    """
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise InputError("trusted_proxies", f"must be addresses or networks ({error})") from None
 
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> str:

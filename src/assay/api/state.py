@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from assay.api.events import EventHub
+from assay.api.metrics import Metrics
+from assay.api.operation import Operation
+from assay.api.readiness import Readiness
 from assay.api.settings import Settings
 from assay.store import Database
 
@@ -22,10 +27,28 @@ class State:
     ----------
     database : Database
     settings : Settings
+    operation : Operation
+        Whether the server is ending, and its open streams.
     """
 
     database: Database
     settings: Settings
+    operation: Operation = field(default_factory=Operation)
+
+    @cached_property
+    def events(self) -> EventHub:
+        """Events of jobs as they happen."""
+        return EventHub(self.database, self.operation, self.settings.event_limit)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Measures of this server."""
+        return Metrics(self.database, self.operation)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether the server can do its work."""
+        return Readiness(self.database)
 
 
 def state_of(app: FastAPI) -> State:
@@ -40,6 +63,11 @@ def _state(request: Request) -> State:
 
 def _database(request: Request) -> Database:
     return state_of(request.app).database
+
+
+def events_of(app: FastAPI) -> EventHub:
+    """Return the hub of events of an app."""
+    return state_of(app).events
 
 
 Shared = Annotated[State, Depends(_state)]

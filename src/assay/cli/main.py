@@ -72,7 +72,8 @@ COMMANDS: Table = {
         "assay.cli.commands.self_check:self_check",
         "Recompute statistics whose values are published.",
     ),
-    "worker": ("assay.cli.commands.worker:worker", "Run tasks of a training job until none is left."),
+    "serve": ("assay.cli.commands.serve:serve", "Run the API, with worker processes beside it."),
+    "worker": ("assay.cli.commands.worker:worker", "Run tasks of training jobs."),
 }
 """Every command, in the order of the help."""
 

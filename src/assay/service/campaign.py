@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from assay.errors import AssayError, StoreError
 from assay.market.resampling import resample
 from assay.service.ledger import declaration_of, trial_entry
-from assay.service.tasks import TrainingTask
+from assay.service.tasks import TrainingTask, trainings_of
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, campaigns
 from assay.store.chain import identity
@@ -77,7 +77,7 @@ def withdraw(database: Database, digests: Iterable[str], *, user: str | None = N
 
 def withdraw_unbegun(database: Database, job: str, *, user: str) -> None:
     """Withdraw the tasks of a job that were never begun."""
-    tasks = [task for task in JobStore(database).tasks(job) if not task["lease_token"]]
+    tasks = [task for task in trainings_of(JobStore(database).tasks(job)) if not task["lease_token"]]
     withdraw(database, [TrainingTask.from_spec(task["spec"]).digest for task in tasks], user=user)
 
 

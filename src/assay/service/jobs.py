@@ -12,7 +12,7 @@ from assay.service.leases import SilentLeases, said_of
 from assay.service.ledger import tried_facts
 from assay.service.runtimes import runtime_ms
 from assay.service.supervisor import Supervisor
-from assay.service.tasks import TrainingTask
+from assay.service.tasks import PrepareTask, TrainingTask, trainings_of
 from assay.store import Registry
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
@@ -25,10 +25,9 @@ from assay.store.workers import WorkerStore
 from assay.validation.false_discovery import q_values
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from assay.service.reporter import Advance, Reporter
-    from assay.service.submission import Left
     from assay.store import Database
     from assay.store.jobs import JobState
     from assay.store.tasks import Lease
@@ -108,7 +107,7 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
 
 
 def _refuse_earlier_procedure(jobs: JobStore, job: str, which: Container[str] = ACTIVE) -> None:
-    for task in jobs.tasks(job):
+    for task in trainings_of(jobs.tasks(job)):
         if task["status"] in which:
             TrainingTask.from_spec(task["spec"]).refuse_earlier_procedure()
 
@@ -135,9 +134,10 @@ def _release_dead(jobs: JobStore, job: str) -> None:
 def _held_by(jobs: JobStore, lease: Lease) -> str:
     """Describe whose a task is."""
     spec = jobs.tasks(lease.job)[lease.number]["spec"]
+    what = "the making of its trainings" if PrepareTask.is_one(spec) else TrainingTask.from_spec(spec).title
     known = WorkerStore(jobs.database).of([lease.owner]).get(lease.owner)
     owner = lease.owner if known is None else f"{known.host}:{known.process}"
-    return f"{spec['exchange']} {spec['symbol']} {spec['timeframe']} {spec['strategy']} is being trained by {owner}"
+    return f"{what} is being worked on by {owner}"
 
 
 def _tried(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -149,17 +149,24 @@ def _tried(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[s
     return [{"market": market, **tried_facts(tried)} for market, tried in zip(known, counted, strict=True)]
 
 
-def job_document(jobs: JobStore, state: JobState, left: Sequence[Left]) -> dict[str, Any]:
-    """Return what became of every task, as plain values."""
+def left_out(state: JobState, tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the markets that a job leaves out, each with the reason."""
+    made = [one for t in tasks if PrepareTask.is_one(t["spec"]) for one in (t["result"] or {}).get("left", [])]
+    return [{"market": one["what"], "reason": one["why"]} for one in [*state.config.get("left", []), *made]]
+
+
+def job_document(jobs: JobStore, state: JobState) -> dict[str, Any]:
+    """Return what became of every training, as plain values."""
+    tasks = jobs.tasks(state.id)
     rows = [
         {
-            "market": f"{t['spec']['exchange']} {t['spec']['symbol']} {t['spec']['timeframe']}",
+            "market": TrainingTask.from_spec(t["spec"]).market_title,
             "strategy": t["spec"]["strategy"],
             "status": t["status"],
             "error": t["error_message"],
             **(t["result"] or {}),
         }
-        for t in jobs.tasks(state.id)
+        for t in trainings_of(tasks)
     ]
     reasons = Registry(jobs.database).reasons([row["config_id"] for row in rows if row.get("config_id")])
     for row, q in zip(rows, q_values([row.get("p_value") for row in rows]), strict=True):
@@ -170,5 +177,5 @@ def job_document(jobs: JobStore, state: JobState, left: Sequence[Left]) -> dict[
         "status": state.status,
         "tasks": rows,
         "tried": _tried(jobs.database, rows),
-        "left_out": [{"market": one.what, "reason": one.why} for one in left],
+        "left_out": left_out(state, tasks),
     }

@@ -85,7 +85,7 @@ def resolve_strategy(name: str, folder: Path | None) -> str:
     if not _NAME.fullmatch(name):
         hint = "GET /api/strategies lists them; files are never opened by a path that a request names"
         raise InputError("strategy", "must be the name of a strategy, not a file, a path or code", name, hint)
-    shipped = {known.casefold(): known for known in STRATEGIES}
+    shipped = {spelling.casefold(): known for known in STRATEGIES for spelling in (known, f"{known}_V3")}
     if name.casefold() in shipped:
         return shipped[name.casefold()]
     known = {one.name: one for one in list_strategies(folder)}

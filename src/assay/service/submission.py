@@ -8,17 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError
-from assay.market import Market, Timeframe
+from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError, StoreError
 from assay.market.calendar import days_to_ms, ms_to_days
 from assay.service.campaign import begin_job
 from assay.service.kernels import compile_kernels
 from assay.service.ledger import declaration_of
 from assay.service.reporter import Silent
-from assay.service.request import TrainingRequest
 from assay.service.runtimes import runtime_ms
 from assay.service.spans import finished, note_volume
-from assay.service.tasks import TrainingTask
+from assay.service.tasks import PrepareTask, TrainingTask
 from assay.service.versions import CODE_VERSION
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore
@@ -29,13 +27,18 @@ from assay.store.schema import DeclarationKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from assay.market import Bars
+    from assay.market import Bars, Market
     from assay.service.collector import BarCollector
     from assay.service.reporter import Reporter
+    from assay.service.request import TrainingRequest
     from assay.service.training_plan import TrainingPlan
     from assay.store import Database
     from assay.store.campaigns import Declaration
+    from assay.strategies import Strategy
     from assay.training import Experiment
+
+AT_ONCE = 8
+"""Trainings that are made while whoever submits them waits, a tenth of a second each; more are made by a worker."""
 
 
 @dataclass(frozen=True)
@@ -44,51 +47,6 @@ class Left:
 
     what: str
     why: str
-
-
-@dataclass(frozen=True)
-class DownloadTask:
-    """A task that fetches what is missing of a market's bars; the trainings on it take its place.
-
-    Attributes
-    ----------
-    market : Market
-    requests : tuple of TrainingRequest
-        One per strategy.
-    most_days : float or None
-        Of the newest bars so many days may signal.
-    """
-
-    market: Market
-    requests: tuple[TrainingRequest, ...]
-    most_days: float | None = None
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> DownloadTask:
-        """Return the task that a job has stored."""
-        market = Market(
-            spec["exchange"], spec["symbol"], Timeframe.parse(spec["timeframe"]), spec["kind"], spec.get("tick")
-        )
-        return cls(market, tuple(map(TrainingRequest.from_dict, spec["requests"])), spec["most_days"])
-
-    def spec(self) -> dict[str, Any]:
-        """Return the task as plain values."""
-        return {
-            "work": "download",
-            "exchange": self.market.exchange,
-            "symbol": self.market.symbol,
-            "timeframe": str(self.market.timeframe),
-            "kind": self.market.kind,
-            "tick": self.market.tick,
-            "strategy": ",".join(request.strategy for request in self.requests),
-            "requests": [request.to_dict() for request in self.requests],
-            "most_days": self.most_days,
-        }
-
-    @staticmethod
-    def is_one(spec: Mapping[str, Any]) -> bool:
-        """Whether a job's task is a download."""
-        return spec.get("work") == "download"
 
 
 @dataclass(frozen=True)
@@ -133,23 +91,20 @@ def submit(
     """
     if key is not None and (made := JobStore(database).with_key(user, key)) is not None:
         return Submitted(made, tuple(Left(**one) for one in JobStore(database).state(made).config.get("left", [])))
-    store, left = BarStore(database), []
-    tasks: list[TrainingTask] = []
-    entries: list[Declaration | None] = []
-    downloads: list[DownloadTask] = []
-    for market in plan.markets:
-        if plan.fetch and not offline and _is_missing(store, market, plan):
-            downloads.append(DownloadTask(market, plan.requests, plan.most_days))
-            continue
-        try:
-            bars = _bars_of(Silent(), store, market, plan.requests[0], None)
-            found = tasks_on(bars, plan.requests, plan.most_days)
-        except AssayError as error:
-            left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
-            continue
-        tasks += [task for task, _ in found]
-        entries += [entry for _, entry in found]
-    _refuse_nothing(tasks or downloads, left, "pairs")
+    for request in plan.requests:
+        request.search.space_of(load_strategy(request.strategy))
+    store = BarStore(database)
+    fetch = plan.fetch and not offline and any(_is_missing(store, market, plan) for market in plan.markets)
+    prepare = PrepareTask(plan.markets, plan.requests, plan.most_days, fetch)
+    left: list[Left] = []
+    if not fetch:  # what is not stored will not be: it is said at once
+        known = [market for market in plan.markets if _is_stored(store, market, left)]
+        _refuse_nothing(known, left, "pairs")
+        prepare = replace(prepare, markets=tuple(known))
+    specs = [prepare.spec()]
+    if not fetch and len(prepare.markets) * len(prepare.requests) <= AT_ONCE:
+        specs, more = prepared(Silent(), database, prepare, user=user, field="pairs")
+        left += more
     new = _new_job(
         plan.requests,
         user=user,
@@ -159,7 +114,6 @@ def submit(
         parent=parent,
         key=key,
     )
-    specs = [*_declared(database, tasks, entries, user), *(download.spec() for download in downloads)]
     return Submitted(_create(database, new, specs), tuple(left))
 
 
@@ -192,56 +146,87 @@ def make_job(
         Markets that are left out, each with the reason.
     """
     runtime_ms(max_runtime_s)
-    strategies = [load_strategy(request.strategy) for request in requests]
-    store, left = BarStore(database), []
-    tasks: list[TrainingTask] = []
-    entries: list[Declaration | None] = []
-    for market in markets:
-        try:
-            bars = _bars_of(reporter, store, market, requests[0], collector)
-            compile_kernels(reporter, strategies[0], bars)
-            found = tasks_on(bars, requests)
-        except AssayError as error:
-            left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
-            if len(markets) > 1:
-                reporter.note(f"{market}: {left[-1].why}")
-            continue
-        tasks += [task for task, _ in found]
-        entries += [entry for _, entry in found]
-    _refuse_nothing(tasks, left, "--symbol")
+    task = PrepareTask(tuple(markets), tuple(requests))
+    specs, left = prepared(reporter, database, task, collector, user=user, compiled=True)
     config = {"left": [asdict(one) for one in left]}
     new = _new_job(requests, user=user, config=config, max_runtime_s=max_runtime_s)
-    return _create(database, new, _declared(database, tasks, entries, user)), left
+    return _create(database, new, specs), left
 
 
-def tasks_on(
-    bars: Bars, requests: Sequence[TrainingRequest], most_days: float | None = None
-) -> list[tuple[TrainingTask, Declaration | None]]:
-    """Return the tasks of a market, one for each request, with what the ledger is to know of each before it begins.
+def prepared(
+    reporter: Reporter,
+    database: Database,
+    task: PrepareTask,
+    collector: BarCollector | None = None,
+    *,
+    user: str,
+    compiled: bool = False,
+    field: str = "--symbol",
+) -> tuple[list[dict[str, Any]], list[Left]]:
+    """Return the trainings of a job as its tasks store them, and the markets that are left out.
+
+    All of them are declared as started in one transaction: each knows of the others on the same days.
 
     Parameters
     ----------
-    most_days : float, optional
-        Of the newest bars so many days may signal; all of them where there are fewer.
+    collector : BarCollector, optional
+        Fetches bars that are missing; only stored bars are used where not given.
+    compiled : bool
+        Whether kernels are compiled now, and not by the first worker.
+    field : str
+        What an error is about.
+
+    Raises
+    ------
+    InputError
+        When none of the markets can be trained.
     """
+    strategies = [load_strategy(request.strategy) for request in task.requests]
+    store, left = BarStore(database), []
+    tasks: list[TrainingTask] = []
+    entries: list[Declaration | None] = []
+    for market in task.markets:
+        try:
+            bars = _bars_of(reporter, store, market, task.requests[0], collector)
+            if compiled:
+                compile_kernels(reporter, strategies[0], bars)
+            found = _tasks_on(bars, task.requests, strategies, task.most_days)
+        except StoreError:
+            raise
+        except AssayError as error:
+            left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
+            if len(task.markets) > 1:
+                reporter.note(f"{market}: {left[-1].why}")
+            continue
+        tasks += [one for one, _ in found]
+        entries += [entry for _, entry in found]
+    _refuse_nothing(tasks, left, field)
+    others = begin_job(database, entries, user=user)
+    return [replace(one, others=tuple(more)).spec() for one, more in zip(tasks, others, strict=True)], left
+
+
+def _tasks_on(
+    bars: Bars, requests: Sequence[TrainingRequest], strategies: Sequence[Strategy], most_days: float | None
+) -> list[tuple[TrainingTask, Declaration | None]]:
+    """Return the tasks of a market, one for each request, with what the ledger is to know of each before it begins."""
     held = ms_to_days(bars.span_ms[1] - bars.span_ms[0])
     found = []
-    for request in requests:
+    for request, strategy in zip(requests, strategies, strict=True):
         asked = request
         if most_days is not None and most_days < held:
             asked = replace(request, span=replace(request.span, days=most_days))
-        experiment = asked.experiment(load_strategy(request.strategy), bars)
+        experiment = asked.experiment(strategy, bars)
         found.append((TrainingTask.of(experiment, bars, request.strategy), _declaration(experiment, bars)))
     return found
 
 
-def train_downloaded(
-    reporter: Reporter, database: Database, task: DownloadTask, collector: BarCollector, *, user: str
-) -> tuple[Bars, list[dict[str, Any]]]:
-    """Fetch what is missing of a market and return its bars with the tasks that take the download's place."""
-    bars = _bars_of(reporter, BarStore(database), task.market, task.requests[0], collector)
-    found = tasks_on(bars, task.requests, task.most_days)
-    return bars, _declared(database, [one for one, _ in found], [entry for _, entry in found], user)
+def _is_stored(store: BarStore, market: Market, left: list[Left]) -> bool:
+    """Whether a market's bars are stored, or can be made of finer ones; what is not is left out."""
+    if store.find(market.exchange, market.symbol, market.timeframe) is None and not store.finer(market):
+        error = _not_stored(store, market)
+        left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
+        return False
+    return True
 
 
 def _is_missing(store: BarStore, market: Market, plan: TrainingPlan) -> bool:
@@ -259,14 +244,6 @@ def _is_missing(store: BarStore, market: Market, plan: TrainingPlan) -> bool:
     first = covered[0][0] if start is None else start
     last = (now if stop is None else min(stop, now)) // market.timeframe.ms * market.timeframe.ms
     return bool(store.missing(known, first, last)) if first < last else False
-
-
-def _declared(
-    database: Database, tasks: Sequence[TrainingTask], entries: Sequence[Declaration | None], user: str
-) -> list[dict[str, Any]]:
-    """Declare trainings as started and return their tasks, each with the others on the same days."""
-    others = begin_job(database, entries, user=user)
-    return [replace(task, others=tuple(found)).spec() for task, found in zip(tasks, others, strict=True)]
 
 
 def _refuse_nothing(tasks: Sequence[object], left: Sequence[Left], field: str) -> None:

@@ -1,4 +1,4 @@
-"""One task of a job: a market and a strategy, from the stored bars to evidence."""
+"""The tasks of a job: making its trainings, and each training, a market and a strategy, from bars to evidence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import GateError, InputError
 from assay.market import Market, Timeframe
+from assay.service.request import TrainingRequest
 from assay.service.run import run_training
 from assay.sources.user_strategy import load_strategy
 from assay.training import Experiment
@@ -14,7 +15,7 @@ from assay.training.experiment import LATER_TERMS, digest_of
 from assay.training.procedure import PROCEDURE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from assay.market import Bars
     from assay.store.bars import BarStore
@@ -85,6 +86,16 @@ class TrainingTask:
         }
 
     @property
+    def market_title(self) -> str:
+        """What listings call the market."""
+        return f"{self.market.exchange} {self.market.symbol} {self.market.timeframe}"
+
+    @property
+    def title(self) -> str:
+        """What listings call the task."""
+        return f"{self.market_title} {self.strategy}"
+
+    @property
     def digest(self) -> str:
         """Of the experiment."""
         return digest_of(self.experiment)
@@ -118,6 +129,63 @@ class TrainingTask:
             rule = "its stored bars have changed since the job was made"
             raise InputError(str(self.market), rule, bars.digest[:12], hint)
         return bars
+
+
+@dataclass(frozen=True)
+class PrepareTask:
+    """A task that makes the trainings of a job: it fetches missing bars, and the trainings follow it.
+
+    One task makes all of them: which others were tried on the same days must not depend on who was first.
+
+    Attributes
+    ----------
+    markets : tuple of Market
+    requests : tuple of TrainingRequest
+        One per strategy.
+    most_days : float or None
+        Of the newest bars so many days may signal; all of them where there are fewer.
+    fetch : bool
+        Whether an exchange is asked for what is missing.
+    """
+
+    markets: tuple[Market, ...]
+    requests: tuple[TrainingRequest, ...]
+    most_days: float | None = None
+    fetch: bool = False
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> PrepareTask:
+        """Return the task that a job has stored."""
+        markets = (
+            Market(m["exchange"], m["symbol"], Timeframe.parse(m["timeframe"]), m["kind"], m["tick"])
+            for m in spec["markets"]
+        )
+        requests = map(TrainingRequest.from_dict, spec["requests"])
+        return cls(tuple(markets), tuple(requests), spec["most_days"], spec["fetch"])
+
+    def spec(self) -> dict[str, Any]:
+        """Return the task as plain values."""
+        markets = [
+            {"exchange": m.exchange, "symbol": m.symbol, "timeframe": str(m.timeframe), "kind": m.kind, "tick": m.tick}
+            for m in self.markets
+        ]
+        return {
+            "work": "prepare",
+            "markets": markets,
+            "requests": [request.to_dict() for request in self.requests],
+            "most_days": self.most_days,
+            "fetch": self.fetch,
+        }
+
+    @staticmethod
+    def is_one(spec: Mapping[str, Any]) -> bool:
+        """Whether a job's task is of this kind."""
+        return spec.get("work") == "prepare"
+
+
+def trainings_of(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of a job's tasks that are trainings."""
+    return [row for row in rows if not PrepareTask.is_one(row["spec"])]
 
 
 def run_task(

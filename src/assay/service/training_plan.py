@@ -137,6 +137,9 @@ class TrainingPlan:
             For a name that is unknown (with the near one), a value of another kind or outside its rule.
         """
         terms = _snake(given, (*_PLAN, *_TERMS))
+        for name, known in (("optimization_params", _BY_METHOD), ("validation_params", _BY_VALIDATION)):
+            if name in terms:
+                terms[name] = _snake(terms[name], tuple(known), name)
         names = _strategies(terms)
         lists = {name: _names(terms, name) for name in ("pairs", "exchanges", "timeframes")}
         method = _choice(terms, "optimization_method", "auto", METHODS)
@@ -173,8 +176,30 @@ class TrainingPlan:
             given=terms,
         )
 
+    @classmethod
+    def changed(cls, given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what another plan was read from with changes; a change to None takes a term away.
 
-def _snake(given: object, known: tuple[str, ...], where: str = "") -> dict[str, Any]:
+        What cannot stand beside a change goes with it: the numbers of another method, another way to say the span.
+        """
+        terms = dict(given)
+        new = _snake(changes, (*_PLAN, *_TERMS), keep_nothing=True)
+        span = ("historical_period_months", "days", "start", "stop")
+        for one, other in (("strategy", "strategies"), ("strategies", "strategy")):
+            if one in new:
+                terms.pop(other, None)
+        for method, params in (
+            ("optimization_method", "optimization_params"),
+            ("validation_method", "validation_params"),
+        ):
+            if method in new and new[method] != terms.get(method):
+                terms.pop(params, None)
+        if any(name in new for name in span):
+            terms = {name: value for name, value in terms.items() if name not in span}
+        return {name: value for name, value in (terms | new).items() if value is not None}
+
+
+def _snake(given: object, known: tuple[str, ...], where: str = "", *, keep_nothing: bool = False) -> dict[str, Any]:
     """Return a mapping with its names in snake_case; InputError for an unknown one, and one that is given twice."""
     if not isinstance(given, Mapping):
         raise InputError(where or "request", "must be an object of names and values", given)
@@ -187,7 +212,7 @@ def _snake(given: object, known: tuple[str, ...], where: str = "") -> dict[str, 
         if name in found:
             raise InputError(field, f"is given twice: also as {name}", value)
         found[name] = value
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None or keep_nothing}
 
 
 def _strategies(terms: Mapping[str, Any]) -> list[str]:
@@ -220,7 +245,7 @@ def _params(
     terms: Mapping[str, Any], name: str, chosen: str, belongs: Mapping[str, tuple[str, ...]], to: str
 ) -> dict[str, Any]:
     """Return the parameters of a method as terms of a request; InputError for one of another method."""
-    given = _snake(terms.get(name, {}), tuple(belongs), name)
+    given: dict[str, Any] = terms.get(name, {})
     for parameter, value in given.items():
         if chosen not in belongs[parameter]:
             raise InputError(

@@ -7,6 +7,8 @@ import logging
 import os
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -20,10 +22,11 @@ from assay.service.collector import BarCollector
 from assay.service.identity import host_name
 from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
+from assay.service.logs import log_context
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
-from assay.service.submission import DownloadTask, train_downloaded
-from assay.service.tasks import TrainingTask, run_task
+from assay.service.submission import prepared
+from assay.service.tasks import PrepareTask, TrainingTask, run_task, trainings_of
 from assay.service.training import describe_training, save_trained
 from assay.service.versions import CODE_VERSION, may_run
 from assay.store import BarStore, Database
@@ -82,11 +85,13 @@ class Worker:
         self.id = id or str(uuid4())
         self.job, self.user = job, user
         self.bars, self.jobs, self.queue = BarStore(database), JobStore(database), TaskQueue(database)
+        self.events = EventStore(database)
         self.workers, self.reaper = WorkerStore(database), Reaper(database)
         self.silent = SilentLeases(self.queue)
         self.memory_limit = memory_limit
         self._drained = threading.Event()
         self._refused: str | None = None
+        self._worked_on: set[str] = set()
         self._reaped = self._said = -REAP_S
         self._tasks_of = lru_cache(maxsize=4)(self._tasks)
 
@@ -141,6 +146,9 @@ class Worker:
         if now - self._reaped >= REAP_S:
             end_overdue(self.bars.database, self.reaper, user=self.user or getpass.getuser())
             self.silent.watch()
+            for job in self._worked_on:
+                self.events.prune(job)
+            self._worked_on.clear()
             self._reaped = now
         self._refused = None
         task = self.queue.claim(self.id, job=self.job, may_run=self._may_run)
@@ -149,7 +157,9 @@ class Worker:
                 self.workers.beat(self.id, note=self._refused)
                 self._said = now
             return 0
-        self.work(task)
+        self._worked_on.add(task.job)
+        with log_context(job=task.job, task=task.number):
+            self.work(task)
         return 1
 
     def _may_run(self, made_by: str | None) -> bool:
@@ -161,9 +171,9 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins", extra={"job": task.job, "task": task.number})
-        if DownloadTask.is_one(task.spec):
-            self._download(task)
+        LOG.info("begins")
+        if PrepareTask.is_one(task.spec):
+            self._prepare(task)
             return
         one = TrainingTask.from_spec(task.spec)
         try:
@@ -173,20 +183,20 @@ class Worker:
                     return
                 self.queue.complete(task, summary(trained), self._effects(task, trained))
         except TaskStopped:
-            LOG.info("stopped", extra={"job": task.job, "task": task.number})
+            LOG.info("stopped")
             self.queue.leave(task)
             return
-        LOG.info("done", extra={"job": task.job, "task": task.number})
+        LOG.info("done")
         complete_for_promoted(self.bars.database, trained.evidence, Silent())
 
-    def _download(self, task: Task) -> None:
-        """Fetch a market's bars; the trainings on it are further tasks of the job."""
-        one, user = DownloadTask.from_spec(task.spec), self.user or task.user
+    def _prepare(self, task: Task) -> None:
+        """Make the trainings of a job: they are further tasks of it."""
+        one, user, database = PrepareTask.from_spec(task.spec), self.user or task.user, self.bars.database
         with Pulse(self.queue, self.workers, self.id, task) as pulse:
-            reporter = JobLog(EventStore(self.bars.database), task, pulse)
+            reporter = JobLog(self.events, task, pulse)
             try:
-                with BarCollector(database=self.bars.database, reporter=reporter) as collector:
-                    bars, specs = train_downloaded(reporter, self.bars.database, one, collector, user=user)
+                with BarCollector(database=database, reporter=reporter) if one.fetch else nullcontext() as collector:
+                    specs, left = prepared(reporter, database, one, collector, user=user, field="pairs")
             except StoreError:
                 raise
             except TaskStopped:
@@ -194,7 +204,7 @@ class Worker:
             except AssayError as error:
                 self.queue.fail(task, str(error))
             else:
-                self.queue.expand(task, specs, {"bars": len(bars)})
+                self.queue.expand(task, specs, {"left": [asdict(market) for market in left]})
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
         """Train; None where that failed, which is written then."""
@@ -231,7 +241,7 @@ class Worker:
 
     def _tasks(self, job: str) -> dict[str, TrainingTask]:
         """Return all tasks of a job by the digest of their experiment."""
-        tasks = [TrainingTask.from_spec(row["spec"]) for row in self.jobs.tasks(job)]
+        tasks = [TrainingTask.from_spec(row["spec"]) for row in trainings_of(self.jobs.tasks(job))]
         return {task.digest: task for task in tasks}
 
     def _effects(self, task: Task, trained: Trained) -> Callable[[sa.Connection], object]:

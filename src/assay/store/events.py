@@ -96,16 +96,26 @@ class EventStore:
         query = sa.select(sa.func.min(t.id)).where(t.job_id == job)
         return self.database.read(lambda c: c.execute(query).scalar())
 
+    def lacks(self, job: str, last: int) -> bool:
+        """Whether events of a job that follow one are kept no more."""
+        j = schema.training_jobs.c
+        query = sa.select(j.pruned_to).where(j.id == job)
+        return self.database.read(lambda c: last < int(c.execute(query).scalar() or 0))
+
     def prune(self, job: str, keep: int = KEPT_EVENTS) -> int:
         """Remove the oldest progress and log lines beyond a number; return how many. States stay."""
-        t = schema.training_events.c
+        t, j = schema.training_events.c, schema.training_jobs.c
         of_job = sa.and_(t.job_id == job, t.kind != EventKind.STATE)
         last = sa.select(t.id).where(of_job).order_by(t.id.desc()).offset(keep).limit(1)
+        if self.database.read(lambda c: c.execute(last).scalar()) is None:
+            return 0
 
         def work(c: sa.Connection) -> int:
+            lock_job(c, job)
             bound = c.execute(last).scalar()
             if bound is None:
                 return 0
+            c.execute(sa.update(schema.training_jobs).where(j.id == job).values(pruned_to=bound))
             return int(c.execute(sa.delete(schema.training_events).where(of_job, t.id <= bound)).rowcount)
 
         return self.database.write(work)

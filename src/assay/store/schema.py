@@ -185,11 +185,12 @@ training_jobs = sa.Table(
     sa.Column("made_by", sa.Text),
     sa.Column("idempotency_key", sa.String(200)),
     sa.Column("progress_at", Time, nullable=False, server_default="0"),
+    sa.Column("pruned_to", sa.BigInteger, nullable=False, server_default="0"),
     sa.CheckConstraint(_one_of("status", JOB_STATES), name="status"),
     sa.Index("uq_training_jobs_user_id_idempotency_key", "user_id", "idempotency_key", unique=True),
 )
 """`stop_at` is set when the first task is begun: waiting costs no time of `max_runtime_ms`. `made_by` is the version of
-the code that made the job, which an older worker leaves alone."""
+the code that made the job, which an older worker leaves alone. Of its events up to `pruned_to` only states are kept."""
 
 training_tasks = sa.Table(
     "training_tasks",

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
-from assay.api.access import Access, Admin, Caller, Viewer, Way, Ways, note
+from assay.api.access import ADDRESS, Access, Admin, Caller, Viewer, Way, Ways, note
 from assay.api.errors import statuses
 from assay.api.guards import too_many
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from assay.api.scopes import client_address, limited_by, networks
+from assay.api.scopes import limited_by
 from assay.errors import InputError
 from assay.service.accounts import (
     MAX_LABEL,
@@ -149,7 +149,7 @@ class AuditBody(BaseModel):
 @router.post("/session", responses=statuses(422))
 def begin_session(body: SignIn, request: Request, response: Response, access: Ways) -> SignedIn:
     """Sign in: the answer sets the session's cookie."""
-    address = limited_by(client_address(dict(request.scope), networks(access.settings.trusted_proxies)))
+    address = limited_by(request.scope["state"][ADDRESS])
     name = body.name or ""
     buckets = [(access.failed_passwords, address)] + ([(access.failed_names, name)] if name else [])
     taken = []

@@ -19,8 +19,11 @@ Target = Annotated[Path, typer.Argument(metavar="FILE", help="The copy, an SQLit
 
 
 HOLDS = {
+    "access_tokens": "tokens of users' programs",
+    "audit_log": "what users did",
     "bar_conflicts": "bars that sources disagree on",
     "bars": "bars",
+    "calibrations": "how fast machines compute",
     "configuration_figures": "what the charts of configurations draw",
     "holdout_openings": "opened holdouts",
     "ledger_chain": "hashes of the ledger's entries",
@@ -28,6 +31,7 @@ HOLDS = {
     "market_coverage": "spans that were fetched",
     "market_imports": "imports and downloads",
     "markets": "markets",
+    "sessions": "browsers that are signed in",
     "trained_configurations": "configurations",
     "training_configurations": "requests of training jobs",
     "training_jobs": "training jobs",
@@ -35,6 +39,8 @@ HOLDS = {
     "trial_declarations": "experiments that were declared",
     "trial_nulls": "searches of bars without direction",
     "trials": "experiments",
+    "users": "users",
+    "workers": "processes that run tasks",
 }
 """What each table holds, in words."""
 

@@ -28,7 +28,7 @@ from assay.service.jobs import job_document, run_job, take_up
 from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
-from assay.service.submission import Left, make_job
+from assay.service.submission import make_job
 from assay.service.training import Trained, train_and_store
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registry
@@ -316,14 +316,13 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
     except KeyboardInterrupt:
         output.note(f"what is done is kept; go on with: assay train --resume {job}")
         raise
-    left = [Left(**one) for one in state.config.get("left", [])]
-    document = job_document(JobStore(database), state, left) | {"seconds": time.monotonic() - begun}
+    document = job_document(JobStore(database), state) | {"seconds": time.monotonic() - begun}
     if output.json:
         output.document(document)
     else:
         show_job(output, document, Registry(database).ids())
     failed = [t for t in document["tasks"] if t["status"] != JobStatus.COMPLETED]
-    if failed or left:
+    if failed or document["left_out"]:
         raise typer.Exit(1)
 
 

@@ -10,11 +10,15 @@ import typer
 
 from assay.cli import options
 from assay.cli.first import INTERRUPTED
+from assay.cli.log_options import LogOptions
 from assay.cli.output import Output
 from assay.errors import InputError
 from assay.service.database import open_database
+from assay.service.logs import configured_logs
+from assay.service.redaction import Redactor
 from assay.service.worker import Worker, end_with
 from assay.store.jobs import JobStore
+from assay.store.location import database_url
 
 Job = Annotated[str | None, typer.Option("--job", metavar="ID", help="Take tasks of this job, until none is left.")]
 Forever = Annotated[bool, typer.Option("--forever", help="Take tasks of all jobs, and wait for more.")]
@@ -36,8 +40,18 @@ def _silent(parent: int | None) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
+@contextmanager
+def _logged(given: "WorkerOptions") -> Iterator[None]:
+    """Write the log of a worker that runs for ever; one of a single job leaves the words to the command."""
+    if not given.forever:
+        yield
+        return
+    with configured_logs(given.log_settings, Redactor.of(given.database or database_url())):
+        yield
+
+
 @dataclass(frozen=True, kw_only=True)
-class WorkerOptions:
+class WorkerOptions(LogOptions):
     """Options of `assay worker`."""
 
     job: Job = None
@@ -54,7 +68,7 @@ def worker(output: Output, given: WorkerOptions) -> None:
         raise InputError("--job or --forever", "exactly one of them says what to work on")
     if given.parent is not None and given.parent < 1:
         raise InputError("--parent", "must be the number of a process", given.parent)
-    with _silent(given.parent), open_database(given.database) as opened:
+    with _silent(given.parent), _logged(given), open_database(given.database) as opened:
         job = None if given.job is None else JobStore(opened).resolve(given.job)
         working = Worker(opened, job, user=given.user, id=given.id)
         if given.parent is not None:

@@ -79,6 +79,7 @@ def _jobs() -> None:
         sa.Column("made_by", sa.Text(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=200), nullable=True),
         sa.Column("progress_at", TIME, nullable=False, server_default="0"),
+        sa.Column("pruned_to", sa.BigInteger(), nullable=False, server_default="0"),
     ):
         op.add_column("training_jobs", column)
     op.create_index(

@@ -1,0 +1,249 @@
+"""`assay serve`: the API, and worker processes beside it."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.api import server
+from assay.api.app import create_app
+from assay.api.settings import Settings
+from assay.cli import options
+from assay.cli.first import INTERRUPTED
+from assay.cli.log_options import LogOptions
+from assay.cli.output import Output
+from assay.cli.user_code import words
+from assay.errors import InputError, StoreError
+from assay.service.accounts import refuse_open_server
+from assay.service.beside import WorkersBeside
+from assay.service.database import open_database
+from assay.service.log_files import LogSettings
+from assay.service.logs import configured_logs
+from assay.service.redaction import Redactor
+from assay.service.supervisor import Supervisor
+from assay.store import Database
+from assay.store.accounts import AccountStore
+from assay.store.location import database_url, home, setting
+
+Host = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; beyond this machine it needs users.")
+]
+Port = Annotated[int, typer.Option("--port", metavar="N", help="0 takes one that is free.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Worker processes; one core is left free by default.")
+]
+NoWorkers = Annotated[bool, typer.Option("--no-workers", help="Only the API; workers run elsewhere.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="The token of a server without users; a new one each start by default [ASSAY_TOKEN].",
+    ),
+]
+Strategies = Annotated[
+    Path | None,
+    typer.Option("--strategies", metavar="DIR", help="Folder of your own strategies, which requests may name."),
+]
+Hosts = Annotated[str | None, typer.Option("--hosts", metavar="A,B", help="Names by which browsers reach the server.")]
+TrustProxy = Annotated[
+    str | None,
+    typer.Option("--trust-proxy", metavar="A,B", help="Addresses of proxies whose X-Forwarded-For is believed."),
+]
+SecureCookies = Annotated[
+    bool, typer.Option("--secure-cookies", help="Browsers reach the server by https: send cookies no other way.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Ask no exchange for bars.")]
+
+MAX_PORT = 65_535
+MIN_TOKEN = 20
+"""Characters of a token that an operator chose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(LogOptions):
+    """Options of `assay serve`."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8000
+    workers: Workers = None
+    no_workers: NoWorkers = False
+    token_file: TokenFile = None
+    strategies: Strategies = None
+    hosts: Hosts = None
+    trust_proxy: TrustProxy = None
+    secure_cookies: SecureCookies = False
+    offline: Offline = False
+    database: options.DatabaseUrl = None
+
+    @property
+    def worker_count(self) -> int:
+        """How many workers run beside the server."""
+        if self.no_workers:
+            return 0
+        if self.workers is None:
+            return max(options.check_threads(None) - 1, 1)
+        if not 0 <= self.workers <= options.MAX_THREADS:
+            raise InputError("--workers", f"must be from 0 to {options.MAX_THREADS:,}", self.workers)
+        return self.workers
+
+    def check(self) -> None:
+        """Refuse what cannot be served, before anything is begun."""
+        if not 0 <= self.port <= MAX_PORT:
+            raise InputError("--port", f"must be from 0 to {MAX_PORT:,}", self.port)
+        if self.strategies is not None and not self.strategies.is_dir():
+            raise InputError("--strategies", "must be a folder", str(self.strategies))
+
+    def settings(self, token: str | None) -> Settings:
+        """Return what the API is told."""
+        return Settings(
+            token=token,
+            hosts=_host_names(self.hosts),
+            strategies=None if self.strategies is None else self.strategies.resolve(),
+            offline=self.offline,
+            secure_cookies=self.secure_cookies,
+            trusted_proxies=_proxies(self.trust_proxy),
+        )
+
+
+def _host_names(text: str | None) -> tuple[str, ...]:
+    found = [] if text is None else options.names(text, "--hosts")
+    for name in found:
+        if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]{1,253}", name):
+            raise InputError("--hosts", "must be names such as assay.example.org", name)
+    return tuple(name.lower() for name in found)
+
+
+def _proxies(text: str | None) -> tuple[str, ...]:
+    found = [] if text is None else options.names(text, "--trust-proxy")
+    for address in found:
+        try:
+            ip_network(address, strict=False)
+        except ValueError:
+            raise InputError("--trust-proxy", "must be addresses or networks such as 10.0.0.0/8", address) from None
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Token:
+    """The token of a server without users.
+
+    Attributes
+    ----------
+    text : str or None
+        None where users sign in.
+    where : str
+        What to say of it in public.
+    file : Path or None
+        Where one that was made for this start is kept, for this user alone.
+    """
+
+    text: str | None = field(repr=False)
+    where: str
+    file: Path | None = None
+
+    @classmethod
+    def of(cls, given: Path | None, accounts: AccountStore) -> "Token":
+        """Return that of a file or of ASSAY_TOKEN, else a new one; none where users sign in."""
+        if accounts.is_open():
+            return cls(None, "users sign in")
+        if given is not None:
+            return cls(_checked(_read(given), "--token-file"), f"its token is in {given}")
+        if own := setting("ASSAY_TOKEN"):
+            return cls(_checked(own, "ASSAY_TOKEN"), "its token is that of ASSAY_TOKEN")
+        file = home() / f"token-{os.getpid()}"
+        return cls(secrets.token_urlsafe(32), f"its token is in {file}", file)
+
+    def line(self, address: str, *, on_terminal: bool) -> str:
+        """Return what is said when the server answers: a token only to the person at a terminal."""
+        where = f"its token: {self.text}" if on_terminal and self.file is not None else self.where
+        return f"Assay answers at {address} ({where}); Ctrl-C ends it"
+
+
+def _checked(token: str, where: str) -> str:
+    if len(token) < MIN_TOKEN or not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise InputError(where, f"must hold a token of at least {MIN_TOKEN} letters, digits and signs")
+    return token
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise InputError("--token-file", f"cannot be read ({error.strerror})", str(path)) from None
+    except UnicodeDecodeError:
+        raise InputError("--token-file", "is no text", str(path)) from None
+
+
+def _write(token: Token) -> None:
+    """Keep a new token where this user alone can read it."""
+    if token.file is None or token.text is None:
+        return
+    try:
+        token.file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(token.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(token.text + "\n")
+    except OSError as error:
+        rule = f"cannot be written ({error.strerror})"
+        raise StoreError(f"folder of the token, {token.file}", rule, hint="Name another --home") from None
+
+
+@contextmanager
+def _without_token() -> Iterator[None]:
+    """Keep the token out of the environment meanwhile: worker processes inherit it, and run users' strategies."""
+    kept = os.environ.pop("ASSAY_TOKEN", None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ["ASSAY_TOKEN"] = kept
+
+
+def _workers(database: Database, url: str, count: int, logs: LogSettings) -> WorkersBeside:
+    """Start workers, whose log goes where the server's does."""
+    file = () if logs.file is None else ("--log-file", str(logs.file.resolve()))
+    supervisor = Supervisor(database, url, workers=count, options=("--log-level", logs.level, *file))
+    workers = WorkersBeside(supervisor)
+    workers.start()
+    return workers
+
+
+def serve(output: Output, given: ServeOptions) -> None:
+    """Run the API, with worker processes beside it."""
+    given.check()
+    url, count = given.database or database_url(), given.worker_count
+    given.settings(None)
+    logs = given.log_settings
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(url))
+        accounts = AccountStore(database)
+        refuse_open_server(given.host, accounts)
+        token = Token.of(given.token_file, accounts)
+        stack.enter_context(_without_token())
+        stack.enter_context(configured_logs(logs, Redactor.of(token.text, url)))
+        listener = stack.enter_context(server.listening(given.host, given.port))
+        beside = stack.enter_context(ExitStack())
+        _write(token)
+        if token.file is not None:
+            beside.callback(token.file.unlink, missing_ok=True)
+        if count:
+            beside.callback(_workers(database, url, count, logs).stop, server.DRAIN_S)
+        address = server.address_of(listener)
+
+        def on_ready() -> None:
+            output.note(token.line(address, on_terminal=words().isatty()))
+            if output.json:
+                output.document({"url": address, "pid": os.getpid(), "token_file": token.file})
+
+        serving = server.Serving(on_ready=on_ready, on_end=beside.close)
+        ended_well = server.serve(create_app(database, given.settings(token.text)), listener, serving)
+    if not ended_well:
+        raise typer.Exit(INTERRUPTED)
