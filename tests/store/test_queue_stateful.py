@@ -375,7 +375,9 @@ class QueueMachine(RuleBasedStateMachine):
     def watch(self) -> None:
         """Nobody loses a lease that was renewed in time, whatever the clock says."""
         self.silent.watch()
-        for lease in {(j, n) for j, job in self.jobs.items() for n, one in enumerate(job.tasks) if one.status == RUNNING}:
+        for lease in {
+            (j, n) for j, job in self.jobs.items() for n, one in enumerate(job.tasks) if one.status == RUNNING
+        }:
             job, number = lease
             if self.store.tasks(job)[number]["status"] == PENDING:
                 one = self.jobs[job].tasks[number]
@@ -450,7 +452,12 @@ def run(on: Database, examples: int, steps: int, **more: Any) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, report_multiple_bugs=False, suppress_health_check=checks, **more
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=checks,
+            **more,
         ),
     )
 

@@ -15,7 +15,17 @@ from assay.store import schema
 from assay.store.clock import shared_clock
 from assay.store.events import PROGRESS_MS, EventKind, append_event, lock_job
 from assay.store.job_numbers import count_completed, end_if_done, failed, whole_progress
-from assay.store.queue_terms import ACTIVE, JOBS_AT_ONCE, LEASE_MS, in_time, of, takeable, under, was_cancelled, with_work
+from assay.store.queue_terms import (
+    ACTIVE,
+    JOBS_AT_ONCE,
+    LEASE_MS,
+    in_time,
+    of,
+    takeable,
+    under,
+    was_cancelled,
+    with_work,
+)
 from assay.store.schema import JobStatus
 from assay.store.tasks import Lease, Task
 
@@ -88,9 +98,7 @@ class TaskQueue:
 
         return self.database.write(work)
 
-    def _held_by(
-        self, c: sa.Connection, owner: str, now: int, which: tuple[str, int] | None = None
-    ) -> Task | None:
+    def _held_by(self, c: sa.Connection, owner: str, now: int, which: tuple[str, int] | None = None) -> Task | None:
         t, j = schema.training_tasks.c, schema.training_jobs.c
         query = (
             sa.select(schema.training_tasks, j.created_at, j.user_id)

@@ -79,9 +79,10 @@ class WorkerStore:
             now = self._clock(c)
             c.execute(sa.delete(schema.workers).where(t.seen_at < now - FORGOTTEN_MS))
             row = {"id": worker.id, "host": worker.host, "process": worker.process, "version": worker.version}
-            times = {"memory_limit": worker.memory_limit, "started_at": now, "seen_at": now}
+            times = {"memory_limit": worker.memory_limit, "started_at": now, "seen_at": now, "ended_at": None}
             # the answer to the commit may be lost, and the work is done again then
-            c.execute(insert(c, schema.workers).values(**row, **times).on_conflict_do_nothing())
+            begun = insert(c, schema.workers).values(**row, **times)
+            c.execute(begun.on_conflict_do_update(index_elements=["id"], set_={**row, **times}))
 
         self.database.write(work)
 
