@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Row, Table, markdown
 
-from assay.cli.commands.strategies import describe, summary
 from assay.cli.output import number
+from assay.service.strategy_facts import describe, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from assay.sources.bar_files.dialects import DIALECTS
 from assay.store import fields
 from assay.training.circuit_breakers import CIRCUIT_BREAKERS, MEANINGS, PORTFOLIO_BREAKERS
 from documentation.captures import captures
+from documentation.openapi import openapi_json, routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -92,8 +93,9 @@ PARTS = (
     Part("configuration.md", "methods", methods),
     Part("command-line.md", "listings", captures),
     Part("formats.md", "formats", formats),
+    Part("api.md", "routes", routes),
 )
-FILES: dict[str, Callable[[], str]] = {"configuration-v3.schema.json": schema}
+FILES: dict[str, Callable[[], str]] = {"configuration-v3.schema.json": schema, "openapi.json": openapi_json}
 
 
 def filled(docs: Path, parts: Iterable[Part]) -> dict[Path, str]:

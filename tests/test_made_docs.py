@@ -10,7 +10,7 @@ from benchmarks.report import marks
 from documentation import dirty_markets, tables
 from documentation.__main__ import main
 from documentation.strategy_pages import PARTS as PAGE_PARTS
-from studies import campaigns, null_markets
+from studies import api_fuzz, campaigns, null_markets
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs" / "strategies").glob("*-*.md"))
@@ -24,7 +24,7 @@ MADE = {
     ("strategies/README.md", "index"),
     ("data.md", "dirty markets"),
 }
-BY_STUDIES = {"figures", null_markets.PLACE, campaigns.PLACE}
+BY_STUDIES = {"figures", null_markets.PLACE, campaigns.PLACE, api_fuzz.PLACE}
 """The marks of what benchmarks and studies measure: they take hours and keep their own rows."""
 
 

@@ -11,7 +11,18 @@ from assay._version import __version__
 from assay.api.errors import handle_errors, statuses
 from assay.api.guards import REFUSALS, guard
 from assay.api.observing import observe
-from assay.api.routes import access, operation, training
+from assay.api.routes import (
+    access,
+    bars,
+    configuration_files,
+    configurations,
+    forms,
+    ledger,
+    markets,
+    operation,
+    strategies,
+    training,
+)
 from assay.api.state import State
 
 if TYPE_CHECKING:
@@ -22,7 +33,19 @@ if TYPE_CHECKING:
     from assay.api.settings import Settings
     from assay.store import Database
 
-ROUTERS: tuple[APIRouter, ...] = (training.router, training.workers, access.router, operation.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    training.router,
+    training.workers,
+    configurations.router,
+    configuration_files.router,
+    forms.router,
+    markets.router,
+    bars.router,
+    strategies.router,
+    ledger.router,
+    access.router,
+    operation.router,
+)
 """Routes by subject, in the order of the documentation."""
 
 

@@ -13,7 +13,7 @@ from assay.api.metrics import Metrics
 from assay.api.operation import Operation
 from assay.api.readiness import Readiness
 from assay.api.settings import Settings
-from assay.store import Database
+from assay.store import BarStore, Database
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -50,6 +50,11 @@ class State:
         """Whether the server can do its work."""
         return Readiness(self.database)
 
+    @cached_property
+    def bars(self) -> BarStore:
+        """The stored bars; those that were read lately are kept in memory."""
+        return BarStore(self.database)
+
 
 def state_of(app: FastAPI) -> State:
     """Return the state of an app."""
@@ -65,6 +70,10 @@ def _database(request: Request) -> Database:
     return state_of(request.app).database
 
 
+def _bars(request: Request) -> BarStore:
+    return state_of(request.app).bars
+
+
 def events_of(app: FastAPI) -> EventHub:
     """Return the hub of events of an app."""
     return state_of(app).events
@@ -75,3 +84,6 @@ Shared = Annotated[State, Depends(_state)]
 
 Opened = Annotated[Database, Depends(_database)]
 """A route's argument: the database."""
+
+Held = Annotated[BarStore, Depends(_bars)]
+"""A route's argument: the bars."""

@@ -17,8 +17,9 @@ from assay.engine.execution import Side as Sides
 from assay.errors import InputError, wrong_choice
 from assay.market import Market, named_market
 from assay.market import Timeframe as BarLength
-from assay.parameters import Parameter, Parameters, Value
+from assay.parameters import Parameters, Value
 from assay.search import parse_space
+from assay.service import sets
 from assay.service.spaces import read_space
 from assay.service.spans import SpanTerms
 from assay.strategies import Strategy, liquidity_sweep
@@ -156,37 +157,9 @@ class NamedOptions:
     named: frozenset[str] = field(default=frozenset(), metadata=NO_OPTION)
 
 
-def _value(text: str, parameter: Parameter) -> Value:
-    """Return a text in the kind of a parameter; whatever fits no kind is left for `Parameter.check`."""
-    choices: dict[str, Value] = {str(c).lower(): c for c in parameter.choices}
-    if not parameter.is_number:
-        return choices.get(text.lower(), text)
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def parse_sets(texts: Sequence[str] | None, parameters: Parameters) -> dict[str, Value]:
-    """Return the checked values of repeated ``--set name=value``, by declared name.
-
-    Raises
-    ------
-    InputError
-        When a text is not name=value, a name unknown (with the near one) or given twice, a value wrong.
-    """
-    values: dict[str, Value] = {}
-    for text in texts or ():
-        name, sign, value = (part.strip() for part in text.partition("="))
-        if not (name and sign and value):
-            raise InputError("--set", "must look like name=value", text)
-        parameter = parameters[name]
-        if parameter.name in values:
-            raise InputError("--set", f"gives {parameter.name} twice", text)
-        values[parameter.name] = parameter.check(_value(value, parameter))
-    return values
+    """Return the checked values of repeated ``--set name=value``, by declared name."""
+    return sets.parse_sets(texts, parameters, "--set")
 
 
 def check_side(side: str) -> str:

@@ -16,8 +16,8 @@ from assay.cli.rerun import PointOptions, Rerun, RunOptions, rerun
 from assay.engine import Span
 from assay.evaluation import first_signal_bar
 from assay.market import measure_quality
-from assay.service.describe import describe_market, describe_money, describe_span
 from assay.service.kernels import compile_kernels
+from assay.service.points import point_document
 from assay.service.spans import check_warmup
 from assay.sources.user_strategy import load_strategy
 
@@ -85,15 +85,8 @@ class PreparedPoint(Prepared):
 
     def document(self) -> dict[str, Any]:
         """Return what was run, as plain values."""
-        return {
-            "strategy": self.strategy.name,
-            "parameters": self.values,
-            "market": describe_market(self.bars.market),
-            "span": describe_span(self.bars, self.signal_bars.start, self.signal_bars.stop),
-            "side": self.execution.sides.value,
-            "costs": describe_money(self.execution.money) | self.execution.stop_terms(),
-            **self.source(),
-        }
+        document = point_document(self.strategy, self.bars, self.signal_bars, self.values, self.execution)
+        return document | self.source()
 
 
 def prepare(output: Output, given: RunOptions, check: Callable[[Strategy], object]) -> Prepared:

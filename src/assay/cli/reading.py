@@ -1,13 +1,12 @@
-"""The options that say how a file of bars is to be read, and what was read, in words."""
+"""The options that say how a file of bars is to be read."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from assay.cli.options import Timeframe
-from assay.sources import BarFile, ReadingOptions
+from assay.sources import ReadingOptions
 from assay.sources.bar_files.container import STDIN
 
 Columns = Annotated[
@@ -54,26 +53,3 @@ class ReadOptions:
 def titled(file: str) -> str:
     """Return what a file is called in sentences."""
     return "standard input" if file == STDIN else file
-
-
-def describe_reading(found: BarFile) -> dict[str, Any]:
-    """Return how a file was read, as plain values."""
-    return {
-        "shape": found.shape,
-        "format": found.dialect or None,
-        "columns": found.columns,
-        "times": found.times,
-        "notes": list(found.notes),
-    }
-
-
-def ways_out(found: BarFile) -> Iterator[tuple[str, str]]:
-    """Yield the options that would change how a file was read, and what they say now."""
-    chosen = ",".join(f"{field}={name}" for field, name in found.columns.items())
-    yield "--columns", chosen
-    yield "--timezone", found.times.rpartition("taken as ")[2] if "taken as" in found.times else "the times say it"
-    yield "--dates", "day, month" if "day, month" in found.times else "no date can be read in two ways"
-    yield "--where COLUMN=VALUE", "every row is used; it would take only those with this value"
-    ends = any("bars end" in n for n in found.notes)
-    yield "--bar-end", f"each time is taken as the {'end' if ends else 'beginning'} of its bar"
-    yield "--timeframe", str(found.rows.market.timeframe)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import GateError, InputError
 from assay.market import Market, Timeframe
+from assay.service.kernels import compile_kernels
+from assay.service.reporter import Silent
 from assay.service.request import TrainingRequest
 from assay.service.run import run_training
 from assay.sources.user_strategy import load_strategy
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from assay.market import Bars
+    from assay.service.reporter import Reporter
     from assay.store.bars import BarStore
     from assay.training import Evidence, Progress
     from assay.validation import Campaign
@@ -195,9 +198,17 @@ def run_task(
     *,
     threads: int = 1,
     campaign: Callable[[Evidence], Campaign] | None = None,
+    reporter: Reporter | None = None,
 ) -> Evidence:
-    """Train on what a task names: the same evidence wherever and however often it runs."""
+    """Train on what a task names: the same evidence wherever and however often it runs.
+
+    Parameters
+    ----------
+    reporter : Reporter, optional
+        Hears that kernels are compiled, which takes a while on a new machine.
+    """
     task.refuse_earlier_procedure()
-    bars = task.bars(store)
-    experiment = Experiment.from_canonical(task.experiment, load_strategy(task.strategy))
+    bars, strategy = task.bars(store), load_strategy(task.strategy)
+    compile_kernels(reporter or Silent(), strategy, bars)
+    experiment = Experiment.from_canonical(task.experiment, strategy)
     return run_training(experiment, bars, on_progress, threads=threads, campaign=campaign)

@@ -51,6 +51,8 @@ LOG = logging.getLogger("assay.worker")
 WATCH_S = 1.0
 POLL_S = 1.0
 """Between two questions for work, where there was none."""
+STEP_S = 0.1
+"""A worker that waits looks so often whether it is to end."""
 REAP_S = 10.0
 AWAY_S = 5.0
 """Between two tries to reach a database that is away."""
@@ -89,15 +91,20 @@ class Worker:
         self.workers, self.reaper = WorkerStore(database), Reaper(database)
         self.silent = SilentLeases(self.queue)
         self.memory_limit = memory_limit
-        self._drained = threading.Event()
+        self._drained = False
         self._refused: str | None = None
         self._worked_on: set[str] = set()
         self._reaped = self._said = -REAP_S
         self._tasks_of = lru_cache(maxsize=4)(self._tasks)
 
     def drain(self) -> None:
-        """Let the worker end after the task that it works on."""
-        self._drained.set()
+        """Let the worker end after the task that it works on; may be called where a signal is handled."""
+        self._drained = True
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._drained and time.monotonic() < until:
+            time.sleep(min(seconds, STEP_S))
 
     def run(self) -> int:
         """Work until there is nothing left to do, or for ever; return how many tasks were done.
@@ -107,20 +114,20 @@ class Worker:
         self._announce()
         done = 0
         try:
-            while not self._drained.is_set():
+            while not self._drained:
                 try:
                     worked = self._step()
                 except StoreError as error:
                     if self.job is not None:
                         raise
                     LOG.warning("%s", error)
-                    self._drained.wait(AWAY_S)
+                    self._pause(AWAY_S)
                     continue
                 done += worked
                 if not worked and self.job is not None:
                     break
                 if not worked:
-                    self._drained.wait(POLL_S)
+                    self._pause(POLL_S)
         except KeyboardInterrupt:
             self.queue.give_back([self.id])
             raise
@@ -212,7 +219,8 @@ class Worker:
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
         """Train; None where that failed, which is written then."""
         try:
-            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one))
+            reporter = JobLog(self.events, task, pulse)
+            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one), reporter=reporter)
             created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
             return describe_training(evidence, created, self.bars)
         except StoreError:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assay.sources.arrays import read_arrays
-    from assay.sources.bar_files import BarFile, ReadingOptions, read_bar_file, read_bars
+    from assay.sources.bar_files import BarFile, OpenedFile, ReadingOptions, read_bar_file, read_bars
     from assay.sources.exchanges import Exchange, Fetched, Finding, Page, RetryPolicy, open_exchange
-    from assay.sources.files import write_arrays, write_bars, write_table, write_text
+    from assay.sources.files import table_csv, write_arrays, write_bars, write_table, write_text
     from assay.sources.frames import bars_from_frame, frame_from_bars
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Exchange",
     "Fetched",
     "Finding",
+    "OpenedFile",
     "Page",
     "ReadingOptions",
     "RetryPolicy",
@@ -29,6 +30,7 @@ __all__ = [
     "read_arrays",
     "read_bar_file",
     "read_bars",
+    "table_csv",
     "write_arrays",
     "write_bars",
     "write_table",
@@ -40,6 +42,7 @@ _HOME = {
     "Exchange": "exchanges",
     "Fetched": "exchanges",
     "Finding": "exchanges",
+    "OpenedFile": "bar_files",
     "Page": "exchanges",
     "ReadingOptions": "bar_files",
     "RetryPolicy": "exchanges",
@@ -49,6 +52,7 @@ _HOME = {
     "read_arrays": "arrays",
     "read_bar_file": "bar_files",
     "read_bars": "bar_files",
+    "table_csv": "files",
     "write_arrays": "files",
     "write_bars": "files",
     "write_table": "files",

@@ -61,12 +61,7 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, ArrayLike]) 
     file = Path(path)
     suffix = _known_suffix(file)
     # a spreadsheet runs what begins with = in a CSV file; other programs read Parquet as it is
-    written = columns if suffix[1] else harmless_columns(columns)
-    arrays = {name: _arrow(values) for name, values in written.items()}
-    lengths = {name: len(array) for name, array in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise InputError("columns", "must have one length", lengths)
-    table = pa.Table.from_arrays(list(arrays.values()), names=list(arrays))
+    table = _table(columns if suffix[1] else harmless_columns(columns))
     with _replacing(file) as out:
         if suffix[1]:
             parquet.write_table(table, out, compression="zstd")
@@ -75,6 +70,19 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, ArrayLike]) 
             packed = gzip.GzipFile("", "wb", 6, out, 0) if suffix[2] else nullcontext(out)
             with packed as stream:
                 csv.write_csv(table, stream)
+
+
+def table_csv(columns: Mapping[str, ArrayLike]) -> bytes:
+    """Return columns of equal length as the very bytes that `write_table` puts into a ``.csv`` file.
+
+    Raises
+    ------
+    InputError
+        The columns differ in length.
+    """
+    out = pa.BufferOutputStream()
+    csv.write_csv(_table(harmless_columns(columns)), out)
+    return bytes(out.getvalue())
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -88,6 +96,14 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]
     with _replacing(Path(path)) as out:
         save: Callable[..., None] = np.savez  # its stub takes the arrays' names for options of its own
         save(out, **arrays)
+
+
+def _table(columns: Mapping[str, ArrayLike]) -> Any:
+    arrays = {name: _arrow(values) for name, values in columns.items()}
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError("columns", "must have one length", lengths)
+    return pa.Table.from_arrays(list(arrays.values()), names=list(arrays))
 
 
 def _known_suffix(file: Path) -> re.Match[str]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from assay.errors import InputError, near_name
+from assay.errors import InputError, NotFoundError, near_name
 from assay.market import Bars, Market, Timeframe, resample
 from assay.market.bars import check_rows
 from assay.market.calendar import DAY_MS
 from assay.market.ohlcv import COLUMNS, VALUES, OhlcvColumns
 from assay.store import schema
-from assay.store.database import insert, raw
+from assay.store.database import insert, now_ms, raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +120,7 @@ class BarStore:
                 .group_by(*schema.markets.c)
                 .order_by(m.exchange, m.symbol)
             )
-            found = [StoredMarket(r.id, _market(r), r[-3], r[-2], r[-1], r.revision) for r in c.execute(query)]
+            found = [StoredMarket(r.id, market_of(r), r[-3], r[-2], r[-1], r.revision) for r in c.execute(query)]
             return sorted(found, key=lambda h: (h.market.exchange, h.market.symbol, h.market.timeframe.ms))
 
         return self.database.read(work)
@@ -128,14 +128,14 @@ class BarStore:
     def find(self, exchange: str, symbol: str, timeframe: Timeframe) -> Market | None:
         """Return the market that is stored under this name, with its kind and tick."""
         row = self.database.read(lambda c: _row(c, Market(exchange, symbol, timeframe, "spot", None)))
-        return None if row is None else _market(row)
+        return None if row is None else market_of(row)
 
     def finer(self, market: Market) -> list[Market]:
         """Return the stored markets, this one among them, of whose bars it can be made: the coarsest first."""
         m, b = schema.markets.c, schema.bars.c
         stored = sa.exists().where(b.market_id == m.id)  # counting millions of bars would say no more
         query = sa.select(schema.markets).where(m.exchange == market.exchange, m.symbol == market.symbol, stored)
-        found = [_market(row) for row in self.database.read(lambda c: c.execute(query).all())]
+        found = [market_of(row) for row in self.database.read(lambda c: c.execute(query).all())]
         fitting = [one for one in found if market.timeframe.ms % one.timeframe.ms == 0]
         return sorted(fitting, key=lambda one: -one.timeframe.ms)
 
@@ -293,7 +293,7 @@ class BarStore:
 
         Raises
         ------
-        InputError
+        NotFoundError
             When the market is not stored, or holds nothing in the span.
         """
         number, revision = self.state(market)
@@ -313,10 +313,10 @@ class BarStore:
             raise self._unknown(market)
         row, columns = found
         if not len(columns.time):
-            raise InputError(str(market), "holds no bars in this span", [start_ms, stop_ms])
+            raise NotFoundError(str(market), "holds no bars in this span", [start_ms, stop_ms])
         c = columns
         volume = c.volume if c.has_volume else None
-        bars = Bars.from_columns(_market(row), c.time, c.open, c.high, c.low, c.close, volume)
+        bars = Bars.from_columns(market_of(row), c.time, c.open, c.high, c.low, c.close, volume)
         with self._lock:
             self._cache[int(row.id), start_ms, stop_ms] = (int(row.revision), bars)
             while len(self._cache) > MAX_CACHED:
@@ -330,10 +330,10 @@ class BarStore:
             return self.read(market, start_ms, stop_ms)  # which says what is stored where nothing fits
         return resample(self.read(sources[0], start_ms, stop_ms), market.timeframe)
 
-    def _unknown(self, market: Market) -> InputError:
+    def _unknown(self, market: Market) -> NotFoundError:
         stored = [str(h.market) for h in self.markets()]
         hint = near_name(str(market), stored) if stored else "The database holds no markets: assay data import FILE"
-        return InputError(str(market), "is not stored", hint=hint)
+        return NotFoundError(str(market), "is not stored", hint=hint)
 
 
 def present(bars: Bars) -> OhlcvColumns:
@@ -345,7 +345,8 @@ def present(bars: Bars) -> OhlcvColumns:
     return OhlcvColumns.of(columns)
 
 
-def _market(row: Any) -> Market:
+def market_of(row: Any) -> Market:
+    """Return the market of a row of the table `markets`."""
     return Market(row.exchange, row.symbol, Timeframe.parse(row.timeframe), row.kind, row.tick_size)
 
 
@@ -359,7 +360,7 @@ def _row(c: sa.Connection, market: Market) -> sa.Row[Any] | None:
 def _number(c: sa.Connection, market: Market) -> int:
     row = _row(c, market)
     if row is None:
-        raise InputError(str(market), "is not stored")
+        raise NotFoundError(str(market), "is not stored")
     return int(row.id)
 
 
@@ -371,6 +372,9 @@ def _ensure(c: sa.Connection, market: Market) -> int:
         "timeframe": str(market.timeframe),
         "kind": market.kind,
         "tick_size": market.tick,
+        # a market that is made again after it was removed may get the number of the first: what was read of that one
+        # must not be taken for it, so revisions never begin twice at the same number
+        "revision": now_ms(),
     }
     c.execute(insert(c, schema.markets).values(**values).on_conflict_do_nothing())
     m = schema.markets.c

@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from assay.store import chain, schema
+from assay.store.keyset import after, order_of
 from assay.store.schema import DeclarationKind
 from assay.validation import DayCloses
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from assay.store.database import Database
+    from assay.store.keyset import Ordered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +203,45 @@ class Ledger:
         query = sa.select(schema.trials).order_by(t.at.desc(), t.experiment_digest)
         query = query.where(t.exchange == exchange) if exchange else query
         query = query.where(t.symbol == symbol) if symbol else query
+        return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
+
+    def page(
+        self,
+        *,
+        limit: int,
+        place: tuple[int, str] | None = None,
+        exchange: str | None = None,
+        symbol: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return a page of the experiments, newest first, after the time and the digest of the one before it."""
+        t = schema.trials.c
+        return self._page(schema.trials, ((t.at, True), (t.experiment_digest, False)), limit, place, exchange, symbol)
+
+    def openings_page(
+        self,
+        *,
+        limit: int,
+        place: tuple[int, str] | None = None,
+        exchange: str | None = None,
+        symbol: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return a page of the openings of a holdout, newest first, after the time and the digest of the one before."""
+        h, t = schema.holdout_openings, schema.holdout_openings.c
+        return self._page(h, ((t.at, True), (t.experiment_digest, False)), limit, place, exchange, symbol)
+
+    def _page(
+        self,
+        table: sa.Table,
+        keys: Sequence[Ordered],
+        limit: int,
+        place: tuple[int, str] | None,
+        exchange: str | None,
+        symbol: str | None,
+    ) -> list[dict[str, Any]]:
+        query = sa.select(table).order_by(*order_of(keys)).limit(limit)
+        query = query.where(table.c.exchange == exchange) if exchange else query
+        query = query.where(table.c.symbol == symbol) if symbol else query
+        query = query if place is None else query.where(after(keys, place))
         return self.database.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
 
     def openings(self) -> list[dict[str, Any]]:

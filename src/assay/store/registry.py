@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from assay.documents import Document, read
 from assay.documents.coherence import contradiction
 from assay.documents.explained import why_not_promoted
-from assay.errors import ChangedError, FileFormatError, GateError, InputError, near_name, wrong_choice
+from assay.errors import ChangedError, FileFormatError, GateError, InputError, NotFoundError, near_name, wrong_choice
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
@@ -292,7 +292,7 @@ class Registry:
 
         Raises
         ------
-        InputError
+        NotFoundError
             When there is none, with the near name.
         ChangedError
             When its document or its row was changed after it was stored.
@@ -338,7 +338,7 @@ class Registry:
 
         Raises
         ------
-        InputError
+        NotFoundError
             When there is no such configuration.
         """
 
@@ -380,7 +380,7 @@ class Registry:
         active, archived : bool, optional
             None for both kinds; archived ones are left out where not asked for.
         """
-        where = _conditions(strategy, pair, exchange, timeframe, status)
+        where = conditions(strategy, pair, exchange, timeframe, status)
         if active is not None:
             where.append(TABLE.c.is_active == active)
         if archived is not None:
@@ -428,9 +428,10 @@ def conditions_of_market(
     ]
 
 
-def _conditions(
+def conditions(
     strategy: str | None, pair: str | None, exchange: str | None, timeframe: str | None, status: str | None
 ) -> list[sa.ColumnElement[bool]]:
+    """Return what rows of a market and stage must fulfil."""
     where = conditions_of_market(strategy, pair, exchange, timeframe)
     if status is not None:
         stage = status.strip().upper()
@@ -447,7 +448,7 @@ def _row(c: sa.Connection, config_id: str) -> dict[str, Any]:
         newest = sa.select(TABLE.c.config_id).order_by(TABLE.c.created_at.desc()).limit(50)
         known = [str(name) for name in c.scalars(newest)]
         hint = near_name(config_id, known) if known else EMPTY
-        raise InputError("configuration", "is not in the registry", config_id, hint)
+        raise NotFoundError("configuration", "is not in the registry", config_id, hint)
     return dict(found)
 
 

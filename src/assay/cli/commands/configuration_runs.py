@@ -1,7 +1,6 @@
 """`assay configurations trades` and `equity`: the out-of-sample run of a configuration, as it was stored."""
 
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +13,11 @@ from assay.cli import options
 from assay.cli.commands.configurations import OneOptions
 from assay.cli.output import Column, Output
 from assay.cli.user_code import results
-from assay.documents.figures import stored_equity, stored_trades
 from assay.errors import InputError
 from assay.plurals import plural
+from assay.service.configurations import records, run_columns
 from assay.service.database import open_database
-from assay.sources import write_table
+from assay.sources import table_csv, write_table
 from assay.store import Registry
 
 Columns = dict[str, NDArray[Any]]
@@ -52,19 +51,18 @@ class RunTableOptions(OneOptions):
 
 def trades(output: Output, given: RunTableOptions) -> None:
     """List the trades out of sample, or write them to a file."""
-    _write_or_show(output, given, "trades", stored_trades, _show_trades)
+    _write_or_show(output, given, "trades", _show_trades)
 
 
 def equity(output: Output, given: RunTableOptions) -> None:
     """List the daily equity out of sample, or write it to a file."""
-    _write_or_show(output, given, "equity", stored_equity, _show_equity)
+    _write_or_show(output, given, "equity", _show_equity)
 
 
 def _write_or_show(
     output: Output,
     given: RunTableOptions,
     name: str,
-    read: Callable[[Mapping[str, Any]], Columns],
     show: Callable[[Output, str, Columns], None],
 ) -> None:
     path = None if given.csv in (None, STDOUT) else Path(str(given.csv))
@@ -73,20 +71,14 @@ def _write_or_show(
         raise InputError("--csv", "cannot be - together with --json: both write to stdout", STDOUT)
     with open_database(given.database) as opened:
         registry = Registry(opened)
-        config_id = registry.get(registry.resolve(given.config_id)).config_id
-        figures = registry.figures(config_id)
-    if figures is None:
-        hint = "assay train makes it anew, assay backtest --id runs its parameters again"
-        raise InputError("configuration", f"was stored without its {name}", config_id, hint)
-    columns = read(figures)
+        config_id = registry.resolve(given.config_id)
+        columns = run_columns(registry, config_id, name)
     if path is not None:
         write_table(path, columns)
     if output.json:
-        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
-        output.document({"configuration": config_id, name: records, "files": {"csv": path}})
+        output.document({"configuration": config_id, name: records(columns), "files": {"csv": path}})
     elif given.csv == STDOUT:
-        results().write(_csv_text(columns))
+        results().write(table_csv(columns).decode())
     elif path is not None:
         output.text(str(path), whole=True)
     else:
@@ -115,11 +107,3 @@ def _show_equity(output: Output, title: str, columns: Columns) -> None:
     heads = ("date", Column("equity at the end of the day", name="equity"))
     rows = list(zip(*(columns[name].tolist() for name in ("date", "equity")), strict=True))
     output.table(f"{title}; the equity begins at 1 before the first day", heads, rows)
-
-
-def _csv_text(columns: Columns) -> str:
-    """Return the very text that a file would hold."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.csv"
-        write_table(path, columns)
-        return path.read_text(encoding="utf-8")

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli import complete, options
-from assay.cli.commands.configuration_fields import explained, quote_currency, show_sections
+from assay.cli.commands.configuration_fields import quote_currency, show_sections
 from assay.cli.commands.configuration_rows import show_rows, shown, unit_of
-from assay.cli.output import Column, Output, iso_time
+from assay.cli.output import Column, Output
 from assay.documents import rebuild
-from assay.documents.coherence import contradiction
-from assay.documents.explained import why_not_promoted
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
+from assay.service.configurations import explained, meanings, readable
+from assay.service.configurations import shown as shown_facts
 from assay.service.database import open_database
 from assay.service.fresh_process import FreshProcess
 from assay.service.reporter import StageProgress
@@ -27,9 +27,7 @@ from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
 from assay.store.campaign_check import check_campaign
 from assay.store.database import now_ms
-from assay.store.fields import FIELDS
 from assay.store.ids import short_ids
-from assay.store.standing import Standing
 
 Id = Annotated[
     str,
@@ -128,13 +126,6 @@ def list_(output: Output, given: ListOptions) -> None:
         raise typer.Exit(first.exit_code) if output.json else first
 
 
-def readable(registered: Registered) -> dict[str, Any]:
-    """Return a row as plain values, times as texts."""
-    row = registered.row
-    times = [n for n, f in FIELDS.items() if f.unit == "time"]
-    return {n: iso_time(v) if n in times and v is not None else v for n, v in row.items()}
-
-
 @dataclass(frozen=True, kw_only=True)
 class OneOptions:
     """Options of `assay configurations show, activate and deactivate`."""
@@ -148,36 +139,21 @@ def show(output: Output, given: OneOptions) -> None:
     with open_database(given.database) as opened:
         registry = Registry(opened)
         name = registry.resolve(given.config_id)
-        found, today = registry.get(name), registry.standing(name)
-    sections = explained(found)
+        found, facts = registry.get(name), shown_facts(registry, name)
+    standing = facts["standing"]
     if output.json:
-        meanings = {
-            title: [dict(zip(("field", "value", "unit", "meaning"), row, strict=True)) for row in rows]
-            for title, rows in sections.items()
-        }
-        document = {"row": readable(found), "explained": meanings, "configuration": found.document}
-        output.document(document | {"standing": standing_facts(found, today)})
+        kept = {part: facts[part] for part in ("row", "configuration", "standing")}
+        output.document({"row": kept["row"], "explained": meanings(found), **kept})
         return
     output.text(f"{found.config_id}: {found.status}{', active' if found.is_active else ''}")
-    if why := standing_facts(found, today)["reason"]:
-        output.text(f"Today it counts as {today.stage}: {why}.")
-    if contradiction(found.document):
-        output.note(f"It contradicts itself: {contradiction(found.document)}.")
-    if why := why_not_promoted(found.typed):
+    if why := standing["reason"]:
+        output.text(f"Today it counts as {standing['stage']}: {why}.")
+    if why := facts["contradiction"]:
+        output.note(f"It contradicts itself: {why}.")
+    if why := facts["why_not_promoted"]:
         output.text(f"Why not promoted: {why}")
     output.text("")
-    show_sections(output, sections, quote_currency(found.row["pair"]))
-
-
-def standing_facts(found: Registered, today: Standing) -> dict[str, Any]:
-    """Return what a configuration is worth today, as plain values; a reason where that is less than it was."""
-    return {
-        "stage": today.stage.value,
-        "p_adjusted": today.p_adjusted,
-        "experiments": today.experiments,
-        "unknown": today.unknown,
-        "reason": None if today.stage == found.typed.lifecycle.current_stage else today.reason,
-    }
+    show_sections(output, explained(found), quote_currency(found.row["pair"]))
 
 
 @dataclass(frozen=True, kw_only=True)

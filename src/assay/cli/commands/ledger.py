@@ -1,10 +1,8 @@
 """`assay ledger`: what was tried, on which days, what that does to the best of it; and whether nobody rewrote it."""
 
 import getpass
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -20,16 +18,15 @@ from assay.plurals import plural
 from assay.search.objective import REFUSED
 from assay.service.database import open_database
 from assay.service.ledger import declaration_of
+from assay.service.ledger_facts import check_facts, experiment_rows, parse_head
 from assay.sources.user_strategy import load_strategy
 from assay.store.campaign_summary import CampaignSummary, campaigns
 from assay.store.campaigns import declare as store_declaration
 from assay.store.campaigns import members, without_result
-from assay.store.chain import Head
 from assay.store.database import now_ms
-from assay.store.ledger import Ledger, MarketDays, Tried
+from assay.store.ledger import Ledger
 from assay.store.ledger_check import LedgerCheck, check
 from assay.store.schema import DeclarationKind
-from assay.validation.sharpe import expected_maximum
 
 Exchange = Annotated[
     str | None,
@@ -70,8 +67,7 @@ def ledger(output: Output, given: LedgerOptions) -> None:
         exchange = given.exchange.lower() if given.exchange else None
         symbol = canonical_symbol(given.symbol) if given.symbol else None
         entries = book.entries(exchange=exchange, symbol=symbol)
-        tried = book.tried_on([MarketDays.of(SimpleNamespace(**entry)) for entry in entries])
-        rows = [_row(entry, found) for entry, found in zip(entries, tried, strict=True)]
+        rows = experiment_rows(book, entries)
         openings, groups = book.openings(), opened.read(lambda c: campaigns(c, entries))
         lacking = opened.read(lambda c: without_result(c, exchange=exchange, symbol=symbol))
     if output.json:
@@ -159,19 +155,6 @@ def _campaigns(output: Output, groups: Sequence[CampaignSummary]) -> None:
             output.text(f"  {one.config_id}: stored as {one.stored_stage}, now {one.stage}; p with all tries {p}")
 
 
-_INTERNAL = ("first_day", "day_closes", "task")
-"""Columns of an experiment that say nothing to a reader."""
-
-
-def _row(entry: dict[str, Any], tried: Tried) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if name not in _INTERNAL} | {
-        "experiments_on_these_days": tried.experiments,
-        "combinations_on_these_days": tried.combinations,
-        "holdout_openings_on_these_days": tried.openings,
-        "expected_maximum": expected_maximum(tried.combinations),
-    }
-
-
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions:
     """Options of `assay ledger verify`."""
@@ -185,11 +168,11 @@ def verify(output: Output, given: VerifyOptions) -> None:
 
     The first that was is named.
     """
-    anchor = _anchor(given.head)
+    anchor = parse_head(given.head, "--head")
     with open_database(given.database) as opened:
         found = check(opened, anchor)
     if output.json:
-        output.document(_facts(found))
+        output.document(check_facts(found))
     else:
         _tell(output, found)
     if found.faults:
@@ -243,28 +226,6 @@ def declare(output: Output, given: DeclareOptions) -> None:
     when = "Declared" if is_new else "It was declared before, which stands"
     output.text(f"{when}: {entry.strategy} on {bars.market}, experiment {entry.experiment_digest[:12]}.")
     output.text("Run assay train with the same options: the configuration will show it.")
-
-
-def _anchor(text: str | None) -> Head | None:
-    if text is None:
-        return None
-    parts = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip())
-    if parts is None:
-        raise InputError("--head", "must be LENGTH:HASH, as an earlier `assay ledger verify` printed it", text)
-    return Head(int(parts[1]), parts[2])
-
-
-def _facts(found: LedgerCheck) -> dict[str, Any]:
-    return {
-        "ledger": found.identity.id,
-        "chained_since": iso_time(found.identity.created_at),
-        "entries_before": found.identity.entries_before,
-        "length": found.head.length,
-        "head": found.head.hash,
-        "intact": not found.faults,
-        "faults": [{n: getattr(f, n) for n in ("position", "table", "key", "change")} for f in found.faults],
-        "not_in_this_ledger": found.elsewhere,
-    }
 
 
 def _tell(output: Output, found: LedgerCheck) -> None:

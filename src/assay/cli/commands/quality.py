@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.output import Output, iso_time
-from assay.cli.reading import ReadOptions, describe_reading, titled
+from assay.cli.reading import ReadOptions, titled
 from assay.market import measure_quality
 from assay.service.describe import describe_market
+from assay.service.importing import describe_reading
 from assay.sources import BarFile, read_bar_file
 from assay.store.database import now_ms
 

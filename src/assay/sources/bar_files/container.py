@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import sys
 import zipfile
 import zlib
@@ -46,6 +47,22 @@ _FOREIGN = (
     (b"\x80\x04", "a Python pickle, which could run code: write it as Parquet or CSV"),
     (b"\x80\x05", "a Python pickle, which could run code: write it as Parquet or CSV"),
 )
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A file that is open already, such as one that was sent: nothing is opened by its name.
+
+    Attributes
+    ----------
+    name : str
+        What the file is called: for messages, and for what a name says of a market.
+    stream : file
+        Its bytes, from the beginning.
+    """
+
+    name: str
+    stream: IO[bytes]
 
 
 @dataclass(frozen=True)
@@ -169,8 +186,10 @@ def check_size(shown: str, size: int, packed: int | None = None) -> None:
 
 
 @contextmanager
-def open_content(path: str | Path) -> Iterator[Content]:
+def open_content(path: str | Path | OpenedFile) -> Iterator[Content]:
     """Open a file, or standard input where the path is ``-``, unpack it and tell what it is.
+
+    One that is open already stays open.
 
     Raises
     ------
@@ -179,6 +198,9 @@ def open_content(path: str | Path) -> Iterator[Content]:
     FileFormatError
         It is empty, packed wrongly, beyond the bounds, or of a kind that holds no table of bars.
     """
+    if isinstance(path, OpenedFile):
+        yield _recognised(path.stream, path.name, path.name, "", None)
+        return
     file = Path(path)
     if str(path) == STDIN:
         if sys.stdin is None:  # closed by the caller's shell
@@ -225,8 +247,8 @@ def _read_head(stream: IO[bytes]) -> bytes:
 
 def _size(stream: IO[bytes]) -> int | None:
     try:
-        return Path(stream.name).stat().st_size if isinstance(stream.name, str) else None
-    except (AttributeError, OSError):
+        return os.fstat(stream.fileno()).st_size
+    except (AttributeError, OSError):  # what is unpacked from another stream
         return None
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from assay.sources.bar_files.container import Content
+    from assay.sources.bar_files.container import Content, OpenedFile
     from assay.sources.bar_files.dialects import Dialect
     from assay.sources.bar_files.table import Table
 
@@ -94,7 +94,7 @@ class BarFile:
 
 
 def read_bar_file(
-    path: str | Path,
+    path: str | Path | OpenedFile,
     market: Market | None = None,
     options: ReadingOptions | None = None,
     now_ms: int | None = None,
@@ -103,7 +103,7 @@ def read_bar_file(
 
     Parameters
     ----------
-    path : str or path
+    path : str, path or OpenedFile
         ``-`` is standard input.
     market : Market, optional
         Overrules what name and content say.

@@ -9,12 +9,13 @@ import typer
 from assay.cli import options
 from assay.cli.commands.data import markets as which
 from assay.cli.output import Output, iso_time
-from assay.cli.reading import ReadOptions, describe_reading
-from assay.errors import AssayError, FileFormatError, InputError, StoreError
-from assay.market import Market, Timeframe, market_from_name, named_market, refuse_futures
+from assay.cli.reading import ReadOptions
+from assay.errors import AssayError, InputError, StoreError
+from assay.market import Market, Timeframe, market_from_name
 from assay.service.database import open_database
 from assay.service.describe import describe_market
-from assay.sources import read_bar_file, write_bars
+from assay.service.importing import import_file
+from assay.sources import write_bars
 from assay.store import BarStore, Imports, StoredMarket
 from assay.store.database import now_ms
 
@@ -57,41 +58,10 @@ def import_(output: Output, given: ImportOptions) -> None:
 
 
 def _import(imports: Imports, file: Path, given: ImportOptions) -> dict[str, Any]:
-    now = now_ms()
-    read = read_bar_file(file, options=given.reading, now_ms=now)
-    rows = read.rows
-    market = _settle(imports.store, rows.market, given.exchange, given.symbol, file)
-    refuse_futures(market)
-    if not len(rows.columns.time):
-        raise FileFormatError(str(file), "holds no bar that is over yet")
-    found = imports.add(market, rows.columns, source=file.name, at_ms=now, found=rows.findings.as_dict())
-    times = rows.columns["time"]
-    return {
-        "file": str(file),
-        **describe_market(market),
-        "from": iso_time(int(times[0])),
-        "to": iso_time(int(times[-1]) + market.timeframe.ms),
-        "read_as": describe_reading(read),
-        "rows": rows.findings.rows,
-        "inserted": found.written.inserted,
-        "unchanged": found.written.unchanged,
-        "changed": found.written.changed,
-        "found": rows.findings.as_dict(),
-        "sentences": list(read.sentences),
-        "valid_pct": found.report.valid_pct,
-        "passes": found.report.passes,
-        "alert": None if found.alert is None else found.alert.as_dict() | {"message": str(found.alert)},
-    }
-
-
-def _settle(store: BarStore, market: Market, exchange: str | None, symbol: str | None, file: Path) -> Market:
-    """Return the market of a file: what the options say, else its name and content."""
-    if exchange is not None or symbol is not None:
-        market = named_market(exchange or market.exchange, symbol or market.symbol, market.timeframe)
-    if market.exchange == "file" and "/" not in market.symbol and market.kind == "spot":
-        rule = "must say which market it holds, as BINANCE_BTCUSDT_5m.parquet does"
-        raise InputError(str(file), rule, hint="Or give --exchange and --symbol")
-    return store.find(market.exchange, market.symbol, market.timeframe) or market
+    at, names = now_ms(), ("--exchange", "--symbol")
+    return import_file(
+        imports, file, given.reading, exchange=given.exchange, symbol=given.symbol, at_ms=at, names=names
+    )
 
 
 def _say_import(output: Output, result: dict[str, Any]) -> None:

@@ -6,15 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.output import Output, iso_time
-from assay.cli.reading import ReadOptions, describe_reading, titled, ways_out
-from assay.market.ohlcv import VALUES
-from assay.service.describe import describe_market
-from assay.sources import BarFile, read_bar_file
+from assay.cli.output import Output
+from assay.cli.reading import ReadOptions, titled
+from assay.service.importing import inspect_file
+from assay.sources import BarFile
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Bars in any usual format; - is standard input.")]
-
-SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,35 +26,11 @@ def inspect(output: Output, given: InspectOptions) -> None:
 
     With its first rows, as written and as understood.
     """
-    found = read_bar_file(given.file, options=given.reading)
-    times = found.rows.columns.time
-    document = {
-        "file": str(given.file),
-        **describe_market(found.rows.market),
-        **describe_reading(found),
-        "from": iso_time(int(times[0])) if len(times) else None,
-        "to": iso_time(int(times[-1]) + found.rows.market.timeframe.ms) if len(times) else None,
-        "rows": found.rows.findings.rows,
-        "found": found.rows.findings.as_dict(),
-        "bars": len(times),
-        "understood": _understood(found),
-        "as_written": list(found.shown),
-        "options": dict(ways_out(found)),
-    }
+    found, document = inspect_file(given.file, given.reading)
     if output.json:
         output.document(document)
     else:
         _show(output, document, found)
-
-
-def _understood(found: BarFile) -> list[dict[str, Any]]:
-    """Return the first bars, as they were understood."""
-    c = found.rows.columns
-    rows = []
-    for row in range(min(SHOWN, len(c.time))):
-        prices = {name: float(c[name][row]) for name in VALUES if name != "volume" or c.has_volume}
-        rows.append({"open at": iso_time(int(c.time[row])), **prices})
-    return rows
 
 
 def _show(output: Output, document: dict[str, Any], found: BarFile) -> None:

@@ -1,7 +1,5 @@
 """`assay data list`, `quality` and `delete`: what the database holds, how good it is, and away with it."""
 
-import itertools
-import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,11 +8,11 @@ import typer
 from assay.cli import options
 from assay.cli.commands.data import markets as which
 from assay.cli.commands.quality import UNITS, verdict
-from assay.cli.output import Column, Output, iso_time
+from assay.cli.output import Column, Output
 from assay.errors import InputError
-from assay.market import data_filter, measure_quality
 from assay.service.database import open_database
-from assay.store import BarStore, Import, Imports, StoredMarket
+from assay.service.markets import describe_stored, market_row, quality_of
+from assay.store import BarStore, Imports
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is removed.")]
 
@@ -61,7 +59,7 @@ def list_(output: Output, given: ListOptions) -> None:
         sizes = store.size_bytes()
         imports = Imports(store)
         stored = which.select(store, given.exchange, given.symbol, given.timeframe)
-        rows = [_row(imports, h, sizes.get(h.id, 0)) for h in stored]
+        rows = [market_row(imports, h, sizes) for h in stored]
         name = opened.name
     if output.json:
         output.document({"database": name, "markets": rows})
@@ -89,31 +87,6 @@ def _moment(output: Output, text: str | None) -> str | None:
     return text.removesuffix("T00:00:00Z").removesuffix(":00Z") if text and output.is_narrow else text
 
 
-def _row(imports: Imports, stored: StoredMarket, size: int) -> dict[str, Any]:
-    return {
-        **which.describe_stored(stored),
-        "holes": _holes(imports.store, stored),
-        "valid_pct": _valid_pct(imports, stored),
-        "size_bytes": size,
-    }
-
-
-def _holes(store: BarStore, stored: StoredMarket) -> list[dict[str, str]]:
-    """Return spans between the first and the last bar that were never fetched."""
-    spans = store.coverage(stored.market)
-    return [{"from": iso_time(before[1]), "to": iso_time(after[0])} for before, after in itertools.pairwise(spans)]
-
-
-def _valid_pct(imports: Imports, stored: StoredMarket) -> float | None:
-    """Return the share of valid bars: the recorded one where nothing has changed since."""
-    if not stored.bars:
-        return None
-    last = imports.last(stored.market)
-    if last is not None and last.quality.get("revision") == stored.revision:
-        return last.valid_pct
-    return measure_quality(imports.store.read(stored.market)).valid_pct
-
-
 def quality(output: Output, given: StoredOptions) -> None:
     """Say what is wrong with the bars of each market.
 
@@ -125,7 +98,7 @@ def quality(output: Output, given: StoredOptions) -> None:
         reports = []
         with output.progress("quality", len(stored)) as advance:
             for market in stored:
-                reports.append(_report(Imports(store), market))
+                reports.append(quality_of(Imports(store), market))
                 advance(1)
         name = opened.name
     if output.json:
@@ -136,43 +109,6 @@ def quality(output: Output, given: StoredOptions) -> None:
     for report in reports:
         _say_quality(output, report)
         output.text("")
-
-
-def _report(imports: Imports, stored: StoredMarket) -> dict[str, Any]:
-    history = imports.history(stored.market)
-    return {
-        **which.describe_stored(stored),
-        **data_filter(imports.store.read(stored.market)),
-        "holes": _holes(imports.store, stored),
-        "changed_bars": imports.conflicts(stored.market),
-        "found_in_sources": _found(history),
-        "imports": [
-            {
-                "at": iso_time(i.at_ms),
-                "source": i.source,
-                "bars": i.bars,
-                "inserted": i.inserted,
-                "changed": i.changed,
-                "valid_pct": i.valid_pct,
-                "alert": i.quality.get("alert"),
-            }
-            for i in history
-        ],
-    }
-
-
-def _found(history: list[Import]) -> dict[str, int]:
-    """Add up the rows of all sources that could not be used."""
-    found: dict[str, int] = {}
-    seen = set()
-    for done in history:
-        counts = done.quality.get("found", {})
-        key = (done.source, json.dumps(counts, sort_keys=True))
-        if key not in seen:  # the same file again is the same dirt
-            seen.add(key)
-            for kind, n in counts.items():
-                found[kind] = found.get(kind, 0) + n
-    return found
 
 
 def _say_quality(output: Output, report: dict[str, Any]) -> None:
@@ -219,7 +155,7 @@ def delete(output: Output, given: DeleteOptions) -> None:
         if not given.yes:
             names = ", ".join(f"{h.market} ({h.bars:,} bars)" for h in chosen)
             raise InputError("--yes", f"must be given to remove bars of {names}")
-        removed = [{**which.describe_stored(h), "removed": store.delete(h.market, *span)} for h in chosen]
+        removed = [{**describe_stored(h), "removed": store.delete(h.market, *span)} for h in chosen]
     if output.json:
         output.document({"database": opened.name, "markets": removed})
         return

@@ -1,0 +1,98 @@
+"""The ledger: what was tried on which days, and whether nobody rewrote it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query
+
+from assay.api.access import Viewer
+from assay.api.declared import declared
+from assay.api.models.common import AnyExchange, AnySymbol
+from assay.api.models.ledger import Campaigns, ExperimentRow, LedgerCheckAnswer, OpeningRow
+from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.state import Opened
+from assay.documents.plain import plain
+from assay.errors import InputError
+from assay.service.ledger_facts import check_facts, experiment_rows, parse_head
+from assay.service.markets import wanted_market
+from assay.store.campaign_summary import campaigns
+from assay.store.campaigns import without_result
+from assay.store.ledger import Ledger
+from assay.store.ledger_check import check
+
+router = APIRouter(prefix="/ledger", tags=["ledger"])
+
+
+@router.get("", operation_id="listExperiments", responses=declared())
+def experiments(
+    _: Viewer,
+    database: Opened,
+    exchange: AnyExchange = None,
+    symbol: AnySymbol = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ExperimentRow]:
+    """List every experiment ever run, the newest first, with all that was tried on the same days."""
+    book = Ledger(database)
+    exchange, symbol, _timeframe = wanted_market(exchange, symbol, None)
+    found = book.page(limit=limit + 1, place=_place(cursor), exchange=exchange, symbol=symbol)
+    rows = [ExperimentRow.model_validate(plain(row)) for row in experiment_rows(book, found[:limit])]
+    return Page(items=rows, next_cursor=_next(found, limit))
+
+
+@router.get("/openings", operation_id="listOpenings", responses=declared())
+def openings(
+    _: Viewer,
+    database: Opened,
+    exchange: AnyExchange = None,
+    symbol: AnySymbol = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[OpeningRow]:
+    """List every opening of a sealed holdout, the newest first."""
+    exchange, symbol, _timeframe = wanted_market(exchange, symbol, None)
+    place = _place(cursor)
+    found = Ledger(database).openings_page(limit=limit + 1, place=place, exchange=exchange, symbol=symbol)
+    rows = [OpeningRow.model_validate(plain(row)) for row in found[:limit]]
+    return Page(items=rows, next_cursor=_next(found, limit))
+
+
+def _place(cursor: str | None) -> Any:
+    place = decode_cursor(cursor, int, str)
+    if place is not None and not (abs(place[0]) < 2**63 and "\x00" not in place[1]):
+        raise InputError("cursor", "must be the next_cursor of a page before", cursor)
+    return place
+
+
+def _next(found: list[dict[str, Any]], limit: int) -> str | None:
+    return encode_cursor(found[limit - 1]["at"], found[limit - 1]["experiment_digest"]) if found[limit:] else None
+
+
+@router.get("/campaigns", operation_id="listCampaigns", responses=declared())
+def list_campaigns(_: Viewer, database: Opened, exchange: AnyExchange = None, symbol: AnySymbol = None) -> Campaigns:
+    """Show what was tried on the same days together, and what is left of the configurations that were promoted there.
+
+    Every experiment of the market is read for it, of all markets where none is named.
+    """
+    exchange, symbol, _timeframe = wanted_market(exchange, symbol, None)
+    entries = Ledger(database).entries(exchange=exchange, symbol=symbol)
+
+    def work(c: sa.Connection) -> Campaigns:
+        groups = [plain(asdict(group)) for group in campaigns(c, entries)]
+        lacking = without_result(c, exchange=exchange, symbol=symbol)
+        return Campaigns.model_validate({"items": groups, "without_result": lacking})
+
+    return database.read(work)
+
+
+@router.get("/verify", operation_id="verifyLedger", responses=declared())
+def verify(
+    _: Viewer,
+    database: Opened,
+    head: Annotated[str | None, Query(max_length=100, description="LENGTH:HASH of an earlier check.")] = None,
+) -> LedgerCheckAnswer:
+    """Check that no entry of the ledger was changed or removed."""
+    return LedgerCheckAnswer.model_validate(check_facts(check(database, parse_head(head))))
