@@ -63,7 +63,11 @@ class Reader(threading.Thread):
 
 
 def effect(task: Task) -> Callable[[sa.Connection], None]:
-    return lambda c: append_log(c, task.job, 0, "effect", task=task.number)
+    def write(c: sa.Connection) -> None:
+        queue.lock_job(c, task.job)  # as everybody does who writes an event
+        append_log(c, task.job, 0, "effect", task=task.number)
+
+    return write
 
 
 def test_eight_workers_end_a_job_and_a_reader_misses_nothing(postgresql: Database) -> None:
