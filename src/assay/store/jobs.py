@@ -161,7 +161,9 @@ class JobStore:
             j = schema.training_jobs
             made = insert(c, j).values(**values).on_conflict_do_nothing().returning(j.c.id)
             if c.execute(made).first() is None:
-                same = sa.or_(j.c.id == job.id, sa.and_(j.c.user_id == job.user, j.c.idempotency_key == job.key))
+                same = j.c.id == job.id  # the answer to the commit was lost
+                if job.key is not None:
+                    same = sa.and_(j.c.user_id == job.user, j.c.idempotency_key == job.key)
                 return str(c.execute(sa.select(j.c.id).where(same)).scalar_one())
             if rows:
                 c.execute(sa.insert(schema.training_tasks), rows)
@@ -276,9 +278,13 @@ class JobStore:
             When it is over.
         """
         t, j = schema.training_tasks.c, schema.training_jobs.c
+        is_done = False
 
         def work(c: sa.Connection) -> None:
+            nonlocal is_done
             status = self._locked(c, job)
+            if is_done and status == JobStatus.CANCELLED:
+                return  # the answer to the commit was lost
             if status not in ACTIVE:
                 raise ConflictError("job", f"is over: it is {status}", job)
             now = self._clock(c)
@@ -288,6 +294,7 @@ class JobStore:
             # without a moment at which it would have stopped by itself, which would say that it may go on
             c.execute(ended.values(status=JobStatus.CANCELLED, completed_at=now, stop_at=None))
             append_event(c, job, EventKind.STATE, now, {"status": JobStatus.CANCELLED})
+            is_done = True
 
         self.database.write(work)
 
@@ -307,8 +314,7 @@ class JobStore:
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def work(c: sa.Connection) -> int:
-            self._locked(c, job)
-            now, again = self._clock(c), 0
+            status, now, again = self._locked(c, job), self._clock(c), 0
             if failed:
                 ended = (t.job_id == job, t.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)))
                 fresh = {"status": JobStatus.PENDING, "attempts": 0, "error_message": None, "completed_at": None}
@@ -322,7 +328,8 @@ class JobStore:
             if again:
                 values["failed_combinations"] = 0
             c.execute(sa.update(schema.training_jobs).where(j.id == job).values(**values))
-            append_event(c, job, EventKind.STATE, now, {"status": JobStatus.PENDING, "left": left})
+            if status != JobStatus.PENDING:
+                append_event(c, job, EventKind.STATE, now, {"status": JobStatus.PENDING, "left": left})
             return left
 
         return self.database.write(work)

@@ -15,7 +15,18 @@ from assay.store import schema
 from assay.store.clock import shared_clock
 from assay.store.events import PROGRESS_MS, EventKind, append_event, lock_job
 from assay.store.job_numbers import count_completed, end_if_done, failed, whole_progress
-from assay.store.queue_terms import ACTIVE, LEASE_MS, TAKEABLE, in_time, of, takeable, under, was_cancelled, with_work
+from assay.store.queue_terms import (
+    ACTIVE,
+    JOBS_AT_ONCE,
+    LEASE_MS,
+    TAKEABLE,
+    in_time,
+    of,
+    takeable,
+    under,
+    was_cancelled,
+    with_work,
+)
 from assay.store.schema import JobStatus
 from assay.store.tasks import Lease, Task
 
@@ -63,31 +74,41 @@ class TaskQueue:
             now = self._clock(c)
             if (held := self._held_by(c, owner, now)) is not None:
                 return held
-            for found in c.execute(with_work(now, job)).all():
-                if may_run(found.made_by) and (task := self._claim_of(c, found, owner, now)) is not None:
-                    return task
-            return None
+            refused: set[str | None] = set()
+            while True:
+                found, known = c.execute(with_work(now, job, refused)).all(), len(refused)
+                for one in found:
+                    if one.made_by in refused or not may_run(one.made_by):
+                        refused.add(one.made_by)
+                    elif (task := self._claim_of(c, one, owner, now)) is not None:
+                        return task
+                if len(found) < JOBS_AT_ONCE or len(refused) == known:
+                    return None  # else others may wait behind those that are refused
 
         return self.database.write(work)
 
     def claim_task(self, job: str, number: int, owner: str) -> Task | None:
-        """Take one task, if nobody works on it."""
+        """Take one task, if nobody works on it; a worker that asks again, as with `claim`, gets it again."""
 
         def work(c: sa.Connection) -> Task | None:
             now = self._clock(c)
+            if (held := self._held_by(c, owner, now, (job, number))) is not None:
+                return held
             found = c.execute(with_work(now, job)).first()
             return None if found is None else self._claim_of(c, found, owner, now, number)
 
         return self.database.write(work)
 
-    def _held_by(self, c: sa.Connection, owner: str, now: int) -> Task | None:
+    def _held_by(self, c: sa.Connection, owner: str, now: int, which: tuple[str, int] | None = None) -> Task | None:
         t, j = schema.training_tasks.c, schema.training_jobs.c
         query = (
             sa.select(schema.training_tasks, j.created_at, j.user_id)
             .join(schema.training_jobs, j.id == t.job_id)
             .where(t.lease_owner == owner, t.status == JobStatus.RUNNING, j.status.in_(ACTIVE), in_time(now))
         )
-        row = c.execute(query).first()
+        if which is not None:
+            query = query.where(t.job_id == which[0], t.number == which[1])
+        row = c.execute(query.order_by(t.job_id, t.number)).first()
         return None if row is None else _task(row, row.lease_token, row.attempts, row)
 
     def _claim_of(

@@ -10,6 +10,8 @@ from assay.store import schema
 from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from assay.store.tasks import Task
 
 LEASE_MS = 60_000
@@ -69,8 +71,8 @@ wait, or all that are done, to find the first: 1 to 13 ms with 10,000 tasks. Tho
 they are not to wait until all others were begun."""
 
 
-def with_work(now: int, job: str | None) -> sa.Select[Any]:
-    """Select jobs that have a task for somebody, the most urgent first."""
+def with_work(now: int, job: str | None, without: Iterable[str | None] = ()) -> sa.Select[Any]:
+    """Select jobs that have a task for somebody, the most urgent first; without those that some versions made."""
     t, j = schema.training_tasks.c, schema.training_jobs.c
     first = sa.select(t.number).where(t.job_id == j.id)
     has_work = sa.or_(*(first.where(which(now)).exists() for which in TAKEABLE))
@@ -79,6 +81,8 @@ def with_work(now: int, job: str | None) -> sa.Select[Any]:
     )
     if job is not None:
         query = query.where(j.id == job)
+    if versions := [version for version in without if version is not None]:
+        query = query.where(sa.or_(j.made_by.is_(None), j.made_by.not_in(versions)))
     return query.order_by(j.priority.desc(), j.created_at, j.id).limit(JOBS_AT_ONCE)
 
 

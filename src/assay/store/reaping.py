@@ -64,7 +64,7 @@ class Reaper:
         worn, late, left = self.database.read(overdue)
         for job in worn:
             self.database.write(partial(self._give_up_all, job=job))
-        stopped = [job for job in late if self.database.write(partial(self._stop, job=job))]
+        stopped = [job for job in late if self._stop(job)]
         for job in left:
             self.database.write(partial(self._clear, job=job))
         return stopped
@@ -87,18 +87,24 @@ class Reaper:
         c.execute(sa.update(schema.training_tasks).where(*of_row).values(**values))
         failed(c, row.job_id, row.number, message, now)
 
-    def _stop(self, c: sa.Connection, job: str) -> bool:
+    def _stop(self, job: str) -> bool:
         """End a job whose time is over: what is done stays, what is left can go on under a new limit."""
         j = schema.training_jobs.c
-        if not lock_job(c, job):
-            return False
-        now = self._clock(c)
         why = "the longest run time is over; what is left can go on under a new one"
-        late = sa.update(schema.training_jobs).where(j.id == job, j.status.in_(ACTIVE), j.stop_at <= now)
-        if not c.execute(late.values(status=JobStatus.CANCELLED, completed_at=now, error_message=why)).rowcount:
-            return False
-        append_event(c, job, EventKind.STATE, now, {"status": JobStatus.CANCELLED, "message": why})
-        return True
+        is_done = False  # stays, where the answer to the commit is lost and the work repeated
+
+        def work(c: sa.Connection) -> None:
+            nonlocal is_done
+            if not lock_job(c, job):
+                return
+            now = self._clock(c)
+            late = sa.update(schema.training_jobs).where(j.id == job, j.status.in_(ACTIVE), j.stop_at <= now)
+            if c.execute(late.values(status=JobStatus.CANCELLED, completed_at=now, error_message=why)).rowcount:
+                append_event(c, job, EventKind.STATE, now, {"status": JobStatus.CANCELLED, "message": why})
+                is_done = True
+
+        self.database.write(work)
+        return is_done
 
     def _clear(self, c: sa.Connection, job: str) -> None:
         """End what is left of a job that is over: a cancelled one has no tasks that wait, a stopped one has."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from assay.store import schema
 from assay.store.clock import shared_clock
+from assay.store.database import insert
 
 if TYPE_CHECKING:
     from assay.store.clock import Clock
@@ -78,8 +79,10 @@ class WorkerStore:
             now = self._clock(c)
             c.execute(sa.delete(schema.workers).where(t.seen_at < now - FORGOTTEN_MS))
             row = {"id": worker.id, "host": worker.host, "process": worker.process, "version": worker.version}
-            times = {"memory_limit": worker.memory_limit, "started_at": now, "seen_at": now}
-            c.execute(sa.insert(schema.workers).values(**row, **times))
+            times = {"memory_limit": worker.memory_limit, "started_at": now, "seen_at": now, "ended_at": None}
+            # the answer to the commit may be lost, and the work is done again then
+            begun = insert(c, schema.workers).values(**row, **times)
+            c.execute(begun.on_conflict_do_update(index_elements=["id"], set_={**row, **times}))
 
         self.database.write(work)
 
