@@ -317,4 +317,4 @@ def test_whose_answer_is_lost_asks_again(database: Database) -> None:
     worker = WorkerRow(id="one", host="here", process=1, version="1")
     for _ in range(2):
         WorkerStore(database).announce(worker)
-    assert len(WorkerStore(database).all()) == 1
+    assert len(WorkerStore(database).page(9)) == 1
