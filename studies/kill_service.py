@@ -400,7 +400,9 @@ def service_study(
     """Kill services on both kinds of database; rounds that are done are kept."""
     load = Load()
     for kind, where in places.items():
-        state: dict[str, Any] = done.setdefault(f"service {kind}", {"rounds": []})
+        state: dict[str, Any] = done.setdefault(f"service {kind}", {"rounds": [], "load": str(load)})
+        if state["load"] != str(load):
+            raise SystemExit(f"{folder}: holds rounds of another load, and they are not mixed: give another --folder")
         if "expected" not in state:
             state["expected"] = next(
                 (done[k]["expected"] for k in done if k.startswith("service ") and "expected" in done[k]), None

@@ -4,7 +4,8 @@
 
 Each run begins on a database of its own, is killed at a random moment, is looked at (no bar, configuration or ledger
 entry may be lost, doubled or torn) and begun again; what it ends with must be what an undisturbed run ends with, to the
-last value. A service is killed in another way (`studies.kill_service`). Results are kept in the folder: a run that was interrupted goes on where it was.
+last value. A service is killed in another way (`studies.kill_service`). Results are kept in the folder: a run that was
+interrupted goes on where it was.
 """
 
 from __future__ import annotations

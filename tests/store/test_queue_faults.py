@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +26,7 @@ from store.servers import kill_server, restart_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from assay.store.tasks import Task
 
@@ -127,7 +127,7 @@ def test_two_runners_execute_one_job_on_sqlite(database: Database, runner: Calla
     for one in both:
         one.goes_on()
     ran = [[int(line.split()[1]) for line in one.ends() if line.startswith("runs")] for one in both]
-    assert sorted(sum(ran, [])) == list(range(120)) == effects(database)
+    assert sorted(ran[0] + ran[1]) == list(range(120)) == effects(database)
     assert all(ran)
 
 

@@ -37,7 +37,7 @@ TABLES = (schema.training_events, schema.training_tasks, schema.training_jobs)
 
 
 class Unsure(Database):
-    """A database whose server commits and is gone before it says so: the work is repeated as after a lost connection."""
+    """A database whose server commits and is gone before it says so: the work is repeated then."""
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Commit, and again where the answer is lost."""
@@ -335,7 +335,7 @@ class QueueMachine(RuleBasedStateMachine):
         """The clock that all share is set."""
         self.now += by
 
-    @precondition(lambda self: not LOST)
+    @precondition(lambda _: not LOST)
     @rule()
     def lose_an_answer(self) -> None:
         LOST["answer"] = True
