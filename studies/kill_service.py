@@ -239,12 +239,25 @@ class Watch:
 
 
 class Round:
-    """One service that is killed until its jobs have ended."""
+    """One service that is killed until its jobs have ended.
 
-    def __init__(self, place: Place, load: Load, seed: str, home: Path) -> None:
+    Parameters
+    ----------
+    place : Place
+        With markets and jobs in it.
+    load : Load
+    seed : str
+        What is killed when.
+    home : Path
+        Of the service.
+    service : type of Service
+        Another way to run workers: how it begins, and which processes are its workers.
+    """
+
+    def __init__(self, place: Place, load: Load, seed: str, home: Path, service: type[Service] = Service) -> None:
         self.place, self.load, self.rng = place, load, random.Random(seed)  # noqa: S311  (when to kill what)
         self.database = Database.open(place.url)
-        self.service, self.watch = Service(place, load, home), Watch()
+        self.service, self.watch = service(place, load, home), Watch()
         self.kills = dict.fromkeys(("worker", "server", "database"), 0)
         self._next = self._drawn()
 

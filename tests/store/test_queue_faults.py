@@ -104,7 +104,7 @@ def make(database: Database, tasks: int, job: str = "job", **more: Any) -> None:
     JobStore(database).create(replace(NEW, id=job, **more), [{} for _ in range(tasks)])
 
 
-def effects(database: Database, job: str = "job") -> list[int | None]:
+def effects(database: Database, job: str = "job") -> list[int]:
     events = EventStore(database).after(job, 0, limit=10_000)
     return sorted(event.task or 0 for event in events if event.body.get("message") == "effect")
 
