@@ -15,7 +15,7 @@ help:
 	@echo "make check    lint, types and the import table"
 	@echo "make golden   write the strategies' results on recorded bars anew; the diff says what changed"
 	@echo "make bench    measure the speed against a dense loop, vectorbt and backtesting.py (a quarter of an hour)"
-	@echo "make study    10^9 combinations, killed jobs, permutations, ideas for more power (hours; goes on where it was)"
+	@echo "make study    10^9 combinations, killed jobs, many workers, permutations, ideas for more power (hours; goes on where it was)"
 	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
 	@echo "make markets  train on ten recorded markets, three timeframes, two levels of costs (goes on)"
 	@echo "make docs     write all that docs/ takes from the code and the recorded bars: tables, schema, strategies' pages"
@@ -60,6 +60,7 @@ bench: install-bench
 study: install-dev
 	@"$(BIN)/python" -m studies.streaming --markdown docs/streaming.md
 	@"$(BIN)/python" -m studies.kills --markdown docs/kills.md
+	@"$(BIN)/python" -m studies.queue --markdown docs/scale.md
 	@"$(BIN)/python" -m studies.nulls --markdown docs/permutations.md
 	@"$(BIN)/python" -m studies.power --markdown docs/power.md
 

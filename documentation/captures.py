@@ -20,9 +20,10 @@ from assay.cli.commands.funnel import _show as show_funnel
 from assay.cli.commands.leaks import _show as show_leaks
 from assay.cli.commands.leaks import show_plantings
 from assay.cli.commands.sweep import _show as show_sweep
-from assay.cli.commands.train import show_job
+from assay.cli.commands.train_estimate import show_estimate
 from assay.cli.main import main
 from assay.cli.output import Output
+from assay.cli.training_results import show_job
 from assay.engine.funnel import Funnel, Stage
 from assay.evaluation import SignalFunnel
 from assay.evaluation.funnel import Relaxed
@@ -32,6 +33,9 @@ from assay.leaks.inspect import CHECKS
 from assay.leaks.planted import PLANTED, Planted
 from assay.leaks.self_test import Planting
 from assay.market import Bars, Market, Timeframe
+from assay.reports.power import Training, power_of
+from assay.service.estimate_campaign import CampaignEstimate, unrelated_limit
+from assay.service.estimate_parts import DataHeld, Estimate, Range, TaskEstimate, total_of
 from assay.service.jobs import job_document
 from assay.store import Database, Registry
 from assay.store.jobs import JobStore
@@ -180,8 +184,35 @@ def sweep(name: Callable[[str], str] = str) -> None:
     show_sweep(Output(), document, liquidity_sweep.LiquiditySweep.parameters)
 
 
+def estimated(name: Callable[[str], str]) -> None:
+    """Print an estimate of two markets, one of which is not stored, as `assay train --estimate` does."""
+    five = Timeframe.parse("5m")
+    first, second = (Market(name("binance"), name(symbol), five) for symbol in ("BTC/USDT", "ETH/USDT"))
+    found = CampaignEstimate(
+        3, 22_010, 0, 0, 1, 0, is_new=True, tries=1, permutations=199, permutations_needed=None, p_best=0.005,
+        p_needed=unrelated_limit(3), p_needed_after=unrelated_limit(4),
+    )  # fmt: skip
+    known: dict[str, Any] = {
+        "combinations": 18_432,
+        "windows": 7,
+        "backtests": 7_796_736,
+        "seconds": Range(0.6, 14.0, 190.0),
+        "memory_bytes": 311 << 20,
+        "power": power_of(Training("LIQUIDITY_SWEEP", 18_432, 0.0015, 365.0, "5m", 199)),
+    }
+    held = DataHeld(121_752, 36, 422.7, 365.0, 0.0, 99.9)
+    tasks = (
+        TaskEstimate(first, name("LIQUIDITY_SWEEP"), held, **known, trades=268, campaign=found),
+        TaskEstimate(
+            second, name("LIQUIDITY_SWEEP"), DataHeld(days=364.6, missing_days=365.0, is_assumed=True), **known
+        ),
+    )
+    show_estimate(Output(), Estimate(tasks, total_of(tasks, 2), (), workers=2))
+
+
 BY_HAND: dict[str, Callable[[Callable[[str], str]], None]] = {
     "train --exchange simulated --symbol WALK/USDT,EDGE/USDT,DIRTY/USDT --timeframe 1h": show_stored_job,
+    "train --exchange binance --symbol BTC/USDT,ETH/USDT --days 365 --estimate": estimated,
     "demo": demo,
     "funnel --file BTCUSDT_5m.parquet": funnel,
     "leaks": leaks,

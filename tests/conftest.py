@@ -109,6 +109,7 @@ def shared_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what fixtures of a module or the session do away from it too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASSAY_DATABASE_URL", str(tmp_path_factory.getbasetemp() / "shared.db"))
+        patch.setenv("ASSAY_BAR_CACHE", "0")  # nor are bars of tests kept in the user's cache
         yield
 
 

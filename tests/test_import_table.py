@@ -55,8 +55,8 @@ MAY_IMPORT = {
     ),
     "store": "_version documents engine errors lazy market parameters validation",
     "service": (
-        "_version compiled documents engine errors evaluation leaks lazy learning market monitoring parameters search"
-        " sources store strategies threads training validation"
+        "_version compiled documents engine errors evaluation leaks lazy learning market monitoring parameters plurals"
+        " reports search sources store strategies threads training validation"
     ),
     "frames": (
         "_version documents engine errors evaluation indicators leaks lazy learning market monitoring parameters"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_nothing_is_answered_that_is_not_declared(tmp_path: Path) -> None:
     with server(tmp_path / "api.db", trained=False) as app:
-        found = asked(app, seed=5, per_operation=2)
+        found = asked(app, seed=5, per_operation=2, briefly=True)
     assert found.requests > 120
     assert not found.faults, "\n\n".join(found.faults)
 

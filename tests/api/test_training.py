@@ -157,6 +157,7 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
 ) -> None:
     monkeypatch.setattr("assay.service.pulse.TICK_S", 0.02)
     monkeypatch.setattr("assay.service.pulse.ASK_S", 0.02)
+    monkeypatch.setattr("assay.service.pulse.SAY_S", 0.02)
     monkeypatch.setattr("assay.service.worker.run_task", endless)
     job = started(trader)
     worker, queue = Worker(database, job), TaskQueue(database)
@@ -190,6 +191,23 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     )
     done = trader("POST", f"/api/training/jobs/{new}/retry")
     assert (done.status, done.code) == (409, "conflict")
+
+
+def test_an_estimate_counts_what_a_training_does_and_starts_nothing(trader: Client, database: Database) -> None:
+    answer = trader(
+        "POST", "/api/training/estimate", CONFIG | {"parallelWorkers": 2, "pairs": ["AAA/USDT", "ZZZ/USDT"]}
+    )
+    assert answer.status == 200, answer.body
+    first, second = answer.json["tasks"]
+    assert (first["combinations"], first["refused"]) == (20, None)
+    assert "is not stored" in second["refused"]
+    assert trader("GET", "/api/training/jobs").json["items"] == []
+    Worker(database, started(trader)).run()
+    (found,) = Registry(database).find()
+    assert first["windows"] == len(found.document["validation"]["windows"])
+    again = trader("POST", "/api/training/estimate", CONFIG | {"seed": 7}).json["tasks"][0]["campaign"]
+    assert (again["experiments"], again["combinations"], again["is_new"]) == (1, 20, True)
+    assert first["campaign"]["p_needed"] > again["p_needed"] > again["p_needed_after"]
 
 
 def test_a_second_request_with_the_same_key_starts_nothing(trader: Client) -> None:

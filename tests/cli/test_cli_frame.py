@@ -157,7 +157,7 @@ def test_commands_of_a_group_have_two_names(assay: Assay, tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("arguments", "field", "words"),
     [
-        (["worker"], "--job", "Missing option"),
+        (["data", "download"], "--symbol", "Missing option"),
         (["backtest", "--fil", "x"], "--fil", "--file"),
         (["backtset"], None, "backtset"),
         (["backtest", "--file", "x", "--days", "many"], "--days", "many"),

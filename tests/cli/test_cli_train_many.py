@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from assay.cli.commands.train import show_job
 from assay.cli.output import Output
+from assay.cli.training_results import show_job
 from assay.compiled import CACHE_DIRECTORY
 from assay.market import Market, Timeframe
 from assay.sources.simulated import SimulatedMarket, simulate_market

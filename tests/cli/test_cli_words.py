@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assay.cli.commands.train import show
 from assay.cli.output import Output
+from assay.cli.training_results import show
 from assay.reports import power_table
 from assay.service.reporter import Silent
 from assay.service.training import train_and_store

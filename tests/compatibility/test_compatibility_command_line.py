@@ -125,14 +125,17 @@ ADDED = frozenset(
         *(f"{call}: files[].{name}" for call in READ for name in ("sentences", "found.empty")),
         *added(READ[0], "files[].found", FOUND),
         # completion in the shell, columns of listings, and why a market of a job was not promoted
+        *(f"assay train {option}" for option in ("--executor", "--address")),
         # workers of all jobs
         *(f"assay worker {option}" for option in ("--forever", "--id")),
         "assay --install-completion",
         "assay --show-completion",
         *(f"assay {listing} --columns" for listing in ("configurations list", "data list", "ledger", "strategies")),
         f"{JOB}: tasks[].why_not_promoted",
+        # what a training would take, before it is begun
+        "assay train --estimate",
         "assay serve",
-        *(f"assay worker {option}" for option in ("--log-file", "--log-level")),
+        *(f"assay worker {option}" for option in ("--log-file", "--log-level", "--processes", "--memory")),
         # who may use the service
         "assay users",
         *(f"assay users {name}" for name in USERS),

@@ -277,10 +277,10 @@ def test_stuck_in_doing_for_ever(database: Database, monkeypatch: pytest.MonkeyP
         assert task.token == 2
         assert tasks.complete(task, {}, effect(task))
     assert JobStore(database).state("job").status == "completed"
-    # what no try can end is ended at the first, with the database's own words
+    # what no try can end is ended at the second, with the database's own words
     make(database, 1, "other")
     monkeypatch.setattr("assay.service.worker.AWAY_S", 0.01)
-    assert Refused(database, "other").run() == 1
+    assert Refused(database, "other").run() == 2
     state = JobStore(database).state("other")
     assert state.status == "failed"
     assert "refused" in JobStore(database).tasks("other")[0]["error_message"]

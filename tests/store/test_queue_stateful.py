@@ -211,7 +211,7 @@ class QueueMachine(RuleBasedStateMachine):
     def _taken(self, owner: str, task: Task | None) -> None:
         """The first task of the most urgent job that nobody holds, and none where there is none."""
         waiting = [
-            (-job.priority, job.id, number)
+            (-job.priority, job.id, one.status != RUNNING, number)  # those that lost their worker before others
             for job in self.jobs.values()
             for number, one in enumerate(job.tasks)
             if job.may_work(self.now) and one.is_free(self.now) and one.attempts < MAX_ATTEMPTS
@@ -219,7 +219,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert (task is None) == (not waiting)
         if task is None:
             return
-        assert (task.job, task.number) == min(waiting)[1:]
+        _, first, _, number = min(waiting)
+        assert (task.job, task.number) == (first, number)
         job, one = self.model(task)
         assert (task.token, task.attempts) == (one.token + 1, one.attempts + 1)
         one.status, one.owner, one.token, one.attempts = RUNNING, owner, task.token, task.attempts
@@ -492,7 +493,10 @@ CLAIM_OF = TaskQueue._claim_of
 MUTANTS: dict[str, list[tuple[Any, str, Any]]] = {
     "whoever writes is believed to hold the lease": [(queue, "under", any_token)],
     "what is over is written again": [(queue, "under", any_state)],
-    "what is leased is handed out": [(queue, "takeable", any_lease), (queue_terms, "takeable", any_lease)],
+    "what is leased is handed out": [
+        (queue, "TAKEABLE", (any_lease,)),
+        (queue_terms, "TAKEABLE", (any_lease,)),
+    ],
     "a lease has the token of the one before": [(TaskQueue, "_claim_of", same_token)],
     "a job does not end with its last task": [(queue, "end_if_done", lambda *_: None)],
 }

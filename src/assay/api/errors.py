@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -81,6 +81,14 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
+class _Problem(JSONResponse):
+    """An error as JSON; what was sent may hold halves of characters, which no UTF-8 can say."""
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
 def problem(
     status: int,
     code: str,
@@ -91,12 +99,10 @@ def problem(
     value: Any = None,
     hint: str | None = None,
     headers: dict[str, str] | None = None,
-) -> Response:
+) -> JSONResponse:
     """Return an error as an answer."""
     facts = {"code": code, "message": message, "field": field, "rule": rule, "value": _plain(value), "hint": hint}
-    text = json.dumps({"error": facts}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # what was sent may hold halves of characters, which no UTF-8 can say
-    return Response(text.encode("utf-8", "replace"), status, headers, JSONResponse.media_type)
+    return _Problem({"error": facts}, status, headers)
 
 
 def _plain(value: Any) -> Any:
@@ -108,7 +114,7 @@ def _plain(value: Any) -> Any:
     return value if len(text) <= 200 else shown(value)
 
 
-def answer(error: AssayError) -> Response:
+def answer(error: AssayError) -> JSONResponse:
     """Return the answer to an error of the package.
 
     Of a database only that it is away is said: its name is its operator's business.
@@ -133,28 +139,28 @@ def handle_errors(app: FastAPI) -> None:
     """Let an app answer every error in the one shape."""
 
     @app.exception_handler(AssayError)
-    def _ours(_: Request, error: AssayError) -> Response:
+    def _ours(_: Request, error: AssayError) -> JSONResponse:
         return answer(error)
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> Response:
+    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return invalid(error.errors())
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> Response:
+    def _http(_: Request, error: HTTPException) -> JSONResponse:
         code = CODES.get(HTTPStatus(error.status_code), "failed")
         headers = dict(error.headers) if error.headers else None
         return problem(error.status_code, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
-    def _bug(request: Request, error: Exception) -> Response:
+    def _bug(request: Request, error: Exception) -> JSONResponse:
         number = uuid4().hex[:12]
         LOG.error("incident %s: %s %s", number, request.method, request.url.path, exc_info=error)
         message = "this is a bug in Assay; the server's log has it under the number in `value`"
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message, field="incident", value=number)
 
 
-def invalid(found: Any) -> Response:
+def invalid(found: Any) -> JSONResponse:
     """Return the answer to a body or query that pydantic refuses: the first fault, by the name of its field."""
     first = found[0]
     where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]

@@ -13,6 +13,7 @@ from assay.api.metrics import Metrics
 from assay.api.operation import Operation
 from assay.api.readiness import Readiness
 from assay.api.settings import Settings
+from assay.service.estimate import Estimator
 from assay.store import BarStore, Database
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class State:
     def events(self) -> EventHub:
         """Events of jobs as they happen."""
         return EventHub(self.database, self.operation, self.settings.event_limit)
+
+    @cached_property
+    def estimator(self) -> Estimator:
+        """Estimates of trainings; what they need of bars and ledger is kept between two of them."""
+        return Estimator(self.database, self.bars)
 
     @cached_property
     def metrics(self) -> Metrics:

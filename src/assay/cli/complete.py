@@ -13,6 +13,7 @@ from assay.engine.costs import SIZINGS
 from assay.engine.execution import Side
 from assay.search import SAMPLERS
 from assay.service.database import open_database
+from assay.service.executors import EXECUTORS
 from assay.service.log_files import LEVELS
 from assay.store import BarStore, Database, Registry
 from assay.store.ids import LAST
@@ -34,6 +35,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "status": tuple(STAGES),
     "grid": ("default", "benchmark"),
     "log-level": LEVELS,
+    "executor": EXECUTORS,
     "timeframe": ("1m", "5m", "15m", "30m", "1h", "4h", "1d"),
 }
 """Values of options that know all of theirs, and those of others that are usual."""

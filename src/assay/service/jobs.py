@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,25 @@ def take_up(database: Database, job: str, *, max_runtime_s: float | None = None,
     jobs = JobStore(database)
     _refuse_earlier_procedure(jobs, job, (*ACTIVE, JobStatus.FAILED, JobStatus.CANCELLED) if failed else ACTIVE)
     return jobs.reopen(job, max_runtime_ms=runtime_ms(max_runtime_s), failed=failed)
+
+
+@dataclass(frozen=True)
+class LocalExecutor:
+    """Runs a job with processes of this machine.
+
+    Attributes
+    ----------
+    url : str
+        Address of the database.
+    workers : int
+    """
+
+    url: str
+    workers: int
+
+    def run(self, reporter: Reporter, database: Database, job: str, *, user: str) -> JobState:
+        """Run what is left of a job."""
+        return run_job(reporter, database, self.url, job, workers=self.workers, user=user)
 
 
 def run_job(reporter: Reporter, database: Database, url: str, job: str, *, workers: int, user: str) -> JobState:

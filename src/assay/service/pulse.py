@@ -24,6 +24,8 @@ LOG = logging.getLogger("assay.worker")
 TICK_S = 0.5
 ASK_S = 1.0
 """Between two questions whether the task is to go on."""
+SAY_S = 1.0
+"""Between two reports how far the task is."""
 RENEW_S = 10.0
 BEAT_S = 5.0
 STOP_S = 10.0
@@ -119,7 +121,7 @@ class Pulse:
     def _beat(self) -> None:
         told: dict[str, Any] | None = None
         asked = renewed = time.monotonic()
-        beaten, stopped = -BEAT_S, None
+        beaten, said, stopped = -BEAT_S, -SAY_S, None
         while not self._over.wait(TICK_S):
             now = time.monotonic()
             try:
@@ -132,9 +134,9 @@ class Pulse:
                 elif now - asked >= ASK_S:
                     self._heed(self._queue.goes_on(self._task))
                     asked = now
-                if (latest := self._latest) is not None and latest is not told:
+                if (latest := self._latest) is not None and latest is not told and now - said >= SAY_S:
                     self._queue.progress(self._task, latest)
-                    told = latest
+                    told, said = latest, now
             except StoreError as error:  # the work goes on: the database may be back before the lease is over
                 LOG.warning("%s", error)
             if self._should_stop():

@@ -10,20 +10,21 @@ only place that makes an `Experiment` of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.engine import OBJECTIVES
 from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError, near_name, wrong_choice
-from assay.search import MAX_BUDGET, SAMPLERS, parse_space
+from assay.market.calendar import ms_to_days
+from assay.search import MAX_BUDGET, SAMPLERS, SearchPlan, parse_space
 from assay.search.objective import ALIASES
 from assay.service.spans import SpanTerms
 from assay.training import PERMUTATIONS, Experiment
 from assay.validation import SplitPlan
 
 if TYPE_CHECKING:
-    from assay.market import Bars
+    from assay.market import Bars, Market
     from assay.search import Space
     from assay.strategies import Strategy
 
@@ -76,6 +77,10 @@ class SearchTerms:
         """Return the space, in the parameters of a strategy."""
         default = {name: list(values) for name, values in strategy.default_grid.items()}
         return parse_space(default if self.space is None else self.space, strategy.parameters, self.fixed)
+
+    def plan_of(self, space: Space) -> SearchPlan:
+        """Return which points of a space are tried."""
+        return SearchPlan(space, "grid" if self.method == "auto" else self.method, self.samples, self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,20 +170,35 @@ class TrainingRequest:
             When the space or the span does not fit the strategy or the bars.
         """
         start, stop = self.span.on(bars)
-        return Experiment(
-            strategy=strategy,
-            space=self.search.space_of(strategy),
-            method=self.search.method,
-            budget=self.search.samples,
-            objective=self.search.objective,
-            execution=self.execution.on(bars.market),
-            plan=self.proof.plan(),
-            permutations=self.proof.repeats,
-            seed=self.search.seed,
-            start_ms=int(bars.time[start]) if start else None,
-            stop_ms=int(bars.time[stop]) if stop < len(bars) else None,
-            allow_bad_data=self.allow_bad_data,
-        )
+        start_ms = int(bars.time[start]) if start else None
+        stop_ms = int(bars.time[stop]) if stop < len(bars) else None
+        return Experiment(**self._terms_on(strategy, bars.market), start_ms=start_ms, stop_ms=stop_ms)
+
+    def of_newest_days(self, bars: Bars, most_days: float | None) -> TrainingRequest:
+        """Return the request on the newest so many days of bars; on all of them where there are fewer."""
+        first, end = bars.span_ms
+        if most_days is None or most_days >= ms_to_days(end - first):
+            return self
+        return replace(self, span=replace(self.span, days=most_days))
+
+    def experiment_on_all_days(self, strategy: Strategy, market: Market) -> Experiment:
+        """Return the experiment on all days of bars that are not there yet; errors are those of `experiment`."""
+        return Experiment(**self._terms_on(strategy, market))
+
+    def _terms_on(self, strategy: Strategy, market: Market) -> dict[str, Any]:
+        """Return the fields of an experiment but its days."""
+        return {
+            "strategy": strategy,
+            "space": self.search.space_of(strategy),
+            "method": self.search.method,
+            "budget": self.search.samples,
+            "objective": self.search.objective,
+            "execution": self.execution.on(market),
+            "plan": self.proof.plan(),
+            "permutations": self.proof.repeats,
+            "seed": self.search.seed,
+            "allow_bad_data": self.allow_bad_data,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return every term by its name, as plain JSON values."""

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from assay.errors import StoreError
 from assay.service.identity import last_words
+from assay.service.memory import MemoryWatch
 from assay.service.processes import module_path, python_command
 from assay.store.queue import TaskQueue
 from assay.store.workers import WorkerStore
@@ -34,6 +35,7 @@ class _Child:
     id: str
     process: subprocess.Popen[bytes]
     began: float = field(default_factory=time.monotonic)
+    words: str | None = None
 
 
 class Supervisor:
@@ -48,6 +50,8 @@ class Supervisor:
         How many.
     job : str, optional
         Take tasks of this job alone; a worker that finds none left ends, and no other is started for it.
+    memory : int, optional
+        Bytes that each may use for itself.
     options : sequence of str
         Further ones of ``assay worker``.
     """
@@ -59,14 +63,17 @@ class Supervisor:
         *,
         workers: int,
         job: str | None = None,
+        memory: int | None = None,
         options: Sequence[str] = (),
     ) -> None:
         self.queue, self.workers = TaskQueue(database), WorkerStore(database)
-        self._url, self._number, self._options = url, workers, tuple(options)
+        self._url, self._number = url, workers
+        self._options = (*options, *(() if memory is None else ("--memory", str(memory))))
+        self._memory = None if memory is None else MemoryWatch(memory)
         self._which = ("--forever",) if job is None else ("--job", job)
         self._is_forever = job is None
         self._children: list[_Child] = []
-        self._ended: list[tuple[str, int]] = []
+        self._ended: list[tuple[str, int, str]] = []
         self._wait, self._not_before = 0.5, 0.0
         self.deaths = 0
 
@@ -89,6 +96,7 @@ class Supervisor:
             How many have died since the last call, without having said so.
         """
         died = 0
+        self._watch()
         for child in [child for child in self._children if child.process.poll() is not None]:
             self._children.remove(child)
             code = child.process.returncode
@@ -100,21 +108,29 @@ class Supervisor:
                 self._wait = min(2.0 * self._wait, MAX_WAIT_S)
             else:
                 self._wait = 0.5
-            self._ended.append((child.id, code))
+            self._ended.append((child.id, code, child.words or last_words(code)))
         self._release()
         self.deaths += died
         if self._is_forever and time.monotonic() >= self._not_before:
             self.start(self._number - len(self._children))
         return died
 
+    def _watch(self) -> None:
+        """End a worker that has outgrown its budget although the system should have held it."""
+        if self._memory is None:
+            return
+        for child in self._children:
+            if child.words is None and child.process.poll() is None:
+                child.words = self._memory.end_if_over(child.process.pid)
+
     def _release(self) -> None:
         """Give back what ended workers held; what cannot be written now is written later."""
         while self._ended:
-            worker, code = self._ended[-1]
+            worker, code, words = self._ended[-1]
             try:
                 if code:
-                    self.queue.release([worker], last_words(code))
-                    self.workers.end(worker, last_words(code))
+                    self.queue.release([worker], words)
+                    self.workers.end(worker, words)
                 else:
                     self.queue.give_back([worker])
             except StoreError as error:

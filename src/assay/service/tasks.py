@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import GateError, InputError
 from assay.market import Market, Timeframe
+from assay.service.bar_cache import BarCache
 from assay.service.kernels import compile_kernels
 from assay.service.reporter import Silent
 from assay.service.request import TrainingRequest
@@ -119,18 +120,25 @@ class TrainingTask:
             )
 
     def bars(self, store: BarStore) -> Bars:
-        """Read the bars.
+        """Read the bars: where the database is a server, from this machine's cache if they are in it.
 
         Raises
         ------
         InputError
             When they are not those of the experiment any more.
         """
+        digest = self.experiment["data_digest"]
+        cache = BarCache.of(store.database)
+        market = None if cache is None else store.market_of(self.market)
+        if cache is not None and market is not None and (kept := cache.load(digest, market)) is not None:
+            return kept
         bars = store.read_resampled(self.market, self.first_ms, self.last_ms + self.market.timeframe.ms)
-        if bars.digest != self.experiment["data_digest"]:
+        if bars.digest != digest:
             hint = "Start a new job"
             rule = "its stored bars have changed since the job was made"
             raise InputError(str(self.market), rule, bars.digest[:12], hint)
+        if cache is not None:
+            cache.save(bars)
         return bars
 
 

@@ -19,15 +19,18 @@ from assay.documents.explained import why_not_promoted
 from assay.errors import AssayError, Interrupted, StoreError, UnstorableError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, end_overdue, withdraw
 from assay.service.collector import BarCollector
+from assay.service.estimate_learning import learn_from
 from assay.service.identity import host_name
 from assay.service.job_log import JobLog
 from assay.service.leases import SilentLeases
 from assay.service.logs import log_context
+from assay.service.memory import is_out_of_memory, over_budget
 from assay.service.pulse import Pulse, TaskStopped
 from assay.service.reporter import Silent
 from assay.service.submission import prepared
 from assay.service.tasks import PrepareTask, TrainingTask, run_task, trainings_of
 from assay.service.training import describe_training, save_trained
+from assay.service.training_cost import StageClock
 from assay.service.versions import CODE_VERSION, may_run
 from assay.store import BarStore, Database
 from assay.store.database import now_ms
@@ -168,9 +171,17 @@ class Worker:
         with log_context(job=task.job, task=task.number):
             try:
                 self.work(task)
-            except UnstorableError as error:  # to do it again would end the same way, for ever
-                self.queue.fail(task, str(error))
+            except UnstorableError as error:
+                self._refused_by_database(task, str(error))
         return 1
+
+    def _refused_by_database(self, task: Task, why: str) -> None:
+        """End a task whose result is refused a second time: to do it again would end the same way, for ever."""
+        LOG.warning("%s", why)
+        if task.attempts == 1:
+            self.queue.release([self.id], why)
+        else:
+            self.queue.fail(task, why)
 
     def _may_run(self, made_by: str | None) -> bool:
         if may_run(made_by):
@@ -188,7 +199,8 @@ class Worker:
         one = TrainingTask.from_spec(task.spec)
         try:
             with Pulse(self.queue, self.workers, self.id, task) as pulse:
-                trained = self._trained(task, one, pulse)
+                clock = StageClock(pulse)
+                trained = self._trained(task, one, pulse, clock)
                 if trained is None:
                     return
                 self.queue.complete(task, summary(trained), self._effects(task, trained))
@@ -198,6 +210,7 @@ class Worker:
             return
         LOG.info("done")
         complete_for_promoted(self.bars.database, trained.evidence, Silent())
+        learn_from(self.bars.database, trained.evidence, clock.seconds)
 
     def _prepare(self, task: Task) -> None:
         """Make the trainings of a job: they are further tasks of it."""
@@ -216,11 +229,11 @@ class Worker:
             else:
                 self.queue.expand(task, specs, {"left": [asdict(market) for market in left]})
 
-    def _trained(self, task: Task, one: TrainingTask, pulse: Pulse) -> Trained | None:
+    def _trained(self, task: Task, one: TrainingTask, pulse: Pulse, clock: StageClock) -> Trained | None:
         """Train; None where that failed, which is written then."""
         try:
             reporter = JobLog(self.events, task, pulse)
-            evidence = run_task(one, self.bars, pulse, campaign=self._campaign(task, one), reporter=reporter)
+            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one), reporter=reporter)
             created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
             return describe_training(evidence, created, self.bars)
         except StoreError:
@@ -234,6 +247,9 @@ class Worker:
             known = fault(error)
             if isinstance(error, Interrupted) or (isinstance(error, KeyboardInterrupt) and known is None):
                 raise
+            if is_out_of_memory(error):
+                self.queue.fail(task, f"the task {over_budget(self.memory_limit)}")
+                return None
             # a user's strategy may raise anything: the others go on
             self.queue.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,6 +138,11 @@ class BarStore:
         found = [market_of(row) for row in self.database.read(lambda c: c.execute(query).all())]
         fitting = [one for one in found if market.timeframe.ms % one.timeframe.ms == 0]
         return sorted(fitting, key=lambda one: -one.timeframe.ms)
+
+    def market_of(self, market: Market) -> Market | None:
+        """Return the market whose bars `read_resampled` gives, as it is stored; None when there are none."""
+        sources = self.finer(market)
+        return replace(sources[0], timeframe=market.timeframe) if sources else None
 
     def newest_ms(self, market: Market) -> int | None:
         """Return the open of the newest bar; None where there is none."""

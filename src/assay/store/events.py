@@ -125,10 +125,11 @@ def lock_job(c: sa.Connection, job: str) -> bool:
     """Let one transaction at a time write about a job; return whether there is such a job.
 
     Ids are given when a row is written and seen when it is committed: without this, who reads up to one id could miss
-    a smaller one that is committed later. On SQLite there is one writer anyway.
+    a smaller one that is committed later. On SQLite there is one writer anyway. Rows that refer to the job, such as a
+    configuration of it, may be written meanwhile: two that wrote some would else wait for one another here.
     """
     j = schema.training_jobs.c
-    return c.execute(sa.select(j.id).where(j.id == job).with_for_update()).first() is not None
+    return c.execute(sa.select(j.id).where(j.id == job).with_for_update(key_share=True)).first() is not None
 
 
 def append_event(

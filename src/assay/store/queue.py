@@ -19,6 +19,7 @@ from assay.store.queue_terms import (
     ACTIVE,
     JOBS_AT_ONCE,
     LEASE_MS,
+    TAKEABLE,
     in_time,
     of,
     takeable,
@@ -116,10 +117,12 @@ class TaskQueue:
         t = schema.training_tasks.c
         if job.status == JobStatus.PENDING and not self._begin(c, job.id, now):
             return None
-        query = sa.select(schema.training_tasks).where(t.job_id == job.id, takeable(now)).order_by(t.number).limit(1)
+        query = sa.select(schema.training_tasks).where(t.job_id == job.id)
         if number is not None:
             query = query.where(t.number == number)
-        row = c.execute(query.with_for_update(skip_locked=True)).first()
+        query = query.order_by(t.number).limit(1).with_for_update(skip_locked=True)
+        rows = (c.execute(query.where(which(now))).first() for which in TAKEABLE)
+        row = next((row for row in rows if row is not None), None)
         if row is None:
             return None
         token = row.lease_token + 1
@@ -193,14 +196,13 @@ class TaskQueue:
 
         def work(c: sa.Connection) -> bool:
             now = self._clock(c)
-            turn = sa.update(schema.training_jobs).where(
-                j.id == task.job, j.status.in_(ACTIVE), sa.or_(j.progress_at <= now - PROGRESS_MS, j.progress_at > now)
-            )
-            is_ours = bool(c.execute(turn.values(progress_at=now)).rowcount)
             written = sa.update(schema.training_tasks).where(*under(task)).values(progress=dict(progress))
             if not c.execute(written).rowcount:
                 return False
-            if is_ours:
+            turn = sa.update(schema.training_jobs).where(
+                j.id == task.job, j.status.in_(ACTIVE), sa.or_(j.progress_at <= now - PROGRESS_MS, j.progress_at > now)
+            )
+            if c.execute(turn.values(progress_at=now)).rowcount:
                 append_event(c, task.job, EventKind.PROGRESS, now, whole_progress(c, task.job, now))
             return True
 
@@ -216,12 +218,12 @@ class TaskQueue:
 
         def work(c: sa.Connection) -> bool:
             now = self._clock(c)
-            lock_job(c, task.job)
             ended = sa.update(schema.training_tasks).where(*under(task)).values(**values, completed_at=now)
             if not c.execute(ended).rowcount:
                 # the answer to a commit may be lost, and the work is done again then
                 return self._is(c, task, JobStatus.COMPLETED)
             effects(c)
+            lock_job(c, task.job)  # at the end, for the others of the job wait for it
             count_completed(c, task.job, result)
             end_if_done(c, task.job, now)
             return True
@@ -252,6 +254,7 @@ class TaskQueue:
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def effects(c: sa.Connection) -> None:
+            lock_job(c, task.job)  # before their numbers are given: two tasks of a job may be ended so at once
             last = c.execute(sa.select(sa.func.max(t.number)).where(t.job_id == task.job)).scalar_one()
             rows = [
                 {"job_id": task.job, "number": last + 1 + i, "spec": dict(spec), "status": JobStatus.PENDING}

@@ -52,10 +52,30 @@ def takeable(now: int) -> sa.ColumnElement[bool]:
     return sa.and_(free(now), schema.training_tasks.c.attempts < MAX_ATTEMPTS)
 
 
+def waiting(_: int) -> sa.ColumnElement[bool]:
+    """Return what holds for a task that a worker may take and that nobody has begun."""
+    t = schema.training_tasks.c
+    # written out: a plan for any value of a parameter could not use the index of those that wait
+    return sa.and_(t.status == sa.literal_column(f"'{JobStatus.PENDING}'"), t.attempts < MAX_ATTEMPTS)
+
+
+def deserted(now: int) -> sa.ColumnElement[bool]:
+    """Return what holds for a task that a worker may take over."""
+    t = schema.training_tasks.c
+    return sa.and_(t.status == JobStatus.RUNNING, t.lease_expires_at < now, t.attempts < MAX_ATTEMPTS)
+
+
+TAKEABLE = (deserted, waiting)
+"""`takeable` in two questions, each of which an index answers with one row. Asked in one, a server reads all tasks that
+wait, or all that are done, to find the first: 1 to 13 ms with 10,000 tasks. Those that lost their worker come first:
+they are not to wait until all others were begun."""
+
+
 def with_work(now: int, job: str | None, without: Iterable[str | None] = ()) -> sa.Select[Any]:
     """Select jobs that have a task for somebody, the most urgent first; without those that some versions made."""
     t, j = schema.training_tasks.c, schema.training_jobs.c
-    has_work = sa.select(t.number).where(t.job_id == j.id, takeable(now)).exists()
+    first = sa.select(t.number).where(t.job_id == j.id)
+    has_work = sa.or_(*(first.where(which(now)).exists() for which in TAKEABLE))
     query = sa.select(j.id, j.status, j.made_by, j.created_at, j.user_id).where(
         j.status.in_(ACTIVE), in_time(now), has_work
     )

@@ -210,6 +210,13 @@ training_tasks = sa.Table(
     sa.Column("progress", Json),
     sa.PrimaryKeyConstraint("job_id", "number"),
     sa.CheckConstraint(_one_of("status", JOB_STATES), name="status"),
+    sa.Index(
+        "ix_training_tasks_waiting",
+        "job_id",
+        "number",
+        sqlite_where=sa.text("status = 'pending'"),
+        postgresql_where=sa.text("status = 'pending'"),
+    ),
     sa.Index(None, "job_id", "status", "number"),
 )
 """One market and strategy each. A result is written once, under the lease's token; `lease_owner` is a worker's id, or

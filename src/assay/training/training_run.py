@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from assay.evaluation import FreshProcess
     from assay.evaluation.evaluator import Evaluator
     from assay.evaluation.funnel import SignalFunnel
-    from assay.market import Bars, QualityReport
+    from assay.market import Bars, Market, QualityReport
     from assay.parameters import Value
     from assay.search import Neighbourhood, SearchPlan, SearchResult
     from assay.training.evidence import Evidence
@@ -115,7 +115,7 @@ class TrainingRun:
         if not quality.passes and not experiment.allow_bad_data:
             raise QualityError(quality.valid_pct, REQUIRED_VALID_PCT, str(bars.market))
         per_day = bars.market.bars_per_day
-        splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars))
+        splits = make_splits(experiment.plan, start, stop, per_day, longest_holding(experiment, bars.market))
         holdout = Holdout(bars.head(stop), splits.holdout_start)
         if inspect:
             refuse_unless_clean(experiment, holdout.before, passes)
@@ -211,7 +211,7 @@ class TrainingRun:
             self.experiment.search,
             self.experiment.plan,
             span,
-            holding_bars=longest_holding(self.experiment, self.bars),
+            holding_bars=longest_holding(self.experiment, self.bars.market),
             threads=self.threads,
             bounded=self.experiment.holding_bars is not None,
             on_window=lambda done, total: self.report("matrix", done, total, ""),
@@ -334,6 +334,6 @@ class TrainingRun:
         return self.evaluator.money.costs.round_trip / float(np.median(np.abs(close - t.stop) / close))
 
 
-def longest_holding(experiment: Experiment, bars: Bars) -> int:
+def longest_holding(experiment: Experiment, market: Market) -> int:
     """Longest time stop in bars; a day where trades have none."""
-    return experiment.holding_bars or math.ceil(bars.market.bars_per_day)
+    return experiment.holding_bars or math.ceil(market.bars_per_day)

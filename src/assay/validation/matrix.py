@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assay.evaluation.evaluator import Evaluator
     from assay.market import Bars
     from assay.search import SearchPlan
-    from assay.validation.splits import BarSplits, SplitPlan
+    from assay.validation.splits import BarSplits, SplitPlan, Window
 
 TRAIN_DAYS = (30.0, 60.0, 90.0, 120.0)
 TEST_DAYS = (15.0, 30.0, 60.0)
@@ -61,6 +61,58 @@ class Matrix:
         }
 
 
+@dataclass(frozen=True)
+class MatrixLayout:
+    """Where the windows of a matrix lie.
+
+    Attributes
+    ----------
+    train_days, test_days : tuple of float
+        As in `Matrix`.
+    cells : dict of (int, int) to BarSplits
+        By the indices of train and test days; those that the span is too short for are left out.
+    """
+
+    train_days: tuple[float, ...]
+    test_days: tuple[float, ...]
+    cells: dict[tuple[int, int], BarSplits]
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """One window per distinct train window, in order: each is searched once."""
+        # the gap is that of all cells: train days decide where the test begins
+        distinct = {(w.train_start, w.train_stop): w for splits in self.cells.values() for w in splits.windows}
+        return tuple(distinct[key] for key in sorted(distinct))
+
+
+def matrix_layout(
+    plan: SplitPlan,
+    span: tuple[int, int],
+    bars_per_day: float,
+    holding_bars: int,
+    train_days: Sequence[float] = TRAIN_DAYS,
+    test_days: Sequence[float] = TEST_DAYS,
+) -> MatrixLayout:
+    """Return the windows of every pair of lengths, those of the plan among them.
+
+    Parameters
+    ----------
+    plan, span, holding_bars
+        As `walk_forward_matrix` takes them.
+    """
+    train, test = (
+        tuple(sorted({*map(float, days), own}))
+        for days, own in ((train_days, plan.train_days), (test_days, plan.test_days))
+    )
+    cells: dict[tuple[int, int], BarSplits] = {}
+    for i, a in enumerate(train):
+        for j, b in enumerate(test):
+            splits = _as_asked(replace(plan, train_days=a, test_days=b), span, bars_per_day, holding_bars)
+            if splits is not None:
+                cells[i, j] = splits
+    return MatrixLayout(train, test, cells)
+
+
 def walk_forward_matrix(
     evaluator: Evaluator,
     bars: Bars,
@@ -92,21 +144,9 @@ def walk_forward_matrix(
     bounded : bool
         As `walk_forward` takes it.
     """
-    train, test = (
-        tuple(sorted({*map(float, days), own}))
-        for days, own in ((train_days, plan.train_days), (test_days, plan.test_days))
-    )
-    per_day = bars.market.bars_per_day
-    cells: dict[tuple[int, int], BarSplits] = {}
-    for i, a in enumerate(train):
-        for j, b in enumerate(test):
-            splits = _as_asked(replace(plan, train_days=a, test_days=b), span, per_day, holding_bars)
-            if splits is not None:
-                cells[i, j] = splits
-    # the gap is that of all cells: train days decide where the test begins
-    distinct = {(w.train_start, w.train_stop): w for splits in cells.values() for w in splits.windows}
+    layout = matrix_layout(plan, span, bars.market.bars_per_day, holding_bars, train_days, test_days)
+    train, test, cells, windows = layout.train_days, layout.test_days, layout.cells, layout.windows
     winners = {}
-    windows = tuple(distinct[key] for key in sorted(distinct))
     for window, _, found in searched(evaluator, bars, search, windows, threads=threads, bounded=bounded):
         winners[window.train_start, window.train_stop] = found.best
         if on_window is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from assay.service.times import iso_time
 
 PLAIN = r"^[^\x00-\x1f\x7f]*$"
 """Texts of one line: no database and no log has trouble with them."""
@@ -63,3 +65,16 @@ class StoredMarketNames(MarketNames):
     bars: int = Field(examples=[105120])
     from_: str | None = Field(alias="from", examples=["2025-01-01T00:00:00Z"])
     to: str | None = Field(description="End of the last bar.", examples=["2026-01-01T00:00:00Z"])
+
+
+def _iso(time_ms: int | None) -> str | None:
+    return None if time_ms is None else iso_time(time_ms)
+
+
+_EXAMPLE = Field(examples=["2026-01-01T00:00:00Z"])
+
+Moment = Annotated[int, PlainSerializer(iso_time, return_type=str), _EXAMPLE]
+"""A field of an answer: milliseconds UTC, which are sent as ISO 8601."""
+
+MaybeMoment = Annotated[int | None, PlainSerializer(_iso, return_type=str | None), _EXAMPLE]
+"""The same, or null where there is none yet."""

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from assay.api.models.common import MaybeMoment, Moment
 from assay.store.schema import JobStatus
 
-Moment = Annotated[int, Field(description="Milliseconds UTC.", examples=[1_767_225_600_000])]
-MaybeMoment = Annotated[int | None, Field(None, description="Milliseconds UTC; null where there is none yet.")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Fraction = Annotated[float | str, Field(description='A fraction, or a text with its unit: 0.001, "0.1%", "10bps".')]
 

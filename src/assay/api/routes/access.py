@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from assay.api.access import ADDRESS, Access, Admin, Caller, Viewer, Way, Ways, note
 from assay.api.errors import statuses
 from assay.api.guards import too_many
+from assay.api.models.common import MaybeMoment, Moment
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from assay.api.scopes import limited_by
 from assay.errors import InputError
@@ -31,8 +32,6 @@ from assay.store.schema import Role
 router = APIRouter(tags=["access"])
 
 Name = Annotated[str, Path(max_length=50, description="Of the user.", examples=["ada"])]
-Moment = Annotated[int, Field(description="Milliseconds UTC.", examples=[1_767_225_600_000])]
-MaybeMoment = Annotated[int | None, Field(description="Milliseconds UTC.")]
 
 
 class Strict(BaseModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from assay._version import __version__
@@ -40,7 +39,7 @@ async def health(response: Response) -> Health:
 
 
 @router.get("/ready", summary="Ready", response_model=Ready, responses=statuses(HTTPStatus.SERVICE_UNAVAILABLE))
-def ready(response: Response, state: Shared) -> Ready | JSONResponse:
+def ready(response: Response, state: Shared) -> Ready | Response:
     """Say whether the server can do its work.
 
     It can when the database answers, its tables are those of this version, and a worker was seen in the last 30 s.

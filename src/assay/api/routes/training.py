@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from assay.api.access import Caller, Trader, Viewer, is_still_signed_in, may_change, note
 from assay.api.declared import BODY, declared
 from assay.api.jobs import job_in_list, job_status, strategy_name, worker_body
+from assay.api.models.estimate import EstimateBody
 from assay.api.models.training import (
     Changes,
     JobRow,
@@ -30,7 +31,7 @@ from assay.api.models.training import (
 )
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from assay.api.state import Opened, Shared, State, events_of
-from assay.errors import ConflictError
+from assay.errors import ConflictError, InputError
 from assay.service.campaign import withdraw_unbegun
 from assay.service.jobs import job_document, take_up
 from assay.service.strategy_folder import resolve_strategy
@@ -47,6 +48,8 @@ router = APIRouter(prefix="/training", tags=["training"])
 workers = APIRouter(tags=["training"])
 
 JOB = (HTTPStatus.NOT_FOUND,)
+MAX_ESTIMATED = 200
+"""Markets of one estimate, which reads the bars of each."""
 JobId = Annotated[
     str, Path(max_length=36, description="Of the job.", examples=["0f8fad5b-d9cb-469f-a165-70867728950e"])
 ]
@@ -90,6 +93,24 @@ def start(caller: Trader, state: Shared, body: TrainingConfig, key: Key = None) 
     """Start a training: a job with a task per market and strategy, which workers take."""
     plan = _plan(state, body.terms())
     return _started(state, submit(state.database, plan, user=caller.name, offline=state.settings.offline, key=key))
+
+
+@router.post("/estimate", operation_id="estimateTraining", responses=declared(*BODY, HTTPStatus.NOT_FOUND))
+def estimate(_: Trader, state: Shared, body: TrainingConfig) -> EstimateBody:
+    """Say what a training would compute, how long it takes, what it can find and what the try costs; start nothing."""
+    plan = _plan(state, body.terms())
+    if (asked := len(plan.markets)) > MAX_ESTIMATED:
+        raise InputError(
+            "pairs", f"times exchanges and timeframes can be estimated up to {MAX_ESTIMATED} markets", asked
+        )
+    offline = state.settings.offline or not plan.fetch
+    found = state.estimator.estimate(
+        plan.markets, plan.requests, workers=plan.workers, offline=offline, most_days=plan.most_days
+    )
+    document = found.to_dict()
+    for task in document["tasks"]:
+        task["strategy"] = strategy_name(task["strategy"])
+    return EstimateBody.model_validate(document)
 
 
 @router.get("/jobs", operation_id="listJobs", responses=declared())

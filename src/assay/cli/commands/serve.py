@@ -26,6 +26,7 @@ from assay.service.beside import WorkersBeside
 from assay.service.database import open_database
 from assay.service.log_files import LogSettings
 from assay.service.logs import configured_logs
+from assay.service.memory import parse_memory
 from assay.service.redaction import Redactor
 from assay.service.supervisor import Supervisor
 from assay.store import Database
@@ -38,6 +39,9 @@ Host = Annotated[
 Port = Annotated[int, typer.Option("--port", metavar="N", help="0 takes one that is free.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Worker processes; one core is left free by default.")
+]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="What each worker may use for itself: 2G, 512M.")
 ]
 NoWorkers = Annotated[bool, typer.Option("--no-workers", help="Only the API; workers run elsewhere.")]
 TokenFile = Annotated[
@@ -75,6 +79,7 @@ class ServeOptions(LogOptions):
     port: Port = 8000
     workers: Workers = None
     no_workers: NoWorkers = False
+    memory: Memory = None
     token_file: TokenFile = None
     strategies: Strategies = None
     hosts: Hosts = None
@@ -93,6 +98,11 @@ class ServeOptions(LogOptions):
         if not 0 <= self.workers <= options.MAX_THREADS:
             raise InputError("--workers", f"must be from 0 to {options.MAX_THREADS:,}", self.workers)
         return self.workers
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes that each worker may use for itself."""
+        return None if self.memory is None else parse_memory(self.memory)
 
     def check(self) -> None:
         """Refuse what cannot be served, before anything is begun."""
@@ -207,10 +217,11 @@ def _without_token() -> Iterator[None]:
             os.environ["ASSAY_TOKEN"] = kept
 
 
-def _workers(database: Database, url: str, count: int, logs: LogSettings) -> WorkersBeside:
+def _workers(database: Database, url: str, count: int, memory: int | None, logs: LogSettings) -> WorkersBeside:
     """Start workers, whose log goes where the server's does."""
     file = () if logs.file is None else ("--log-file", str(logs.file.resolve()))
-    supervisor = Supervisor(database, url, workers=count, options=("--log-level", logs.level, *file))
+    options = ("--log-level", logs.level, *file)
+    supervisor = Supervisor(database, url, workers=count, memory=memory, options=options)
     workers = WorkersBeside(supervisor)
     workers.start()
     return workers
@@ -219,7 +230,7 @@ def _workers(database: Database, url: str, count: int, logs: LogSettings) -> Wor
 def serve(output: Output, given: ServeOptions) -> None:
     """Run the API, with worker processes beside it."""
     given.check()
-    url, count = given.database or database_url(), given.worker_count
+    url, count, memory = given.database or database_url(), given.worker_count, given.memory_limit
     given.settings(None)
     logs = given.log_settings
     with ExitStack() as stack:
@@ -235,7 +246,7 @@ def serve(output: Output, given: ServeOptions) -> None:
         if token.file is not None:
             beside.callback(token.file.unlink, missing_ok=True)
         if count:
-            beside.callback(_workers(database, url, count, logs).stop, server.DRAIN_S)
+            beside.callback(_workers(database, url, count, memory, logs).stop, server.DRAIN_S)
         address = server.address_of(listener)
 
         def on_ready() -> None:

@@ -2,29 +2,27 @@
 
 import getpass
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli import complete, options
 from assay.cli.bars import BarsOptions, check_one, file_bars
-from assay.cli.output import Column, Output
+from assay.cli.commands.train_estimate import estimate_training
+from assay.cli.output import Output
 from assay.cli.results import check_folder, write_results
 from assay.cli.shared import LAST
-from assay.documents import TrainedDocument
-from assay.documents.explained import explained, why_not_promoted
-from assay.errors import InputError
+from assay.cli.training_results import show, show_inside, show_job, tried_sentence
+from assay.errors import InputError, wrong_choice
+from assay.lazy import lazy
 from assay.market.calendar import ms_to_days
-from assay.plurals import plural
-from assay.reports.evidence_words import SEARCHED, campaign_line, comparability_line, market_line
-from assay.reports.power import usual_sentence
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
-from assay.service.jobs import job_document, run_job, take_up
+from assay.service.executors import EXECUTORS, Executor, require_server
+from assay.service.jobs import LocalExecutor, job_document, take_up
 from assay.service.ledger import tried_facts
 from assay.service.request import ProofTerms, SearchTerms, TrainingRequest
 from assay.service.spaces import read_space
@@ -32,14 +30,16 @@ from assay.service.submission import make_job
 from assay.service.training import Trained, train_and_store
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registry
-from assay.store.ids import short_ids
 from assay.store.jobs import JobStore
 from assay.store.ledger import Tried
 from assay.store.location import database_url
 from assay.store.schema import JobStatus
 from assay.strategies import Strategy
-from assay.validation.false_discovery import expected_without_edge
-from assay.validation.lifecycle import MAX_P
+
+if TYPE_CHECKING:
+    from assay.service import dask_executor
+else:
+    dask_executor = lazy("assay.service.dask_executor")  # an extra, which most do without
 
 Method = Annotated[
     str,
@@ -149,6 +149,24 @@ Resume = Annotated[
         autocompletion=complete.unfinished_jobs,
     ),
 ]
+Estimated = Annotated[
+    bool,
+    typer.Option("--estimate", help="Say what it would compute, take, find and cost, instead of training."),
+]
+
+
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="WHO",
+        help="local (processes of this machine) or dask (a cluster over one PostgreSQL), for stored markets.",
+        autocompletion=complete.choice("executor"),
+    ),
+]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="TCP://HOST:PORT", help="Of the scheduler of --executor dask.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +193,10 @@ class TrainOptions(BarsOptions, options.StopOptions):
     max_runtime: MaxRuntime = None
     offline: Offline = False
     resume: Resume = None
+    executor: ExecutorName = "local"
+    address: Address = None
     out: Out = Path("assay-results")
+    estimate: Estimated = False
 
     def request(self, name: str, strategy: Strategy) -> TrainingRequest:
         """Return what to train of one strategy."""
@@ -210,18 +231,27 @@ def train(output: Output, given: TrainOptions) -> None:
     On a file, or on one or more stored markets.
     """
     threads = options.check_threads(given.threads)
-    names = "--file, --exchange with --symbol, or --resume"
-    check_one(given, given.resume is not None, names=names, what="what to train on")
+    ways = "--file, --exchange with --symbol, or --resume"
+    check_one(given, given.resume is not None, names=ways, what="what to train on")
+    if given.estimate:
+        if given.resume is not None:
+            raise InputError("--estimate", "says what a new training takes, and --resume goes on with one")
+        # a file takes one strategy, whose path may hold a comma
+        names = [given.strategy] if given.file is not None else options.names(given.strategy, "--strategy")
+        requests = [given.request(name, load_strategy(name)) for name in names]
+        estimate_training(output, given, requests, threads=threads, offline=given.offline)
+        return
     if given.file is not None:
         train_file(output, given, threads)
         return
     with open_database(given.database) as opened:
+        executor = executor_of(given, opened, workers=threads)
         job = (
             new_job(output, opened, given)
             if given.resume is None
             else find_job(opened, given.resume, given.max_runtime)
         )
-        finish_job(output, opened, given.database, job, workers=threads)
+        finish_job(output, opened, job, executor)
 
 
 def train_file(output: Output, given: TrainOptions, threads: int) -> None:
@@ -264,21 +294,6 @@ def _show_trained(
         output.text(f"  {path}", whole=True)
 
 
-def tried_sentence(prefix: str, facts: Mapping[str, Any]) -> str:
-    """Return what was tried on the same days, in one sentence."""
-    return f"{_tried(prefix, facts)}; {_OF_ONE}"
-
-
-_OF_ONE = "2 would convince where only one was tried."
-
-
-def _tried(prefix: str, facts: Mapping[str, Any]) -> str:
-    return (
-        f"{prefix}{facts['experiments']} experiments tried {facts['combinations']:,} combinations on these days. By "
-        f"luck alone the best of so many looks {facts['expected_maximum']:.1f} standard errors better than nothing"
-    )
-
-
 def find_job(database: Database, text: str, max_runtime_s: float | None = None) -> str:
     """Return the job that is to go on, under a limit of its own where it was stopped by one."""
     jobs = JobStore(database)
@@ -307,12 +322,31 @@ def new_job(output: Output, database: Database, given: TrainOptions) -> str:
     return job
 
 
-def finish_job(output: Output, database: Database, url: str | None, job: str, *, workers: int) -> None:
+def executor_of(given: TrainOptions, database: Database, *, workers: int) -> Executor:
+    """Return who runs the tasks of a job.
+
+    Raises
+    ------
+    InputError
+        When a cluster is asked for that cannot be used.
+    """
+    if given.executor not in EXECUTORS:
+        raise wrong_choice("--executor", given.executor, EXECUTORS)
+    if (given.executor == "dask") != (given.address is not None):
+        raise InputError("--executor dask and --address", "are given together", given.address)
+    if given.address is None:
+        return LocalExecutor(given.database or database_url(), workers)
+    require_server(database)
+    made: Executor = dask_executor.DaskExecutor(given.address)
+    return made
+
+
+def finish_job(output: Output, database: Database, job: str, executor: Executor) -> None:
     """Run what is left of a job and show what became of it."""
     begun = time.monotonic()
     output.note(f"job {job}")
     try:
-        state = run_job(output, database, url or database_url(), job, workers=workers, user=getpass.getuser())
+        state = executor.run(output, database, job, user=getpass.getuser())
     except KeyboardInterrupt:
         output.note(f"what is done is kept; go on with: assay train --resume {job}")
         raise
@@ -324,136 +358,3 @@ def finish_job(output: Output, database: Database, url: str | None, job: str, *,
     failed = [t for t in document["tasks"] if t["status"] != JobStatus.COMPLETED]
     if failed or document["left_out"]:
         raise typer.Exit(1)
-
-
-JOB_COLUMNS = (
-    Column("market", narrow=13),
-    Column("strategy", narrow=10),
-    Column("stage"),
-    Column("Sharpe in sample", 5),
-    Column("Sharpe out of sample"),
-    Column("trades", 1),
-    Column("p", 2),
-    Column("p, all tries", 3),
-    Column("q", 4),
-    Column("id", 1),
-)
-"""Of each task of a job."""
-
-
-def show_job(output: Output, document: dict[str, Any], ids: Sequence[str]) -> None:
-    """Print one line per task, and why those that have no configuration have none.
-
-    Parameters
-    ----------
-    ids : sequence of str
-        Of all configurations: what is shown of one must be taken as it stands.
-    """
-    shown = ("in_sample_sharpe_ratio", "sharpe_ratio", "total_trades", "p_value", "p_adjusted", "q_value")
-    short = short_ids(ids) if output.is_narrow else {}
-    rows = [
-        (
-            t["market"],
-            t["strategy"],
-            t.get("stage") or t["status"],
-            *map(t.get, shown),
-            short.get(t.get("config_id", ""), t.get("config_id") or ""),
-        )
-        for t in document["tasks"]
-    ]
-    output.table("", JOB_COLUMNS, rows)
-    said: dict[str, list[str]] = {}
-    for task in document["tasks"]:
-        name, why = f"{task['market']} {task['strategy']}", task["error"] or task.get("why_not_promoted")
-        if why:
-            said.setdefault(why, []).append(name if task["error"] else f"{name}, {task['stage']}")
-    for why, names in said.items():
-        output.text(f"{'; '.join(names)}: {why}")
-    for task in document["tasks"]:
-        show_inside(output, task.get("ambiguity"), f"{task['market']} {task['strategy']}: ")
-    tested = sum(t.get("p_value") is not None for t in document["tasks"])
-    if tested > 1:
-        output.text(
-            f"Over all markets: {expected_without_edge(tested)}; q is the share of false finds to expect among "
-            "the markets with a q as small (false discovery rate)."
-        )
-    if tested:
-        output.text(f"p, alone and with all tries, is about {SEARCHED}.")
-    several = [days for days in document["tried"] if days["experiments"] > 1]
-    for i, days in enumerate(several, 1):
-        found = _tried(f"{days['market']}: ", days)
-        output.text(f"{found}; {_OF_ONE}" if i == len(several) else f"{found}.")
-    for one in document["left_out"]:
-        output.text(f"{one['market']}: {one['reason']}")
-    kept, total = sum(t["status"] == JobStatus.COMPLETED for t in document["tasks"]), len(document["tasks"])
-    output.text(f"{kept} of {total} trained and saved in {document['seconds']:.1f} s: assay configurations list")
-
-
-def show_inside(output: Output, ambiguity: dict[str, Any] | None, prefix: str = "") -> None:
-    """Print what finer bars say of ambiguous trades, where there are any of both."""
-    if not ambiguity or not ambiguity["trades"] or ambiguity["finer_timeframe"] is None:
-        return
-    a = ambiguity
-    output.text(
-        f"{prefix}In {a['trades']} trades the last bar reached both stop and target. By {a['finer_timeframe']} bars "
-        f"inside it {a['to_target']} of them reached the target first, {a['to_stop']} the stop: net profit "
-        f"{a['resolved_net_profit_pct']:+.2f} % instead of {a['pessimistic_net_profit_pct']:+.2f} % (at best "
-        f"{a['optimistic_net_profit_pct']:+.2f} %)."
-    )
-    if a["note"]:
-        output.note(f"note: {prefix}{a['note']}")
-
-
-def _in_its_unit(name: str, value: float | None) -> float | None:
-    return 100.0 * value if name == "win_rate" and value is not None else value
-
-
-def show(output: Output, document: dict[str, Any]) -> None:
-    """Print the verdict: what was promised in sample, what came of it, and what stood in the way."""
-    d = TrainedDocument(document)
-    context, life, validation, p = d.context, d.lifecycle, d.validation, d.evidence.permutation
-    output.text(
-        f"{d.strategy} on {context.pair} {context.timeframe} ({context.exchange}), "
-        f"{context.from_[:10]} to {context.to[:10]}"
-    )
-    names = {
-        "sharpe_ratio": "Sharpe ratio",
-        "net_profit_pct": "net profit %",
-        "win_rate": "net win rate %",
-        "profit_factor": "profit factor",
-        "max_drawdown_pct": "max drawdown %",
-        "total_trades": "trades",
-    }
-    columns = (validation.in_sample, d.measures)
-    rows = [(label, *(_in_its_unit(name, found.get(name)) for found in columns)) for name, label in names.items()]
-    output.table("", ("", "in sample", "out of sample"), rows)
-    output.text(
-        f"{plural(d.evidence.search.combinations, 'combination')}, {plural(validation.window_count, 'window')}."
-    )
-    if validation.matrix is not None:
-        profits = [profit for row in validation.matrix.net_profit_pct for profit in row if profit is not None]
-        kept = sum(profit > 0 for profit in profits)
-        output.text(
-            f"With other lengths of train and test windows {kept} of {len(profits)} end with a net profit (it decides "
-            "nothing)."
-        )
-    if p.done:
-        early = " (stopped early)" if p.stopped_early else ""
-        output.text(
-            f"{p.exceedances} of {plural(p.done, 'search')} on bars without direction, made from {SEARCHED}, found as "
-            f"much{early}: p = {p.p_value:.3f} (at most {MAX_P:g} is asked for)"
-        )
-    else:
-        output.text("The permutation test was not run: p is unknown.")
-    for line in (comparability_line(d), campaign_line(d), market_line(d)):
-        if line:
-            output.text(line)
-    output.text(f"Verdict: {life.current_stage}")
-    if d.provenance.leak_checks is not None:
-        output.text(d.provenance.leak_checks.sentence)
-    if why := why_not_promoted(d):
-        output.text(f"Why not promoted: {why}")
-    if usual := usual_sentence(d):
-        output.text(usual)
-    for warning in d.evidence.warnings:
-        output.note(f"note: {explained(warning)}")

@@ -87,6 +87,14 @@ def _jobs() -> None:
     )
     op.add_column("training_tasks", sa.Column("progress", JSON, nullable=True))
     op.create_index(op.f("ix_training_tasks_job_id_status_number"), "training_tasks", ["job_id", "status", "number"])
+    waiting = sa.text("status = 'pending'")
+    op.create_index(
+        "ix_training_tasks_waiting",
+        "training_tasks",
+        ["job_id", "number"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     op.create_index(op.f("ix_training_tasks_status"), "training_tasks", ["status"])
     _move_stops()
 
