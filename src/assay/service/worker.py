@@ -162,9 +162,17 @@ class Worker:
         with log_context(job=task.job, task=task.number):
             try:
                 self.work(task)
-            except UnstorableError as error:  # to do it again would end the same way, for ever
-                self.queue.fail(task, str(error))
+            except UnstorableError as error:
+                self._refused_by_database(task, str(error))
         return 1
+
+    def _refused_by_database(self, task: Task, why: str) -> None:
+        """End a task whose result is refused a second time: to do it again would end the same way, for ever."""
+        LOG.warning("%s", why)
+        if task.attempts == 1:
+            self.queue.release([self.id], why)
+        else:
+            self.queue.fail(task, why)
 
     def _may_run(self, made_by: str | None) -> bool:
         if may_run(made_by):
