@@ -271,7 +271,7 @@ def test_stuck_in_doing_for_ever(database: Database, monkeypatch: pytest.MonkeyP
     clock.now += FORGOTTEN_MS + 1
     store.announce(WorkerRow(id="named again", host="elsewhere", process=2, version="1"))
     store.beat("named again")
-    assert [worker.process for worker in store.all()] == [2]
+    assert [worker.process for worker in store.page(9)] == [2]
     for name in ("a", "b"):
         task = some(tasks.claim(name))
         assert task.token == 2
