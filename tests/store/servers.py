@@ -23,7 +23,7 @@ def pg_ctl(folder: Path, *asked: str) -> None:
     owner = folder.stat().st_uid
     user = {"user": owner} if os.getuid() == 0 and owner else {}
     command = [str(bin_ / "pg_ctl"), "-D", str(folder), *asked]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
 
 def kill_server(folder: Path) -> None:

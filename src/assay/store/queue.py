@@ -254,6 +254,7 @@ class TaskQueue:
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def effects(c: sa.Connection) -> None:
+            lock_job(c, task.job)  # before their numbers are given: two tasks of a job may be ended so at once
             last = c.execute(sa.select(sa.func.max(t.number)).where(t.job_id == task.job)).scalar_one()
             rows = [
                 {"job_id": task.job, "number": last + 1 + i, "spec": dict(spec), "status": JobStatus.PENDING}
