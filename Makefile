@@ -74,6 +74,7 @@ markets: install-dev
 
 docs: install-dev
 	@"$(BIN)/python" -m documentation
+	@"$(BIN)/python" -m documentation.agents
 
 pages: docs
 

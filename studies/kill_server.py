@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from assay.cli.process import run
-from assay.service import leases, pulse, supervisor, worker
+from assay.service import housekeeping, leases, pulse, supervisor, worker
 from assay.service.processes import python_command
 from assay.store import queue, queue_terms, reaping
 
@@ -26,7 +26,7 @@ def shorten(lease_s: float = LEASE_S) -> None:
     leases.GRACE_S *= share
     pulse.RENEW_S *= share
     pulse.TICK_S *= share
-    worker.REAP_S *= share
+    housekeeping.EVERY_S *= share
     worker.AWAY_S *= share
     supervisor.MAX_WAIT_S *= share / 5  # between two starts of workers that are killed young
     supervisor.python_command = lambda _, *arguments: python_command(  # type: ignore[attr-defined]

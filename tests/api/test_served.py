@@ -122,7 +122,7 @@ def test_a_worker_that_is_older_than_a_job_says_so(served: Served, database: Dat
     while not note and time.monotonic() < until:
         time.sleep(0.2)
         _, body = served.get("/api/workers", served.token)
-        note = json.loads(body)[0]["note"]
+        note = json.loads(body)["items"][0]["note"]
     why = f"({CODE_VERSION}, the job 99.0 procedure 99)"
     assert note == f"older than the jobs that wait: it takes none of them; update it {why}"
     jobs.cancel("newer")

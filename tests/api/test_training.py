@@ -127,7 +127,7 @@ def test_a_training_from_its_start_to_its_report(trader: Client, database: Datab
     assert [e[2]["status"] for e in events if e[0] == "state"] == ["pending", "running", "completed"]
     assert events[-1][:2] == ("end", None)
     assert trader("GET", f"/api/training/jobs/{job}/logs").json == {"items": [], "next_cursor": None}
-    worker, *_ = trader("GET", "/api/workers").json
+    worker, *_ = trader("GET", "/api/workers").json["items"]
     assert (worker["is_alive"], worker["job"]) == (False, None)
 
 

@@ -101,13 +101,13 @@ def test_markets(database: Database) -> None:
                 store.write(market, {"time": time[:0], **{n: c[:0] for n, c in columns.items()}}, source="s", at_ms=1,
                             covered=(0, market.timeframe.ms))  # fmt: skip
     whole = store.markets()
-    assert market_page(database, (None, None, None), limit=100) == whole
+    assert market_page(store, (None, None, None), limit=100) == whole
     seen: list[Any] = []
-    while page := market_page(database, (None,) * 3, limit=4, place=place_of(seen[-1]) if seen else None):
+    while page := market_page(store, (None,) * 3, limit=4, place=place_of(seen[-1]) if seen else None):
         seen += page
     assert seen == whole
-    assert market_page(database, ("b", "X/Z", "7d"), limit=5) == whole[-1:]
-    assert len(market_page(database, (None,) * 3, limit=100, held=True)) == 15
+    assert market_page(store, ("b", "X/Z", "7d"), limit=5) == whole[-1:]
+    assert len(market_page(store, (None,) * 3, limit=100, held=True)) == 15
 
 
 def test_the_ledger(database: Database) -> None:

@@ -271,7 +271,7 @@ def test_stuck_in_doing_for_ever(database: Database, monkeypatch: pytest.MonkeyP
     clock.now += FORGOTTEN_MS + 1
     store.announce(WorkerRow(id="named again", host="elsewhere", process=2, version="1"))
     store.beat("named again")
-    assert [worker.process for worker in store.all()] == [2]
+    assert [worker.process for worker in store.page(9)] == [2]
     for name in ("a", "b"):
         task = some(tasks.claim(name))
         assert task.token == 2
@@ -317,4 +317,4 @@ def test_whose_answer_is_lost_asks_again(database: Database) -> None:
     worker = WorkerRow(id="one", host="here", process=1, version="1")
     for _ in range(2):
         WorkerStore(database).announce(worker)
-    assert len(WorkerStore(database).all()) == 1
+    assert len(WorkerStore(database).page(9)) == 1

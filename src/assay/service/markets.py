@@ -120,7 +120,10 @@ def valid_share(imports: Imports, stored: StoredMarket) -> float | None:
     last = imports.last(stored.market)
     if last is not None and last.quality.get("revision") == stored.revision:
         return last.valid_pct
-    return measure_quality(imports.store.read(stored.market)).valid_pct
+    store = imports.store
+    return store.fact(
+        "valid share", stored.id, stored.revision, lambda: measure_quality(store.read(stored.market)).valid_pct
+    )
 
 
 def market_row(imports: Imports, stored: StoredMarket, sizes: Mapping[int, int]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import threading
@@ -17,12 +16,12 @@ from uuid import uuid4
 from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
 from assay.errors import AssayError, Interrupted, StoreError, UnstorableError, described
-from assay.service.campaign import LedgerCampaign, complete_for_promoted, end_overdue, withdraw
+from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
 from assay.service.collector import BarCollector
 from assay.service.estimate_learning import learn_from
+from assay.service.housekeeping import Housekeeper
 from assay.service.identity import host_name
 from assay.service.job_log import JobLog
-from assay.service.leases import SilentLeases
 from assay.service.logs import log_context
 from assay.service.memory import is_out_of_memory, over_budget
 from assay.service.pulse import Pulse, TaskStopped
@@ -37,7 +36,6 @@ from assay.store.database import now_ms
 from assay.store.events import EventStore
 from assay.store.jobs import JobStore
 from assay.store.queue import TaskQueue
-from assay.store.reaping import Reaper
 from assay.store.workers import WorkerRow, WorkerStore
 from assay.strategies.faults import fault
 
@@ -56,7 +54,8 @@ POLL_S = 1.0
 """Between two questions for work, where there was none."""
 STEP_S = 0.1
 """A worker that waits looks so often whether it is to end."""
-REAP_S = 10.0
+SAY_S = 5.0
+"""Between two signs of life of a worker that waits."""
 AWAY_S = 5.0
 """Between two tries to reach a database that is away."""
 OLDER = "older than the jobs that wait: it takes none of them; update it"
@@ -91,13 +90,11 @@ class Worker:
         self.job, self.user = job, user
         self.bars, self.jobs, self.queue = BarStore(database), JobStore(database), TaskQueue(database)
         self.events = EventStore(database)
-        self.workers, self.reaper = WorkerStore(database), Reaper(database)
-        self.silent = SilentLeases(self.queue)
+        self.workers, self._housekeeper = WorkerStore(database), Housekeeper(database, user)
         self.memory_limit = memory_limit
         self._drained = False
         self._refused: str | None = None
-        self._worked_on: set[str] = set()
-        self._reaped = self._said = -REAP_S
+        self._said = -SAY_S
         self._tasks_of = lru_cache(maxsize=4)(self._tasks)
 
     def drain(self) -> None:
@@ -153,21 +150,15 @@ class Worker:
     def _step(self) -> int:
         """Do one task, if there is one; return how many were done."""
         now = time.monotonic()
-        if now - self._reaped >= REAP_S:
-            end_overdue(self.bars.database, self.reaper, user=self.user or getpass.getuser())
-            self.silent.watch()
-            for job in self._worked_on:
-                self.events.prune(job)
-            self._worked_on.clear()
-            self._reaped = now
+        self._housekeeper.step()
         self._refused = None
         task = self.queue.claim(self.id, job=self.job, may_run=self._may_run)
         if task is None:
-            if now - self._said >= REAP_S / 2:
+            if now - self._said >= SAY_S:
                 self.workers.beat(self.id, note=self._refused)
                 self._said = now
             return 0
-        self._worked_on.add(task.job)
+        self._housekeeper.saw(task.job)
         with log_context(job=task.job, task=task.number):
             try:
                 self.work(task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,12 +18,13 @@ from assay.store import schema
 from assay.store.database import insert, now_ms, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from assay.store.database import Database
 
+T = TypeVar("T")
 Span = tuple[int, int]
 
 MAX_CACHED = 32
@@ -105,25 +106,38 @@ class BarStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._cache: dict[tuple[int, int | None, int | None], tuple[int, Bars]] = {}
+        self._facts: dict[tuple[str, int], tuple[int, Any]] = {}
         self._lock = threading.Lock()
 
     # markets
 
     def markets(self) -> list[StoredMarket]:
         """Every market, by exchange, symbol and timeframe."""
-        m, b = schema.markets.c, schema.bars.c
 
         def work(c: sa.Connection) -> list[StoredMarket]:
-            query = (
-                sa.select(schema.markets, sa.func.count(b.time), sa.func.min(b.time), sa.func.max(b.time))
-                .select_from(schema.markets.outerjoin(schema.bars))
-                .group_by(*schema.markets.c)
-                .order_by(m.exchange, m.symbol)
-            )
-            found = [StoredMarket(r.id, market_of(r), r[-3], r[-2], r[-1], r.revision) for r in c.execute(query)]
+            found = [self.stored(c, row) for row in c.execute(sa.select(schema.markets)).all()]
             return sorted(found, key=lambda h: (h.market.exchange, h.market.symbol, h.market.timeframe.ms))
 
         return self.database.read(work)
+
+    def stored(self, c: sa.Connection, row: sa.Row[Any]) -> StoredMarket:
+        """Return a market with the extent of its bars, in a transaction of the caller's."""
+        b = schema.bars.c
+        query = sa.select(sa.func.count(), sa.func.min(b.time), sa.func.max(b.time)).where(b.market_id == row.id)
+        count, first, last = self.fact("extent", row.id, row.revision, lambda: tuple(c.execute(query).one()))
+        return StoredMarket(row.id, market_of(row), int(count), first, last, row.revision)
+
+    def fact(self, name: str, market: int, revision: int, find: Callable[[], T]) -> T:
+        """Return what is so of a market's bars as long as they do not change, found once."""
+        with self._lock:
+            known = self._facts.get((name, market))
+        if known is not None and known[0] == revision:
+            fact: T = known[1]
+            return fact
+        fact = find()
+        with self._lock:
+            self._facts[name, market] = revision, fact
+        return fact
 
     def find(self, exchange: str, symbol: str, timeframe: Timeframe) -> Market | None:
         """Return the market that is stored under this name, with its kind and tick."""
@@ -166,10 +180,8 @@ class BarStore:
         """Return about how much room the bars of each market take, by the market's number."""
 
         def work(c: sa.Connection) -> dict[int, int]:
-            b = schema.bars.c
-            counts = {
-                int(n): int(k) for n, k in c.execute(sa.select(b.market_id, sa.func.count()).group_by(b.market_id))
-            }
+            rows = c.execute(sa.select(schema.markets)).all()
+            counts = {row.id: found.bars for row in rows if (found := self.stored(c, row)).bars}
             if c.dialect.name == "sqlite":
                 # nearly all of the file is bars; asking for each table would read every page of it
                 query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"

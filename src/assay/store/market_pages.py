@@ -8,13 +8,12 @@ import sqlalchemy as sa
 
 from assay.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from assay.store import schema
-from assay.store.bars import StoredMarket, market_of
 from assay.store.keyset import after, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assay.store.database import Database
+    from assay.store.bars import BarStore, StoredMarket
 
 _M, _B = schema.markets.c, schema.bars.c
 
@@ -31,7 +30,7 @@ def _length() -> sa.ColumnElement[int]:
 
 
 def market_page(
-    database: Database, wanted: Sequence[str | None], *, limit: int, place: Place | None = None, held: bool = False
+    store: BarStore, wanted: Sequence[str | None], *, limit: int, place: Place | None = None, held: bool = False
 ) -> list[StoredMarket]:
     """Return the markets of a page, by exchange, symbol and timeframe.
 
@@ -50,18 +49,11 @@ def market_page(
     found = sa.select(schema.markets).where(*where).order_by(*order_of(keys)).limit(limit)
 
     def work(c: sa.Connection) -> list[StoredMarket]:
-        return [StoredMarket(row.id, market_of(row), *_extent(c, row.id), row.revision) for row in c.execute(found)]
+        return [store.stored(c, row) for row in c.execute(found).all()]
 
-    return database.read(work)
+    return store.database.read(work)
 
 
 def place_of(stored: StoredMarket) -> Place:
     """Return where the page after a market begins."""
     return stored.market.exchange, stored.market.symbol, stored.market.timeframe.ms
-
-
-def _extent(c: sa.Connection, number: int) -> tuple[int, int | None, int | None]:
-    """Return how many bars a market has, and the opens of the first and the last."""
-    query = sa.select(sa.func.count(), sa.func.min(_B.time), sa.func.max(_B.time)).where(_B.market_id == number)
-    count, first, last = c.execute(query).one()
-    return int(count), first, last

@@ -105,14 +105,23 @@ class WorkerStore:
             )
         )
 
-    def all(self, *, alive: bool = False) -> list[WorkerRow]:
-        """Return the workers, the newest first; of those alone that are alive where that is asked."""
+    def page(self, limit: int, after: tuple[int, str] | None = None, *, alive: bool = False) -> list[WorkerRow]:
+        """Return workers, the newest first; of those alone that are alive where that is asked.
+
+        Parameters
+        ----------
+        after : (int, str), optional
+            Start and id of the last worker of the page before.
+        """
         t = schema.workers.c
 
         def work(c: sa.Connection) -> list[WorkerRow]:
-            query = sa.select(schema.workers).order_by(t.started_at.desc(), t.id)
+            query = sa.select(schema.workers).order_by(t.started_at.desc(), t.id.desc()).limit(limit)
             if alive:
                 query = query.where(t.ended_at.is_(None), t.seen_at >= self._clock(c) - ALIVE_MS)
+            if after is not None:
+                at, worker = after
+                query = query.where(sa.or_(t.started_at < at, sa.and_(t.started_at == at, t.id < worker)))
             return [_worker(row) for row in c.execute(query)]
 
         return self.database.read(work)

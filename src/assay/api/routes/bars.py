@@ -156,7 +156,7 @@ def delete_bars(
     """Remove a span of a market's bars, or the whole market where neither `from` nor `to` is given."""
     span = span_ms(from_, to)
     wanted = wanted_market(exchange, symbol, timeframe)
-    found = market_page(store.database, wanted, limit=1)
+    found = market_page(store, wanted, limit=1)
     if not found:
         raise NotFoundError(" ".join(map(str, wanted)), "is not stored")
     removed = store.delete(found[0].market, *span)

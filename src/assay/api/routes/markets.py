@@ -93,7 +93,7 @@ def _page(
     place: Place | None = decode_cursor(cursor, str, str, int)
     if place is not None and not (0 <= place[2] < 2**62 and "\x00" not in place[0] + place[1]):
         raise InputError("cursor", "must be the next_cursor of a page before", cursor)
-    found = market_page(store.database, wanted_market(*named), limit=limit + 1, place=place, held=held)
+    found = market_page(store, wanted_market(*named), limit=limit + 1, place=place, held=held)
     page, more = found[:limit], found[limit:]
     following = encode_cursor(*place_of(page[-1])) if more else None
     return Page(items=[row(one) for one in page], next_cursor=following)

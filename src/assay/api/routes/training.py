@@ -275,6 +275,18 @@ def rerun(caller: Trader, state: Shared, job: JobId, body: Changes | None = None
 
 
 @workers.get("/workers", operation_id="listWorkers", responses=declared())
-def list_workers(_: Viewer, database: Opened) -> list[WorkerBody]:
-    """List the workers of the last day, the newest first: where they run and what they do."""
-    return [worker_body(worker) for worker in WorkerStore(database).all()]
+def list_workers(
+    _: Viewer,
+    database: Opened,
+    *,
+    alive: Annotated[bool, Query(description="Only those that were heard of in the last 30 s.")] = False,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[WorkerBody]:
+    """List the workers of the last day in pages, the newest first: where they run and what they do."""
+    place = decode_cursor(cursor, int, str)
+    after = None if place is None else (place[0], place[1])
+    found = WorkerStore(database).page(limit + 1, after, alive=alive)
+    last = found[limit - 1] if len(found) > limit else None
+    following = None if last is None else encode_cursor(last.started_ms, last.id)
+    return Page(items=[worker_body(worker) for worker in found[:limit]], next_cursor=following)

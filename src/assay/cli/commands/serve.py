@@ -24,6 +24,7 @@ from assay.errors import InputError, StoreError
 from assay.service.accounts import refuse_open_server
 from assay.service.beside import WorkersBeside
 from assay.service.database import open_database
+from assay.service.housekeeping import Housekeeper
 from assay.service.log_files import LogSettings
 from assay.service.logs import configured_logs
 from assay.service.memory import parse_memory
@@ -217,14 +218,14 @@ def _without_token() -> Iterator[None]:
             os.environ["ASSAY_TOKEN"] = kept
 
 
-def _workers(database: Database, url: str, count: int, memory: int | None, logs: LogSettings) -> WorkersBeside:
-    """Start workers, whose log goes where the server's does."""
+def _beside(database: Database, url: str, count: int, memory: int | None, logs: LogSettings) -> WorkersBeside:
+    """Start workers, whose log goes where the server's does, and look after jobs."""
     file = () if logs.file is None else ("--log-file", str(logs.file.resolve()))
     options = ("--log-level", logs.level, *file)
-    supervisor = Supervisor(database, url, workers=count, memory=memory, options=options)
-    workers = WorkersBeside(supervisor)
-    workers.start()
-    return workers
+    supervisor = Supervisor(database, url, workers=count, memory=memory, options=options) if count else None
+    beside = WorkersBeside(supervisor, Housekeeper(database))
+    beside.start()
+    return beside
 
 
 def serve(output: Output, given: ServeOptions) -> None:
@@ -245,8 +246,7 @@ def serve(output: Output, given: ServeOptions) -> None:
         _write(token)
         if token.file is not None:
             beside.callback(token.file.unlink, missing_ok=True)
-        if count:
-            beside.callback(_workers(database, url, count, memory, logs).stop, server.DRAIN_S)
+        beside.callback(_beside(database, url, count, memory, logs).stop, server.DRAIN_S)
         address = server.address_of(listener)
 
         def on_ready() -> None:
