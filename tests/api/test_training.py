@@ -17,7 +17,7 @@ from assay.service.jobs import job_document
 from assay.service.training_plan import _PLAN, _TERMS
 from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.store import BarStore, Database, Registry
+from assay.store import BarStore, Database, Registry, campaigns
 from assay.store.bars import present
 from assay.store.events import EventKind, EventStore
 from assay.store.jobs import JobStore, NewJob
@@ -150,6 +150,20 @@ def test_more_trainings_are_made_by_a_worker(
         made[at_once] = [(r["strategy"], r["first_ms"], r["last_ms"], len(r["others"])) for r in rows]
     assert made[0] == [(*row[:3], row[3] + 2) for row in made[8]]  # the first job's two are others for the second
     assert trader("GET", f"/api/training/jobs/{job}/status").json["total_combinations"] == 3
+
+
+def test_a_job_that_is_cancelled_while_its_trainings_are_made_has_tried_nothing(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.service.submission.AT_ONCE", 0)
+    job = started(trader, strategies=["LIQUIDITY_SWEEP", "SUPPLY_SHOCK"], strategy=None)
+    worker = Worker(database, job)
+    task = worker.queue.claim(worker.id, job=job)
+    assert task is not None
+    assert trader("DELETE", f"/api/training/jobs/{job}").status == 200
+    worker.work(task)
+    assert [one["status"] for one in JobStore(database).tasks(job)] == ["cancelled"]
+    assert database.read(campaigns.without_result) == 0
 
 
 def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(

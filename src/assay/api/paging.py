@@ -55,8 +55,8 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     return tuple(place)
 
 
-def _is_storable(value: int | str) -> bool:
+def _is_storable(value: Any) -> bool:
     """Whether a database can be asked for a value: a number of 64 bits, a text without what no column can hold."""
     if isinstance(value, int):
         return abs(value) < 2**63
-    return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
