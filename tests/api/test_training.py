@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.asgi import Client
 from api.conftest import OPERATED, with_people
 from assay.api.app import create_app
 from assay.api.models.training import TrainingConfig
 from assay.api.state import events_of
 from assay.service.jobs import job_document
+from assay.service.submission import MAX_NAMES
 from assay.service.training_plan import _PLAN, _TERMS
 from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -22,6 +24,7 @@ from assay.store.bars import present
 from assay.store.events import EventKind, EventStore
 from assay.store.jobs import JobStore, NewJob
 from assay.store.queue import TaskQueue
+from assay.store.schema import training_jobs
 from assay.training import Progress
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from api.asgi import Answer, Client
+    from api.asgi import Answer
     from api.conftest import People
 
 CONFIG = {
@@ -150,6 +153,24 @@ def test_more_trainings_are_made_by_a_worker(
         made[at_once] = [(r["strategy"], r["first_ms"], r["last_ms"], len(r["others"])) for r in rows]
     assert made[0] == [(*row[:3], row[3] + 2) for row in made[8]]  # the first job's two are others for the second
     assert trader("GET", f"/api/training/jobs/{job}/status").json["total_combinations"] == 3
+
+
+def test_the_strategies_of_a_job_are_named_without_the_operators_folder(
+    database: Database, runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    """And as far as their column has room: PostgreSQL refuses a longer text."""
+    folder = tmp_path / "a folder of the operator's"
+    folder.mkdir()
+    names = [f"A{n}" + "B" * 40 for n in range(3)]
+    base = "from assay.strategies.liquidity_sweep import LiquiditySweep\n"
+    (folder / "own.py").write_text(base + "".join(f"class {n}(LiquiditySweep):\n    name = '{n}'\n" for n in names))
+    app = create_app(database, replace(OPERATED, offline=True, strategies=folder))
+    trader = with_people(app, Client(app, runner)).by_token("trader")
+    started(trader, strategies=names, strategy=None)
+    (job,) = trader("GET", f"/api/training/jobs?strategy={names[1]}").json["items"]
+    assert job["strategy_name"] == f"{names[0]},{names[1]},..."
+    assert len(job["strategy_name"]) <= MAX_NAMES
+    assert str(training_jobs.c.strategy_name.type) == f"VARCHAR({MAX_NAMES})"
 
 
 def test_a_job_that_is_cancelled_while_its_trainings_are_made_has_tried_nothing(

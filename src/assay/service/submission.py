@@ -17,6 +17,7 @@ from assay.service.ledger import declaration_of
 from assay.service.reporter import Silent
 from assay.service.runtimes import runtime_ms
 from assay.service.spans import finished, note_volume
+from assay.service.strategy_names import without_folder
 from assay.service.tasks import PrepareTask, TrainingTask
 from assay.service.versions import CODE_VERSION
 from assay.sources.user_strategy import load_strategy
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Trainings that are made while whoever submits them waits, a tenth of a second each; more are made by a worker."""
+
+MAX_NAMES = 100
+"""Characters of the names of a job's strategies; PostgreSQL refuses more."""
 
 
 @dataclass(frozen=True)
@@ -280,6 +284,15 @@ def _refuse_nothing(tasks: Sequence[object], left: Sequence[Left], field: str) -
     raise InputError(field, "none of the markets can be trained", hint=left[0].why if left else "")
 
 
+def _names(requests: Sequence[TrainingRequest]) -> str:
+    """Return the names of the strategies as far as their column has room for them."""
+    found = ",".join(without_folder(request.strategy) for request in requests)
+    if len(found) <= MAX_NAMES:
+        return found
+    room = found[: MAX_NAMES - len(",...")]
+    return (room.rpartition(",")[0] or room) + ",..."
+
+
 def _new_job(
     task: PrepareTask,
     *,
@@ -294,7 +307,7 @@ def _new_job(
         id=str(uuid4()),
         config=config,
         digest=hashlib.sha256(json.dumps(task.spec(), sort_keys=True).encode()).hexdigest(),
-        strategy=",".join(request.strategy for request in task.requests),
+        strategy=_names(task.requests),
         user=user,
         seed=task.requests[0].search.seed,
         created_ms=now_ms(),
