@@ -13,7 +13,9 @@ from api.asgi import Client
 from api.conftest import OPERATED, with_people
 from assay.api.app import create_app
 from assay.api.models.training import TrainingConfig
+from assay.api.operation import GOODBYE
 from assay.api.state import events_of
+from assay.errors import StoreError
 from assay.service.jobs import job_document
 from assay.service.submission import MAX_NAMES
 from assay.service.training_plan import _PLAN, _TERMS
@@ -214,6 +216,8 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     assert (again.status, again.code) == (409, "conflict")
     answer = trader("POST", f"/api/training/jobs/{job}/retry", {"maxRuntime": 60})
     assert (answer.json["status"], answer.json["max_runtime"]) == ("pending", 60)
+    active = trader("POST", f"/api/training/jobs/{job}/retry")  # would take its limit away
+    assert (active.status, active.code, JobStore(database).state(job).max_runtime_ms) == (409, "conflict", 60_000)
     changed = trader("POST", f"/api/training/jobs/{job}/rerun", {"permutations": 2, "pairs": ["BBB/USDT"]})
     parent, new = job, changed.json["job_id"]
     monkeypatch.undo()
@@ -345,6 +349,26 @@ def test_a_stream_goes_over_from_the_database_to_memory(app: Any, database: Data
     found = runner.run(listen())
     numbers = [int(line[4:]) for chunk in found for line in chunk.splitlines() if line.startswith("id: ")]
     assert numbers == [event.id for event in store.after(job, 0, 5_000)]
+    assert hub.operation.streams == 0
+
+
+@pytest.mark.parametrize("lost", ["newest", "after"])
+def test_a_stream_whose_database_is_away_ends_and_is_no_bug(
+    app: Any, trader: Client, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Who listens comes again: the last bytes say when."""
+
+    job, hub = started(trader), events_of(app)
+    answers = [hub.store.newest([job])] if lost == "newest" else []  # the question of the route itself is answered
+
+    def away(*_: object) -> Any:
+        if answers:
+            return answers.pop()
+        raise StoreError("db", "cannot be reached")
+
+    monkeypatch.setattr(hub.store, lost, away)
+    answer = trader("GET", f"/api/training/jobs/{job}/events")
+    assert (answer.status, answer.body.endswith(GOODBYE)) == (200, True)
     assert hub.operation.streams == 0
 
 

@@ -14,7 +14,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from assay.api.access import Caller, Trader, Viewer, is_still_signed_in, may_change, note
-from assay.api.declared import BODY, declared
+from assay.api.declared import BODY, ID, declared
 from assay.api.jobs import job_in_list, job_status, worker_body
 from assay.api.models.estimate import EstimateBody
 from assay.api.models.training import (
@@ -150,7 +150,7 @@ CSV: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/jobs/{job}/results", operation_id="jobResults", response_model=Results, responses=CSV | declared(*JOB))
+@router.get("/jobs/{job}/results", operation_id="jobResults", response_model=Results, responses=CSV | declared(*ID))
 def results(
     _: Viewer,
     database: Opened,
