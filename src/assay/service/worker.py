@@ -9,7 +9,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -210,7 +210,7 @@ class Worker:
             reporter = JobLog(self.events, task, pulse)
             try:
                 with BarCollector(database=database, reporter=reporter) if one.fetch else nullcontext() as collector:
-                    specs, left = prepared(reporter, database, one, collector, user=user, field="pairs")
+                    made = prepared(reporter, database, one, collector, field="pairs")
             except StoreError:
                 raise
             except TaskStopped:
@@ -218,7 +218,9 @@ class Worker:
             except AssayError as error:
                 self.queue.fail(task, str(error))
             else:
-                self.queue.expand(task, specs, {"left": [asdict(market) for market in left]})
+                left = {"left": [asdict(market) for market in made.left]}
+                if not self.queue.expand(task, partial(made.begin, user=user), left):
+                    self.queue.leave(task)
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse, clock: StageClock) -> Trained | None:
         """Train; None where that failed, which is written then."""

@@ -14,8 +14,8 @@ from fastapi.sse import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from assay.api.access import Caller, Trader, Viewer, is_still_signed_in, may_change, note
-from assay.api.declared import BODY, declared
-from assay.api.jobs import job_in_list, job_status, strategy_name, worker_body
+from assay.api.declared import BODY, ID, declared
+from assay.api.jobs import job_in_list, job_status, worker_body
 from assay.api.models.estimate import EstimateBody
 from assay.api.models.training import (
     Changes,
@@ -35,6 +35,7 @@ from assay.errors import ConflictError, InputError
 from assay.service.campaign import withdraw_unbegun
 from assay.service.jobs import job_document, take_up
 from assay.service.strategy_folder import resolve_strategy
+from assay.service.strategy_names import without_folder
 from assay.service.submission import Submitted, submit
 from assay.service.training_plan import TrainingPlan
 from assay.sources.spreadsheet_safe import harmless
@@ -109,7 +110,7 @@ def estimate(_: Trader, state: Shared, body: TrainingConfig) -> EstimateBody:
     )
     document = found.to_dict()
     for task in document["tasks"]:
-        task["strategy"] = strategy_name(task["strategy"])
+        task["strategy"] = without_folder(task["strategy"])
     return EstimateBody.model_validate(document)
 
 
@@ -149,7 +150,7 @@ CSV: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/jobs/{job}/results", operation_id="jobResults", response_model=Results, responses=CSV | declared(*JOB))
+@router.get("/jobs/{job}/results", operation_id="jobResults", response_model=Results, responses=CSV | declared(*ID))
 def results(
     _: Viewer,
     database: Opened,
@@ -161,7 +162,7 @@ def results(
     """Say what became of each training; trades, equity and report are those of its configuration."""
     found = job_document(JobStore(database), _job(database, job))
     for row in found["tasks"]:
-        row["strategy"] = strategy_name(row["strategy"])
+        row["strategy"] = without_folder(row["strategy"])
     if form == "csv":
         return Response(_csv(found["tasks"]), media_type="text/csv")
     if documents:
