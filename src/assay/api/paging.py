@@ -49,7 +49,14 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     if not (
         isinstance(place, list)
         and len(place) == len(kinds)
-        and all(type(value) is kind for value, kind in zip(place, kinds, strict=True))
+        and all(type(value) is kind and _is_storable(value) for value, kind in zip(place, kinds, strict=True))
     ):
         raise InputError("cursor", "must be the next_cursor of a page before", cursor)
     return tuple(place)
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether a database can compare with a value: whole numbers of 64 bits, and texts that UTF-8 can say."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return not isinstance(value, str) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
