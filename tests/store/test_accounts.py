@@ -319,3 +319,14 @@ def test_a_way_in_is_open_exactly_while_nothing_closed_it(
             for secret, end in browsers:
                 assert (accounts.session(secret, now) is not None) == (secret not in closed and now < end)
         database.close()
+
+
+def test_a_new_file_with_hashes_of_passwords_is_its_users_alone(tmp_path: Path) -> None:
+    path, older = tmp_path / "new.db", tmp_path / "older.db"
+    older.touch(mode=0o640)
+    for one in (path, older):
+        database = Database.open(one, upgrade=False)
+        database.write(lambda c: c.exec_driver_sql("CREATE TABLE t (x)"))
+        modes = {p.name.removeprefix(one.stem): p.stat().st_mode & 0o777 for p in tmp_path.glob(f"{one.stem}.db*")}
+        assert set(modes.values()) == {0o600 if one is path else older.stat().st_mode & 0o777}, modes
+        database.close()

@@ -43,6 +43,7 @@ def test_a_backup_holds_everything(database: Database, tmp_path: Path) -> None:
     assert rows == len(columns(3000)["time"]) + 1 + 1 + 1 + 1 + 1 + 2
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith((".", "copy"))] == ["copy.db"]
     copied = Database.open(path)
+    assert path.stat().st_mode & 0o777 == 0o600
     assert same(read(BarStore(copied)), columns(3000))
     assert BarStore(copied).coverage(MARKET) == store.coverage(MARKET)
     assert Ledger(copied).entries() == ledger.entries()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from assay.errors import InputError, StoreError
 from assay.store import schema
-from assay.store.database import Database, explained, raw
+from assay.store.database import Database, explained, make_private, raw
 from assay.store.parts import SUFFIXES, part_beside, remove_left_over
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def backup(database: Database, path: str | Path, on_rows: Callable[[int], object
 
 def _copy_file(database: Database, part: Path) -> int:
     with database.engine.connect() as connection, raw(connection) as driver:
+        make_private(part)
         copy = sqlite3.connect(part)
         try:
             driver.backup(copy)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -190,6 +191,10 @@ def _sqlite(address: sa.URL) -> sa.Engine:
     )
     checked = threading.Event()
 
+    @event.listens_for(engine, "do_connect")
+    def _keep_private(*_: object) -> None:
+        make_private(path)
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: object) -> None:
         cursor = connection.cursor()
@@ -212,6 +217,15 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def make_private(path: Path) -> None:
+    """Make a new file that this user alone can read: hashes of passwords will lie in it.
+
+    SQLite gives the files beside it the same rights. One that is there stays as it is.
+    """
+    with suppress(OSError):  # it is there, or whoever opens it will say why not
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _json(text: str | bytes) -> Any:
