@@ -15,9 +15,12 @@ from assay.api.app import create_app
 from assay.api.models.training import TrainingConfig
 from assay.api.operation import GOODBYE
 from assay.api.state import events_of
-from assay.errors import StoreError
+from assay.errors import StoreError, UnstorableError
+from assay.service.job_log import JobLog
 from assay.service.jobs import job_document
+from assay.service.pulse import Pulse, TaskStopped
 from assay.service.submission import MAX_NAMES
+from assay.service.tasks import TrainingTask
 from assay.service.training_plan import _PLAN, _TERMS
 from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -230,6 +233,43 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     )
     done = trader("POST", f"/api/training/jobs/{new}/retry")
     assert (done.status, done.code) == (409, "conflict")
+
+
+def test_what_follows_from_a_training_ends_no_worker(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result is written then; one that cannot be written fails the task, whoever calls the worker."""
+
+    def raises(error: Exception) -> Callable[..., None]:
+        def raised(*_: object, **__: object) -> None:
+            raise error
+
+        return raised
+
+    monkeypatch.setattr("assay.service.worker.complete_for_promoted", raises(ValueError("of a user's strategy")))
+    worker = Worker(database)
+    for error in (None, UnstorableError("db", "refused: a text with a zero byte")):
+        job = started(trader, seed=int(error is None))
+        task = worker.queue.claim(worker.id)
+        assert task is not None
+        if error is not None:
+            monkeypatch.setattr(worker.queue, "complete", raises(error))
+        worker.work(task)
+        status = trader("GET", f"/api/training/jobs/{job}/status").json
+        assert status["status"] == ("completed" if error is None else "failed")
+
+
+def test_a_campaign_is_left_when_its_task_is_to_stop(trader: Client, database: Database) -> None:
+    """It computes what others lack, for minutes perhaps: a worker that does not hear of the end meanwhile is ended."""
+    started(trader)
+    worker = Worker(database)
+    task = worker.queue.claim(worker.id)
+    assert task is not None
+    pulse = Pulse(worker.queue, worker.workers, worker.id, task, should_stop=lambda: True)
+    campaign = worker._campaign(task, TrainingTask.from_spec(task.spec), JobLog(worker.events, task, pulse))
+    pulse._heed(goes_on=False)
+    with pytest.raises(TaskStopped), campaign.reporter.progress("what else was tried", 2) as advance:
+        advance(1)
 
 
 def test_an_estimate_counts_what_a_training_does_and_starts_nothing(trader: Client, database: Database) -> None:

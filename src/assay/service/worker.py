@@ -159,11 +159,7 @@ class Worker:
                 self._said = now
             return 0
         self._housekeeper.saw(task.job)
-        with log_context(job=task.job, task=task.number):
-            try:
-                self.work(task)
-            except UnstorableError as error:
-                self._refused_by_database(task, str(error))
+        self.work(task)
         return 1
 
     def _refused_by_database(self, task: Task, why: str) -> None:
@@ -183,10 +179,18 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins")
-        if PrepareTask.is_one(task.spec):
-            self._prepare(task)
-            return
+        with log_context(job=task.job, task=task.number):
+            LOG.info("begins")
+            try:
+                if PrepareTask.is_one(task.spec):
+                    self._prepare(task)
+                else:
+                    self._train(task)
+            except UnstorableError as error:
+                self._refused_by_database(task, str(error))
+
+    def _train(self, task: Task) -> None:
+        """Do a training, and what follows from it for others."""
         one = TrainingTask.from_spec(task.spec)
         try:
             with Pulse(self.queue, self.workers, self.id, task) as pulse:
@@ -200,8 +204,11 @@ class Worker:
             self.queue.leave(task)
             return
         LOG.info("done")
-        complete_for_promoted(self.bars.database, trained.evidence, Silent())
-        learn_from(self.bars.database, trained.evidence, clock.seconds)
+        try:
+            complete_for_promoted(self.bars.database, trained.evidence, Silent())
+            learn_from(self.bars.database, trained.evidence, clock.seconds)
+        except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything; the result is written)
+            LOG.warning("what follows from the training could not be done: %s", described(error))
 
     def _prepare(self, task: Task) -> None:
         """Make the trainings of a job: they are further tasks of it."""
@@ -226,7 +233,7 @@ class Worker:
         """Train; None where that failed, which is written then."""
         try:
             reporter = JobLog(self.events, task, pulse)
-            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one), reporter=reporter)
+            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one, reporter), reporter=reporter)
             created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
             return describe_training(evidence, created, self.bars)
         except StoreError:
@@ -251,13 +258,13 @@ class Worker:
         """Say that a task was refused before it told anybody anything: it is no try."""
         withdraw(self.bars.database, [one.digest], user=self.user or task.user)
 
-    def _campaign(self, task: Task, one: TrainingTask) -> LedgerCampaign:
+    def _campaign(self, task: Task, one: TrainingTask, reporter: JobLog) -> LedgerCampaign:
         """Return the campaign of a task: the ledger as it was when the job was made, and the job's own tasks.
 
         It is the same for any number of workers: what another task has not computed yet is computed here.
         """
         tasks = self._tasks_of(task.job) if one.others else {}
-        return LedgerCampaign(self.bars.database, one.others, Silent(), tasks=tasks)
+        return LedgerCampaign(self.bars.database, one.others, reporter, tasks=tasks)
 
     def _tasks(self, job: str) -> dict[str, TrainingTask]:
         """Return all tasks of a job by the digest of their experiment."""
