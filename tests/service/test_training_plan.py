@@ -118,6 +118,14 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], field: str, words: str)
     assert words in str(caught.value)
 
 
+def test_markets_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand names in each of three lists are a few kilobytes, and would be a thousand million markets."""
+    monkeypatch.setattr("assay.service.training_plan.named_market", lambda *_: pytest.fail("a market was made"))
+    names = [f"X{i}" for i in range(1_000)]
+    with pytest.raises(InputError, match="at most 1000 trainings, got 1000000000"):
+        TrainingPlan.from_dict(CONFIG | {"exchanges": names, "pairs": names, "timeframes": names})
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),

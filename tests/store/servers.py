@@ -23,7 +23,7 @@ def pg_ctl(folder: Path, *asked: str) -> None:
     owner = folder.stat().st_uid
     user = {"user": owner} if os.getuid() == 0 and owner else {}
     command = [str(bin_ / "pg_ctl"), "-D", str(folder), *asked]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
 
 def kill_server(folder: Path) -> None:
@@ -32,12 +32,12 @@ def kill_server(folder: Path) -> None:
     os.kill(process, signal.SIGKILL)
 
 
-def restart_server(folder: Path, patience_s: float = 30.0) -> None:
-    """Start a killed server again as it was started: it refuses while processes of the one before are left."""
+def restart_server(folder: Path, mode: str = "immediate", patience_s: float = 30.0) -> None:
+    """Stop a server, if it was not killed, and start it as before: it refuses while processes of before are left."""
     until = time.monotonic() + patience_s
     while True:
         try:
-            pg_ctl(folder, "-m", "immediate", "-w", "-l", str(folder / "log"), "restart")
+            pg_ctl(folder, "-m", mode, "-w", "-l", str(folder / "log"), "restart")
         except subprocess.CalledProcessError:
             if time.monotonic() > until:
                 raise

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from assay.errors import StoreError
 from assay.market.ohlcv import COLUMNS
 from assay.store import BarStore, Database
-from store.servers import pg_ctl
+from store.servers import restart_server
 from store.test_bars_store import MARKET, columns, read, same
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     for mode in ("immediate", "fast"):
         options = (folder / "postmaster.opts").read_text()
         assert "postgres" in options
-        pg_ctl(folder, "-m", mode, "-w", "-l", str(folder / "log"), "restart")
+        restart_server(folder, mode)
         time.sleep(0.2)
     thread.join(timeout=60)
     assert not failed

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,7 @@ import sqlalchemy as sa
 
 from assay.errors import ConflictError
 from assay.store import Database, queue, schema
-from assay.store.events import EventStore, append_log
+from assay.store.events import EventStore, append_log, lock_job
 from assay.store.jobs import JobStore, NewJob
 from assay.store.queue import TaskQueue
 from assay.store.reaping import Reaper
@@ -62,9 +64,10 @@ class Reader(threading.Thread):
         return self.ids == [event.id for event in self.events.after(self.job, 0, limit=100_000)]
 
 
-def effect(task: Task) -> Callable[[sa.Connection], None]:
+def effect(task: Task, *, locks: bool = True) -> Callable[[sa.Connection], None]:
     def write(c: sa.Connection) -> None:
-        queue.lock_job(c, task.job)  # as everybody does who writes an event
+        if locks:
+            lock_job(c, task.job)  # as everybody does who writes an event
         append_log(c, task.job, 0, "effect", task=task.number)
 
     return write
@@ -86,7 +89,7 @@ def test_eight_workers_end_a_job_and_a_reader_misses_nothing(postgresql: Databas
 
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(work, [f"worker {n}" for n in range(8)]))
-    assert sorted(sum(done, [])) == list(range(64))
+    assert sorted(chain.from_iterable(done)) == list(range(64))
     state = JobStore(postgresql).state("job")
     assert (state.status, state.counts, state.best_net_profit) == ("completed", {"completed": 64}, 63.0)
     assert state.configurations == 64
@@ -108,7 +111,7 @@ def test_the_last_two_tasks_end_at_the_same_moment(
     written, other = threading.Event(), threading.Event()
 
     def slow(c: sa.Connection) -> None:
-        effect(one)(c)
+        effect(one, locks=is_locked)(c)
         written.set()
         other.wait(0.5)
 
@@ -116,7 +119,7 @@ def test_the_last_two_tasks_end_at_the_same_moment(
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(tasks.complete, one, {}, slow)
         assert written.wait(10)
-        second = pool.submit(tasks.complete, two, {}, effect(two))
+        second = pool.submit(tasks.complete, two, {}, effect(two, locks=is_locked))
         if not is_locked:
             second.result()
         reader.read()
@@ -127,6 +130,24 @@ def test_the_last_two_tasks_end_at_the_same_moment(
     state = JobStore(postgresql).state("job")
     assert (state.status, state.counts) == ("completed", {"completed": 2})
     assert reader.has_all() == is_locked
+
+
+def test_two_tasks_become_others_at_the_same_moment(postgresql: Database) -> None:
+    """Each waits for the other before the new tasks are given their numbers."""
+    make(postgresql, "job", 2)
+    tasks = TaskQueue(postgresql)
+    both = [tasks.claim("one"), tasks.claim("two")]
+    with ThreadPoolExecutor(2) as pool:
+
+        def begin(c: sa.Connection) -> list[Future[bool]]:
+            lock_job(c, "job")
+            found = [pool.submit(tasks.expand, task, [{}, {}], {}) for task in both if task is not None]
+            time.sleep(0.3)  # by now both wait
+            return found
+
+        assert all(done.result() for done in postgresql.write(begin))
+    state = JobStore(postgresql).state("job")
+    assert state.counts == {"completed": 2, "pending": 4}
 
 
 def test_cancel_complete_and_claim_at_the_same_moment(postgresql: Database) -> None:

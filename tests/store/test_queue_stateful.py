@@ -23,7 +23,7 @@ from assay.store.reaping import Reaper
 from assay.store.schema import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from assay.store.tasks import Task
@@ -37,7 +37,7 @@ TABLES = (schema.training_events, schema.training_tasks, schema.training_jobs)
 
 
 class Unsure(Database):
-    """A database whose server commits and is gone before it says so: the work is repeated as after a lost connection."""
+    """A database whose server commits and is gone before it says so: the work is repeated then."""
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Commit, and again where the answer is lost."""
@@ -339,7 +339,7 @@ class QueueMachine(RuleBasedStateMachine):
         """The clock that all share is set."""
         self.now += by
 
-    @precondition(lambda self: not LOST)
+    @precondition(lambda _: not LOST)
     @rule()
     def lose_an_answer(self) -> None:
         LOST["answer"] = True
@@ -392,7 +392,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_as_it_must_be(self) -> None:
-        def look(c: sa.Connection) -> tuple[list[Any], list[Any], list[Any]]:
+        def look(c: sa.Connection) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
             t, e = schema.training_tasks.c, schema.training_events.c
             jobs = c.execute(sa.select(schema.training_jobs)).all()
             tasks = c.execute(sa.select(schema.training_tasks).order_by(t.job_id, t.number)).all()
@@ -453,7 +453,7 @@ def mark(c: sa.Connection, task: Task) -> None:
 def run(on: Database, examples: int, steps: int, **more: Any) -> None:
     machine = type("Machine", (QueueMachine,), {"database": Unsure(on.engine, on.name)})
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
@@ -467,7 +467,7 @@ def run(on: Database, examples: int, steps: int, **more: Any) -> None:
 
 
 def test_the_queue_does_what_its_model_says(database: Database) -> None:
-    run(database, *((60, 40) if database.is_sqlite else (12, 30)))
+    run(database, *((40, 35) if database.is_sqlite else (8, 30)))
 
 
 def any_token(task: Task) -> list[sa.ColumnElement[bool]]:
@@ -513,4 +513,4 @@ def test_the_model_finds_what_is_wrong(
     for place, name, wrong in MUTANTS[mutant]:
         monkeypatch.setattr(place, name, wrong)
     with pytest.raises(AssertionError):
-        run(Database.open(tmp_path / "assay.db"), 60, 40, derandomize=True, database=None, phases=[Phase.generate])
+        run(Database.open(tmp_path / "assay.db"), 50, 35, derandomize=True, database=None, phases=[Phase.generate])

@@ -286,7 +286,7 @@ def _on_bars(place: Place, bars: Bars, planned: Planned, held: DataHeld) -> Coun
         experiment,
         work,
         replace(held, days=ms_to_days((stop - start) * place.market.timeframe.ms), valid_pct=quality.valid_pct),
-        probe(strategy, experiment.execution, bars),
+        probe(strategy, experiment.execution, bars, work.splits.holdout_start),
         experiment.digest(bars),
         days_of_bars(bars, start, stop),
     )

@@ -31,7 +31,7 @@ def learn_from(database: Database, evidence: Evidence, seconds: Mapping[str, flo
     taken = sum(seconds.values())
     if rates is None or taken < LEAST_S:
         return
-    found = probe(strategy, evidence.experiment.execution, bars)
+    found = probe(strategy, evidence.experiment.execution, bars, evidence.splits.holdout_start)
     rows = 1.0 if found is None else found.density(rates)
     expected = expected_of(evidence, rates, rows)
     common = [name for name in expected if name in seconds]

@@ -61,10 +61,16 @@ class Probe:
         return int(np.searchsorted(self.signal_bars, stop) - np.searchsorted(self.signal_bars, start))
 
 
-def probe(strategy: Strategy, execution: Execution, bars: Bars) -> Probe | None:
-    """Replay the default parameters once; None where a user's strategy cannot be run on these bars."""
-    key = ("probe of an estimate", key_of(strategy), str(execution.sides), execution.min_stop_costs)
-    return bars.derived(key, lambda: _probe(strategy, execution, bars))
+def probe(strategy: Strategy, execution: Execution, bars: Bars, stop: int) -> Probe | None:
+    """Replay the default parameters once on bars[:stop]; None where a user's strategy cannot be run on these.
+
+    Parameters
+    ----------
+    stop : int
+        Where the holdout begins: an estimate says nothing that depends on it.
+    """
+    key = ("probe of an estimate", key_of(strategy), str(execution.sides), execution.min_stop_costs, stop)
+    return bars.derived(key, lambda: _probe(strategy, execution, bars.head(stop)))
 
 
 def _probe(strategy: Strategy, execution: Execution, bars: Bars) -> Probe | None:

@@ -83,7 +83,7 @@ def resolve_strategy(name: str, folder: Path | None) -> str:
         When there is none of this name.
     """
     if not _NAME.fullmatch(name):
-        hint = "GET /api/strategies lists them; files are never opened by a path that a request names"
+        hint = "The list of strategies has their names; files are never opened by a path that a request names"
         raise InputError("strategy", "must be the name of a strategy, not a file, a path or code", name, hint)
     shipped = {spelling.casefold(): known for known in STRATEGIES for spelling in (known, f"{known}_V3")}
     if name.casefold() in shipped:

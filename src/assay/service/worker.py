@@ -162,6 +162,14 @@ class Worker:
         self.work(task)
         return 1
 
+    def _refused_by_database(self, task: Task, why: str) -> None:
+        """End a task whose result is refused a second time: to do it again would end the same way, for ever."""
+        LOG.warning("%s", why)
+        if task.attempts == 1:
+            self.queue.release([self.id], why)
+        else:
+            self.queue.fail(task, why)
+
     def _may_run(self, made_by: str | None) -> bool:
         if may_run(made_by):
             return True
@@ -178,8 +186,8 @@ class Worker:
                     self._prepare(task)
                 else:
                     self._train(task)
-            except UnstorableError as error:  # to do it again would end the same way, for ever
-                self.queue.fail(task, str(error))
+            except UnstorableError as error:
+                self._refused_by_database(task, str(error))
 
     def _train(self, task: Task) -> None:
         """Do a training, and what follows from it for others."""

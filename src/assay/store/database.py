@@ -122,7 +122,8 @@ class Database:
                     raise
                 if not _is_lost(driver) or time.monotonic() + wait > deadline:
                     raise explained(self.name, driver) from error
-                self.engine.dispose()
+                if not _is_race(driver):
+                    self.engine.dispose()
             time.sleep(wait)
             wait = min(2.0 * wait, 1.0)
 
@@ -240,15 +241,20 @@ def _driver_error(error: BaseException) -> BaseException | None:
     return None
 
 
+def _is_race(error: BaseException) -> bool:
+    """Whether two transactions were in each other's way; the connection is as good as before."""
+    return getattr(error, "sqlstate", None) in ("40001", "40P01")
+
+
 def _is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or was never there: another try may find the server back."""
+    """Whether another try may do: the connection is gone, or was never there, or two were in each other's way."""
     if isinstance(error, sqlite3.Error):
         return False
     state = getattr(error, "sqlstate", None)
     if state is None:
         return type(error).__name__ == "OperationalError"
-    # 08 connection, 57P0x shutdown and start-up, 40001 and 40P01 to be repeated
-    return state[:2] == "08" or state in ("57P01", "57P02", "57P03", "40001", "40P01")
+    # 08 connection, 57P0x shutdown and start-up
+    return state[:2] == "08" or state in ("57P01", "57P02", "57P03") or _is_race(error)
 
 
 @contextmanager

@@ -277,6 +277,7 @@ class TaskQueue:
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def effects(c: sa.Connection) -> None:
+            lock_job(c, task.job)  # before their numbers are given: two tasks of a job may be ended so at once
             last = c.execute(sa.select(sa.func.max(t.number)).where(t.job_id == task.job)).scalar_one()
             if rows := task_rows(c, task.job, specs, last + 1):
                 c.execute(sa.insert(schema.training_tasks), rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from assay.documents import Document, TrainedDocument
 from assay.store import campaigns
@@ -47,10 +47,27 @@ class Standing:
         """Why the stage is lower than that of the document, in one sentence; to be read where it is."""
         blind = f" ({self.unknown:,} of them cannot be repeated)" if self.unknown else ""
         limit = MAX_P if self.stage == Stage.PAPER else MATURE_P
+        others = "1 other experiment has" if self.experiments == 1 else f"{self.experiments:,} other experiments have"
         return (
-            f"{self.experiments:,} other experiments have been made on its days by now{blind}: p with all of them is "
+            f"{others} been made on its days by now{blind}: p with all of them is "
             f"{self.p_adjusted:.3g}, above {limit:g}"
         )
+
+
+class Adjusted(NamedTuple):
+    """A p with all that was tried on the same days by now.
+
+    Attributes
+    ----------
+    p_adjusted : float
+        Never below that of the document.
+    experiments, unknown : int
+        Other experiments on these days, and those of them without null statistics, which cost in full.
+    """
+
+    p_adjusted: float
+    experiments: int
+    unknown: int
 
 
 def standing(c: sa.Connection, document: Mapping[str, Any]) -> Standing:
@@ -63,17 +80,28 @@ def standing(c: sa.Connection, document: Mapping[str, Any]) -> Standing:
     stage = Stage(found.lifecycle.current_stage)
     if not isinstance(found, TrainedDocument) or stage == Stage.PAPER:
         return Standing(stage, math.nan, 0, 0)
-    provenance, test, then = found.provenance, found.evidence.permutation, found.evidence.campaign
-    if not found.is_of_this_procedure or test.p_value is None or test.statistic is None:
+    today = adjusted_today(c, found)
+    if today is None:
         return Standing(stage, math.nan, 0, 0)
-    others = [d for d in campaigns.members(c, _days(c, found)) if d != provenance.experiment_digest]
+    p = today.p_adjusted
+    capped = Stage.PAPER if p > MAX_P else Stage.VALIDATION if p > MATURE_P else stage
+    return Standing(stage.capped_by(capped), p, today.experiments, today.unknown)
+
+
+def adjusted_today(c: sa.Connection, document: TrainedDocument) -> Adjusted | None:
+    """Return the p of a document with all that was tried on its days by now, in a transaction of the caller's.
+
+    None where p is unknown, or of an earlier procedure.
+    """
+    provenance, test, then = document.provenance, document.evidence.permutation, document.evidence.campaign
+    if not document.is_of_this_procedure or test.p_value is None or test.statistic is None:
+        return None
+    others = [d for d in campaigns.members(c, _days(c, document)) if d != provenance.experiment_digest]
     now, unknown = adjusted_p(
         test.statistic, test.null_statistics, test.p_value, campaigns.tried_experiments(c, others)
     )
     before = test.p_value if then is None or then.p_adjusted is None else then.p_adjusted
-    p = max(now, before)
-    capped = Stage.PAPER if p > MAX_P else Stage.VALIDATION if p > MATURE_P else stage
-    return Standing(stage.capped_by(capped), p, len(others), unknown)
+    return Adjusted(max(now, before), len(others), unknown)
 
 
 def _days(c: sa.Connection, document: TrainedDocument) -> MarketDays:
