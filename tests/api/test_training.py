@@ -15,7 +15,7 @@ from assay.api.app import create_app
 from assay.api.models.training import TrainingConfig
 from assay.api.operation import GOODBYE
 from assay.api.state import events_of
-from assay.errors import StoreError, UnstorableError
+from assay.errors import GateError, StoreError, UnstorableError
 from assay.service.job_log import JobLog
 from assay.service.jobs import job_document
 from assay.service.pulse import Pulse, TaskStopped
@@ -158,6 +158,35 @@ def test_more_trainings_are_made_by_a_worker(
         made[at_once] = [(r["strategy"], r["first_ms"], r["last_ms"], len(r["others"])) for r in rows]
     assert made[0] == [(*row[:3], row[3] + 2) for row in made[8]]  # the first job's two are others for the second
     assert trader("GET", f"/api/training/jobs/{job}/status").json["total_combinations"] == 3
+
+
+def test_the_same_experiment_in_the_same_second_is_two_configurations(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other things were tried between the two: what cannot be stored under its name has one of another second."""
+    monkeypatch.setattr("assay.service.submission.now_ms", lambda: 1_800_000_000_000)
+    jobs = [started(trader, seed=seed) for seed in (1, 2, 1)]
+    assert [Worker(database, job).run() for job in jobs] == [1, 1, 1]
+    first, _, second = (trader("GET", f"/api/training/jobs/{job}/results").json["tasks"][0] for job in jobs)
+    assert (first["status"], second["status"]) == ("completed", "completed")
+    names = [row["config_id"].split("_") for row in (first, second)]
+    assert names[0][-1] == names[1][-1]
+    assert int(names[1][-2]) == int(names[0][-2]) + 1
+
+
+def test_a_result_that_is_refused_ends_its_task_and_no_worker(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise GateError("nothing is stored today")
+
+    monkeypatch.setattr("assay.service.worker.save_trained", refused)
+    job = started(trader, seed=3)
+    assert Worker(database, job).run() == 1
+    assert [task["error"] for task in trader("GET", f"/api/training/jobs/{job}/status").json["tasks"]] == [
+        "nothing is stored today"
+    ]
+    assert database.read(campaigns.without_result) == 0
 
 
 def test_the_strategies_of_a_job_are_named_without_the_operators_folder(

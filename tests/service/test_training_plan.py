@@ -106,6 +106,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"priority": True}, "priority", "whole"),
     ({"fetch": "yes"}, "fetch", "true or false"),
     ({"pairs": [f"A{i}/USDT" for i in range(300)]}, "pairs", "at most 1000"),
+    ({"timeframes": ["5m", "2h"]}, "timeframes", "must be one of 1m, 5m, 15m, 1h, 4h, 1d to be stored"),
     ({"fee": 0.5}, "fee", "fraction"),
 ]
 

@@ -24,6 +24,7 @@ from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore, NewJob
+from assay.store.registry import check_timeframe
 from assay.store.schema import DeclarationKind
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ def prepared(
     entries: list[Declaration | None] = []
     for market in task.markets:
         try:
+            check_timeframe(market.timeframe)
             bars = _bars_of(reporter, store, market, task.requests[0], collector)
             if compiled:
                 compile_kernels(reporter, strategies[0], bars)

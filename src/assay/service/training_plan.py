@@ -24,6 +24,7 @@ from assay.errors import InputError, near_name, wrong_choice
 from assay.market import Timeframe, named_market
 from assay.service.request import TrainingRequest
 from assay.service.runtimes import runtime_ms
+from assay.store.registry import check_timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +152,8 @@ class TrainingPlan:
             rule = f"times exchanges, timeframes and strategies must be at most {MAX_MARKETS} trainings"
             raise InputError("pairs", rule, made)
         frames = [Timeframe.parse(frame) for frame in lists["timeframes"]]
+        for frame in frames:
+            check_timeframe(frame, "timeframes")
         markets = [named_market(e, p, f) for e, p, f in product(lists["exchanges"], lists["pairs"], frames)]
         own = {name: terms[name] for name in _TERMS if terms.get(name) is not None}
         spans = [name for name in ("days", "start", "stop") if name in own]

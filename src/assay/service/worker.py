@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
-from assay.errors import AssayError, Interrupted, StoreError, UnstorableError, described
+from assay.errors import AssayError, ConflictError, Interrupted, StoreError, UnstorableError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
 from assay.service.collector import BarCollector
 from assay.service.estimate_learning import learn_from
@@ -58,6 +58,8 @@ SAY_S = 5.0
 """Between two signs of life of a worker that waits."""
 AWAY_S = 5.0
 """Between two tries to reach a database that is away."""
+NAMES = 60
+"""Seconds that are tried for the name of a configuration, where others of the same experiment have the first ones."""
 OLDER = "older than the jobs that wait: it takes none of them; update it"
 
 
@@ -196,9 +198,8 @@ class Worker:
             with Pulse(self.queue, self.workers, self.id, task) as pulse:
                 clock = StageClock(pulse)
                 trained = self._trained(task, one, pulse, clock)
-                if trained is None:
+                if trained is None or not self._is_saved(task, one, trained):
                     return
-                self.queue.complete(task, summary(trained), self._effects(task, trained))
         except TaskStopped:
             LOG.info("stopped")
             self.queue.leave(task)
@@ -234,8 +235,7 @@ class Worker:
         try:
             reporter = JobLog(self.events, task, pulse)
             evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one, reporter), reporter=reporter)
-            created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
-            return describe_training(evidence, created, self.bars)
+            return describe_training(evidence, _created(task), self.bars)
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
@@ -253,6 +253,25 @@ class Worker:
             # a user's strategy may raise anything: the others go on
             self.queue.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
         return None
+
+    def _is_saved(self, task: Task, one: TrainingTask, trained: Trained) -> bool:
+        """Write a result; return whether it was stored, and say why not in the place of it."""
+        seconds = 0
+        while True:
+            try:
+                self.queue.complete(task, summary(trained), self._effects(task, trained))
+            except StoreError:
+                raise
+            except AssayError as error:
+                seconds += 1
+                if isinstance(error, ConflictError) and seconds < NAMES:
+                    # another job of this second trained the same when other things had been tried before
+                    trained = describe_training(trained.evidence, _created(task, seconds), self.bars)
+                    continue
+                self.queue.fail(task, str(error))
+                self._withdraw(task, one)
+                return False
+            return True
 
     def _withdraw(self, task: Task, one: TrainingTask) -> None:
         """Say that a task was refused before it told anybody anything: it is no try."""
@@ -277,6 +296,11 @@ class Worker:
         return lambda c: save_trained(
             c, trained, created_ms=task.created_ms, at_ms=now_ms(), user=user, job_id=task.job
         )
+
+
+def _created(task: Task, seconds: int = 0) -> datetime:
+    """Return when a task's document was made: with its job, so that it has the same bytes whenever it is computed."""
+    return datetime.fromtimestamp(task.created_ms / 1000 + seconds, UTC)
 
 
 def end_with(parent: int) -> None:
