@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from assay._version import __version__
+from assay.api.addresses import refuse_unknown_names
 from assay.api.errors import handle_errors, statuses
 from assay.api.guards import REFUSALS, guard
 from assay.api.observing import observe
@@ -63,11 +64,14 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a body is not sent twice, and no answer is empty: the error names the address
     )
     app.state.assay = State(database, settings)
     handle_errors(app)
     guard(app, app.state.assay)
     for router in ROUTERS:
-        app.include_router(router, prefix="/api", responses=statuses(*REFUSALS))
+        app.include_router(
+            router, prefix="/api", responses=statuses(*REFUSALS), dependencies=[Depends(refuse_unknown_names)]
+        )
     observe(app)
     return app

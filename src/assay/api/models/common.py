@@ -7,12 +7,10 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from assay.service.faults import NAME, PLAIN
 from assay.service.times import iso_time
 
-PLAIN = r"^[^\x00-\x1f\x7f]*$"
-"""Texts of one line: no database and no log has trouble with them."""
-
-NAME = r"^[A-Za-z0-9_.-]+$"
+__all__ = ["NAME", "PLAIN"]
 
 Exchange = Annotated[str, Query(min_length=1, max_length=50, pattern=PLAIN, examples=["binance"])]
 Symbol = Annotated[
