@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError, StoreError
+from assay.errors import AssayError, ConflictError, ExchangeError, InputError, InsufficientDataError, StoreError
 from assay.market.calendar import days_to_ms, ms_to_days
 from assay.service.campaign import begin_job
 from assay.service.kernels import compile_kernels
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from assay.service.training_plan import TrainingPlan
     from assay.store import Database
     from assay.store.campaigns import Declaration
+    from assay.store.jobs import JobState
     from assay.strategies import Strategy
     from assay.training import Experiment
 
@@ -80,7 +81,7 @@ def submit(
     offline : bool
         Whether no exchange is asked for bars.
     key : str, optional
-        A second job of the same user with the same key is the first one.
+        A second job of the same user with the same key and the same terms is the first one.
     parent : str, optional
         The job that this one repeats with changes.
 
@@ -88,9 +89,11 @@ def submit(
     ------
     InputError
         When none of the markets can be trained.
+    ConflictError
+        When the key was used for other terms.
     """
     if key is not None and (made := JobStore(database).with_key(user, key)) is not None:
-        return Submitted(made, tuple(Left(**one) for one in JobStore(database).state(made).config.get("left", [])))
+        return _made_before(JobStore(database).state(made), plan, parent, key)
     for request in plan.requests:
         request.search.space_of(load_strategy(request.strategy))
     store = BarStore(database)
@@ -115,6 +118,14 @@ def submit(
         key=key,
     )
     return Submitted(_create(database, new, specs), tuple(left))
+
+
+def _made_before(job: JobState, plan: TrainingPlan, parent: str | None, key: str) -> Submitted:
+    """Return the job of a key, which stands for its terms: other ones under it would be lost without a word."""
+    if (job.config.get("request"), job.parent) != (json.loads(json.dumps(dict(plan.given))), parent):
+        rule = f"was used for other terms, of job {job.id}"
+        raise ConflictError("Idempotency-Key", rule, key, "Give each training a key of its own")
+    return Submitted(job.id, tuple(Left(**one) for one in job.config.get("left", [])))
 
 
 def make_job(
