@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from assay.api.access import PUBLIC
+from assay.api.request_words import as_body, as_request
+from assay.errors import QualityError
+
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from api.asgi import Answer, Client
     from api.conftest import People
 
@@ -129,3 +136,49 @@ def test_a_misspelt_password_is_not_repeated(client: Client) -> None:
     answer = client("POST", "/api/session", {"name": "ada", "passwort": "correct horse battery"})
     assert _error(answer)["field"] == "passwort"
     assert b"horse" not in answer.body
+
+
+def test_programs_that_are_made_from_the_description_have_names_and_sign_in(app: FastAPI) -> None:
+    document = app.openapi()
+    schemas, undescribed = document["components"]["schemas"], []
+    for path, routes in document["paths"].items():
+        for method, route in routes.items():
+            assert re.fullmatch(r"[a-z]+[A-Za-z]*", route["operationId"]), route["operationId"]
+            assert (route.get("security") == []) == ((method.upper(), path) in PUBLIC)
+            told = [one for one in route.get("parameters", ()) if "description" not in one]
+            undescribed += [f"{method} {path} {one['name']}" for one in told]
+            body = route.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            for ref in (one["$ref"] for one in (body, *body.get("anyOf", ())) if "$ref" in one):
+                name = ref.rpartition("/")[2]
+                fields = schemas[name].get("properties", {})
+                undescribed += [f"{name}.{field}" for field, facts in fields.items() if "description" not in facts]
+    assert undescribed == []
+    assert set(document["components"]["securitySchemes"]) == {name for one in document["security"] for name in one}
+
+
+def test_no_answer_to_a_request_names_options_of_the_command_line(trader: Client) -> None:
+    """Those that only the command line has, such as `assay sweep --stream`, keep their names."""
+    job = _error(trader("GET", "/api/training/jobs/12/status"), 404)
+    assert job["hint"] == "GET /api/training/jobs lists them"
+    left = _error(trader("POST", START, MARKET | {"strategy": "LIQUIDITY_SWEEP", "fetch": False}))
+    assert left["field"] == "pairs"
+    assert "POST /api/bars/upload" in left["message"]
+    refused = str(QualityError(39.5, 70.0, "a market"))
+    assert "--allow-bad-data" in refused
+    assert "say allowBadData" in as_request(refused)
+    assert as_request("look at all with assay sweep --stream") == "look at all with assay sweep --stream"
+    assert as_body({"space": {"a": [1]}, "evidence": "quick"}) == {
+        "optimizationParams": {"parameterGrid": {"a": [1]}},
+        "evidence": "quick",
+    }
+
+
+def test_a_term_is_named_as_it_was_written(trader: Client) -> None:
+    whole = MARKET | {"strategy": "LIQUIDITY_SWEEP"}
+    for terms, field in (
+        ({"maxRuntime": -1}, "maxRuntime"),
+        ({"validationParams": {"testPeriodDays": 0}}, "validationParams.testPeriodDays"),
+        ({"optimizationMethod": "random", "optimizationParams": {"nSamples": 0}}, "optimizationParams.nSamples"),
+    ):
+        assert _error(trader("POST", START, whole | terms))["field"] == field
+    assert _error(trader("GET", "/api/training/configurations?stage=VALID"))["field"] == "stage"

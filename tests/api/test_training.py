@@ -323,6 +323,25 @@ def test_a_second_request_with_the_same_key_starts_nothing(trader: Client) -> No
     first, second = (trader("POST", "/api/training/start", CONFIG, headers=key).json for _ in range(2))
     assert first == second
     assert len(trader("GET", "/api/training/jobs").json["items"]) == 1
+    other = trader("POST", "/api/training/start", CONFIG | {"seed": 9}, headers=key)
+    again = trader("POST", f"/api/training/jobs/{first['job_id']}/rerun", headers=key)
+    for answer in (other, again):
+        assert (answer.status, answer.json["error"]["field"]) == (409, "Idempotency-Key")
+        assert first["job_id"] in answer.json["error"]["rule"]
+
+
+def test_a_job_of_which_nothing_came_says_why_wherever_it_is_looked_at(trader: Client, database: Database) -> None:
+    job, why = started(trader, days=2), "windows of at least 5 test days need about"
+    assert Worker(database, job).run() == 1
+    (row,) = trader("GET", "/api/training/jobs?status=failed").json["items"]
+    status = trader("GET", f"/api/training/jobs/{job}/status").json
+    results = trader("GET", f"/api/training/jobs/{job}/results").json
+    events = sent(trader("GET", f"/api/training/jobs/{job}/events"))
+    told = [row["error_message"], status["error_message"], results["error_message"], events[-2][2]["message"]]
+    assert len(set(told)) == 1
+    assert why in told[0]
+    again = trader("POST", f"/api/training/jobs/{job}/retry").json
+    assert (again["status"], again["error_message"]) == ("pending", None)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from assay import errors
 from assay.api.addresses import no_route
+from assay.api.request_words import as_request, field_name
 from assay.errors import AssayError, shown
 from assay.service.faults import fault_of
 
@@ -131,8 +132,11 @@ def answer(error: AssayError) -> JSONResponse:
         return problem(
             status, code, "the database cannot be used at the moment", hint=hint, headers={"Retry-After": "5"}
         )
-    facts = {name: getattr(error, name, None) or None for name in ("field", "rule", "hint")}
-    return problem(status, code, str(error), value=getattr(error, "value", None), **facts)
+    given, rule, hint = (str(getattr(error, name, "")) for name in ("field", "rule", "hint"))
+    field, value = field_name(given), getattr(error, "value", None)
+    message = as_request(field + str(error).removeprefix(given))
+    rule, hint = as_request(rule), as_request(hint)
+    return problem(status, code, message, field=field or None, rule=rule or None, value=value, hint=hint or None)
 
 
 def statuses(*given: int) -> dict[int | str, dict[str, Any]]:

@@ -114,6 +114,8 @@ class Worker:
         Interrupted, it gives its task back as if it had not been begun.
         """
         self._announce()
+        if self.job is None:
+            LOG.info("waits for tasks")
         done = 0
         try:
             while not self._drained:
@@ -166,11 +168,16 @@ class Worker:
 
     def _refused_by_database(self, task: Task, why: str) -> None:
         """End a task whose result is refused a second time: to do it again would end the same way, for ever."""
-        LOG.warning("%s", why)
         if task.attempts == 1:
+            LOG.warning("%s", why)
             self.queue.release([self.id], why)
         else:
-            self.queue.fail(task, why)
+            self._fail(task, why)
+
+    def _fail(self, task: Task, why: str) -> None:
+        """End a task that cannot be done: its owner reads why in the job, the operator in the log."""
+        LOG.warning("failed: %s", why)
+        self.queue.fail(task, why)
 
     def _may_run(self, made_by: str | None) -> bool:
         if may_run(made_by):
@@ -224,11 +231,12 @@ class Worker:
             except TaskStopped:
                 self.queue.leave(task)
             except AssayError as error:
-                self.queue.fail(task, str(error))
+                self._fail(task, str(error))
             else:
                 left = {"left": [asdict(market) for market in made.left]}
                 if not self.queue.expand(task, partial(made.begin, user=user), left):
                     self.queue.leave(task)
+                LOG.info("done")
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse, clock: StageClock) -> Trained | None:
         """Train; None where that failed, which is written then."""
@@ -239,7 +247,7 @@ class Worker:
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
-            self.queue.fail(task, str(error))
+            self._fail(task, str(error))
             self._withdraw(task, one)
         except TaskStopped:
             raise
@@ -248,10 +256,10 @@ class Worker:
             if isinstance(error, Interrupted) or (isinstance(error, KeyboardInterrupt) and known is None):
                 raise
             if is_out_of_memory(error):
-                self.queue.fail(task, f"the task {over_budget(self.memory_limit)}")
+                self._fail(task, f"the task {over_budget(self.memory_limit)}")
                 return None
             # a user's strategy may raise anything: the others go on
-            self.queue.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
+            self._fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
         return None
 
     def _is_saved(self, task: Task, one: TrainingTask, trained: Trained) -> bool:
@@ -268,7 +276,7 @@ class Worker:
                     # another job of this second trained the same when other things had been tried before
                     trained = describe_training(trained.evidence, _created(task, seconds), self.bars)
                     continue
-                self.queue.fail(task, str(error))
+                self._fail(task, str(error))
                 self._withdraw(task, one)
                 return False
             return True

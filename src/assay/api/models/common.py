@@ -12,11 +12,15 @@ from assay.service.times import iso_time
 
 __all__ = ["NAME", "PLAIN"]
 
-Exchange = Annotated[str, Query(min_length=1, max_length=50, pattern=PLAIN, examples=["binance"])]
+Exchange = Annotated[
+    str, Query(min_length=1, max_length=50, pattern=PLAIN, description="Where it is traded.", examples=["binance"])
+]
 Symbol = Annotated[
     str, Query(min_length=1, max_length=50, pattern=PLAIN, description="Any usual spelling.", examples=["BTC/USDT"])
 ]
-Timeframe = Annotated[str, Query(min_length=1, max_length=20, pattern=PLAIN, examples=["5m"])]
+Timeframe = Annotated[
+    str, Query(min_length=1, max_length=20, pattern=PLAIN, description="Length of a bar.", examples=["5m"])
+]
 AnyExchange = Annotated[str | None, Query(max_length=50, pattern=PLAIN, description="Only this exchange.")]
 AnySymbol = Annotated[str | None, Query(max_length=50, pattern=PLAIN, description="Only this symbol, however spelt.")]
 AnyTimeframe = Annotated[str | None, Query(max_length=20, pattern=PLAIN, description="Only this timeframe.")]
