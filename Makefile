@@ -61,6 +61,8 @@ study: install-dev
 	@"$(BIN)/python" -m studies.streaming --markdown docs/streaming.md
 	@"$(BIN)/python" -m studies.kills --markdown docs/kills.md
 	@"$(BIN)/python" -m studies.queue --markdown docs/scale.md
+	@"$(BIN)/python" -m studies.server_load --markdown docs/deploy.md
+	@"$(BIN)/python" -m studies.api_fuzz --markdown docs/api.md
 	@"$(BIN)/python" -m studies.nulls --markdown docs/permutations.md
 	@"$(BIN)/python" -m studies.power --markdown docs/power.md
 

@@ -119,6 +119,9 @@ class Session:
         """Wait for a training; return the configuration that it found."""
         await self._work(job)
         done = await self.ask("Wait for its end:", "training_status", job=job, wait_s=300)
+        while done["status"] in {"pending", "running"}:  # kernels are compiled on a machine that has much else to do
+            self.steps.pop()
+            done = await self.ask("Wait for its end:", "training_status", job=job, wait_s=300)
         return str(done["tasks"][0]["config_id"])
 
     async def run(self) -> list[Step]:

@@ -36,6 +36,7 @@ from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import BarStore, Database, schema
 from assay.store.bars import present
+from assay.store.clock import shared_clock
 from assay.store.events import EventKind, EventStore
 from assay.store.jobs import JobStore
 from assay.store.ledger_check import check
@@ -210,31 +211,38 @@ class Watch:
     Attributes
     ----------
     waiting : dict
-        By (job, number): the token of the lost lease, and the moment from which on nothing was in the way.
-    seconds : list of float
-        From there until another worker had it.
+        By (job, number): the token of the lost lease, the moment from which on nothing was in the way, and whether the
+        task is free since.
+    freed, taken : list of float
+        Seconds from there until others could take the task, and until one had.
     """
 
-    waiting: dict[tuple[str, int], tuple[int, float]] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
+    waiting: dict[tuple[str, int], tuple[int, float, bool]] = field(default_factory=dict)
+    freed: list[float] = field(default_factory=list)
+    taken: list[float] = field(default_factory=list)
 
     def lost(self, rows: list[Any]) -> None:
         """Note that leases have lost their worker."""
-        self.waiting |= {(row.job_id, row.number): (row.lease_token, time.monotonic()) for row in rows}
+        self.waiting |= {(row.job_id, row.number): (row.lease_token, time.monotonic(), False) for row in rows}
 
     def disturbed(self) -> None:
         """Begin to count anew: who should have helped was killed."""
-        self.waiting = {key: (token, time.monotonic()) for key, (token, _) in self.waiting.items()}
+        self.waiting = {key: (token, time.monotonic(), free) for key, (token, _, free) in self.waiting.items()}
 
-    def look(self, rows: list[Any]) -> None:
-        """See which of them somebody works on, or has done."""
+    def look(self, rows: list[Any], now_ms: int) -> None:
+        """See which of them somebody works on, or could."""
         for row in rows:
             if (key := (row.job_id, row.number)) not in self.waiting:
                 continue
-            token, since = self.waiting[key]
-            if row.lease_token > token:
-                self.seconds.append(time.monotonic() - since)
-            if row.lease_token > token or row.status not in ACTIVE:
+            token, since, was_free = self.waiting[key]
+            seconds, is_taken = time.monotonic() - since, row.lease_token > token
+            is_free = row.status == JobStatus.PENDING or (row.lease_expires_at or 0) < now_ms
+            if (is_free or is_taken) and not was_free:
+                self.freed.append(seconds)
+                self.waiting[key] = (token, since, True)
+            if is_taken:
+                self.taken.append(seconds)
+            if is_taken or row.status not in ACTIVE:
                 del self.waiting[key]  # in the other case it was done before its worker was killed
 
 
@@ -281,12 +289,12 @@ class Round:
 
     def _is_going(self) -> bool:
         rows = self._tasks()
-        self.watch.look(rows)
+        self.watch.look(rows, self.database.read(shared_clock))
         return any(row.status in ACTIVE for row in rows)
 
     def _tasks(self) -> list[Any]:
         t = schema.training_tasks.c
-        query = sa.select(t.job_id, t.number, t.status, t.lease_owner, t.lease_token)
+        query = sa.select(t.job_id, t.number, t.status, t.lease_owner, t.lease_token, t.lease_expires_at)
         return list(self.database.read(lambda c: c.execute(query).all()))
 
     def _kill(self) -> bool:
@@ -351,7 +359,8 @@ class Round:
             "said": all(one == ["pending", "running", "completed"] for one in said),
             "attempts": sum(t["attempts"] for s in states for t in store.tasks(s.id)),
             "kills": self.kills,
-            "recovery": self.watch.seconds,
+            "freed": self.watch.freed,
+            "taken": self.watch.taken,
         }
         database.close()
         return found
@@ -440,8 +449,7 @@ def service_study(
 def row_of(kind: str, rounds: list[dict[str, Any]], load: Load) -> Row:
     """Return a line of the table."""
     killed = {what: sum(one["kills"][what] for one in rounds) for what in ("worker", "server", "database")}
-    seconds = sorted(s for one in rounds for s in one["recovery"])
-    limit = 2 * load.lease_s
+    freed, taken = ([s for one in rounds for s in one[what]] for what in ("freed", "taken"))
     return {
         "database": kind,
         "kills": sum(killed.values()),
@@ -452,8 +460,10 @@ def row_of(kind: str, rounds: list[dict[str, Any]], load: Load) -> Row:
         "begun": sum(one["attempts"] for one in rounds),
         "rounds": len(rounds),
         "as undisturbed": sum(not one["faults"] for one in rounds),
-        "lost leases": len(seconds),
-        "median s": statistics.median(seconds) if seconds else None,
-        "longest s": max(seconds, default=None),
-        "within two leases": sum(s <= limit for s in seconds),
+        "lost leases": len(freed),
+        "free within two": sum(s <= 2 * load.lease_s for s in freed),
+        "longest s": max(freed, default=None),
+        "taken again": len(taken),
+        "taken within two": sum(s <= 2 * load.lease_s for s in taken),
+        "median s": statistics.median(taken) if taken else None,
     }

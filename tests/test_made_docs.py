@@ -24,7 +24,7 @@ MADE = {
     ("strategies/README.md", "index"),
     ("data.md", "dirty markets"),
 }
-BY_STUDIES = {"figures", null_markets.PLACE, campaigns.PLACE, api_fuzz.PLACE, agents.MARK}
+BY_STUDIES = {"figures", null_markets.PLACE, campaigns.PLACE, api_fuzz.PLACE, agents.MARK, "service"}
 """The marks of what benchmarks and studies measure, which takes hours, and of a session that another test compares."""
 
 

@@ -18,9 +18,11 @@ import sqlalchemy as sa
 from api.api_samples import IDS, Api, opened_api
 from assay.api.answers import ARROW, PAGE_POLICY
 from assay.api.errors import ErrorBody
+from assay.api.paging import decode_cursor, encode_cursor
 from assay.api.routes import configuration_files
 from assay.api.routes.configurations import Sort
 from assay.cli.main import main
+from assay.errors import InputError
 from assay.market import Timeframe, resample
 from assay.market.ohlcv import COLUMNS
 from assay.store import Registry, schema
@@ -431,6 +433,16 @@ def test_errors_of_every_route_have_one_shape(api: Api) -> None:
 def test_what_was_wrong_is_named(api: Api, path: str, query: dict[str, Any], status: int, field: str) -> None:
     answer = api("GET", path, params=query)
     assert (answer.status_code, answer.json()["error"]["field"]) == (status, field), answer.text
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+@pytest.mark.parametrize("text", ["a\0", "\ud800"])
+def test_a_cursor_that_no_database_can_compare_with_is_none(number: int, text: str) -> None:
+    """Whoever makes one by hand is told so, on every listing and on both kinds of database."""
+    for place in ((number, "a"), (1, text)):
+        with pytest.raises(InputError, match="next_cursor"):
+            decode_cursor(encode_cursor(*place), int, str)
+    assert decode_cursor(encode_cursor(-(2**63), "é\U0001f600"), int, str) == (-(2**63), "é\U0001f600")
 
 
 def test_the_examples_of_the_page_are_answered(api: Api) -> None:

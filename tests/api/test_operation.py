@@ -361,6 +361,36 @@ def test_a_request_that_does_not_end_is_given_up(app: FastAPI, signals: int, cod
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.usefixtures("quiet_uvicorn")
+def test_headers_that_do_not_end_end_their_connection(app: FastAPI) -> None:
+    """Also trailers behind a body; a body itself may be longer, and comes in parts of any length."""
+    listener = listening("127.0.0.1", 0)
+    port, answers = listener.getsockname()[1], dict[str, bytes]()
+    first = b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    chunked = first + b"Transfer-Encoding: chunked\r\n\r\n"
+    sent = {
+        "header": first + b"X: " + b"a" * 2**20,
+        "address": b"GET /" + b"a" * 2**20,
+        "trailer": chunked + b"2\r\n{}\r\n0\r\nX: " + b"a" * 2**20,
+        "body": chunked + b"1\r\n \r\n" * 50_000 + b"2\r\n{}\r\n0\r\nX: y\r\n\r\n",
+    }
+
+    def ask() -> None:
+        for name, data in sent.items():
+            with socket.create_connection(("127.0.0.1", port), 10) as client:
+                try:
+                    client.sendall(data)
+                    answers[name] = client.recv(64)[9:12]
+                except ConnectionError:  # what was not read any more takes the answer with it
+                    answers[name] = b"431"
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert serve(app, listener, Serving(on_ready=threading.Thread(target=ask, daemon=True).start, drain_s=10))
+    assert answers.pop("body") == b"422"
+    assert answers.keys() == sent.keys() - {"body"}
+    assert set(answers.values()) <= {b"431", b""}  # behind a body that is being answered there is nothing to say
+
+
 @pytest.fixture
 def quiet_uvicorn() -> Iterator[None]:
     logger = logging.getLogger("uvicorn.error")

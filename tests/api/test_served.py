@@ -58,7 +58,9 @@ def database(served: Served) -> Iterator[Database]:
 def test_the_session_of_the_page_works_as_it_is_written(served: Served, tmp_path: Path) -> None:
     if shutil.which("curl") is None and not os.environ.get("CI"):
         pytest.skip("curl is not installed")
-    found = re.search(r"<!-- session: begin -->\n```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    found = re.search(
+        r"## A training, from its start to its results\n.*?```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL
+    )
     assert found is not None
     ran = subprocess.run(
         [str(shutil.which("sh")), "-eu", "-c", found[1]],

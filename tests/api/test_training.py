@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.asgi import Client
 from api.conftest import OPERATED, with_people
 from assay.api.app import create_app
 from assay.api.models.training import TrainingConfig
+from assay.api.operation import GOODBYE
 from assay.api.state import events_of
+from assay.errors import GateError, StoreError, UnstorableError
+from assay.service.job_log import JobLog
 from assay.service.jobs import job_document
+from assay.service.pulse import Pulse, TaskStopped
+from assay.service.submission import MAX_NAMES
+from assay.service.tasks import TrainingTask
 from assay.service.training_plan import _PLAN, _TERMS
 from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
-from assay.store import BarStore, Database, Registry
+from assay.store import BarStore, Database, Registry, campaigns
 from assay.store.bars import present
 from assay.store.events import EventKind, EventStore
 from assay.store.jobs import JobStore, NewJob
 from assay.store.queue import TaskQueue
+from assay.store.schema import training_jobs
 from assay.training import Progress
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from api.asgi import Answer, Client
+    from api.asgi import Answer
     from api.conftest import People
 
 CONFIG = {
@@ -152,6 +160,67 @@ def test_more_trainings_are_made_by_a_worker(
     assert trader("GET", f"/api/training/jobs/{job}/status").json["total_combinations"] == 3
 
 
+def test_the_same_experiment_in_the_same_second_is_two_configurations(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other things were tried between the two: what cannot be stored under its name has one of another second."""
+    monkeypatch.setattr("assay.service.submission.now_ms", lambda: 1_800_000_000_000)
+    jobs = [started(trader, seed=seed) for seed in (1, 2, 1)]
+    assert [Worker(database, job).run() for job in jobs] == [1, 1, 1]
+    first, _, second = (trader("GET", f"/api/training/jobs/{job}/results").json["tasks"][0] for job in jobs)
+    assert (first["status"], second["status"]) == ("completed", "completed")
+    names = [row["config_id"].split("_") for row in (first, second)]
+    assert names[0][-1] == names[1][-1]
+    assert int(names[1][-2]) == int(names[0][-2]) + 1
+
+
+def test_a_result_that_is_refused_ends_its_task_and_no_worker(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise GateError("nothing is stored today")
+
+    monkeypatch.setattr("assay.service.worker.save_trained", refused)
+    job = started(trader, seed=3)
+    assert Worker(database, job).run() == 1
+    assert [task["error"] for task in trader("GET", f"/api/training/jobs/{job}/status").json["tasks"]] == [
+        "nothing is stored today"
+    ]
+    assert database.read(campaigns.without_result) == 0
+
+
+def test_the_strategies_of_a_job_are_named_without_the_operators_folder(
+    database: Database, runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    """And as far as their column has room: PostgreSQL refuses a longer text."""
+    folder = tmp_path / "a folder of the operator's"
+    folder.mkdir()
+    names = [f"A{n}" + "B" * 40 for n in range(3)]
+    base = "from assay.strategies.liquidity_sweep import LiquiditySweep\n"
+    (folder / "own.py").write_text(base + "".join(f"class {n}(LiquiditySweep):\n    name = '{n}'\n" for n in names))
+    app = create_app(database, replace(OPERATED, offline=True, strategies=folder))
+    trader = with_people(app, Client(app, runner)).by_token("trader")
+    started(trader, strategies=names, strategy=None)
+    (job,) = trader("GET", f"/api/training/jobs?strategy={names[1]}").json["items"]
+    assert job["strategy_name"] == f"{names[0]},{names[1]},..."
+    assert len(job["strategy_name"]) <= MAX_NAMES
+    assert str(training_jobs.c.strategy_name.type) == f"VARCHAR({MAX_NAMES})"
+
+
+def test_a_job_that_is_cancelled_while_its_trainings_are_made_has_tried_nothing(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.service.submission.AT_ONCE", 0)
+    job = started(trader, strategies=["LIQUIDITY_SWEEP", "SUPPLY_SHOCK"], strategy=None)
+    worker = Worker(database, job)
+    task = worker.queue.claim(worker.id, job=job)
+    assert task is not None
+    assert trader("DELETE", f"/api/training/jobs/{job}").status == 200
+    worker.work(task)
+    assert [one["status"] for one in JobStore(database).tasks(job)] == ["cancelled"]
+    assert database.read(campaigns.without_result) == 0
+
+
 def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +248,8 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     assert (again.status, again.code) == (409, "conflict")
     answer = trader("POST", f"/api/training/jobs/{job}/retry", {"maxRuntime": 60})
     assert (answer.json["status"], answer.json["max_runtime"]) == ("pending", 60)
+    active = trader("POST", f"/api/training/jobs/{job}/retry")  # would take its limit away
+    assert (active.status, active.code, JobStore(database).state(job).max_runtime_ms) == (409, "conflict", 60_000)
     changed = trader("POST", f"/api/training/jobs/{job}/rerun", {"permutations": 2, "pairs": ["BBB/USDT"]})
     parent, new = job, changed.json["job_id"]
     monkeypatch.undo()
@@ -191,6 +262,43 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     )
     done = trader("POST", f"/api/training/jobs/{new}/retry")
     assert (done.status, done.code) == (409, "conflict")
+
+
+def test_what_follows_from_a_training_ends_no_worker(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result is written then; one that cannot be written fails the task, whoever calls the worker."""
+
+    def raises(error: Exception) -> Callable[..., None]:
+        def raised(*_: object, **__: object) -> None:
+            raise error
+
+        return raised
+
+    monkeypatch.setattr("assay.service.worker.complete_for_promoted", raises(ValueError("of a user's strategy")))
+    worker = Worker(database)
+    for error in (None, UnstorableError("db", "refused: a text with a zero byte")):
+        job = started(trader, seed=int(error is None))
+        task = worker.queue.claim(worker.id)
+        assert task is not None
+        if error is not None:
+            monkeypatch.setattr(worker.queue, "complete", raises(error))
+        worker.work(replace(task, attempts=2))  # once more, where the database refuses it for the first time
+        status = trader("GET", f"/api/training/jobs/{job}/status").json
+        assert status["status"] == ("completed" if error is None else "failed")
+
+
+def test_a_campaign_is_left_when_its_task_is_to_stop(trader: Client, database: Database) -> None:
+    """It computes what others lack, for minutes perhaps: a worker that does not hear of the end meanwhile is ended."""
+    started(trader)
+    worker = Worker(database)
+    task = worker.queue.claim(worker.id)
+    assert task is not None
+    pulse = Pulse(worker.queue, worker.workers, worker.id, task, should_stop=lambda: True)
+    campaign = worker._campaign(task, TrainingTask.from_spec(task.spec), JobLog(worker.events, task, pulse))
+    pulse._heed(goes_on=False)
+    with pytest.raises(TaskStopped), campaign.reporter.progress("what else was tried", 2) as advance:
+        advance(1)
 
 
 def test_an_estimate_counts_what_a_training_does_and_starts_nothing(trader: Client, database: Database) -> None:
@@ -329,6 +437,26 @@ def test_a_stream_goes_over_from_the_database_to_memory(app: Any, database: Data
     found = runner.run(listen())
     numbers = [int(line[4:]) for chunk in found for line in chunk.splitlines() if line.startswith("id: ")]
     assert numbers == [event.id for event in store.after(job, 0, 5_000)]
+    assert hub.operation.streams == 0
+
+
+@pytest.mark.parametrize("lost", ["newest", "after"])
+def test_a_stream_whose_database_is_away_ends_and_is_no_bug(
+    app: Any, trader: Client, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Who listens comes again: the last bytes say when."""
+
+    job, hub = started(trader), events_of(app)
+    answers = [hub.store.newest([job])] if lost == "newest" else []  # the question of the route itself is answered
+
+    def away(*_: object) -> Any:
+        if answers:
+            return answers.pop()
+        raise StoreError("db", "cannot be reached")
+
+    monkeypatch.setattr(hub.store, lost, away)
+    answer = trader("GET", f"/api/training/jobs/{job}/events")
+    assert (answer.status, answer.body.endswith(GOODBYE)) == (200, True)
     assert hub.operation.streams == 0
 
 

@@ -179,7 +179,10 @@ def _faults(ran: Ran, command: str, option: str, value: str, *, never: bool) -> 
         "a bug": "bug in Assay" not in about and "Traceback" not in about,
         "sentences": ran.code == 0 or len(said) <= 1,
         "does not name it": ran.code == 0
-        or any(word in about for word in (*named, "argument", "configuration", "strategy", "ID:", "FILE:", *PASSED)),
+        or any(
+            word in about
+            for word in (*named, "argument", "configuration", "strategy", "ID:", "FILE:", "NAME:", *PASSED)
+        ),
         "accepted": not never or (ran.code == 2 and not any(words in about for words in PASSED)),
         "too long": len(about) < 2_500,
     }

@@ -20,6 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assay.api import server
+from assay.api.scopes import HostName, is_known_host
 from assay.cli.commands import serve as command
 from assay.service.supervisor import Supervisor
 from assay.store import Database
@@ -204,6 +205,7 @@ def test_what_the_options_become(
         (("--workers", -1), "--workers"),
         (("--strategies", "nowhere"), "--strategies"),
         (("--hosts", "*"), "--hosts"),
+        (("--hosts", "assay.example.org:"), "--hosts"),
         (("--trust-proxy", "*"), "--trust-proxy"),
         (("--token-file", "nowhere"), "--token-file"),
         (("--log-level", "loud"), "--log-level"),
@@ -215,6 +217,17 @@ def test_what_cannot_be_served_is_refused(
     ran = assay("serve", *options, "--json")
     assert (ran.code, ran.document["error"]["field"]) == (2, field)
     assert not begun
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [("127.0.0.2", ("127.0.0.2",)), ("fe80::1", ("[fe80::1]",)), ("localhost", ()), ("::", ()), ("0.0.0.0", ())],  # noqa: S104
+)
+def test_a_server_answers_by_the_address_that_it_says(host: str, names: tuple[str, ...]) -> None:
+    settings = command.ServeOptions(host=host).settings(None)
+    assert settings.hosts == names
+    for name in names:
+        assert is_known_host(HostName.of(f"{name}:8000"), settings.hosts)
 
 
 def test_a_short_token_is_refused_and_not_repeated(

@@ -311,6 +311,10 @@ def test_ctrl_c_gives_tasks_back_uncounted(database_file: Path, tmp_path: Path) 
             ("--exchange", "sim", "--symbol", "AAA/USDT", "--offline"),
             "assay: --symbol: AAA/USDT 5m on sim: is not stored; stored are 15m. Give --timeframe 15m",
         ),
+        (
+            ("--exchange", "sim", "--symbol", "AAA/USDT", "--timeframe", "2h", "--offline"),
+            "assay: --symbol: AAA/USDT 2h on sim: timeframe: must be one of 1m, 5m, 15m, 1h, 4h, 1d to be stored",
+        ),
         (("--exchange", "sim", "--symbol", "AAA/USDT", "--executor", "dsk"), "Did you mean 'dask'?"),
         (("--exchange", "sim", "--symbol", "AAA/USDT", "--executor", "dask"), "--address: must be given with"),
         (("--exchange", "sim", "--symbol", "AAA/USDT", "--address", "tcp://a:1"), "give --executor dask too"),

@@ -20,7 +20,7 @@ from assay.errors import GateError, QualityError
 from assay.market import Bars, Timeframe
 from assay.market.resampling import resample
 from assay.search import parse_space
-from assay.service.campaign import begin_campaign
+from assay.service.campaign import Beginning, begin_campaign, begin_job
 from assay.service.jobs import job_document
 from assay.service.ledger import declaration_of
 from assay.service.reporter import Silent
@@ -292,3 +292,24 @@ def test_the_tasks_of_a_job_count_each_other_in_whatever_their_order(tmp_path: P
     promoted = [one for one in campaign if one["p_adjusted"] is not None]
     assert promoted
     assert all(one["unknown"] == 0 for one in promoted)
+
+
+def test_experiments_that_begin_together_have_the_campaigns_that_they_would_have_alone(database: Database) -> None:
+    """And the ledger is not locked while they are compared: what is left then is to look it up."""
+    bars, other = edge(), simulate_market(SimulatedMarket(days=150, timeframe="5m", seed=3))
+    part = bars.between(0, len(bars) // 2)
+    entries = [
+        declaration_of(experiment(objective=name), on, DeclarationKind.STARTED)
+        for on in (bars, other, part)
+        for name in ("sharpe_ratio", "net_profit")
+    ]
+    begin_job(database, entries[:1], user="me")
+    beginning = Beginning.of(database, [*entries, None])
+    compared = len(beginning.same.known)
+    found = database.write(lambda c: beginning.begin(c, user="me"))
+    assert len(beginning.same.known) == compared
+    alone = database.read(lambda c: [campaigns.members(c, one.days) for one in entries])
+    digests = [one.experiment_digest for one in entries]
+    assert found == [*([d for d in a if d != own] for a, own in zip(alone, digests, strict=True)), []]
+    same = {frozenset(digests[i] for i in group) for group in ((0, 1, 4, 5), (2, 3))}
+    assert {frozenset(a) for a in alone} == same

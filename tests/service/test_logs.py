@@ -115,6 +115,14 @@ def test_all_libraries_write_one_form_with_the_context(log: io.StringIO) -> None
     assert "color_message" not in second
 
 
+def test_debug_is_for_our_own_loggers(log: io.StringIO) -> None:
+    """numba says every step of compiling at debug: hundreds of thousands of lines, and minutes."""
+    assert not logging.getLogger("numba.core.ssa").isEnabledFor(logging.DEBUG)
+    logging.getLogger("assay.x").debug("ours")
+    logging.getLogger("numba.core").info("theirs")
+    assert [line["event"] for line in lines(log)] == ["ours", "theirs"]
+
+
 def test_the_level_and_a_terminal() -> None:
     stream = Terminal()
     with configured_logs(LogSettings(level="warning"), REDACTOR, stream):

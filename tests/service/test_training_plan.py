@@ -106,6 +106,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"priority": True}, "priority", "whole"),
     ({"fetch": "yes"}, "fetch", "true or false"),
     ({"pairs": [f"A{i}/USDT" for i in range(300)]}, "pairs", "at most 1000"),
+    ({"timeframes": ["5m", "2h"]}, "timeframes", "must be one of 1m, 5m, 15m, 1h, 4h, 1d to be stored"),
     ({"fee": 0.5}, "fee", "fraction"),
 ]
 
@@ -116,6 +117,14 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], field: str, words: str)
         TrainingPlan.from_dict(CONFIG | changes)
     assert caught.value.field == field
     assert words in str(caught.value)
+
+
+def test_markets_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand names in each of three lists are a few kilobytes, and would be a thousand million markets."""
+    monkeypatch.setattr("assay.service.training_plan.named_market", lambda *_: pytest.fail("a market was made"))
+    names = [f"X{i}" for i in range(1_000)]
+    with pytest.raises(InputError, match="at most 1000 trainings, got 1000000000"):
+        TrainingPlan.from_dict(CONFIG | {"exchanges": names, "pairs": names, "timeframes": names})
 
 
 JSON = st.recursive(

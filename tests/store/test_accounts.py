@@ -112,6 +112,22 @@ def test_when_a_token_was_last_used_is_known_to_a_minute(accounts: Accounts) -> 
         assert accounts.store.tokens("ada")[0].last_used_ms == known
 
 
+def test_a_token_lets_in_where_nothing_can_be_written(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, or a database that another process writes to for long: reading goes on, and asks once a minute."""
+    token, asked = accounts.issue_token("ada", "x", 1.0, 1).secret, []
+
+    def full(work: object) -> None:
+        asked.append(work)
+        raise StoreError("database", "has no space left on its disk")
+
+    monkeypatch.setattr(type(accounts.store.database), "write", lambda _, work: full(work))
+    for at in (10, 11, 10 + TOUCH_MS):
+        user = accounts.user_of_token(token, at)
+        assert user is not None
+        assert user.name == "ada"
+    assert len(asked) == 2
+
+
 def test_only_hashes_are_stored(accounts: Accounts, database: Database) -> None:
     token = accounts.issue_token("ada", "tests", 1, 0).secret
     session = accounts.begin_session(accounts.store.user("ada"), 0)

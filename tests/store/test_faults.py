@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ import sqlalchemy as sa
 from assay.errors import StoreError
 from assay.market.ohlcv import COLUMNS
 from assay.store import BarStore, Database
-from store.servers import pg_ctl
+from store.servers import restart_server
 from store.test_bars_store import MARKET, columns, read, same
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_a_restarted_server_is_waited_for(own_server: tuple[str, Path]) -> None:
     for mode in ("immediate", "fast"):
         options = (folder / "postmaster.opts").read_text()
         assert "postgres" in options
-        pg_ctl(folder, "-m", mode, "-w", "-l", str(folder / "log"), "restart")
+        restart_server(folder, mode)
         time.sleep(0.2)
     thread.join(timeout=60)
     assert not failed
@@ -134,3 +135,15 @@ def test_a_full_disk_is_told_and_the_database_stays_sound(tmp_path: Path, small_
     assert store.coverage(MARKET) == covered
     assert database.read(lambda c: c.execute(sa.text("PRAGMA integrity_check")).scalar()) == "ok"
     database.close()
+
+
+def test_a_database_without_a_free_connection_is_busy_and_no_bug(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database.engine.pool, "_timeout", 0.01)
+    with ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(database.engine.connect())
+        with pytest.raises(StoreError, match="has no connection free"):
+            database.read(lambda c: c.execute(sa.text("SELECT 1")).scalar())
+    assert database.read(lambda c: c.execute(sa.text("SELECT 1")).scalar()) == 1

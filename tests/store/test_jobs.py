@@ -332,6 +332,38 @@ def test_a_task_becomes_others_all_or_none(q: Queue) -> None:
     assert q.jobs.state("job").total == 7
 
 
+@pytest.mark.parametrize("how", ["cancelled", "out of time"])
+def test_nothing_is_added_to_a_job_that_is_over(q: Queue, how: str) -> None:
+    """Neither tasks nor what is written with them: whoever makes them may hear of the end too late."""
+    q.jobs.reopen("job", max_runtime_ms=1_000)
+    task = q.claimed()
+    if how == "cancelled":
+        q.jobs.cancel("job")
+    else:
+        q.at(q.now + 1_000)
+
+    def made(c: Connection) -> list[dict[str, Any]]:
+        c.execute(sa.insert(schema.training_events).values(**mark(7)))
+        return [{"number": 10}]
+
+    assert not q.queue.expand(task, made, {"bars": 5})
+    assert (effects(q), q.jobs.state("job").total, q.row()["status"]) == ([], 5, "running")
+    assert q.queue.leave(task)
+    assert q.row()["status"] == ("cancelled" if how == "cancelled" else "pending")
+
+
+def test_tasks_are_made_with_their_job_or_not_at_all(q: Queue) -> None:
+    def made(c: Connection) -> list[dict[str, Any]]:
+        c.execute(sa.insert(schema.training_events).values(**mark(7)))
+        return [{"number": 10}, {"number": 11}]
+
+    keyed = replace(NEW, id="keyed", key="k")
+    assert q.jobs.create(keyed, made) == "keyed"
+    assert (effects(q), q.jobs.state("keyed").total) == ([7], 2)
+    assert q.jobs.create(replace(keyed, id="again"), made) == "keyed"
+    assert effects(q) == [7]  # a second job of the same key begins nothing
+
+
 def test_progress_is_told_twice_a_second_whoever_tells_it(q: Queue) -> None:
     one, two = q.claimed("one", 10_000), q.claimed("two", 10_000)
     for now in range(10_000, 13_000, 100):

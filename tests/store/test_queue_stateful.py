@@ -286,6 +286,9 @@ class QueueMachine(RuleBasedStateMachine):
         job, one = self.model(task)
         if not self.is_holder(task) or len(job.tasks) > 4:
             return
+        if not job.may_work(self.now):
+            assert not self.queue.expand(task, [{}], {"bars": 5})
+            return
         assert self.queue.expand(task, [{}], {"bars": 5})
         mark_result = {"bars": 5}
         one.status, one.result = COMPLETED, mark_result

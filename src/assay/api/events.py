@@ -160,27 +160,30 @@ class EventHub:
         if pruned:
             yield format_sse_event(event="pruned", data_str='{"message": "older events are kept no more"}')
         quiet = asked = 0.0
-        async with self.listening(job) as channel:
-            while not self.operation.is_ending:
-                for event in (events := await self._following(channel, job, last)):
-                    yield encoded(event)
-                    last, is_over = event.id, ended(event, is_over=is_over)
-                    self.sent += 1
-                if events:
-                    quiet = 0.0
-                    continue
-                if is_over:
-                    yield format_sse_event(event="end", data_str="{}")
-                    return
-                waited = await channel.wait(WAIT_S)
-                quiet, asked = quiet + waited, asked + waited
-                if quiet >= COMMENT_S:
-                    yield COMMENT
-                    quiet = 0.0
-                if asked >= SIGNED_IN_S:
-                    if not await signed_in():
+        try:
+            async with self.listening(job) as channel:
+                while not self.operation.is_ending:
+                    for event in (events := await self._following(channel, job, last)):
+                        yield encoded(event)
+                        last, is_over = event.id, ended(event, is_over=is_over)
+                        self.sent += 1
+                    if events:
+                        quiet = 0.0
+                        continue
+                    if is_over:
+                        yield format_sse_event(event="end", data_str="{}")
                         return
-                    asked = 0.0
+                    waited = await channel.wait(WAIT_S)
+                    quiet, asked = quiet + waited, asked + waited
+                    if quiet >= COMMENT_S:
+                        yield COMMENT
+                        quiet = 0.0
+                    if asked >= SIGNED_IN_S:
+                        if not await signed_in():
+                            return
+                        asked = 0.0
+        except StoreError as error:  # the database is away: whoever listens comes again, and misses nothing
+            LOG.warning("%s", error)
         yield GOODBYE
 
     async def _following(self, channel: Channel, job: str, last: int) -> list[Event]:

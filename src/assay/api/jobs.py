@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.api.models.training import JobRow, JobStatusBody, LeftOut, TaskRow, WorkerBody
 from assay.service.jobs import left_out
+from assay.service.strategy_names import without_folder
 from assay.service.tasks import PrepareTask, TrainingTask
 from assay.store.database import now_ms
 from assay.store.job_numbers import pace
@@ -68,7 +69,7 @@ def task_row(task: Mapping[str, Any]) -> TaskRow:
         number=task["number"],
         work="prepare" if training is None else "train",
         market=None if training is None else training.market_title,
-        strategy=None if training is None else strategy_name(training.strategy),
+        strategy=None if training is None else without_folder(training.strategy),
         status=task["status"],
         attempts=task["attempts"],
         worker=task["lease_owner"] if task["status"] == JobStatus.RUNNING else None,
@@ -78,12 +79,6 @@ def task_row(task: Mapping[str, Any]) -> TaskRow:
         started_at=task["started_at"],
         completed_at=task["completed_at"],
     )
-
-
-def strategy_name(text: str) -> str:
-    """Return a strategy without the folder that its file is in."""
-    path, colon, kind = text.rpartition(":")
-    return kind if colon and path.endswith(".py") else text
 
 
 def worker_body(worker: WorkerRow) -> WorkerBody:

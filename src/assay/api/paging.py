@@ -38,7 +38,7 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     Raises
     ------
     InputError
-        When it is none that `encode_cursor` made of values of these kinds.
+        When it is none that `encode_cursor` made of values of these kinds, as a database can hold them.
     """
     if cursor is None:
         return None
@@ -49,7 +49,14 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     if not (
         isinstance(place, list)
         and len(place) == len(kinds)
-        and all(type(value) is kind for value, kind in zip(place, kinds, strict=True))
+        and all(type(value) is kind and _is_storable(value) for value, kind in zip(place, kinds, strict=True))
     ):
         raise InputError("cursor", "must be the next_cursor of a page before", cursor)
     return tuple(place)
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether a database can be asked for a value: a number of 64 bits, a text without what no column can hold."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return not isinstance(value, str) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from assay.api.connections import BoundedProtocol
 from assay.api.state import state_of
 from assay.errors import InputError
 
@@ -116,6 +117,7 @@ def serve(app: FastAPI, listener: socket.socket, serving: Serving) -> bool:
     """
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,

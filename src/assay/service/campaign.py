@@ -48,26 +48,50 @@ def begin_campaign(database: Database, experiment: Experiment, bars: Bars, *, us
 
 
 def begin_job(database: Database, entries: Sequence[Declaration | None], *, user: str) -> list[list[str]]:
-    """Declare the experiments of a job and return the campaign of each: the ledger as it is, and the job's own.
+    """Declare the experiments of a job, in one transaction, and return the campaign of each (`Beginning.begin`)."""
+    beginning = Beginning.of(database, entries)
+    return database.write(lambda c: beginning.begin(c, user=user))
 
-    Returns
-    -------
-    list of list of str
-        Digests of the other experiments on the same days; none for an experiment that cannot be run.
+
+@dataclass(frozen=True)
+class Beginning:
+    """Experiments that begin together, compared with those of the ledger before it is written to.
+
+    Attributes
+    ----------
+    entries : sequence of Declaration or None
+        None for an experiment that cannot be run.
+    same : SameDays
+        What was compared.
     """
 
-    def work(c: sa.Connection) -> list[list[str]]:
-        for entry in entries:
-            if entry is not None:
-                campaigns.declare(c, entry, user=user, at_ms=now_ms())
-        return [
-            []
-            if entry is None
-            else [digest for digest in campaigns.members(c, entry.days) if digest != entry.experiment_digest]
-            for entry in entries
-        ]
+    entries: Sequence[Declaration | None]
+    same: campaigns.SameDays
 
-    return database.write(work)
+    @classmethod
+    def of(cls, database: Database, entries: Sequence[Declaration | None]) -> Beginning:
+        """Compare experiments with one another and with those of the ledger."""
+        same, own = campaigns.SameDays(), [entry for entry in entries if entry is not None]
+        database.read(lambda c: campaigns.members_of_all(c, [one.days for one in own], same, own))
+        return cls(entries, same)
+
+    def begin(self, c: sa.Connection, *, user: str) -> list[list[str]]:
+        """Declare all as started and return the campaign of each, in a writing transaction of the caller's.
+
+        Returns
+        -------
+        list of list of str
+            Digests of the other experiments on the same days, those of the ledger as it is and those that begin with
+            it; none for an experiment that cannot be run.
+        """
+        own = [entry for entry in self.entries if entry is not None]
+        for entry in own:
+            campaigns.declare(c, entry, user=user, at_ms=now_ms())
+        found = iter(campaigns.members_of_all(c, [one.days for one in own], self.same))
+        return [
+            [] if entry is None else [digest for digest in next(found) if digest != entry.experiment_digest]
+            for entry in self.entries
+        ]
 
 
 def withdraw(database: Database, digests: Iterable[str], *, user: str | None = None) -> None:

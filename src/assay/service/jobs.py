@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from assay.errors import ConflictError
 from assay.service.campaign import end_overdue
 from assay.service.identity import is_gone, is_gone_of_before
 from assay.service.leases import SilentLeases, said_of
@@ -52,10 +53,16 @@ def take_up(database: Database, job: str, *, max_runtime_s: float | None = None,
 
     Raises
     ------
+    ConflictError
+        When it is not over: its limit is not to be lost, nor its tasks begun while they run.
     GateError
         When it was made by an earlier procedure.
     """
     jobs = JobStore(database)
+    if (state := jobs.state(job)).is_active:
+        raise ConflictError(
+            "job", f"is not over yet: it is {state.status}", job, "Wait for its end, or cancel it first"
+        )
     _refuse_earlier_procedure(jobs, job, (*ACTIVE, JobStatus.FAILED, JobStatus.CANCELLED) if failed else ACTIVE)
     return jobs.reopen(job, max_runtime_ms=runtime_ms(max_runtime_s), failed=failed)
 

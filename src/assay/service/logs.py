@@ -7,7 +7,8 @@ modules write to the standard library's loggers below ``assay``, which say nothi
     with log_context(job=job, task=number):
         LOG.info("task begun", extra={"attempt": 1})
 
-What uvicorn, SQLAlchemy and alembic log goes the same way.
+What uvicorn, SQLAlchemy and alembic log goes the same way. ``debug`` is for our own loggers:
+of libraries numba says every step of compiling, which takes minutes and hides all else.
 """
 
 from __future__ import annotations
@@ -61,11 +62,13 @@ def configured_logs(settings: LogSettings, redactor: Redactor, stream: TextIO | 
     handlers = _handlers(settings, redactor, stream or sys.stderr)
     root = logging.getLogger()
     loggers = {logging.getLogger(name): level for name, level in QUIETER.items()}
-    loggers[logging.getLogger("uvicorn")] = logging.DEBUG if settings.level == "debug" else logging.WARNING
+    is_debug = settings.level == "debug"
+    loggers[logging.getLogger("uvicorn")] = logging.DEBUG if is_debug else logging.WARNING
+    loggers[logging.getLogger("assay")] = logging.DEBUG if is_debug else logging.NOTSET
     before = {logger: logger.level for logger in (root, *loggers)}
     for handler in handlers:
         root.addHandler(handler)
-    root.setLevel(settings.level.upper())
+    root.setLevel(logging.INFO if is_debug else settings.level.upper())
     for logger, level in loggers.items():
         logger.setLevel(level)
     try:

@@ -6,7 +6,6 @@ every spelling in which an address may hold them; and whatever has the form of a
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -128,36 +127,3 @@ def _password(address: str) -> str | None:
         matched = re.search(r"://[^:/@]*:(.*)@", address)
         found = matched[1] if matched else None
     return found
-
-
-def redacted(text: str) -> str:
-    """Return a text without whatever has the form of a secret, and without query strings."""
-    return _FORMS_ALONE.text(text)
-
-
-_FORMS_ALONE = Redactor()
-
-
-class SecretFilter(logging.Filter):
-    """Takes secrets out of every record: from the sentence, its arguments, and the text of an exception."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every record, without its secrets."""
-        if record.name == "uvicorn.access":  # its formatter takes the arguments apart
-            arguments = record.args if isinstance(record.args, tuple) else ()
-            record.args = tuple(redacted(a) if isinstance(a, str) else a for a in arguments)
-        else:
-            record.msg, record.args = redacted(record.getMessage()), None
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redacted(record.exc_text)
-        return True
-
-
-def redact(*names: str) -> None:
-    """Let loggers, and the handlers that they have by now, take secrets out; without names: the root's handlers."""
-    secret = SecretFilter()
-    for logger in [logging.getLogger(name) for name in names] or [logging.getLogger()]:
-        for place in (logger, *logger.handlers):
-            place.addFilter(secret)

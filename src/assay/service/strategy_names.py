@@ -33,6 +33,12 @@ def resolve(name: str, folder: Path | None) -> Strategy:
     return load_strategy(resolve_strategy(name.strip(), folder))
 
 
+def without_folder(text: str) -> str:
+    """Return a strategy as people name it: its class alone where it is ``path.py:Class``."""
+    path, colon, kind = text.rpartition(":")
+    return kind if colon and path.endswith(".py") else text
+
+
 def listed(folder: Path | None) -> list[dict[str, Any]]:
     """Return the strategies that may be named, a line each; of the folder's their names alone, since none is run."""
     own = [

@@ -5,27 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assay.errors import AssayError, ConflictError, ExchangeError, InputError, InsufficientDataError, StoreError
 from assay.market.calendar import days_to_ms, ms_to_days
-from assay.service.campaign import begin_job
+from assay.service.campaign import Beginning
 from assay.service.kernels import compile_kernels
 from assay.service.ledger import declaration_of
 from assay.service.reporter import Silent
 from assay.service.runtimes import runtime_ms
 from assay.service.spans import finished, note_volume
+from assay.service.strategy_names import without_folder
 from assay.service.tasks import PrepareTask, TrainingTask
 from assay.service.versions import CODE_VERSION
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore, NewJob
+from assay.store.registry import check_timeframe
 from assay.store.schema import DeclarationKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import sqlalchemy as sa
 
     from assay.market import Bars, Market
     from assay.service.collector import BarCollector
@@ -35,11 +40,15 @@ if TYPE_CHECKING:
     from assay.store import Database
     from assay.store.campaigns import Declaration
     from assay.store.jobs import JobState
+    from assay.store.tasks import Specs
     from assay.strategies import Strategy
     from assay.training import Experiment
 
 AT_ONCE = 8
 """Trainings that are made while whoever submits them waits, a tenth of a second each; more are made by a worker."""
+
+MAX_NAMES = 100
+"""Characters of the names of a job's strategies; PostgreSQL refuses more."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +113,12 @@ def submit(
         known = [market for market in plan.markets if _is_stored(store, market, left)]
         _refuse_nothing(known, left, "pairs")
         prepare = replace(prepare, markets=tuple(known))
-    specs = [prepare.spec()]
+    specs: Specs = [prepare.spec()]
     if not fetch and len(prepare.markets) * len(prepare.requests) <= AT_ONCE:
-        specs, more = prepared(Silent(), database, prepare, user=user, field="pairs")
-        left += more
+        ready = prepared(Silent(), database, prepare, field="pairs")
+        specs, left = partial(ready.begin, user=user), [*left, *ready.left]
     new = _new_job(
-        plan.requests,
+        prepare,
         user=user,
         config={"left": [asdict(one) for one in left], "request": dict(plan.given)},
         max_runtime_s=plan.max_runtime_s,
@@ -117,7 +126,7 @@ def submit(
         parent=parent,
         key=key,
     )
-    return Submitted(_create(database, new, specs), tuple(left))
+    return Submitted(JobStore(database).create(new, specs), tuple(left))
 
 
 def _made_before(job: JobState, plan: TrainingPlan, parent: str | None, key: str) -> Submitted:
@@ -158,10 +167,36 @@ def make_job(
     """
     runtime_ms(max_runtime_s)
     task = PrepareTask(tuple(markets), tuple(requests))
-    specs, left = prepared(reporter, database, task, collector, user=user, compiled=True)
-    config = {"left": [asdict(one) for one in left]}
-    new = _new_job(requests, user=user, config=config, max_runtime_s=max_runtime_s)
-    return _create(database, new, specs), left
+    made = prepared(reporter, database, task, collector, compiled=True)
+    config = {"left": [asdict(one) for one in made.left]}
+    new = _new_job(task, user=user, config=config, max_runtime_s=max_runtime_s)
+    return JobStore(database).create(new, partial(made.begin, user=user)), made.left
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Trainings that are ready to be a job's tasks, and have not begun.
+
+    Attributes
+    ----------
+    tasks : list of TrainingTask
+    beginning : Beginning
+        What the ledger is to know of them.
+    left : list of Left
+        Markets that are left out, each with the reason.
+    """
+
+    tasks: list[TrainingTask]
+    beginning: Beginning
+    left: list[Left]
+
+    def begin(self, c: sa.Connection, *, user: str) -> list[dict[str, Any]]:
+        """Declare all as started and return them as tasks store them, each with the others on the same days.
+
+        Called in the transaction that writes the tasks: what a job does not have has not begun, and counts nowhere.
+        """
+        others = self.beginning.begin(c, user=user)
+        return [replace(one, others=tuple(more)).spec() for one, more in zip(self.tasks, others, strict=True)]
 
 
 def prepared(
@@ -170,13 +205,10 @@ def prepared(
     task: PrepareTask,
     collector: BarCollector | None = None,
     *,
-    user: str,
     compiled: bool = False,
     field: str = "--symbol",
-) -> tuple[list[dict[str, Any]], list[Left]]:
-    """Return the trainings of a job as its tasks store them, and the markets that are left out.
-
-    All of them are declared as started in one transaction: each knows of the others on the same days.
+) -> Prepared:
+    """Return the trainings of a job; none of them has begun.
 
     Parameters
     ----------
@@ -198,6 +230,7 @@ def prepared(
     entries: list[Declaration | None] = []
     for market in task.markets:
         try:
+            check_timeframe(market.timeframe)
             bars = _bars_of(reporter, store, market, task.requests[0], collector)
             if compiled:
                 compile_kernels(reporter, strategies[0], bars)
@@ -212,8 +245,7 @@ def prepared(
         tasks += [one for one, _ in found]
         entries += [entry for _, entry in found]
     _refuse_nothing(tasks, left, field)
-    others = begin_job(database, entries, user=user)
-    return [replace(one, others=tuple(more)).spec() for one, more in zip(tasks, others, strict=True)], left
+    return Prepared(tasks, Beginning.of(database, entries), left)
 
 
 def _tasks_on(
@@ -265,8 +297,17 @@ def _refuse_nothing(tasks: Sequence[object], left: Sequence[Left], field: str) -
     raise InputError(field, "none of the markets can be trained", hint=left[0].why if left else "")
 
 
+def _names(requests: Sequence[TrainingRequest]) -> str:
+    """Return the names of the strategies as far as their column has room for them."""
+    found = ",".join(without_folder(request.strategy) for request in requests)
+    if len(found) <= MAX_NAMES:
+        return found
+    room = found[: MAX_NAMES - len(",...")]
+    return (room.rpartition(",")[0] or room) + ",..."
+
+
 def _new_job(
-    requests: Sequence[TrainingRequest],
+    task: PrepareTask,
     *,
     user: str,
     config: Mapping[str, Any],
@@ -278,10 +319,10 @@ def _new_job(
     return NewJob(
         id=str(uuid4()),
         config=config,
-        digest="",
-        strategy=",".join(request.strategy for request in requests),
+        digest=hashlib.sha256(json.dumps(task.spec(), sort_keys=True).encode()).hexdigest(),
+        strategy=_names(task.requests),
         user=user,
-        seed=requests[0].search.seed,
+        seed=task.requests[0].search.seed,
         created_ms=now_ms(),
         priority=priority,
         parent=parent,
@@ -289,11 +330,6 @@ def _new_job(
         made_by=CODE_VERSION,
         key=key,
     )
-
-
-def _create(database: Database, new: NewJob, specs: Sequence[Mapping[str, Any]]) -> str:
-    digest = hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()
-    return JobStore(database).create(replace(new, digest=digest), specs)
 
 
 def _declaration(experiment: Experiment, bars: Bars) -> Declaration | None:

@@ -24,7 +24,7 @@ from assay.service.run import run_training
 from assay.store.chain import head
 from assay.store.database import now_ms
 from assay.store.ledger import counted
-from assay.store.registry import insert_configuration
+from assay.store.registry import check_timeframe, insert_configuration
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -131,6 +131,7 @@ def train_and_store(
     prefix : str
         Put before the title of every stage that the reporter hears of.
     """
+    check_timeframe(bars.market.timeframe)
     compile_kernels(reporter, experiment.strategy, bars)
     campaign = LedgerCampaign(database, begin_campaign(database, experiment, bars), reporter, threads)
     try:

@@ -17,12 +17,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import InputError, near_name, wrong_choice
 from assay.market import Timeframe, named_market
 from assay.service.request import TrainingRequest
 from assay.service.runtimes import runtime_ms
+from assay.store.registry import check_timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,11 +159,13 @@ class TrainingPlan:
         validation = _choice(terms, "validation_method", "walk_forward", VALIDATIONS)
         search = _params(terms, "optimization_params", method, _BY_METHOD, "optimization_method")
         proof = _params(terms, "validation_params", validation, _BY_VALIDATION, "validation_method")
-        frames = [Timeframe.parse(frame) for frame in lists["timeframes"]]
-        markets = [named_market(e, p, f) for e, p, f in product(lists["exchanges"], lists["pairs"], frames)]
-        if (made := len(markets) * len(names)) > MAX_MARKETS:
+        if (made := prod(map(len, lists.values())) * len(names)) > MAX_MARKETS:  # counted, before any is made
             rule = f"times exchanges, timeframes and strategies must be at most {MAX_MARKETS} trainings"
             raise InputError("pairs", rule, made)
+        frames = [Timeframe.parse(frame) for frame in lists["timeframes"]]
+        for frame in frames:
+            check_timeframe(frame, "timeframes")
+        markets = [named_market(e, p, f) for e, p, f in product(lists["exchanges"], lists["pairs"], frames)]
         own = {name: terms[name] for name in _TERMS if terms.get(name) is not None}
         spans = [name for name in ("days", "start", "stop") if name in own]
         months = _number(terms, "historical_period_months", None if spans else 12, 0, MAX_MONTHS)

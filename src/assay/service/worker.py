@@ -9,13 +9,13 @@ import time
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assay.documents import TrainedDocument
 from assay.documents.explained import why_not_promoted
-from assay.errors import AssayError, Interrupted, StoreError, UnstorableError, described
+from assay.errors import AssayError, ConflictError, Interrupted, StoreError, UnstorableError, described
 from assay.service.campaign import LedgerCampaign, complete_for_promoted, withdraw
 from assay.service.collector import BarCollector
 from assay.service.estimate_learning import learn_from
@@ -58,6 +58,8 @@ SAY_S = 5.0
 """Between two signs of life of a worker that waits."""
 AWAY_S = 5.0
 """Between two tries to reach a database that is away."""
+NAMES = 60
+"""Seconds that are tried for the name of a configuration, where others of the same experiment have the first ones."""
 OLDER = "older than the jobs that wait: it takes none of them; update it"
 
 
@@ -161,11 +163,7 @@ class Worker:
                 self._said = now
             return 0
         self._housekeeper.saw(task.job)
-        with log_context(job=task.job, task=task.number):
-            try:
-                self.work(task)
-            except UnstorableError as error:
-                self._refused_by_database(task, str(error))
+        self.work(task)
         return 1
 
     def _refused_by_database(self, task: Task, why: str) -> None:
@@ -190,25 +188,35 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins")
-        if PrepareTask.is_one(task.spec):
-            self._prepare(task)
-            return
+        with log_context(job=task.job, task=task.number):
+            LOG.info("begins")
+            try:
+                if PrepareTask.is_one(task.spec):
+                    self._prepare(task)
+                else:
+                    self._train(task)
+            except UnstorableError as error:
+                self._refused_by_database(task, str(error))
+
+    def _train(self, task: Task) -> None:
+        """Do a training, and what follows from it for others."""
         one = TrainingTask.from_spec(task.spec)
         try:
             with Pulse(self.queue, self.workers, self.id, task) as pulse:
                 clock = StageClock(pulse)
                 trained = self._trained(task, one, pulse, clock)
-                if trained is None:
+                if trained is None or not self._is_saved(task, one, trained):
                     return
-                self.queue.complete(task, summary(trained), self._effects(task, trained))
         except TaskStopped:
             LOG.info("stopped")
             self.queue.leave(task)
             return
         LOG.info("done")
-        complete_for_promoted(self.bars.database, trained.evidence, Silent())
-        learn_from(self.bars.database, trained.evidence, clock.seconds)
+        try:
+            complete_for_promoted(self.bars.database, trained.evidence, Silent())
+            learn_from(self.bars.database, trained.evidence, clock.seconds)
+        except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything; the result is written)
+            LOG.warning("what follows from the training could not be done: %s", described(error))
 
     def _prepare(self, task: Task) -> None:
         """Make the trainings of a job: they are further tasks of it."""
@@ -217,7 +225,7 @@ class Worker:
             reporter = JobLog(self.events, task, pulse)
             try:
                 with BarCollector(database=database, reporter=reporter) if one.fetch else nullcontext() as collector:
-                    specs, left = prepared(reporter, database, one, collector, user=user, field="pairs")
+                    made = prepared(reporter, database, one, collector, field="pairs")
             except StoreError:
                 raise
             except TaskStopped:
@@ -225,16 +233,17 @@ class Worker:
             except AssayError as error:
                 self._fail(task, str(error))
             else:
-                self.queue.expand(task, specs, {"left": [asdict(market) for market in left]})
+                left = {"left": [asdict(market) for market in made.left]}
+                if not self.queue.expand(task, partial(made.begin, user=user), left):
+                    self.queue.leave(task)
                 LOG.info("done")
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse, clock: StageClock) -> Trained | None:
         """Train; None where that failed, which is written then."""
         try:
             reporter = JobLog(self.events, task, pulse)
-            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one), reporter=reporter)
-            created = datetime.fromtimestamp(task.created_ms / 1000, UTC)  # the job's: the same bytes at any time
-            return describe_training(evidence, created, self.bars)
+            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one, reporter), reporter=reporter)
+            return describe_training(evidence, _created(task), self.bars)
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
@@ -253,17 +262,36 @@ class Worker:
             self._fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
         return None
 
+    def _is_saved(self, task: Task, one: TrainingTask, trained: Trained) -> bool:
+        """Write a result; return whether it was stored, and say why not in the place of it."""
+        seconds = 0
+        while True:
+            try:
+                self.queue.complete(task, summary(trained), self._effects(task, trained))
+            except StoreError:
+                raise
+            except AssayError as error:
+                seconds += 1
+                if isinstance(error, ConflictError) and seconds < NAMES:
+                    # another job of this second trained the same when other things had been tried before
+                    trained = describe_training(trained.evidence, _created(task, seconds), self.bars)
+                    continue
+                self._fail(task, str(error))
+                self._withdraw(task, one)
+                return False
+            return True
+
     def _withdraw(self, task: Task, one: TrainingTask) -> None:
         """Say that a task was refused before it told anybody anything: it is no try."""
         withdraw(self.bars.database, [one.digest], user=self.user or task.user)
 
-    def _campaign(self, task: Task, one: TrainingTask) -> LedgerCampaign:
+    def _campaign(self, task: Task, one: TrainingTask, reporter: JobLog) -> LedgerCampaign:
         """Return the campaign of a task: the ledger as it was when the job was made, and the job's own tasks.
 
         It is the same for any number of workers: what another task has not computed yet is computed here.
         """
         tasks = self._tasks_of(task.job) if one.others else {}
-        return LedgerCampaign(self.bars.database, one.others, Silent(), tasks=tasks)
+        return LedgerCampaign(self.bars.database, one.others, reporter, tasks=tasks)
 
     def _tasks(self, job: str) -> dict[str, TrainingTask]:
         """Return all tasks of a job by the digest of their experiment."""
@@ -276,6 +304,11 @@ class Worker:
         return lambda c: save_trained(
             c, trained, created_ms=task.created_ms, at_ms=now_ms(), user=user, job_id=task.job
         )
+
+
+def _created(task: Task, seconds: int = 0) -> datetime:
+    """Return when a task's document was made: with its job, so that it has the same bytes whenever it is computed."""
+    return datetime.fromtimestamp(task.created_ms / 1000 + seconds, UTC)
 
 
 def end_with(parent: int) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
-from assay.errors import ConflictError, NotFoundError, near_name
+from assay.errors import ConflictError, NotFoundError, StoreError, near_name
 from assay.store.database import insert
 from assay.store.schema import Role, access_tokens, audit_log, sessions, users
 
 if TYPE_CHECKING:
     from assay.store.database import Database
+
+LOG = logging.getLogger("assay.api")
 
 TOUCH_MS = 60_000
 """How exactly the last use of a token is known: a write at every request would cost more than the request."""
@@ -114,6 +117,7 @@ class AccountStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._touched: dict[str, int] = {}
 
     def add_user(self, name: str, role: Role, password_hash: str | None, at_ms: int) -> User:
         """Write a new user.
@@ -275,9 +279,19 @@ class AccountStore:
         if row.revoked_at is not None or row.expires_at <= at_ms or row.disabled_at is not None:
             return None
         if row.last_used_at is None or row.last_used_at + TOUCH_MS <= at_ms:
-            used = sa.update(access_tokens).where(access_tokens.c.id == token).values(last_used_at=at_ms)
-            self.database.write(lambda c: c.execute(used))
+            self._touch(token, at_ms)
         return User.of(row)
+
+    def _touch(self, token: str, at_ms: int) -> None:
+        """Write when a token was used; one that may read does so also where nothing can be written."""
+        if at_ms - self._touched.get(token, -TOUCH_MS) < TOUCH_MS:
+            return  # another request of this process does it, or found a minute ago that it cannot be done
+        self._touched[token] = at_ms
+        used = sa.update(access_tokens).where(access_tokens.c.id == token).values(last_used_at=at_ms)
+        try:
+            self.database.write(lambda c: c.execute(used))
+        except StoreError as error:
+            LOG.warning("when a token was used cannot be written: %s", error)
 
     def add_session(self, user: str | None, secret_hash: str, csrf_hash: str, at_ms: int, expires_ms: int) -> None:
         """Write a session, and forget all that are over; `user` is an id."""

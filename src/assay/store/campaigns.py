@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from assay.store import chain, schema
-from assay.store.ledger import MarketDays, begun, trials_on
+from assay.store.ledger import MarketDays, begun, trials_near, trials_on
 from assay.store.schema import DeclarationKind
 from assay.validation import NullStatistics, Stage, TriedExperiment
 
@@ -71,8 +71,64 @@ def declared(c: sa.Connection, experiment_digest: str) -> tuple[str, int] | None
 
 def members(c: sa.Connection, days: MarketDays) -> list[str]:
     """Return the digests of all experiments on the same days, finished or begun, in a transaction of the caller's."""
-    on_them = {row.experiment_digest for row in begun(c, days) if days.same_as(MarketDays.of(row))}
-    return sorted(on_them | set(trials_on(c, days)))
+    return members_of_all(c, [days], SameDays())[0]
+
+
+class SameDays:
+    """Whether histories have seen the same days: asked of each two once, however many experiments are on them.
+
+    Attributes
+    ----------
+    known : dict of (int, int) to bool
+        What was compared, by the numbers of two histories.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self.known: dict[tuple[int, int], bool] = {}
+
+    def number(self, days: MarketDays) -> int:
+        """Return the number of a history: equal ones have the same."""
+        closes = None if days.closes is None else (days.closes.first, days.closes.closes.tobytes())
+        key = (days.exchange, days.symbol, days.start_ms, days.stop_ms, closes)
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def __call__(self, one: tuple[int, MarketDays], other: tuple[int, MarketDays]) -> bool:
+        """Return whether two histories, each with its number, have seen the same days at the same time."""
+        (i, a), (j, b) = sorted((one, other), key=lambda numbered: numbered[0])
+        if (found := self.known.get((i, j))) is None:
+            found = a.start_ms < b.stop_ms and a.stop_ms > b.start_ms and a.same_as(b)
+            self.known[i, j] = found
+        return found
+
+
+def members_of_all(
+    c: sa.Connection, asked: Sequence[MarketDays], same: SameDays, beside: Iterable[Declaration] = ()
+) -> list[list[str]]:
+    """Return `members` of each of some days; the ledger is read once, in a transaction of the caller's.
+
+    Parameters
+    ----------
+    same : SameDays
+        Keeps what was compared: comparing a thousand markets takes seconds, for which no ledger is to be locked.
+    beside : iterable of Declaration
+        Experiments that count as if they stood in the ledger.
+    """
+    if not asked:
+        return []
+    whole = MarketDays("", "", min(one.start_ms for one in asked), max(one.stop_ms for one in asked))
+    on: dict[int, tuple[MarketDays, set[str]]] = {}
+    rows: list[Any] = [*begun(c, whole), *trials_near(c, whole), *beside]
+    for row in rows:
+        days = MarketDays.of(row)
+        on.setdefault(same.number(days), (days, set()))[1].add(row.experiment_digest)
+    found: dict[int, list[str]] = {}
+    for days in asked:
+        number = same.number(days)
+        if number not in found:
+            same_days = (digests for n, (other, digests) in on.items() if same((number, days), (n, other)))
+            found[number] = sorted(set().union(*same_days))
+    return [found[same.number(days)] for days in asked]
 
 
 def without_result(c: sa.Connection, *, exchange: str | None = None, symbol: str | None = None) -> int:

@@ -114,6 +114,8 @@ class Database:
             try:
                 with self.engine.connect().execution_options(assay_write=write) as connection, connection.begin():
                     return work(connection)
+            except exc.TimeoutError as error:  # of the pool: as many ask as may, and none of them has ended
+                raise StoreError(self.name, "has no connection free at the moment", hint="Try again") from error
             except Exception as error:
                 driver = _driver_error(error)
                 if driver is None:

@@ -15,12 +15,14 @@ from assay.store.events import EventKind, append_event, lock_job
 from assay.store.ids import find_id
 from assay.store.queue_terms import ACTIVE
 from assay.store.schema import JobStatus
+from assay.store.tasks import task_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from assay.store.clock import Clock
     from assay.store.database import Database
+    from assay.store.tasks import Specs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class NewJob:
     config : mapping
         What was asked for.
     digest : str
-        Of all tasks.
+        Of what was asked for.
     strategy : str
         Names of the strategies.
     user : str
@@ -135,8 +137,8 @@ class JobStore:
     def __init__(self, database: Database, clock: Clock = shared_clock) -> None:
         self.database, self._clock = database, clock
 
-    def create(self, job: NewJob, specs: Sequence[Mapping[str, Any]]) -> str:
-        """Write a job with its tasks; return its id, or that of the job that has its key."""
+    def create(self, job: NewJob, specs: Specs) -> str:
+        """Write a job with its tasks; return its id, or that of the job that has its key, and no task is made then."""
         values = {
             "id": job.id,
             "user_id": job.user,
@@ -144,7 +146,7 @@ class JobStore:
             "status": JobStatus.PENDING,
             "config": dict(job.config),
             "digest": job.digest,
-            "total_combinations": len(specs),
+            "total_combinations": 0,
             "seed": job.seed,
             "created_at": job.created_ms,
             "priority": job.priority,
@@ -153,9 +155,6 @@ class JobStore:
             "made_by": job.made_by,
             "idempotency_key": job.key,
         }
-        rows = [
-            {"job_id": job.id, "number": i, "spec": dict(s), "status": JobStatus.PENDING} for i, s in enumerate(specs)
-        ]
 
         def work(c: sa.Connection) -> str:
             j = schema.training_jobs
@@ -165,8 +164,9 @@ class JobStore:
                 if job.key is not None:
                     same = sa.and_(j.c.user_id == job.user, j.c.idempotency_key == job.key)
                 return str(c.execute(sa.select(j.c.id).where(same)).scalar_one())
-            if rows:
+            if rows := task_rows(c, job.id, specs):
                 c.execute(sa.insert(schema.training_tasks), rows)
+            c.execute(sa.update(j).where(j.c.id == job.id).values(total_combinations=len(rows)))
             body = {"status": JobStatus.PENDING, "total": len(rows)}
             append_event(c, job.id, EventKind.STATE, job.created_ms, body)
             return job.id

@@ -263,11 +263,16 @@ def days_of(c: sa.Connection, experiment_digest: str) -> MarketDays | None:
 
 def trials_on(c: sa.Connection, days: MarketDays) -> dict[str, int]:
     """Return how many combinations each experiment on the same days has, by digest, in the caller's transaction."""
+    rows = trials_near(c, days)
+    return {row.experiment_digest: row.combinations for row in rows if days.same_as(MarketDays.of(row))}
+
+
+def trials_near(c: sa.Connection, days: MarketDays) -> Sequence[sa.Row[Any]]:
+    """Return the experiments whose span touches that of some days, whatever the market, the oldest first."""
     t = schema.trials.c
     columns = (t.experiment_digest, t.combinations, *(t[name] for name in _OF_DAYS))
     near = sa.select(*columns).where(t.start_ms < days.stop_ms, t.stop_ms > days.start_ms)
-    rows = c.execute(near.order_by(t.at, t.experiment_digest))
-    return {row.experiment_digest: row.combinations for row in rows if days.same_as(MarketDays.of(row))}
+    return c.execute(near.order_by(t.at, t.experiment_digest)).all()
 
 
 def begun(c: sa.Connection, days: MarketDays | None = None) -> list[sa.Row[Any]]:

@@ -28,13 +28,18 @@ from assay.store.queue_terms import (
     with_work,
 )
 from assay.store.schema import JobStatus
-from assay.store.tasks import Lease, Task
+from assay.store.tasks import Lease, Task, task_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from assay.store.clock import Clock
     from assay.store.database import Database
+    from assay.store.tasks import Specs
+
+
+class _JobOverError(Exception):
+    """A job is over, and what was to be added to it is taken back."""
 
 
 class TaskQueue:
@@ -214,16 +219,30 @@ class TaskQueue:
         self, task: Task, result: Mapping[str, Any], effects: Callable[[sa.Connection], object] = lambda _: None
     ) -> bool:
         """Write a task's result together with its effects; nothing, and False, when the task is another's by now."""
-        values = {"status": JobStatus.COMPLETED, "result": dict(result), "error_message": None}
+        return self._complete(task, result, effects)
+
+    def _complete(
+        self,
+        task: Task,
+        result: Mapping[str, Any],
+        effects: Callable[[sa.Connection], object],
+        *,
+        needs_job: bool = False,
+    ) -> bool:
+        j, values = schema.training_jobs.c, {"status": JobStatus.COMPLETED, "result": dict(result)}
 
         def work(c: sa.Connection) -> bool:
             now = self._clock(c)
-            ended = sa.update(schema.training_tasks).where(*under(task)).values(**values, completed_at=now)
-            if not c.execute(ended).rowcount:
+            ended = sa.update(schema.training_tasks).where(*under(task))
+            if not c.execute(ended.values(**values, completed_at=now, error_message=None)).rowcount:
                 # the answer to a commit may be lost, and the work is done again then
                 return self._is(c, task, JobStatus.COMPLETED)
             effects(c)
             lock_job(c, task.job)  # at the end, for the others of the job wait for it
+            if needs_job:
+                goes_on = sa.select(j.id).where(j.id == task.job, j.status.in_(ACTIVE), in_time(now))
+                if c.execute(goes_on).first() is None:
+                    raise _JobOverError
             count_completed(c, task.job, result)
             end_if_done(c, task.job, now)
             return True
@@ -249,23 +268,26 @@ class TaskQueue:
         ours = sa.select(t.number).where(*of(task), t.lease_token == task.token, t.status == status)
         return c.execute(ours).first() is not None
 
-    def expand(self, task: Task, specs: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> bool:
-        """End a task with further tasks of the same job in its place, all or none."""
+    def expand(self, task: Task, specs: Specs, result: Mapping[str, Any]) -> bool:
+        """End a task with further tasks of the same job in its place, all or none.
+
+        Nothing is written, and the answer is False, when the task is another's by now, or its job is over or out of
+        time: who has cancelled a job is not to find more of it afterwards.
+        """
         t, j = schema.training_tasks.c, schema.training_jobs.c
 
         def effects(c: sa.Connection) -> None:
             lock_job(c, task.job)  # before their numbers are given: two tasks of a job may be ended so at once
             last = c.execute(sa.select(sa.func.max(t.number)).where(t.job_id == task.job)).scalar_one()
-            rows = [
-                {"job_id": task.job, "number": last + 1 + i, "spec": dict(spec), "status": JobStatus.PENDING}
-                for i, spec in enumerate(specs)
-            ]
-            if rows:
+            if rows := task_rows(c, task.job, specs, last + 1):
                 c.execute(sa.insert(schema.training_tasks), rows)
             more = j.total_combinations + len(rows)
             c.execute(sa.update(schema.training_jobs).where(j.id == task.job).values(total_combinations=more))
 
-        return self.complete(task, result, effects)
+        try:
+            return self._complete(task, result, effects, needs_job=True)
+        except _JobOverError:
+            return False
 
     # -- giving back --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,16 @@ import sqlalchemy as sa
 from assay.documents import Document, read
 from assay.documents.coherence import contradiction
 from assay.documents.explained import why_not_promoted
-from assay.errors import ChangedError, FileFormatError, GateError, InputError, NotFoundError, near_name, wrong_choice
+from assay.errors import (
+    ChangedError,
+    ConflictError,
+    FileFormatError,
+    GateError,
+    InputError,
+    NotFoundError,
+    near_name,
+    wrong_choice,
+)
 from assay.market import Timeframe, canonical_symbol
 from assay.store import schema
 from assay.store.database import insert
@@ -112,6 +121,15 @@ class Registered:
         return self.row["archived_at"] is not None
 
 
+TIMEFRAME_RULE = f"must be one of {', '.join(schema.TIMEFRAMES)} to be stored"
+
+
+def check_timeframe(timeframe: object, field: str = "timeframe") -> None:
+    """Refuse bars of a length whose configurations are not stored, before anything is trained on them."""
+    if str(timeframe) not in schema.TIMEFRAMES:
+        raise InputError(field, TIMEFRAME_RULE, str(timeframe))
+
+
 def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document as it will be read again, or refuse it."""
     try:
@@ -120,9 +138,7 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         raise FileFormatError("configuration", f"must hold plain JSON values: {error}") from None
     timeframe = read(plain).context.timeframe
     if timeframe is not None and timeframe not in schema.TIMEFRAMES:
-        raise FileFormatError(
-            "configuration context.timeframe", f"must be one of {', '.join(schema.TIMEFRAMES)} to be stored", timeframe
-        )
+        raise FileFormatError("configuration context.timeframe", TIMEFRAME_RULE, timeframe)
     return plain
 
 
@@ -141,7 +157,7 @@ def insert_configuration(
     c.execute(insert(c, TABLE).values(**row).on_conflict_do_nothing(index_elements=["config_id"]))
     stored = c.execute(sa.select(TABLE.c.config_json).where(TABLE.c.config_id == row["config_id"])).scalar_one()
     if stored != plain:
-        raise InputError("configId", "is stored already with other content", row["config_id"])
+        raise ConflictError("configId", "is stored already with other content", row["config_id"])
     if figures is not None:
         text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
         values = {"configuration_id": row["id"], "figures": zlib.compress(text.encode())}

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+Specs = Sequence[Mapping[str, Any]] | Callable[["sa.Connection"], Sequence[Mapping[str, Any]]]
+"""What tasks are to do; or what says it in the transaction in which they are written, and writes what belongs to it."""
+
+
+def task_rows(c: sa.Connection, job: str, specs: Specs, first: int = 0) -> list[dict[str, Any]]:
+    """Return the rows of new tasks, numbered from one on, in a writing transaction of the caller's."""
+    made = specs(c) if callable(specs) else specs
+    return [{"job_id": job, "number": n, "spec": dict(spec), "status": "pending"} for n, spec in enumerate(made, first)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,8 @@ class Cost(Answer):
 def estimate_training(ctx: Ctx, training: Training) -> Cost:
     """Say what a training would take, which edges it could find, and what the try costs; nothing is searched.
 
-    No parameters are judged by it, so it is no try.
+    No parameters are judged by it, so it is no try. The first estimate of a strategy on a machine measures how fast it
+    is there, which may take a minute.
     """
     state = state_of(ctx)
     plan = plan_of(state, training.terms())

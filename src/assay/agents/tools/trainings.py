@@ -185,7 +185,8 @@ def _how_far(state: AgentState, job: JobState, rows: list[Task], tasks: list[dic
     if job.status == JobStatus.CANCELLED:
         return f"The training was ended, {over}. What was begun counts as a try."
     if not WorkerStore(state.database).page(1, alive=True):
-        return f"The training waits, {over}: no worker is running yet. They start with this server, or by `assay worker --forever`."
+        start = "they start with this server, or by `assay worker --forever`"
+        return f"The training waits, {over}: no worker is running yet; {start}."
     doing = "; ".join(f"{row.market} {row.strategy} {row.doing}" for row in rows if row.doing)
     return (
         f"The training {'runs' if job.status == JobStatus.RUNNING else 'waits for a worker'}, {over}. {doing}".strip()

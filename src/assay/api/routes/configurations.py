@@ -104,7 +104,7 @@ def _place(cursor: str | None, sort: str) -> tuple[float | None, str] | None:
     except ValueError:
         value = text
     number = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63)
-    if of != sort or not number or "\x00" in config_id:
+    if of != sort or not number:
         raise InputError("cursor", "must be the next_cursor of a page before, in the same order", cursor)
     return value, config_id
 

@@ -14,8 +14,8 @@ from fastapi.sse import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from assay.api.access import Caller, Trader, Viewer, is_still_signed_in, may_change, note
-from assay.api.declared import BODY, declared
-from assay.api.jobs import job_in_list, job_status, strategy_name, worker_body
+from assay.api.declared import BODY, ID, declared
+from assay.api.jobs import job_in_list, job_status, worker_body
 from assay.api.models.estimate import EstimateBody
 from assay.api.models.training import (
     Changes,
@@ -36,6 +36,7 @@ from assay.errors import ConflictError, InputError
 from assay.service.campaign import withdraw_unbegun
 from assay.service.jobs import job_document, take_up
 from assay.service.strategy_folder import resolve_strategy
+from assay.service.strategy_names import without_folder
 from assay.service.submission import Submitted, submit
 from assay.service.training_plan import TrainingPlan
 from assay.sources.spreadsheet_safe import harmless
@@ -110,7 +111,7 @@ def estimate(_: Trader, state: Shared, body: TrainingConfig) -> EstimateBody:
     )
     document = found.to_dict()
     for task in document["tasks"]:
-        task["strategy"] = strategy_name(task["strategy"])
+        task["strategy"] = without_folder(task["strategy"])
     for way in document["cheaper"]:
         way["change"] = as_body(way["change"])
     return EstimateBody.model_validate(document)
@@ -152,7 +153,7 @@ CSV: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/jobs/{job}/results", operation_id="jobResults", response_model=Results, responses=CSV | declared(*JOB))
+@router.get("/jobs/{job}/results", operation_id="jobResults", response_model=Results, responses=CSV | declared(*ID))
 def results(
     _: Viewer,
     database: Opened,
@@ -165,7 +166,7 @@ def results(
     state = _job(database, job)
     found = job_document(JobStore(database), state) | {"error_message": state.error}
     for row in found["tasks"]:
-        row["strategy"] = strategy_name(row["strategy"])
+        row["strategy"] = without_folder(row["strategy"])
         row |= {name: as_request(row[name]) for name in ("error", "why_not_promoted") if row[name] is not None}
     if form == "csv":
         return Response(_csv(found["tasks"]), media_type="text/csv")

@@ -14,7 +14,8 @@ import typer
 
 from assay.api import server
 from assay.api.app import create_app
-from assay.api.settings import Settings
+from assay.api.scopes import HostName
+from assay.api.settings import LOOPBACK, Settings
 from assay.cli import options
 from assay.cli.first import INTERRUPTED
 from assay.cli.log_options import LogOptions
@@ -120,7 +121,7 @@ class ServeOptions(LogOptions):
         """Return what the API is told."""
         return Settings(
             token=token,
-            hosts=_host_names(self.hosts),
+            hosts=(*_host_names(self.hosts), *_own_name(self.host)),
             strategies=None if self.strategies is None else self.strategies.resolve(),
             offline=self.offline,
             secure_cookies=self.secure_cookies,
@@ -131,9 +132,16 @@ class ServeOptions(LogOptions):
 def _host_names(text: str | None) -> tuple[str, ...]:
     found = [] if text is None else options.names(text, "--hosts")
     for name in found:
-        if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]{1,253}", name):
+        if HostName.of(name) is None:
             raise InputError("--hosts", "must be names such as assay.example.org", name)
     return tuple(name.lower() for name in found)
+
+
+def _own_name(host: str) -> tuple[str, ...]:
+    """Return the address that is listened on as a name of the server; that of all addresses is none."""
+    found = HostName.of(f"[{host}]" if ":" in host else host)
+    is_wide = host in ("0.0.0.0", "::")  # noqa: S104  (compared, not bound)
+    return () if found is None or is_wide or found.name in LOOPBACK else (host if ":" not in host else f"[{host}]",)
 
 
 def _proxies(text: str | None) -> tuple[str, ...]:
