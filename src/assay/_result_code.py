@@ -14,7 +14,7 @@ import numba
 
 PACKAGE = Path(__file__).parent
 
-WITHOUT_INFLUENCE = ("api", "cli", "frames", "reports", "service", "store", "studio", "testing")
+WITHOUT_INFLUENCE = ("agents", "api", "cli", "frames", "reports", "service", "store", "studio", "testing")
 """Rooms that cannot change a result: a page of theirs must not recompile kernels or void a study."""
 
 _DOORS = ("__init__.py", "__main__.py")

@@ -86,13 +86,18 @@ def test_a_file_is_taken_as_the_command_line_takes_it(
     assert main(["data", "inspect" if inspect else "import", str(tmp_path / NAME), *where, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     expected = document if inspect else document["files"][0]
+    if inspect:  # the options of the command line are names of the query
+        names = [name.split()[0].removeprefix("--").replace("-", "_") for name in expected["options"]]
+        expected["options"] = dict(zip(names, expected["options"].values(), strict=True))
+        assert {"columns", "where", "bar_end"} < set(names)
     found = sent(api, CSV, inspect=inspect)
     assert found.json() == expected | {"file": NAME}, found.text
     if not inspect:
         assert sent(api, CSV).json()["unchanged"] == len(COLUMNS["timestamp"])
         assert api.get("/quality")["items"][0]["imports"][0]["source"] == NAME
     else:
-        assert sent(api, CSV, "ETHUSDT_5m.csv", inspect=True, exchange="binance").json()["symbol"] == "ETH/USDT"
+        named = sent(api, CSV, "bars.csv", inspect=True, exchange="kraken", symbol="ethusdt").json()
+        assert (named["exchange"], named["symbol"]) == ("kraken", "ETH/USDT")
 
 
 def test_bars_of_a_market_that_was_removed_are_not_served_for_it(api: Api) -> None:

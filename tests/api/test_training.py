@@ -15,9 +15,12 @@ from assay.api.app import create_app
 from assay.api.models.training import TrainingConfig
 from assay.api.operation import GOODBYE
 from assay.api.state import events_of
-from assay.errors import GateError, StoreError
+from assay.errors import GateError, StoreError, UnstorableError
+from assay.service.job_log import JobLog
 from assay.service.jobs import job_document
+from assay.service.pulse import Pulse, TaskStopped
 from assay.service.submission import MAX_NAMES
+from assay.service.tasks import TrainingTask
 from assay.service.training_plan import _PLAN, _TERMS
 from assay.service.worker import Worker
 from assay.sources.simulated import SimulatedMarket, simulate_market
@@ -261,6 +264,43 @@ def test_a_cancelled_job_stops_its_worker_and_can_be_begun_again(
     assert (done.status, done.code) == (409, "conflict")
 
 
+def test_what_follows_from_a_training_ends_no_worker(
+    trader: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result is written then; one that cannot be written fails the task, whoever calls the worker."""
+
+    def raises(error: Exception) -> Callable[..., None]:
+        def raised(*_: object, **__: object) -> None:
+            raise error
+
+        return raised
+
+    monkeypatch.setattr("assay.service.worker.complete_for_promoted", raises(ValueError("of a user's strategy")))
+    worker = Worker(database)
+    for error in (None, UnstorableError("db", "refused: a text with a zero byte")):
+        job = started(trader, seed=int(error is None))
+        task = worker.queue.claim(worker.id)
+        assert task is not None
+        if error is not None:
+            monkeypatch.setattr(worker.queue, "complete", raises(error))
+        worker.work(replace(task, attempts=2))  # once more, where the database refuses it for the first time
+        status = trader("GET", f"/api/training/jobs/{job}/status").json
+        assert status["status"] == ("completed" if error is None else "failed")
+
+
+def test_a_campaign_is_left_when_its_task_is_to_stop(trader: Client, database: Database) -> None:
+    """It computes what others lack, for minutes perhaps: a worker that does not hear of the end meanwhile is ended."""
+    started(trader)
+    worker = Worker(database)
+    task = worker.queue.claim(worker.id)
+    assert task is not None
+    pulse = Pulse(worker.queue, worker.workers, worker.id, task, should_stop=lambda: True)
+    campaign = worker._campaign(task, TrainingTask.from_spec(task.spec), JobLog(worker.events, task, pulse))
+    pulse._heed(goes_on=False)
+    with pytest.raises(TaskStopped), campaign.reporter.progress("what else was tried", 2) as advance:
+        advance(1)
+
+
 def test_an_estimate_counts_what_a_training_does_and_starts_nothing(trader: Client, database: Database) -> None:
     answer = trader(
         "POST", "/api/training/estimate", CONFIG | {"parallelWorkers": 2, "pairs": ["AAA/USDT", "ZZZ/USDT"]}
@@ -283,6 +323,25 @@ def test_a_second_request_with_the_same_key_starts_nothing(trader: Client) -> No
     first, second = (trader("POST", "/api/training/start", CONFIG, headers=key).json for _ in range(2))
     assert first == second
     assert len(trader("GET", "/api/training/jobs").json["items"]) == 1
+    other = trader("POST", "/api/training/start", CONFIG | {"seed": 9}, headers=key)
+    again = trader("POST", f"/api/training/jobs/{first['job_id']}/rerun", headers=key)
+    for answer in (other, again):
+        assert (answer.status, answer.json["error"]["field"]) == (409, "Idempotency-Key")
+        assert first["job_id"] in answer.json["error"]["rule"]
+
+
+def test_a_job_of_which_nothing_came_says_why_wherever_it_is_looked_at(trader: Client, database: Database) -> None:
+    job, why = started(trader, days=2), "windows of at least 5 test days need about"
+    assert Worker(database, job).run() == 1
+    (row,) = trader("GET", "/api/training/jobs?status=failed").json["items"]
+    status = trader("GET", f"/api/training/jobs/{job}/status").json
+    results = trader("GET", f"/api/training/jobs/{job}/results").json
+    events = sent(trader("GET", f"/api/training/jobs/{job}/events"))
+    told = [row["error_message"], status["error_message"], results["error_message"], events[-2][2]["message"]]
+    assert len(set(told)) == 1
+    assert why in told[0]
+    again = trader("POST", f"/api/training/jobs/{job}/retry").json
+    assert (again["status"], again["error_message"]) == ("pending", None)
 
 
 @pytest.mark.parametrize(

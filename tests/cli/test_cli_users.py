@@ -40,6 +40,9 @@ def accounts() -> Iterator[Accounts]:
     database.close()
 
 
+TOLD = "bob has the role viewer. A token for programs: assay users token bob\n"
+
+
 def test_a_life(users: Callable[..., Ran], accounts: Accounts) -> None:
     assert users("list").out.startswith("There are no users yet")
     added = users("add", "ada", "--role", "admin", "--json")
@@ -48,7 +51,7 @@ def test_a_life(users: Callable[..., Ran], accounts: Accounts) -> None:
         "disabled_at": None,
     }  # fmt: skip
     assert accounts.sign_in("ada", PASSWORD) is not None
-    assert users("add", "bob", "--no-password", stdin="").out == "bob is a viewer.\n"
+    assert users("add", "bob", "--no-password", stdin="").out == TOLD
     assert [user["name"] for user in users("list", "--json").document["users"]] == ["ada", "bob"]
     assert "ada" in users("list").out
     made = users("token", "bob", "--label", "notebook")
@@ -62,7 +65,7 @@ def test_a_life(users: Callable[..., Ran], accounts: Accounts) -> None:
     assert users("revoke", "bob", listed["id"]).code == 0
     assert accounts.user_of_token(token, now_ms()) is None
     assert users("token", "bob", "--days", 1, "--json").document["token"].startswith("assay_")
-    assert users("role", "bob", "trader").out == "bob is a trader now.\n"
+    assert users("role", "bob", "trader").out == "bob has the role trader now.\n"
     assert users("password", "bob", stdin="another password\n").code == 0
     assert accounts.sign_in("bob", "another password") is not None
     assert users("disable", "bob").code == 0

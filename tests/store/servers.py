@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -62,9 +63,13 @@ def server_in(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def own_server() -> Iterator[tuple[str, Path]]:
     """A PostgreSQL server of the test's own, that it may stop: (address, folder of its data)."""
     if os.environ.get("ASSAY_TEST_POSTGRESQL"):
         pytest.skip("a server given by ASSAY_TEST_POSTGRESQL is not the test's to stop")
-    with server_in(tmp_path) as address:
-        yield address, tmp_path / "pg"
+    # not below pytest's own folder: another run of the tests closes that to the user of the server
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-pg-", ignore_cleanup_errors=True) as folder,
+        server_in(Path(folder)) as address,
+    ):
+        yield address, Path(folder) / "pg"

@@ -14,6 +14,7 @@ from assay.service.leases import SilentLeases
 from assay.service.versions import CODE_VERSION, may_run
 from assay.store import Database, schema
 from assay.store.events import EventKind, EventStore
+from assay.store.job_numbers import PREPARE
 from assay.store.jobs import JobStore, NewJob
 from assay.store.queue import TaskQueue
 from assay.store.queue_terms import LEASE_MS, MAX_ATTEMPTS
@@ -384,6 +385,19 @@ def test_a_job_says_how_fast_it_is(q: Queue) -> None:
     q.queue.progress(q.claimed("one"), {})
     (told,) = q.events.after("job", 0, kinds=[EventKind.PROGRESS])
     assert (told.body["done"], told.body["total"], told.body["rate"], told.body["eta_s"]) == (1, 5, 0.5, 8.0)
+
+
+def test_the_time_of_making_the_trainings_is_not_taken_for_theirs(database: Database) -> None:
+    q = Queue(database, [{"work": PREPARE}])
+    made = q.claimed("one", 10_000)
+    q.at(40_000).expand(made, [{"number": n} for n in range(4)], {})
+    first, second = q.claimed("one"), q.claimed("two")
+    q.queue.progress(first, {})
+    q.at(42_000).complete(first, {})
+    q.queue.progress(second, {})
+    before, after = (e.body for e in q.events.after("job", 0, kinds=[EventKind.PROGRESS]))
+    assert (before["done"], before["rate"], before["eta_s"]) == (1, None, None)
+    assert (after["done"], after["rate"], after["eta_s"]) == (2, 0.5, 6.0)
 
 
 def test_events_are_pruned_from_the_oldest_and_states_stay(q: Queue) -> None:

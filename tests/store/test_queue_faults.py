@@ -256,7 +256,7 @@ def test_stuck_pending_behind_what_others_must_do(database: Database) -> None:
 class Refused(Worker):
     """A worker whose results the database refuses."""
 
-    def work(self, task: Task) -> None:
+    def _train(self, task: Task) -> None:
         self.queue.complete(task, {}, lambda c: c.execute(sa.insert(schema.workers).values(id=self.id)))
 
 

@@ -80,11 +80,14 @@ class Identified:
         Where a cookie was sent.
     is_wrong : bool
         Whether there was a token that is nobody's.
+    is_over : bool
+        Whether there was a cookie of a session that is over.
     """
 
     caller: Caller | None = None
     session: Session | None = None
     is_wrong: bool = False
+    is_over: bool = False
 
 
 class Access:
@@ -127,7 +130,9 @@ class Access:
             return Identified(_caller(user, Way.TOKEN)) if user else Identified(is_wrong=True)
         if secret := self.session_secret(scope):
             session = await anyio.to_thread.run_sync(self._session, secret)
-            return Identified() if session is None else Identified(_caller(session.user, Way.SESSION), session)
+            return (
+                Identified(is_over=True) if session is None else Identified(_caller(session.user, Way.SESSION), session)
+            )
         return Identified()
 
     def _session(self, secret: str) -> Session | None:
@@ -181,7 +186,7 @@ class Needs:
         if caller is None:
             raise HTTPException(401, SIGN_IN, {"WWW-Authenticate": "Bearer"})
         if not caller.may(self.role):
-            raise HTTPException(403, f"this needs the role {self.role}, and {caller.name} is a {caller.role}")
+            raise HTTPException(403, f"this needs the role {self.role}, and {caller.name} has the role {caller.role}")
         return caller
 
 

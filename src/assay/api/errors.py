@@ -17,7 +17,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from assay import errors
+from assay.api.addresses import no_route
+from assay.api.request_words import as_request, field_name
 from assay.errors import AssayError, shown
+from assay.service.faults import fault_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -62,6 +65,9 @@ CODES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
 }
 """Codes of errors that come before a route, by their status."""
+
+NO_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+"""Statuses of requests that belong to no route."""
 
 
 class ErrorDetail(BaseModel):
@@ -126,8 +132,11 @@ def answer(error: AssayError) -> JSONResponse:
         return problem(
             status, code, "the database cannot be used at the moment", hint=hint, headers={"Retry-After": "5"}
         )
-    facts = {name: getattr(error, name, None) or None for name in ("field", "rule", "hint")}
-    return problem(status, code, str(error), value=getattr(error, "value", None), **facts)
+    given, rule, hint = (str(getattr(error, name, "")) for name in ("field", "rule", "hint"))
+    field, value = field_name(given), getattr(error, "value", None)
+    message = as_request(field + str(error).removeprefix(given))
+    rule, hint = as_request(rule), as_request(hint)
+    return problem(status, code, message, field=field or None, rule=rule or None, value=value, hint=hint or None)
 
 
 def statuses(*given: int) -> dict[int | str, dict[str, Any]]:
@@ -143,13 +152,17 @@ def handle_errors(app: FastAPI) -> None:
         return answer(error)
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return invalid(error.errors())
+    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        body = getattr(request.scope.get("route"), "body_field", None)
+        return invalid(error.errors(), None if body is None else body.field_info.annotation)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
         code = CODES.get(HTTPStatus(error.status_code), "failed")
         headers = dict(error.headers) if error.headers else None
+        if error.status_code in NO_ROUTE and error.detail == HTTPStatus(error.status_code).phrase:
+            rule, hint, allowed = no_route(request.method, request.url.path, app.openapi()["paths"])
+            return problem(error.status_code, code, f"{rule}. {hint}", rule=rule, hint=hint, headers=allowed)
         return problem(error.status_code, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
@@ -160,14 +173,16 @@ def handle_errors(app: FastAPI) -> None:
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message, field="incident", value=number)
 
 
-def invalid(found: Any) -> JSONResponse:
-    """Return the answer to a body or query that pydantic refuses: the first fault, by the name of its field."""
-    first = found[0]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    rule = str(first["msg"]).removeprefix("Value error, ")
-    rule = rule[:1].lower() + rule[1:]
-    field = ".".join(where) or "body"
-    value = None if first["type"] == "missing" else first.get("input")
-    got = "" if value is None else f", got {shown(value)}"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return problem(status, "invalid_input", f"{field}: {rule}{got}", field=field, rule=rule, value=value)
+def invalid(found: Any, body: Any = None) -> JSONResponse:
+    """Return the answer to a body or query that pydantic refuses: the first fault, by the name of its field.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        Pydantic's errors.
+    body : type, optional
+        The annotation of the route's body.
+    """
+    fault = fault_of(found, body)
+    facts = {"field": fault.field, "rule": fault.rule, "value": fault.value, "hint": fault.hint}
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", fault.message, **facts)

@@ -131,7 +131,7 @@ class Guards:
             return problem(400, "bad_request", f"the header {name} is there twice")
         host = HostName.of(header(scope, b"host"))
         if not is_known_host(host, self._settings.hosts) or host is None:
-            hint = "The operator names further ones when the server is started"
+            hint = "The operator names further ones: assay serve --hosts NAME"
             return problem(421, "wrong_host", "this server does not answer by that name", field="Host", hint=hint)
         if has_control_characters(scope):
             return problem(400, "bad_request", "path and query must hold no control characters")
@@ -179,7 +179,7 @@ class Guards:
         if found.is_wrong:
             self._access.failed_tokens.take(key)
         if found.caller is None:
-            return problem(401, "unauthorized", SIGN_IN, headers={"WWW-Authenticate": "Bearer"})
+            return _nobody(found)
         scope["state"][WHO] = found.caller
         if wait := self._users.take(found.caller.name):
             return too_many(wait)
@@ -250,8 +250,20 @@ def too_many(wait_s: float) -> Response:
     return problem(429, "too_many_requests", message, headers={"Retry-After": str(seconds)})
 
 
+def _nobody(found: Identified) -> Response:
+    """Return the answer to whoever is not signed in, with what is wrong where there were credentials."""
+    message, hint = SIGN_IN, None
+    if found.is_wrong:
+        message = "the token is unknown, has expired or was revoked, or its user is disabled"
+        hint = "Send `Authorization: Bearer TOKEN`. One that a server printed counts while that server runs"
+    elif found.is_over:
+        message, hint = "the session is over", "Begin another one with POST /api/session"
+    return problem(401, "unauthorized", message, hint=hint, headers={"WWW-Authenticate": "Bearer"})
+
+
 def _foreign_origin() -> Response:
-    return problem(403, "foreign_origin", "pages of other sites may not do this", field="Origin")
+    hint = "With a session's cookie the header Origin must name this server: its scheme, host and port"
+    return problem(403, "foreign_origin", "pages of other sites may not do this", field="Origin", hint=hint)
 
 
 def is_public(scope: Scope) -> bool:
@@ -300,8 +312,10 @@ def _hide_secrets(app: FastAPI) -> None:
     async def hidden(request: Request, error: Exception) -> Response:
         found = [dict(one) for one in error.errors()] if isinstance(error, RequestValidationError) else []
         for one in found:
-            is_whole = str(request.url.path).startswith(("/api/session", "/api/users")) and len(one["loc"]) < 2
-            if is_whole or _SECRETS & {str(part) for part in one["loc"]}:
+            has_secrets = str(request.url.path).startswith(("/api/session", "/api/users"))
+            # the whole body, and a name that is unknown: it may be a misspelt one of these
+            is_near = has_secrets and (len(one["loc"]) < 2 or one["type"] == "extra_forbidden")
+            if is_near or _SECRETS & {str(part) for part in one["loc"]}:
                 one["input"] = None
         return await _made(handler, request, RequestValidationError(found))
 

@@ -9,6 +9,7 @@ from assay.service.jobs import left_out
 from assay.service.strategy_names import without_folder
 from assay.service.tasks import PrepareTask, TrainingTask
 from assay.store.database import now_ms
+from assay.store.job_numbers import pace
 from assay.store.schema import JobStatus
 from assay.store.workers import ALIVE_MS
 
@@ -48,16 +49,15 @@ def job_in_list(job: JobState) -> JobRow:
 
 def job_status(job: JobState, tasks: Sequence[Mapping[str, Any]]) -> JobStatusBody:
     """Return how far a job is, with each of its tasks."""
-    end = job.completed_ms or now_ms()
-    seconds = (end - job.started_ms) / 1000 if job.started_ms is not None else 0.0
-    rate = job.over / seconds if job.over and seconds > 0 else None
+    made = next((task["completed_at"] for task in tasks[:1] if PrepareTask.is_one(task["spec"])), None)
+    rate, eta = pace(job.over, job.total, job.started_ms, job.completed_ms or now_ms(), made)
     return JobStatusBody(
         **job_row(job),
         request=job.config.get("request"),
         max_runtime=None if job.max_runtime_ms is None else job.max_runtime_ms / 1000,
         left_out=[LeftOut(**one) for one in left_out(job, tasks)],
         rate=rate,
-        eta_s=(job.total - job.over) / rate if rate and job.is_active else None,
+        eta_s=eta if job.is_active else None,
         tasks=[task_row(task) for task in tasks],
     )
 

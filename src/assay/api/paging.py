@@ -58,5 +58,5 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
 def _is_storable(value: Any) -> bool:
     """Whether a database can be asked for a value: a number of 64 bits, a text without what no column can hold."""
     if isinstance(value, int):
-        return abs(value) < 2**63
-    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+        return -(2**63) <= value < 2**63
+    return not isinstance(value, str) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)

@@ -27,6 +27,7 @@ AT_ONCE = 2
 """Files that are read at once: a packed one is read in memory."""
 
 MAX_NAME = 200
+AS_CURL = "curl -F file=@BINANCE_BTCUSDT_5m.csv"
 
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -58,7 +59,7 @@ _SLOTS = threading.BoundedSemaphore(AT_ONCE)
 async def _sent(request: Request, _: Trader) -> AsyncIterator[OpenedFile]:
     """Give the file of a form, on disk where it is not small; it has no name there and is gone when it is closed."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a file is sent as multipart/form-data, field `file`")
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"a file is sent as multipart/form-data: {AS_CURL}")
     try:
         form = await request.form(max_files=1, max_fields=0)
     except ClientDisconnect:
@@ -66,7 +67,7 @@ async def _sent(request: Request, _: Trader) -> AsyncIterator[OpenedFile]:
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise InputError("file", "must be a file")
+            raise InputError("file", "must be a file in the field of this name", hint=f"Such as {AS_CURL}")
         yield OpenedFile(_plain_name(file.filename), file.file)
     finally:
         await form.close()

@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from assay.errors import InputError
+from assay.market.calendar import days_to_ms
 from assay.store.accounts import AccountStore, Session
 
 if TYPE_CHECKING:
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from assay.store.database import Database
     from assay.store.schema import Role
 
-DAY_MS = 86_400_000
 TOKEN_DAYS = 90
 MAX_TOKEN_DAYS = 3_650
-SESSION_MS = DAY_MS
+SESSION_MS = days_to_ms(1)
 MAX_LABEL = 100
 
 LOCAL = "local"
@@ -169,7 +169,7 @@ class Accounts:
             raise InputError("label", f"must be 1 to {MAX_LABEL} printable characters", label)
         number, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         token = f"assay_{number}_{secret}"
-        facts = self.store.add_token(name, number, label, _sha256(token), at_ms, at_ms + round(days * DAY_MS))
+        facts = self.store.add_token(name, number, label, _sha256(token), at_ms, at_ms + days_to_ms(days))
         return NewToken(token, facts)
 
     def user_of_token(self, token: str, at_ms: int) -> User | None:

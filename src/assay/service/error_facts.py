@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 from assay import errors
 from assay.errors import AssayError, shown
+from assay.service.faults import fault_of
 
 LOG = logging.getLogger("assay.server")
 
@@ -83,10 +85,7 @@ def invalid_facts(found: Any, instead: str = "input") -> dict[str, Any]:
     instead : str
         What the field is called where pydantic names none.
     """
-    first = found[0]
-    rule = str(first["msg"]).removeprefix("Value error, ")
-    rule = rule[:1].lower() + rule[1:]
-    field = ".".join(str(part) for part in first["loc"]) or instead
-    value = None if first["type"] == "missing" else first.get("input")
-    got = "" if value is None else f", got {shown(value)}"
-    return facts_of("invalid_input", f"{field}: {rule}{got}", field=field, rule=rule, value=value)
+    fault = fault_of(found)
+    field = instead if fault.field == "body" else fault.field
+    fault = replace(fault, field=field)
+    return facts_of("invalid_input", fault.message, field=field, rule=fault.rule, value=fault.value, hint=fault.hint)

@@ -135,6 +135,16 @@ class DataHeld:
         absent: int = bars.derived(("absent bars of an estimate",), lambda: int(bars.absent.sum()))
         return cls(len(bars), absent, ms_to_days(end - first), missing_days=ms_to_days(missing_ms))
 
+    @property
+    def sentence(self) -> str | None:
+        """What is fetched first; None where that is less than a day."""
+        if self.missing_days < 1:
+            return None
+        days = plural(round(self.missing_days), "day")
+        if self.is_assumed:
+            return f"Bars of {days} are not stored: they are fetched first, and the estimate takes them as complete."
+        return f"Bars of {days} were never fetched: they are fetched first, which moves the days that are searched."
+
 
 @dataclass(frozen=True)
 class StageEstimate:
@@ -214,7 +224,7 @@ class TaskEstimate:
         return {
             "market": describe_market(self.market),
             "strategy": self.strategy,
-            "data": asdict(self.data),
+            "data": asdict(self.data) | {"sentence": self.data.sentence},
             "combinations": self.combinations,
             "windows": self.windows,
             "windows_sentence": self.windows_sentence,

@@ -74,13 +74,21 @@ def import_file(
     }
 
 
-def inspect_file(file: Path | OpenedFile, reading: ReadingOptions) -> tuple[BarFile, dict[str, Any]]:
-    """Return a file of bars, and how it is understood as plain values; nothing is stored."""
+def inspect_file(
+    file: Path | OpenedFile, reading: ReadingOptions, *, exchange: str | None = None, symbol: str | None = None
+) -> tuple[BarFile, dict[str, Any]]:
+    """Return a file of bars, and how it is understood as plain values; nothing is stored.
+
+    Parameters
+    ----------
+    exchange, symbol : str, optional
+        Which market it is, where its name and content do not say it.
+    """
     found = read_bar_file(file, options=reading)
     times = found.rows.columns.time
     return found, {
         "file": name_of(file),
-        **describe_market(found.rows.market),
+        **describe_market(_named(found.rows.market, exchange, symbol)),
         **describe_reading(found),
         "from": iso_time(int(times[0])) if len(times) else None,
         "to": iso_time(int(times[-1]) + found.rows.market.timeframe.ms) if len(times) else None,
@@ -127,16 +135,21 @@ def _understood(found: BarFile) -> list[dict[str, Any]]:
     rows = []
     for row in range(min(SHOWN, len(c.time))):
         prices = {name: float(c[name][row]) for name in VALUES if name != "volume" or c.has_volume}
-        rows.append({"open at": iso_time(int(c.time[row])), **prices})
+        rows.append({"open_at": iso_time(int(c.time[row])), **prices})
     return rows
+
+
+def _named(market: Market, exchange: str | None, symbol: str | None) -> Market:
+    if exchange is None and symbol is None:
+        return market
+    return named_market(exchange or market.exchange, symbol or market.symbol, market.timeframe)
 
 
 def _settle(
     store: BarStore, market: Market, exchange: str | None, symbol: str | None, file: str, names: tuple[str, str]
 ) -> Market:
     """Return the market of a file: what the options say, else its name and content."""
-    if exchange is not None or symbol is not None:
-        market = named_market(exchange or market.exchange, symbol or market.symbol, market.timeframe)
+    market = _named(market, exchange, symbol)
     if market.exchange == "file" and "/" not in market.symbol and market.kind == "spot":
         rule = "must say which market it holds, as BINANCE_BTCUSDT_5m.parquet does"
         raise InputError(file, rule, hint=f"Or give {names[0]} and {names[1]}")

@@ -7,8 +7,8 @@ modules write to the standard library's loggers below ``assay``, which say nothi
     with log_context(job=job, task=number):
         LOG.info("task begun", extra={"attempt": 1})
 
-What uvicorn, SQLAlchemy and alembic log goes the same way. ``debug`` is for our own loggers: libraries stay at
-``info``, for one that compiles (numba) says every step of it, which takes minutes and hides all else.
+What uvicorn, SQLAlchemy and alembic log goes the same way. ``debug`` is for our own loggers:
+of libraries numba says every step of compiling, which takes minutes and hides all else.
 """
 
 from __future__ import annotations

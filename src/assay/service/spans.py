@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from assay.errors import InputError, InsufficientDataError
+from assay.lazy import lazy
 from assay.market import refuse_futures
 from assay.market.calendar import days_to_ms, ms_to_days
 from assay.service.times import check_moment, iso_time, parse_moment
-from assay.sources import read_bar_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.market import Bars
     from assay.service.reporter import Reporter
-    from assay.sources import ReadingOptions
+    from assay.sources import ReadingOptions, bar_files
+else:
+    bar_files = lazy("assay.sources.bar_files")  # Arrow, which bars in memory do without
 
 
 MAX_DAYS = 3_652_059.0
@@ -137,7 +139,7 @@ def finished(bars: Bars) -> Bars:
 
 def read_finished(file: Path, reading: ReadingOptions, reporter: Reporter | None = None) -> Bars:
     """Read the finished bars of a file, which are not those of a future; what was decided is noted."""
-    found = read_bar_file(file, options=reading, now_ms=int(datetime.now(UTC).timestamp() * 1000))
+    found = bar_files.read_bar_file(file, options=reading, now_ms=int(datetime.now(UTC).timestamp() * 1000))
     refuse_futures(found.rows.market)
     if reporter is not None:
         for sentence in found.sentences:

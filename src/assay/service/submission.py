@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assay.errors import AssayError, ExchangeError, InputError, InsufficientDataError, StoreError
+from assay.errors import AssayError, ConflictError, ExchangeError, InputError, InsufficientDataError, StoreError
 from assay.market.calendar import days_to_ms, ms_to_days
 from assay.service.campaign import Beginning
 from assay.service.kernels import compile_kernels
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from assay.service.training_plan import TrainingPlan
     from assay.store import Database
     from assay.store.campaigns import Declaration
+    from assay.store.jobs import JobState
     from assay.store.tasks import Specs
     from assay.strategies import Strategy
     from assay.training import Experiment
@@ -89,7 +90,7 @@ def submit(
     offline : bool
         Whether no exchange is asked for bars.
     key : str, optional
-        A second job of the same user with the same key is the first one.
+        A second job of the same user with the same key and the same terms is the first one.
     parent : str, optional
         The job that this one repeats with changes.
 
@@ -97,9 +98,11 @@ def submit(
     ------
     InputError
         When none of the markets can be trained.
+    ConflictError
+        When the key was used for other terms.
     """
     if key is not None and (made := JobStore(database).with_key(user, key)) is not None:
-        return Submitted(made, tuple(Left(**one) for one in JobStore(database).state(made).config.get("left", [])))
+        return _made_before(JobStore(database).state(made), plan, parent, key)
     for request in plan.requests:
         request.search.space_of(load_strategy(request.strategy))
     store = BarStore(database)
@@ -124,6 +127,14 @@ def submit(
         key=key,
     )
     return Submitted(JobStore(database).create(new, specs), tuple(left))
+
+
+def _made_before(job: JobState, plan: TrainingPlan, parent: str | None, key: str) -> Submitted:
+    """Return the job of a key, which stands for its terms: other ones under it would be lost without a word."""
+    if (job.config.get("request"), job.parent) != (json.loads(json.dumps(dict(plan.given))), parent):
+        rule = f"was used for other terms, of job {job.id}"
+        raise ConflictError("Idempotency-Key", rule, key, "Give each training a key of its own")
+    return Submitted(job.id, tuple(Left(**one) for one in job.config.get("left", [])))
 
 
 def make_job(

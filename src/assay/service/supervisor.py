@@ -28,6 +28,8 @@ LOG = logging.getLogger("assay.worker")
 SHORT_S = 10.0
 """A worker that lives no longer has not worked: the next one waits."""
 MAX_WAIT_S = 30.0
+WATCH_S = 1.0
+"""Between two looks at the memory of the workers."""
 
 
 @dataclass(eq=False)
@@ -75,6 +77,7 @@ class Supervisor:
         self._children: list[_Child] = []
         self._ended: list[tuple[str, int, str]] = []
         self._wait, self._not_before = 0.5, 0.0
+        self._watched = -WATCH_S
         self.deaths = 0
 
     @property
@@ -117,8 +120,9 @@ class Supervisor:
 
     def _watch(self) -> None:
         """End a worker that has outgrown its budget although the system should have held it."""
-        if self._memory is None:
+        if self._memory is None or time.monotonic() - self._watched < WATCH_S:  # it looks at every process there is
             return
+        self._watched = time.monotonic()
         for child in self._children:
             if child.words is None and child.process.poll() is None:
                 child.words = self._memory.end_if_over(child.process.pid)

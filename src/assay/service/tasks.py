@@ -13,6 +13,7 @@ from assay.service.reporter import Silent
 from assay.service.request import TrainingRequest
 from assay.service.run import run_training
 from assay.sources.user_strategy import load_strategy
+from assay.store.job_numbers import PREPARE
 from assay.training import Experiment
 from assay.training.experiment import LATER_TERMS, digest_of
 from assay.training.procedure import PROCEDURE_VERSION
@@ -181,7 +182,7 @@ class PrepareTask:
             for m in self.markets
         ]
         return {
-            "work": "prepare",
+            "work": PREPARE,
             "markets": markets,
             "requests": [request.to_dict() for request in self.requests],
             "most_days": self.most_days,
@@ -191,7 +192,7 @@ class PrepareTask:
     @staticmethod
     def is_one(spec: Mapping[str, Any]) -> bool:
         """Whether a job's task is of this kind."""
-        return spec.get("work") == "prepare"
+        return spec.get("work") == PREPARE
 
 
 def trainings_of(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -136,8 +136,19 @@ class TrainingPlan:
         Raises
         ------
         InputError
-            For a name that is unknown (with the near one), a value of another kind or outside its rule.
+            For a name that is unknown (with the near one), a value of another kind or outside its rule; by the name
+            under which it was given.
         """
+        try:
+            return cls._read(given, resolve)
+        except InputError as error:
+            field = _written(error.field, given) if isinstance(given, Mapping) else error.field
+            if field == error.field or type(error).__init__ is not InputError.__init__:
+                raise
+            raise type(error)(field, error.rule, error.value, error.hint) from None
+
+    @classmethod
+    def _read(cls, given: Mapping[str, Any], resolve: Callable[[str], str]) -> TrainingPlan:
         terms = _snake(given, (*_PLAN, *_TERMS))
         for name, known in (("optimization_params", _BY_METHOD), ("validation_params", _BY_VALIDATION)):
             if name in terms:
@@ -209,7 +220,7 @@ def _snake(given: object, known: tuple[str, ...], where: str = "", *, keep_nothi
         raise InputError(where or "request", "must be an object of names and values", given)
     found: dict[str, Any] = {}
     for written, value in given.items():
-        name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(written)).lower()
+        name = _snake_name(str(written))
         field = f"{where}.{written}" if where else str(written)
         if name not in known:
             raise InputError(field, "is not known here", value, near_name(name, known))
@@ -217,6 +228,24 @@ def _snake(given: object, known: tuple[str, ...], where: str = "", *, keep_nothi
             raise InputError(field, f"is given twice: also as {name}", value)
         found[name] = value
     return {name: value for name, value in found.items() if value is not None or keep_nothing}
+
+
+def _snake_name(written: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", written).lower()
+
+
+def _written(field: str, given: Mapping[str, Any]) -> str:
+    """Return what an error calls a term as it was written: in its own case, and where it stood."""
+    names = {_snake_name(str(name)): str(name) for name in given}
+    if field.partition(".")[0] in names:
+        name, *inner = field.split(".")
+        return ".".join([names[name], *(_written(one, given[names[name]]) for one in inner)])
+    for params in ("optimization_params", "validation_params"):
+        inside = given.get(names.get(params, params))
+        for name in inside if isinstance(inside, Mapping) else ():
+            if field in (_snake_name(str(name)), _AS_TERMS.get(_snake_name(str(name)))):
+                return f"{names[params]}.{name}"
+    return field
 
 
 def _strategies(terms: Mapping[str, Any]) -> list[str]:

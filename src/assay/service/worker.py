@@ -114,6 +114,8 @@ class Worker:
         Interrupted, it gives its task back as if it had not been begun.
         """
         self._announce()
+        if self.job is None:
+            LOG.info("waits for tasks")
         done = 0
         try:
             while not self._drained:
@@ -161,20 +163,21 @@ class Worker:
                 self._said = now
             return 0
         self._housekeeper.saw(task.job)
-        with log_context(job=task.job, task=task.number):
-            try:
-                self.work(task)
-            except UnstorableError as error:
-                self._refused_by_database(task, str(error))
+        self.work(task)
         return 1
 
     def _refused_by_database(self, task: Task, why: str) -> None:
         """End a task whose result is refused a second time: to do it again would end the same way, for ever."""
-        LOG.warning("%s", why)
         if task.attempts == 1:
+            LOG.warning("%s", why)
             self.queue.release([self.id], why)
         else:
-            self.queue.fail(task, why)
+            self._fail(task, why)
+
+    def _fail(self, task: Task, why: str) -> None:
+        """End a task that cannot be done: its owner reads why in the job, the operator in the log."""
+        LOG.warning("failed: %s", why)
+        self.queue.fail(task, why)
 
     def _may_run(self, made_by: str | None) -> bool:
         if may_run(made_by):
@@ -185,10 +188,18 @@ class Worker:
 
     def work(self, task: Task) -> None:
         """Do a task that was claimed, and write its result."""
-        LOG.info("begins")
-        if PrepareTask.is_one(task.spec):
-            self._prepare(task)
-            return
+        with log_context(job=task.job, task=task.number):
+            LOG.info("begins")
+            try:
+                if PrepareTask.is_one(task.spec):
+                    self._prepare(task)
+                else:
+                    self._train(task)
+            except UnstorableError as error:
+                self._refused_by_database(task, str(error))
+
+    def _train(self, task: Task) -> None:
+        """Do a training, and what follows from it for others."""
         one = TrainingTask.from_spec(task.spec)
         try:
             with Pulse(self.queue, self.workers, self.id, task) as pulse:
@@ -201,8 +212,11 @@ class Worker:
             self.queue.leave(task)
             return
         LOG.info("done")
-        complete_for_promoted(self.bars.database, trained.evidence, Silent())
-        learn_from(self.bars.database, trained.evidence, clock.seconds)
+        try:
+            complete_for_promoted(self.bars.database, trained.evidence, Silent())
+            learn_from(self.bars.database, trained.evidence, clock.seconds)
+        except Exception as error:  # noqa: BLE001  (a user's strategy may raise anything; the result is written)
+            LOG.warning("what follows from the training could not be done: %s", described(error))
 
     def _prepare(self, task: Task) -> None:
         """Make the trainings of a job: they are further tasks of it."""
@@ -217,22 +231,23 @@ class Worker:
             except TaskStopped:
                 self.queue.leave(task)
             except AssayError as error:
-                self.queue.fail(task, str(error))
+                self._fail(task, str(error))
             else:
                 left = {"left": [asdict(market) for market in made.left]}
                 if not self.queue.expand(task, partial(made.begin, user=user), left):
                     self.queue.leave(task)
+                LOG.info("done")
 
     def _trained(self, task: Task, one: TrainingTask, pulse: Pulse, clock: StageClock) -> Trained | None:
         """Train; None where that failed, which is written then."""
         try:
             reporter = JobLog(self.events, task, pulse)
-            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one), reporter=reporter)
+            evidence = run_task(one, self.bars, clock, campaign=self._campaign(task, one, reporter), reporter=reporter)
             return describe_training(evidence, _created(task), self.bars)
         except StoreError:
             raise  # the database is away: the task is another's once the lease is over
         except AssayError as error:
-            self.queue.fail(task, str(error))
+            self._fail(task, str(error))
             self._withdraw(task, one)
         except TaskStopped:
             raise
@@ -241,10 +256,10 @@ class Worker:
             if isinstance(error, Interrupted) or (isinstance(error, KeyboardInterrupt) and known is None):
                 raise
             if is_out_of_memory(error):
-                self.queue.fail(task, f"the task {over_budget(self.memory_limit)}")
+                self._fail(task, f"the task {over_budget(self.memory_limit)}")
                 return None
             # a user's strategy may raise anything: the others go on
-            self.queue.fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
+            self._fail(task, str(known or f"{task.spec['strategy']} raised {described(error)}"))
         return None
 
     def _is_saved(self, task: Task, one: TrainingTask, trained: Trained) -> bool:
@@ -261,7 +276,7 @@ class Worker:
                     # another job of this second trained the same when other things had been tried before
                     trained = describe_training(trained.evidence, _created(task, seconds), self.bars)
                     continue
-                self.queue.fail(task, str(error))
+                self._fail(task, str(error))
                 self._withdraw(task, one)
                 return False
             return True
@@ -270,13 +285,13 @@ class Worker:
         """Say that a task was refused before it told anybody anything: it is no try."""
         withdraw(self.bars.database, [one.digest], user=self.user or task.user)
 
-    def _campaign(self, task: Task, one: TrainingTask) -> LedgerCampaign:
+    def _campaign(self, task: Task, one: TrainingTask, reporter: JobLog) -> LedgerCampaign:
         """Return the campaign of a task: the ledger as it was when the job was made, and the job's own tasks.
 
         It is the same for any number of workers: what another task has not computed yet is computed here.
         """
         tasks = self._tasks_of(task.job) if one.others else {}
-        return LedgerCampaign(self.bars.database, one.others, Silent(), tasks=tasks)
+        return LedgerCampaign(self.bars.database, one.others, reporter, tasks=tasks)
 
     def _tasks(self, job: str) -> dict[str, TrainingTask]:
         """Return all tasks of a job by the digest of their experiment."""

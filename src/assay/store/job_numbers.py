@@ -14,6 +14,9 @@ from assay.store.schema import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PREPARE = "prepare"
+"""The `work` of a task that makes the trainings of its job: it is the first one."""
+
 SHOWN_TASKS = 32
 """Running tasks that a report of progress tells of."""
 
@@ -48,9 +51,14 @@ def end_if_done(c: sa.Connection, job: str, now: int) -> None:
     if row.status not in ACTIVE:
         return
     status = JobStatus.COMPLETED if row.completed_combinations else JobStatus.FAILED
+    why = None
+    if status == JobStatus.FAILED:  # all of them: the first reason stands for the job
+        told = sa.select(t.error_message).where(t.job_id == job, t.status == JobStatus.FAILED)
+        why = c.execute(told.order_by(t.number).limit(1)).scalar()
     ended = sa.update(schema.training_jobs).where(j.id == job)
-    c.execute(ended.values(status=status, completed_at=now))
-    append_event(c, job, EventKind.STATE, now, {"status": status, **counts(row)})
+    c.execute(ended.values(status=status, completed_at=now, error_message=why))
+    message = {} if why is None else {"message": why}
+    append_event(c, job, EventKind.STATE, now, {"status": status, **counts(row), **message})
 
 
 def counts(row: sa.Row[Any]) -> dict[str, Any]:
@@ -74,9 +82,31 @@ def whole_progress(c: sa.Connection, job: str, now: int) -> dict[str, Any]:
         .limit(SHOWN_TASKS)
     ).all()
     found = counts(row)
+    made = c.execute(
+        sa.select(t.completed_at).where(t.job_id == job, t.number == 0, t.spec["work"].as_string() == PREPARE)
+    ).scalar()
     over = found["done"] + found["failed"]
-    seconds = (now - row.started_at) / 1000 if row.started_at is not None else 0.0
-    rate = over / seconds if over and seconds > 0 else None
-    eta = (found["total"] - over) / rate if rate else None
+    rate, eta = pace(over, found["total"], row.started_at, now, made)
     tasks = [{"task": number, **(progress or {})} for number, progress in running]
     return {**found, "rate": rate, "eta_s": eta, "tasks": tasks}
+
+
+def pace(
+    over: int, total: int, started_ms: int | None, now_ms: int, made_ms: int | None = None
+) -> tuple[float | None, float | None]:
+    """Return how many tasks a job ends a second, and the seconds until the last of them; None where that is unknown.
+
+    Parameters
+    ----------
+    over, total : int
+        Tasks that are over, and all.
+    started_ms : int or None
+        When the first one was begun.
+    made_ms : int, optional
+        When the task that made the trainings was over: it takes its own time, which says nothing of theirs.
+    """
+    done, since = (over, started_ms) if made_ms is None else (over - 1, made_ms)
+    if since is None or done <= 0 or now_ms <= since:
+        return None, None
+    rate = done / ((now_ms - since) / 1000)
+    return rate, (total - over) / rate

@@ -7,18 +7,20 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from assay.service.faults import NAME, PLAIN
 from assay.service.times import iso_time
 
-PLAIN = r"^[^\x00-\x1f\x7f]*$"
-"""Texts of one line: no database and no log has trouble with them."""
+__all__ = ["NAME", "PLAIN"]
 
-NAME = r"^[A-Za-z0-9_.-]+$"
-
-Exchange = Annotated[str, Query(min_length=1, max_length=50, pattern=PLAIN, examples=["binance"])]
+Exchange = Annotated[
+    str, Query(min_length=1, max_length=50, pattern=PLAIN, description="Where it is traded.", examples=["binance"])
+]
 Symbol = Annotated[
     str, Query(min_length=1, max_length=50, pattern=PLAIN, description="Any usual spelling.", examples=["BTC/USDT"])
 ]
-Timeframe = Annotated[str, Query(min_length=1, max_length=20, pattern=PLAIN, examples=["5m"])]
+Timeframe = Annotated[
+    str, Query(min_length=1, max_length=20, pattern=PLAIN, description="Length of a bar.", examples=["5m"])
+]
 AnyExchange = Annotated[str | None, Query(max_length=50, pattern=PLAIN, description="Only this exchange.")]
 AnySymbol = Annotated[str | None, Query(max_length=50, pattern=PLAIN, description="Only this symbol, however spelt.")]
 AnyTimeframe = Annotated[str | None, Query(max_length=20, pattern=PLAIN, description="Only this timeframe.")]

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from assay.api.request_words import Words
+
 
 class Seconds(BaseModel):
     """How long something takes: where nothing is found, without an edge, and with everything run."""
@@ -25,6 +27,7 @@ class Held(BaseModel):
     missing_days: float = Field(description="Of the days asked for, what was never fetched.")
     valid_pct: float | None
     is_assumed: bool = Field(description="Whether the days are not there yet, and are taken as complete.")
+    sentence: str | None = Field(description="What is fetched first, where that is a day or more.")
 
 
 class Stage(BaseModel):
@@ -88,8 +91,8 @@ class TaskEstimateBody(BaseModel):
     trades: int | None = Field(description="Of the default parameters on the test days.")
     power: PowerBody | None
     campaign: CampaignBody | None
-    refused: str | None = Field(description="Why the training would be refused.")
-    notes: list[str]
+    refused: Words | None = Field(description="Why the training would be refused.")
+    notes: list[Words] = Field(description="What is done otherwise than was asked.")
 
 
 class TotalBody(BaseModel):
@@ -107,9 +110,11 @@ class TotalBody(BaseModel):
 class CheaperBody(BaseModel):
     """A cheaper way."""
 
-    change: dict[str, Any] = Field(description="Terms that are to be changed.")
+    change: dict[str, Any] = Field(
+        description="What is to be another way in the TrainingConfig.", examples=[{"evidence": "quick"}]
+    )
     seconds: Seconds | None
-    sentence: str
+    sentence: Words
 
 
 class EstimateBody(BaseModel):
@@ -118,6 +123,6 @@ class EstimateBody(BaseModel):
     tasks: list[TaskEstimateBody]
     total: TotalBody
     cheaper: list[CheaperBody]
-    tip: str | None = Field(description="The cheapest way, in words.")
+    tip: Words | None = Field(description="The cheapest way, in words.")
     workers: int
     threads: int

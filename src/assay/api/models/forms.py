@@ -52,9 +52,16 @@ class FormBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, pattern=PLAIN, examples=["Every evening"])
+    name: str = Field(
+        min_length=1,
+        max_length=100,
+        pattern=PLAIN,
+        description="None of your others has it.",
+        examples=["Every evening"],
+    )
     config: Annotated[dict[str, Any], AfterValidator(validate)] = Field(
-        description="The TrainingConfig.", examples=[_EXAMPLE]
+        description="The TrainingConfig, complete or not: it is checked when a training is started with it.",
+        examples=[_EXAMPLE],
     )
 
 

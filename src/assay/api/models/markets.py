@@ -46,7 +46,7 @@ class Quality(StoredMarketNames):
     after: dict[str, int] = Field(description="Bars that may signal, and those that may fill (tradable).")
     passes: bool = Field(description="Whether training takes these bars.")
     override: bool
-    report: dict[str, float | None] = Field(description="Counts of findings; unknown is null.")
+    report: dict[str, bool | int | float | None] = Field(description="Counts of findings; unknown is null.")
     holes: list[Span]
     changed_bars: int
     found_in_sources: dict[str, int] = Field(description="Rows of files that could not be used, by kind.")

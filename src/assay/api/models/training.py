@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from assay.api.models.common import MaybeMoment, Moment
+from assay.api.request_words import Words
 from assay.store.schema import JobStatus
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Fraction = Annotated[float | str, Field(description='A fraction, or a text with its unit: 0.001, "0.1%", "10bps".')]
+Fraction = float | str
+FRACTION = 'a fraction or a text with its unit (0.001, "0.1%", "10bps")'
 
 MAX_NAMES = 1_000
 
@@ -69,16 +71,16 @@ class TrainingConfig(Body):
     strategy: Text | None = Field(None, description="One strategy, by name.")
     strategies: list[Text] | None = Field(None, max_length=MAX_NAMES, description="Or several.")
     pairs: list[Text] = Field(max_length=MAX_NAMES, description="In any usual spelling.", examples=[["BTC/USDT"]])
-    exchanges: list[Text] = Field(max_length=MAX_NAMES, examples=[["binance"]])
-    timeframes: list[Text] = Field(max_length=MAX_NAMES, examples=[["5m", "1h"]])
+    exchanges: list[Text] = Field(max_length=MAX_NAMES, description="Each of them, by name.", examples=[["binance"]])
+    timeframes: list[Text] = Field(max_length=MAX_NAMES, description="Each of them.", examples=[["5m", "1h"]])
     optimization_method: Text | None = Field(
         None, description="auto (a grid), grid, random, bayesian (gp), gp, tpe or cmaes.", examples=["random"]
     )
-    optimization_params: OptimizationParams | None = None
+    optimization_params: OptimizationParams | None = Field(None, description="Numbers of the optimization method.")
     validation_method: Text | None = Field(
         None, description="walk_forward (anchored), rolling, or train_test_split.", examples=["walk_forward"]
     )
-    validation_params: ValidationParams | None = None
+    validation_params: ValidationParams | None = Field(None, description="Numbers of the validation method.")
     historical_period_months: float | None = Field(
         None, description="The newest so many months; 12 where neither this nor days, start or stop is given."
     )
@@ -88,14 +90,14 @@ class TrainingConfig(Body):
     )
     priority: int | None = Field(None, description="Tasks of a job with a higher one are taken first.")
     fetch: bool | None = Field(None, description="Whether missing bars are fetched from their exchange; true.")
-    objective: Text | None = Field(None, examples=["sharpe_ratio"])
-    seed: int | None = None
+    objective: Text | None = Field(None, description="What a search maximises.", examples=["sharpe_ratio"])
+    seed: int | None = Field(None, description="Of sampling and permutations.")
     evidence: Text | None = Field(None, description="quick (39 permutations), standard (199) or thorough (999).")
     permutations: int | None = Field(None, description="Overrules evidence; 0 leaves p unknown.")
     fixed: dict[Text, Any] | None = Field(None, description="Values that take the place of those that are searched.")
     side: Text | None = Field(None, description="both, long or short.")
-    fee: Fraction | None = None
-    slippage: Fraction | None = None
+    fee: Fraction | None = Field(None, description=f"Of each fill, {FRACTION}; 0.001 where not given.")
+    slippage: Fraction | None = Field(None, description=f"Of each fill, {FRACTION}; 0.0005 where not given.")
     sizing: Text | None = Field(None, description="risk or notional.")
     min_stop_costs: float | None = Field(None, description="Stops stay this many round trips of cost away.")
     days: float | None = Field(None, description="The newest so many days may signal.")
@@ -104,8 +106,8 @@ class TrainingConfig(Body):
     allow_bad_data: bool | None = Field(None, description="Train below 70 % valid bars; recorded, and never promoted.")
 
     def terms(self) -> dict[str, Any]:
-        """Return what was given, in snake_case."""
-        return self.model_dump(exclude_none=True, exclude_unset=True)
+        """Return what was given, in camelCase: errors name terms as they stand in OpenAPI."""
+        return self.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
 
 
 class Changes(Body):
@@ -124,7 +126,7 @@ class LeftOut(BaseModel):
     """A market that a job leaves out."""
 
     market: str
-    reason: str
+    reason: Words
 
 
 class Started(BaseModel):
@@ -154,7 +156,7 @@ class JobRow(BaseModel):
     started_at: MaybeMoment
     completed_at: MaybeMoment
     stop_at: MaybeMoment
-    error_message: str | None
+    error_message: Words | None = Field(description="Why it failed or was stopped: of several reasons the first.")
 
 
 class TaskProgress(BaseModel):
@@ -180,7 +182,7 @@ class TaskRow(BaseModel):
     worker: str | None = Field(description="Id of the worker that has it.")
     progress: TaskProgress | None
     config_id: str | None
-    error: str | None = Field(description="Why it failed, or how its last worker ended.")
+    error: Words | None = Field(description="Why it failed, or how its last worker ended.")
     started_at: MaybeMoment
     completed_at: MaybeMoment
 
@@ -204,7 +206,7 @@ class ResultRow(BaseModel):
     market: str
     strategy: str
     status: JobStatus
-    error: str | None
+    error: Words | None
     config_id: str | None = None
     stage: str | None = None
     net_profit: float | None = None
@@ -214,7 +216,7 @@ class ResultRow(BaseModel):
     p_value: float | None = None
     p_adjusted: float | None = Field(None, description="With all that was tried on the same days.")
     q_value: float | None = Field(None, description="False discovery rate over the markets of the job.")
-    why_not_promoted: str | None = None
+    why_not_promoted: Words | None = None
 
 
 class Results(BaseModel):
@@ -222,6 +224,7 @@ class Results(BaseModel):
 
     job: str
     status: JobStatus
+    error_message: Words | None = Field(description="Why the job failed or was stopped: of several reasons the first.")
     tasks: list[ResultRow]
     tried: list[dict[str, Any]] = Field(description="What the ledger has by now of the days of each market.")
     left_out: list[LeftOut]
@@ -234,7 +237,7 @@ class LogLine(BaseModel):
     id: int
     at: Moment
     level: str
-    message: str
+    message: Words
     task: int | None
 
 

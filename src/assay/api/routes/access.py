@@ -43,9 +43,11 @@ class Strict(BaseModel):
 class SignIn(Strict):
     """Name and password of a user, or a token: that of a user, or the one that the server printed."""
 
-    name: str | None = Field(None, max_length=50, examples=["ada"])
-    password: str | None = Field(None, max_length=MAX_PASSWORD, examples=["correct horse battery"])
-    token: str | None = Field(None, max_length=500)
+    name: str | None = Field(None, max_length=50, description="Of the user.", examples=["ada"])
+    password: str | None = Field(
+        None, max_length=MAX_PASSWORD, description="Of the user.", examples=["correct horse battery"]
+    )
+    token: str | None = Field(None, max_length=500, description="In the place of both.")
 
     @model_validator(mode="after")
     def _one_way(self) -> SignIn:
@@ -91,7 +93,7 @@ class NewUser(Strict):
     """A user to be added."""
 
     name: str = Field(max_length=50, description="a-z, 0-9, '.', '_', '-'.", examples=["ada"])
-    role: Role = Role.VIEWER
+    role: Role = Field(Role.VIEWER, description="viewer, trader or admin.")
     password: str | None = Field(
         None, max_length=MAX_PASSWORD, description="At least 12 characters; without one, tokens are the only way in."
     )
@@ -100,8 +102,8 @@ class NewUser(Strict):
 class UserChange(Strict):
     """What is to be another way; what is left out stays."""
 
-    role: Role | None = None
-    disabled: bool | None = None
+    role: Role | None = Field(None, description="viewer, trader or admin.")
+    disabled: bool | None = Field(None, description="Whether every way in is closed.")
 
 
 class TokenBody(BaseModel):
@@ -145,7 +147,7 @@ class AuditBody(BaseModel):
     outcome: str = Field(description="The status of the answer.", examples=["200"])
 
 
-@router.post("/session", responses=statuses(422))
+@router.post("/session", operation_id="beginSession", responses=statuses(422))
 def begin_session(body: SignIn, request: Request, response: Response, access: Ways) -> SignedIn:
     """Sign in: the answer sets the session's cookie."""
     address = limited_by(request.scope["state"][ADDRESS])
@@ -194,14 +196,14 @@ def _too_many(wait_s: float) -> HTTPException:
     return HTTPException(429, "too many sign-ins: try again later", {"Retry-After": refused.headers["Retry-After"]})
 
 
-@router.get("/session")
+@router.get("/session", operation_id="showSession")
 def show_session(request: Request, caller: Viewer, access: Ways) -> SignedIn:
     """Say who is signed in."""
     secret = access.session_secret(dict(request.scope)) if caller.way is Way.SESSION else None
     return SignedIn(name=caller.name, role=caller.role, way=caller.way, csrf_token=csrf_of(secret) if secret else None)
 
 
-@router.delete("/session", status_code=204)
+@router.delete("/session", operation_id="endSession", status_code=204)
 def end_session(request: Request, caller: Viewer, access: Ways) -> Response:
     """Sign out: the session ends, and its cookie counts nowhere any more."""
     secret = access.session_secret(dict(request.scope))
@@ -214,7 +216,7 @@ def end_session(request: Request, caller: Viewer, access: Ways) -> Response:
     return response
 
 
-@router.get("/users", responses=statuses(422))
+@router.get("/users", operation_id="listUsers", responses=statuses(422))
 def list_users(_: Admin, access: Ways, limit: Limit = 100, cursor: Cursor = None) -> Page[UserBody]:
     """List the users by name."""
     place = decode_cursor(cursor, str)
@@ -223,7 +225,7 @@ def list_users(_: Admin, access: Ways, limit: Limit = 100, cursor: Cursor = None
     return Page(items=[UserBody.of(user) for user in found[:limit]], next_cursor=rest)
 
 
-@router.post("/users", status_code=201, responses=statuses(409, 422))
+@router.post("/users", operation_id="addUser", status_code=201, responses=statuses(409, 422))
 def add_user(_: Admin, body: NewUser, request: Request, access: Ways) -> UserBody:
     """Add a user."""
     user = access.accounts.add(body.name, body.role, body.password, now_ms())
@@ -231,7 +233,7 @@ def add_user(_: Admin, body: NewUser, request: Request, access: Ways) -> UserBod
     return UserBody.of(user)
 
 
-@router.patch("/users/{name}", responses=statuses(404, 409, 422))
+@router.patch("/users/{name}", operation_id="changeUser", responses=statuses(404, 409, 422))
 def change_user(_: Admin, name: Name, body: UserChange, request: Request, access: Ways) -> UserBody:
     """Give a user another role, or disable one: sessions end and tokens are revoked at once."""
     store = access.accounts.store
@@ -245,7 +247,7 @@ def change_user(_: Admin, name: Name, body: UserChange, request: Request, access
     return UserBody.of(user)
 
 
-@router.get("/users/{name}/tokens", responses=statuses(404, 422))
+@router.get("/users/{name}/tokens", operation_id="listTokens", responses=statuses(404, 422))
 def list_tokens(_: Admin, name: Name, access: Ways, limit: Limit = 100, cursor: Cursor = None) -> Page[TokenBody]:
     """List a user's tokens, the newest first, without their secrets."""
     place = decode_cursor(cursor, str)
@@ -259,7 +261,7 @@ def list_tokens(_: Admin, name: Name, access: Ways, limit: Limit = 100, cursor: 
     return Page(items=[TokenBody.of(token) for token in found[:limit]], next_cursor=rest)
 
 
-@router.post("/users/{name}/tokens", status_code=201, responses=statuses(404, 409, 422))
+@router.post("/users/{name}/tokens", operation_id="issueToken", status_code=201, responses=statuses(404, 409, 422))
 def issue_token(_: Admin, name: Name, body: NewToken, request: Request, access: Ways) -> IssuedBody:
     """Make a token for a user; it is shown this once."""
     made = access.accounts.issue_token(name, body.label, body.days, now_ms())
@@ -267,13 +269,15 @@ def issue_token(_: Admin, name: Name, body: NewToken, request: Request, access: 
     return IssuedBody(token=made.secret, **_facts(made.facts))
 
 
-@router.delete("/users/{name}/tokens/{token}", responses=statuses(404, 422))
-def revoke_token(_: Admin, name: Name, token: Annotated[str, Path(max_length=36)], access: Ways) -> TokenBody:
+@router.delete("/users/{name}/tokens/{token}", operation_id="revokeToken", responses=statuses(404, 422))
+def revoke_token(
+    _: Admin, name: Name, token: Annotated[str, Path(max_length=36, description="Its id.")], access: Ways
+) -> TokenBody:
     """Revoke a token: it counts nowhere from now on."""
     return TokenBody.of(access.accounts.store.revoke(name, token, now_ms()))
 
 
-@router.get("/audit", responses=statuses(422))
+@router.get("/audit", operation_id="listAudit", responses=statuses(422))
 def list_audit(
     _: Admin,
     access: Ways,

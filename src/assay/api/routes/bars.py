@@ -14,6 +14,7 @@ from assay.api.answers import ARROW, arrow_answer, columns_of, wants
 from assay.api.declared import BODY, content, declared
 from assay.api.models.common import PLAIN, AnyExchange, AnySymbol, AnyTimeframe, Exchange, From, Symbol, Timeframe, To
 from assay.api.models.markets import BarsAnswer, Inspected, Removed, Uploaded
+from assay.api.request_words import field_name
 from assay.api.state import Held
 from assay.api.uploads import BODY as FILE
 from assay.api.uploads import Sent, one_of_few
@@ -63,7 +64,7 @@ def get_bars(
         Literal["json", "arrow"] | None, Query(alias="format", description="Overrules the header Accept.")
     ] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
-    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_none_match: Annotated[str | None, Header(max_length=200, description="The ETag of an answer before.")] = None,
 ) -> Response:
     """Give the bars of a market, of any coarser timeframe too, as columns in JSON or as an Arrow IPC stream.
 
@@ -119,7 +120,8 @@ def upload(
     reading = _reading(columns, timezone, dates, where, timeframe, bar_end=bar_end)
     with one_of_few():
         if inspect:
-            document = inspect_file(sent, reading)[1]
+            document = inspect_file(sent, reading, exchange=exchange, symbol=symbol)[1]
+            document["options"] = {field_name(name.split()[0]): now for name, now in document["options"].items()}
             return Inspected.model_validate(plain(document))
         found = import_file(Imports(store), sent, reading, exchange=exchange, symbol=symbol, at_ms=now_ms())
         return Uploaded.model_validate(plain(found))
@@ -140,7 +142,7 @@ def _reading(
             columns=columns, timezone=timezone, dates=dates, where=where, bar_end=bar_end, timeframe=timeframe
         )
     except InputError as error:
-        raise InputError(error.field.removeprefix("--"), error.rule, error.value, error.hint) from None
+        raise InputError(field_name(error.field), error.rule, error.value, error.hint) from None
 
 
 @router.delete("", operation_id="deleteBars", responses=declared(HTTPStatus.NOT_FOUND))

@@ -48,15 +48,15 @@ def list_configurations(
     timeframe: AnyTimeframe = None,
     *,
     stage: Annotated[Text, Query(description="PAPER, DISCOVERY, VALIDATION or MATURE.")] = None,
-    strategy: Text = None,
+    strategy: Annotated[Text, Query(description="Its name, with or without _V3.")] = None,
     pair: Annotated[Text, Query(description="In any usual spelling.")] = None,
     active: Annotated[bool | None, Query(description="Those that trading programs load, or the others.")] = None,
     archived: Annotated[bool, Query(description="Archived ones instead of the others.")] = False,
-    min_sharpe_ratio: Bound = None,
-    min_net_profit: Bound = None,
-    min_sample_size: Bound = None,
-    min_confidence_score: Bound = None,
-    max_p_value: Bound = None,
+    min_sharpe_ratio: Annotated[Bound, Query(description="Out of sample, a year.")] = None,
+    min_net_profit: Annotated[Bound, Query(description="Out of sample, in account currency.")] = None,
+    min_sample_size: Annotated[Bound, Query(description="Trades out of sample.")] = None,
+    min_confidence_score: Annotated[Bound, Query(description="From 0 to 1.")] = None,
+    max_p_value: Annotated[Bound, Query(description="p alone, without other tries on the same days.")] = None,
     sort: Annotated[Sort, Query(description="The best first; what is unknown comes last.")] = "created_at",
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -79,7 +79,12 @@ def list_configurations(
         least={name: bound for name, bound in least.items() if bound is not None},
         most={} if max_p_value is None else {"p_value": max_p_value},
     )
-    found = configuration_page(database, chosen, sort=sort, limit=limit + 1, place=_place(cursor, sort))
+    try:
+        found = configuration_page(database, chosen, sort=sort, limit=limit + 1, place=_place(cursor, sort))
+    except InputError as error:
+        if error.field == "status":  # what the column is called
+            raise InputError("stage", error.rule, error.value, error.hint) from None
+        raise
     page, more = found[:limit], found[limit:]
     return ConfigurationPage(
         items=[_row(one) for one in page if not one.change],

@@ -31,14 +31,20 @@ class Ready(BaseModel):
     status: str = Field("ready", examples=["ready"])
 
 
-@router.get("/health", summary="Alive", response_model=Health)
+@router.get("/health", operation_id="health", summary="Alive", response_model=Health)
 async def health(response: Response) -> Health:
     """Say that the server is alive; no database is asked."""
     response.headers.update(NO_STORE)
     return Health(status="ok", version=__version__)
 
 
-@router.get("/ready", summary="Ready", response_model=Ready, responses=statuses(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get(
+    "/ready",
+    operation_id="ready",
+    summary="Ready",
+    response_model=Ready,
+    responses=statuses(HTTPStatus.SERVICE_UNAVAILABLE),
+)
 def ready(response: Response, state: Shared) -> Ready | Response:
     """Say whether the server can do its work.
 
@@ -57,6 +63,7 @@ def ready(response: Response, state: Shared) -> Ready | Response:
 
 @router.get(
     "/metrics",
+    operation_id="metrics",
     summary="Measures for Prometheus",
     response_class=Response,
     responses={

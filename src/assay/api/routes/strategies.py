@@ -29,7 +29,9 @@ from assay.service.strategy_names import listed, resolve
 
 router = APIRouter(tags=["strategies"])
 
-StrategyName = Annotated[str, Path(max_length=100, pattern=NAME, examples=["LIQUIDITY_SWEEP"])]
+StrategyName = Annotated[
+    str, Path(max_length=100, pattern=NAME, description="Of GET /api/strategies.", examples=["LIQUIDITY_SWEEP"])
+]
 
 
 @router.get("/strategies", operation_id="listStrategies", responses=declared())
@@ -69,7 +71,9 @@ def funnel(
     exchange: Exchange,
     symbol: Symbol,
     timeframe: Timeframe,
-    strategy: Annotated[str, Query(max_length=100, pattern=PLAIN)] = "LIQUIDITY_SWEEP",
+    strategy: Annotated[
+        str, Query(max_length=100, pattern=PLAIN, description="Of GET /api/strategies.")
+    ] = "LIQUIDITY_SWEEP",
     sets: Annotated[
         list[Annotated[str, Query(max_length=200, pattern=PLAIN)]] | None,
         Query(alias="set", max_length=100, description="A parameter: set=pierce_depth=0.002; may be repeated."),
@@ -78,10 +82,13 @@ def funnel(
     from_: From = None,
     to: To = None,
     side: Annotated[str, Query(max_length=10, pattern=PLAIN, description="both, long or short.")] = "both",
-    fee: Annotated[str, Query(max_length=20, pattern=PLAIN, description="0.001, 0.1% or 10bps.")] = "0.001",
-    slippage: Annotated[str, Query(max_length=20, pattern=PLAIN)] = "0.0005",
+    fee: Annotated[str, Query(max_length=20, pattern=PLAIN, description="Of a side: 0.001, 0.1% or 10bps.")] = "0.001",
+    slippage: Annotated[str, Query(max_length=20, pattern=PLAIN, description="Of a side, as the fee.")] = "0.0005",
     sizing: Annotated[str, Query(max_length=20, pattern=PLAIN, description="risk or notional.")] = "risk",
-    min_stop_costs: Annotated[float, Query(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.0,
+    min_stop_costs: Annotated[
+        float,
+        Query(ge=0, le=1_000_000, allow_inf_nan=False, description="Stops stay this many round trips of cost away."),
+    ] = 0.0,
 ) -> FunnelAnswer:
     """Show which condition of a strategy costs most signals on a market, and what a step of each threshold adds."""
     chosen = resolve(strategy, shared.settings.strategies)

@@ -30,6 +30,7 @@ from assay.api.models.training import (
     WorkerBody,
 )
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.request_words import as_body, as_request
 from assay.api.state import Opened, Shared, State, events_of
 from assay.errors import ConflictError, InputError
 from assay.service.campaign import withdraw_unbegun
@@ -111,6 +112,8 @@ def estimate(_: Trader, state: Shared, body: TrainingConfig) -> EstimateBody:
     document = found.to_dict()
     for task in document["tasks"]:
         task["strategy"] = without_folder(task["strategy"])
+    for way in document["cheaper"]:
+        way["change"] = as_body(way["change"])
     return EstimateBody.model_validate(document)
 
 
@@ -120,8 +123,8 @@ def jobs(
     database: Opened,
     *,
     status: Annotated[list[JobStatus] | None, Query(description="Of these states alone.")] = None,
-    user: Annotated[str | None, Query(max_length=50)] = None,
-    strategy: Annotated[str | None, Query(max_length=100)] = None,
+    user: Annotated[str | None, Query(max_length=50, description="Only this user's.")] = None,
+    strategy: Annotated[str | None, Query(max_length=100, description="Only those that train it.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[JobRow]:
@@ -156,13 +159,15 @@ def results(
     database: Opened,
     job: JobId,
     *,
-    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    form: Annotated[Literal["json", "csv"], Query(alias="format", description="csv gives the rows alone.")] = "json",
     documents: Annotated[bool, Query(description="With the V3 document of each configuration.")] = False,
 ) -> Any:
     """Say what became of each training; trades, equity and report are those of its configuration."""
-    found = job_document(JobStore(database), _job(database, job))
+    state = _job(database, job)
+    found = job_document(JobStore(database), state) | {"error_message": state.error}
     for row in found["tasks"]:
         row["strategy"] = without_folder(row["strategy"])
+        row |= {name: as_request(row[name]) for name in ("error", "why_not_promoted") if row[name] is not None}
     if form == "csv":
         return Response(_csv(found["tasks"]), media_type="text/csv")
     if documents:

@@ -33,7 +33,7 @@ HOLDS = {
     "markets": "markets",
     "sessions": "browsers that are signed in",
     "trained_configurations": "configurations",
-    "training_configurations": "requests of training jobs",
+    "training_configurations": "saved forms of trainings",
     "training_jobs": "training jobs",
     "training_tasks": "tasks of training jobs",
     "trial_declarations": "experiments that were declared",

@@ -80,11 +80,11 @@ def ledger(output: Output, given: LedgerOptions) -> None:
     _experiments(output, rows, given.columns)
     begun = f" and {lacking} without a result (interrupted or still running, counted as tries)" if lacking else ""
     output.text(
-        f"{len(rows)} experiments{begun}, {len(openings)} opened holdouts. 'Best score' is what the search goes by: "
-        "the measure, drawn towards no gain where trades are few; - where no combination could be scored. 'Experiments "
-        "on these days' counts those that have seen more than half of the shorter span of the same days, whatever file "
-        "or exchange they came from; 'best by chance' is what the best of all their combinations shows without any "
-        "edge, in standard errors."
+        f"{plural(len(rows), 'experiment')}{begun}, {plural(len(openings), 'opened holdout')}. 'Best score' is what "
+        "the search goes by: the measure, drawn towards no gain where trades are few; - where no combination could be "
+        "scored. 'Experiments on these days' counts those that have seen more than half of the shorter span of the "
+        "same days, whatever file or exchange they came from; 'best by chance' is what the best of all their "
+        "combinations shows without any edge, in standard errors."
     )
     _campaigns(output, groups)
 

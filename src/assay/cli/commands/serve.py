@@ -69,6 +69,10 @@ SecureCookies = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no exchange for bars.")]
 
 MAX_PORT = 65_535
+ENDING = (
+    f"Requests may finish, workers finish their task or give it back, in {server.DRAIN_S:.0f} s at most; "
+    "Ctrl-C once more ends all at once"
+)
 MIN_TOKEN = 20
 """Characters of a token that an operator chose."""
 
@@ -180,10 +184,11 @@ class Token:
         file = home() / f"token-{os.getpid()}"
         return cls(secrets.token_urlsafe(32), f"its token is in {file}", file)
 
-    def line(self, address: str, *, on_terminal: bool) -> str:
+    def lines(self, address: str, *, on_terminal: bool) -> list[str]:
         """Return what is said when the server answers: a token only to the person at a terminal."""
-        where = f"its token: {self.text}" if on_terminal and self.file is not None else self.where
-        return f"Assay answers at {address} ({where}); Ctrl-C ends it"
+        if on_terminal and self.file is not None:
+            return [f"Assay answers at {address}; Ctrl-C ends it. Its token:", str(self.text)]
+        return [f"Assay answers at {address} ({self.where}); Ctrl-C ends it"]
 
 
 def _checked(token: str, where: str) -> str:
@@ -258,11 +263,17 @@ def serve(output: Output, given: ServeOptions) -> None:
         address = server.address_of(listener)
 
         def on_ready() -> None:
-            output.note(token.line(address, on_terminal=words().isatty()))
+            for line in token.lines(address, on_terminal=words().isatty()):
+                output.note(line)
             if output.json:
                 output.document({"url": address, "pid": os.getpid(), "token_file": token.file})
 
-        serving = server.Serving(on_ready=on_ready, on_end=beside.close)
+        def on_end() -> None:
+            if words().isatty():
+                output.note(ENDING)
+            beside.close()
+
+        serving = server.Serving(on_ready=on_ready, on_end=on_end)
         ended_well = server.serve(create_app(database, given.settings(token.text)), listener, serving)
     if not ended_well:
         raise typer.Exit(INTERRUPTED)

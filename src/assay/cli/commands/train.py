@@ -233,6 +233,7 @@ def train(output: Output, given: TrainOptions) -> None:
     threads = options.check_threads(given.threads)
     ways = "--file, --exchange with --symbol, or --resume"
     check_one(given, given.resume is not None, names=ways, what="what to train on")
+    check_executor(given)
     if given.estimate:
         if given.resume is not None:
             raise InputError("--estimate", "says what a new training takes, and --resume goes on with one")
@@ -322,6 +323,20 @@ def new_job(output: Output, database: Database, given: TrainOptions) -> str:
     return job
 
 
+def check_executor(given: TrainOptions) -> None:
+    """Refuse an executor that does not go with the other options, before anything is begun."""
+    if given.executor not in EXECUTORS:
+        raise wrong_choice("--executor", given.executor, EXECUTORS)
+    if given.executor == "dask" and given.file is not None:
+        rule = "is for stored markets (--exchange and --symbol); a file is trained by this process"
+        raise InputError("--executor", rule, given.executor)
+    if given.executor == "dask" and given.address is None:
+        hint = "Such as --address tcp://scheduler.example:8786, which `dask scheduler` prints"
+        raise InputError("--address", "must be given with --executor dask", hint=hint)
+    if given.executor != "dask" and given.address is not None:
+        raise InputError("--address", "is that of a scheduler: give --executor dask too", given.address)
+
+
 def executor_of(given: TrainOptions, database: Database, *, workers: int) -> Executor:
     """Return who runs the tasks of a job.
 
@@ -330,10 +345,6 @@ def executor_of(given: TrainOptions, database: Database, *, workers: int) -> Exe
     InputError
         When a cluster is asked for that cannot be used.
     """
-    if given.executor not in EXECUTORS:
-        raise wrong_choice("--executor", given.executor, EXECUTORS)
-    if (given.executor == "dask") != (given.address is not None):
-        raise InputError("--executor dask and --address", "are given together", given.address)
     if given.address is None:
         return LocalExecutor(given.database or database_url(), workers)
     require_server(database)

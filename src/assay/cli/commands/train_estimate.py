@@ -69,7 +69,7 @@ def show_estimate(output: Output, estimate: Estimate) -> None:
         output.text(tip.sentence)
     _said(output, run, ((task, f"{task.windows_sentence}.") for task in run if task.windows_sentence))
     _said(output, run, ((task, note[:1].upper() + note[1:] + ".") for task in run for note in task.notes))
-    _said(output, run, ((task, _missing(task)) for task in run if task.data.missing_days >= 1))
+    _said(output, run, ((task, task.data.sentence) for task in run if task.data.sentence is not None))
     _said(output, run, ((task, task.power.sentence) for task in run if task.power is not None))
     _said(output, run, ((task, task.campaign.sentence) for task in run if task.campaign is not None))
     _said(output, (), ((task, task.refused) for task in estimate.tasks if task.refused is not None))
@@ -89,13 +89,6 @@ def _row(task: TaskEstimate) -> tuple[object, ...]:
         None if memory is None else memory >> 20,
         task.trades,
     )
-
-
-def _missing(task: TaskEstimate) -> str:
-    days = plural(round(task.data.missing_days), "day")
-    if task.data.is_assumed:
-        return f"Bars of {days} are not stored: they are fetched first, and the estimate takes them as complete."
-    return f"Bars of {days} were never fetched: they are fetched first, which moves the days that are searched."
 
 
 def _said(output: Output, all_of: Iterable[TaskEstimate], sentences: Iterable[tuple[TaskEstimate, str]]) -> None:

@@ -102,7 +102,7 @@ def add(output: Output, given: AddOptions) -> None:
     with open_database(given.database) as opened:
         user = Accounts(opened).add(given.name, role, password, now_ms())
         _record(opened, "add", f"{user.name} ({user.role})")
-    _show(output, user, f"{user.name} is a {user.role}.")
+    _show(output, user, f"{user.name} has the role {user.role}. A token for programs: assay users token {user.name}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ def role(output: Output, given: RoleOptions) -> None:
     with open_database(given.database) as opened:
         user = Accounts(opened).store.set_role(given.name, new)
         _record(opened, "role", f"{user.name} ({user.role})")
-    _show(output, user, f"{user.name} is a {user.role} now.")
+    _show(output, user, f"{user.name} has the role {user.role} now.")
 
 
 def password(output: Output, given: UserOptions) -> None:

@@ -41,7 +41,8 @@ def _show(output: Output, document: dict[str, Any], found: BarFile) -> None:
     for sentence in found.sentences:
         output.text(f"  {sentence}")
     if rows := document["understood"]:
-        output.table("First bars, as understood (UTC)", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        names = tuple(name.replace("_", " ") for name in rows[0])
+        output.table("First bars, as understood (UTC)", names, [tuple(row.values()) for row in rows])
     if found.shown:
         names = tuple(found.columns.values())
         output.table("First rows, as written", names, [tuple(row.values()) for row in found.shown])
