@@ -423,7 +423,7 @@ def test_errors_of_every_route_have_one_shape(api: Api) -> None:
         ("/funnel", BTC | {"strategy": "NOTHING"}, 404, "strategy"),
         ("/funnel", BTC | {"days": 1e9}, 422, "days"),
         ("/funnel", BTC | {"fee": "7"}, 422, "fee"),
-        (CONFIGURATIONS, {"stage": "BEST"}, 422, "status"),
+        (CONFIGURATIONS, {"stage": "BEST"}, 422, "stage"),
         (CONFIGURATIONS, {"sort": "id"}, 422, "sort"),
         (CONFIGURATIONS, {"cursor": "WyJzaGFycGVfcmF0aW8iLCAiMS4wIiwgIngiXQ"}, 422, "cursor"),
         (f"{CONFIGURATIONS}/a%20b", {}, 422, "config_id"),
@@ -447,7 +447,7 @@ def test_a_cursor_that_no_database_can_compare_with_is_none(number: int, text: s
 
 def test_the_examples_of_the_page_are_answered(api: Api) -> None:
     text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-    asked = re.findall(r"^ask 'http://127\.0\.0\.1:8000/api(/[^']+)'", text, flags=re.MULTILINE)
+    asked = re.findall(r'^ask "\$SERVER/api(/[^"$]+)"', text, flags=re.MULTILINE)
     assert len(asked) > 18
     for path in asked:
         if not path.endswith("/report"):  # drawing takes seconds, and has a test of its own
