@@ -73,7 +73,7 @@ COMMANDS: Table = {
         "Recompute statistics whose values are published.",
     ),
     "serve": ("assay.cli.commands.serve:serve", "Run the API, with worker processes beside it."),
-    "mcp": ("assay.cli.commands.mcp:mcp", "Serve agents on stdin and stdout: they train, and read what is found."),
+    "mcp": ("assay.cli.commands.mcp:mcp", "Let agents train and read what is found (MCP, stdio)."),
     "worker": ("assay.cli.commands.worker:worker", "Run tasks of training jobs."),
 }
 """Every command, in the order of the help."""

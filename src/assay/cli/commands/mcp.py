@@ -101,7 +101,7 @@ def _with_package() -> Iterator[None]:
 
 
 def mcp(_: Output, given: McpOptions) -> None:
-    """Serve agents on stdin and stdout: they train, and read what is found.
+    """Let agents train and read what is found (MCP, stdio).
 
     A program that speaks the Model Context Protocol starts this command by itself; nothing is printed for people.
     """
