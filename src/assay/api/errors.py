@@ -16,10 +16,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from assay import errors
 from assay.api.addresses import no_route
 from assay.api.request_words import as_request, field_name
-from assay.errors import AssayError, shown
+from assay.errors import AssayError, StoreError
+from assay.service import error_facts
 from assay.service.faults import fault_of
 
 if TYPE_CHECKING:
@@ -27,23 +27,26 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("assay.api")
 
-TABLE: tuple[tuple[type[AssayError], int, str], ...] = (
-    (errors.NotFoundError, HTTPStatus.NOT_FOUND, "not_found"),
-    (errors.ConflictError, HTTPStatus.CONFLICT, "conflict"),
-    (errors.ParameterError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_parameter"),
-    (errors.FileFormatError, HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file"),
-    (errors.BarsError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_bars"),
-    (errors.StrategyError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_strategy"),
-    (errors.InsufficientDataError, HTTPStatus.UNPROCESSABLE_ENTITY, "insufficient_data"),
-    (errors.InputError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input"),
-    (errors.QualityError, HTTPStatus.CONFLICT, "refused_by_quality"),
-    (errors.LeakError, HTTPStatus.CONFLICT, "refused_for_look_ahead"),
-    (errors.ChangedError, HTTPStatus.CONFLICT, "changed_after_storing"),
-    (errors.GateError, HTTPStatus.CONFLICT, "refused_by_gate"),
-    (errors.StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable"),
-    (errors.ExchangeError, HTTPStatus.BAD_GATEWAY, "exchange_failed"),
-    (errors.AssayError, HTTPStatus.BAD_REQUEST, "failed"),
-)
+STATUSES = {
+    "not_found": HTTPStatus.NOT_FOUND,
+    "conflict": HTTPStatus.CONFLICT,
+    "invalid_parameter": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unreadable_file": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid_bars": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid_strategy": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "insufficient_data": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "refused_by_quality": HTTPStatus.CONFLICT,
+    "refused_for_look_ahead": HTTPStatus.CONFLICT,
+    "changed_after_storing": HTTPStatus.CONFLICT,
+    "refused_by_gate": HTTPStatus.CONFLICT,
+    "database_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "exchange_failed": HTTPStatus.BAD_GATEWAY,
+    "failed": HTTPStatus.BAD_REQUEST,
+}
+"""Statuses of the errors of the package, by their code."""
+
+TABLE = tuple((kind, STATUSES[code], code) for kind, code in error_facts.CODES)
 """The first line that an error is an instance of says its status and code."""
 
 CODES = {
@@ -107,17 +110,8 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """Return an error as an answer."""
-    facts = {"code": code, "message": message, "field": field, "rule": rule, "value": _plain(value), "hint": hint}
+    facts = error_facts.facts_of(code, message, field=field, rule=rule, value=value, hint=hint)
     return _Problem({"error": facts}, status, headers)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON holds it; of one that is too deep, too long or no JSON, a few words."""
-    try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return shown(value)
-    return value if len(text) <= 200 else shown(value)
 
 
 def answer(error: AssayError) -> JSONResponse:
@@ -126,12 +120,8 @@ def answer(error: AssayError) -> JSONResponse:
     Of a database only that it is away is said: its name is its operator's business.
     """
     status, code = next((status, code) for kind, status, code in TABLE if isinstance(error, kind))
-    if isinstance(error, errors.StoreError):
-        LOG.error("%s", error)
-        hint = "Ask again in a moment; the server's log says more"
-        return problem(
-            status, code, "the database cannot be used at the moment", hint=hint, headers={"Retry-After": "5"}
-        )
+    if isinstance(error, StoreError):
+        return _Problem({"error": error_facts.error_facts(error)}, status, {"Retry-After": "5"})
     given, rule, hint = (str(getattr(error, name, "")) for name in ("field", "rule", "hint"))
     field, value = field_name(given), getattr(error, "value", None)
     message = as_request(field + str(error).removeprefix(given))

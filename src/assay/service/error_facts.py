@@ -48,7 +48,7 @@ def error_facts(error: AssayError) -> dict[str, Any]:
     if isinstance(error, errors.StoreError):
         LOG.error("%s", error)
         message = "the database cannot be used at the moment"
-        return facts_of(code, message, hint="Ask again in a moment; the log says more")
+        return facts_of(code, message, hint="Ask again in a moment; the server's log says more")
     said = {name: getattr(error, name, None) or None for name in ("field", "rule", "hint")}
     return facts_of(code, str(error), value=getattr(error, "value", None), **said)
 
