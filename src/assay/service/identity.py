@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import signal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from assay.store.parts import runs
 
 if TYPE_CHECKING:
     from assay.store.workers import WorkerRow
@@ -30,23 +31,13 @@ def is_gone(worker: WorkerRow) -> bool:
     """Whether a worker was a process of this machine that runs no more."""
     if worker.ended_ms is not None:
         return True
-    return worker.host == host_name() and not _runs(worker.process)
+    return worker.host == host_name() and not runs(worker.process)
 
 
 def is_gone_of_before(owner: str) -> bool:
     """Whether the owner of a lease of before, ``machine:process``, was a process of this machine that runs no more."""
     node, _, process = owner.rpartition(":")
-    return node == platform.node() and process.isdigit() and not _runs(int(process))
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    return node == platform.node() and process.isdigit() and not runs(int(process))
 
 
 def last_words(code: int) -> str:

@@ -48,7 +48,7 @@ def _left_over(folder: Path) -> Iterator[Path]:
         path = folder / name
         if (owned := _NAME.fullmatch(name)) is not None:
             here = owned[1] == _machine()
-            if (here and not _runs(int(owned[2]))) or _untouched_s(path) > OWNED_S:
+            if (here and not runs(int(owned[2]))) or _untouched_s(path) > OWNED_S:
                 yield path
         elif _OTHERS.fullmatch(name) and _untouched_s(path) > UNTOUCHED_S:
             yield path
@@ -72,7 +72,8 @@ def _machine() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
-def _runs(process: int) -> bool:
+def runs(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     if process == os.getpid():
         return True
     try:
