@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assay.errors import AssayError, ConflictError, ExchangeError, InputError, InsufficientDataError, StoreError
-from assay.market.calendar import days_to_ms, ms_to_days
+from assay.market.calendar import days_to_ms
 from assay.service.campaign import Beginning
 from assay.service.kernels import compile_kernels
 from assay.service.ledger import declaration_of
@@ -252,20 +252,16 @@ def _tasks_on(
     bars: Bars, requests: Sequence[TrainingRequest], strategies: Sequence[Strategy], most_days: float | None
 ) -> list[tuple[TrainingTask, Declaration | None]]:
     """Return the tasks of a market, one for each request, with what the ledger is to know of each before it begins."""
-    held = ms_to_days(bars.span_ms[1] - bars.span_ms[0])
     found = []
     for request, strategy in zip(requests, strategies, strict=True):
-        asked = request
-        if most_days is not None and most_days < held:
-            asked = replace(request, span=replace(request.span, days=most_days))
-        experiment = asked.experiment(strategy, bars)
+        experiment = request.of_newest_days(bars, most_days).experiment(strategy, bars)
         found.append((TrainingTask.of(experiment, bars, request.strategy), _declaration(experiment, bars)))
     return found
 
 
 def _is_stored(store: BarStore, market: Market, left: list[Left]) -> bool:
     """Whether a market's bars are stored, or can be made of finer ones; what is not is left out."""
-    if store.find(market.exchange, market.symbol, market.timeframe) is None and not store.finer(market):
+    if store.market_of(market) is None:
         error = _not_stored(store, market)
         left.append(Left(str(market), str(error).removeprefix(f"{market}: ")))
         return False

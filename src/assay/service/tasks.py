@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import GateError, InputError
 from assay.market import Market, Timeframe
 from assay.service.bar_cache import BarCache
+from assay.service.describe import describe_market
 from assay.service.kernels import compile_kernels
 from assay.service.reporter import Silent
 from assay.service.request import TrainingRequest
@@ -60,11 +61,9 @@ class TrainingTask:
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> TrainingTask:
-        """Return the task that a job has stored; one of the first revision knows neither kind nor tick."""
-        timeframe = Timeframe.parse(spec["timeframe"])
-        market = Market(spec["exchange"], spec["symbol"], timeframe, spec.get("kind", "spot"), spec.get("tick"))
+        """Return the task that a job has stored."""
         return cls(
-            market,
+            _market_of(spec),
             spec["strategy"],
             spec["experiment"],
             spec["first_ms"],
@@ -168,19 +167,12 @@ class PrepareTask:
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> PrepareTask:
         """Return the task that a job has stored."""
-        markets = (
-            Market(m["exchange"], m["symbol"], Timeframe.parse(m["timeframe"]), m["kind"], m["tick"])
-            for m in spec["markets"]
-        )
-        requests = map(TrainingRequest.from_dict, spec["requests"])
+        markets, requests = map(_market_of, spec["markets"]), map(TrainingRequest.from_dict, spec["requests"])
         return cls(tuple(markets), tuple(requests), spec["most_days"], spec["fetch"])
 
     def spec(self) -> dict[str, Any]:
         """Return the task as plain values."""
-        markets = [
-            {"exchange": m.exchange, "symbol": m.symbol, "timeframe": str(m.timeframe), "kind": m.kind, "tick": m.tick}
-            for m in self.markets
-        ]
+        markets = [{**describe_market(market), "tick": market.tick} for market in self.markets]
         return {
             "work": PREPARE,
             "markets": markets,
@@ -193,6 +185,12 @@ class PrepareTask:
     def is_one(spec: Mapping[str, Any]) -> bool:
         """Whether a job's task is of this kind."""
         return spec.get("work") == PREPARE
+
+
+def _market_of(spec: Mapping[str, Any]) -> Market:
+    """Return the market that plain values name; those of the first revision know neither kind nor tick."""
+    timeframe = Timeframe.parse(spec["timeframe"])
+    return Market(spec["exchange"], spec["symbol"], timeframe, spec.get("kind", "spot"), spec.get("tick"))
 
 
 def trainings_of(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
