@@ -66,7 +66,7 @@ def database(postgresql_url: str, address: Path, monkeypatch: pytest.MonkeyPatch
     address.write_text(postgresql_url)
     for name, value in {
         "service.dask_executor.LEASE_MS": 1_000,
-        "service.dask_executor.REAP_S": 0.2,
+        "service.housekeeping.EVERY_S": 0.2,
         "store.queue_terms.MAX_ATTEMPTS": 2,
         "store.reaping.MAX_ATTEMPTS": 2,
     }.items():

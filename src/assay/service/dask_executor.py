@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assay.errors import AssayError, GateError, InputError
-from assay.service.campaign import end_overdue
 from assay.service.cluster_task import code_name, run_task
 from assay.service.executors import Outcome, Reply, open_tasks, require_server
-from assay.service.leases import GRACE_S, SilentLeases
+from assay.service.housekeeping import Housekeeper
+from assay.service.leases import GRACE_S
 from assay.service.versions import CODE_VERSION, may_run
 from assay.store.jobs import JobStore
-from assay.store.queue import TaskQueue
 from assay.store.queue_terms import LEASE_MS
-from assay.store.reaping import Reaper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +40,6 @@ except ImportError as missing:
 
 CONNECT_S = 10.0
 POLL_S = 0.5
-REAP_S = 10.0
-"""Between two looks for leases that nobody renews, and tasks that have killed their workers."""
 MAX_TROUBLE = 3
 """Times in a row that a worker may be in trouble before it is given nothing more."""
 
@@ -138,13 +134,10 @@ class _Dispatch:
     waits: bool = False
 
     def run(self, state: JobState, advance: Advance) -> JobState:
-        jobs, reaper = JobStore(self.database), Reaper(self.database)
-        silent, reaped = SilentLeases(TaskQueue(self.database), job=self.job), -REAP_S
+        jobs, housekeeper = JobStore(self.database), Housekeeper(self.database, self.user)
+        housekeeper.saw(self.job)
         while state.over < state.total and state.is_active:
-            if time.monotonic() - reaped >= REAP_S:
-                end_overdue(self.database, reaper, user=self.user)
-                silent.watch()
-                reaped = time.monotonic()
+            housekeeper.step()
             workers = self._workers()
             self._collect(workers)
             self._give([one for one in workers if one not in self.refused and one not in self.given])

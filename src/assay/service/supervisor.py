@@ -78,7 +78,6 @@ class Supervisor:
         self._ended: list[tuple[str, int, str]] = []
         self._wait, self._not_before = 0.5, 0.0
         self._watched = -WATCH_S
-        self.deaths = 0
 
     @property
     def alive(self) -> int:
@@ -113,7 +112,6 @@ class Supervisor:
                 self._wait = 0.5
             self._ended.append((child.id, code, child.words or last_words(code)))
         self._release()
-        self.deaths += died
         if self._is_forever and time.monotonic() >= self._not_before:
             self.start(self._number - len(self._children))
         return died
