@@ -296,8 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tables = [
             Table("A training on one thread, beside a server", slowed(home, given.pairs)),
             Table("Reads of a server", answered(home, given.seconds, (100, 250, READS))),
-            Table("Streams of events that were cut", cut_off(home, given.cuts)),
         ]
+        if given.cuts:
+            tables.append(Table("Streams of events that were cut", cut_off(home, given.cuts)))
     text = "\n\n".join([*(markdown(table) for table in tables), f"- {note}."]) + "\n"
     sys.stdout.write(text)
     if given.markdown:
