@@ -416,10 +416,10 @@ def test_jobs_are_listed_page_by_page(q: Queue) -> None:
     for i in range(6):
         made = replace(NEW, id=f"j{i}", created_ms=20 + i // 2, user="you" if i == 5 else "me", strategy="S,T")
         q.jobs.create(made, [{}])
-    found, after = [], None
-    while page := q.jobs.find(limit=2, after=after):
+    found, place = [], None
+    while page := q.jobs.find(limit=2, place=place):
         found += [job.id for job in page]
-        after = page[-1].created_ms, page[-1].id
+        place = page[-1].created_ms, page[-1].id
     assert found == ["j5", "j4", "j3", "j2", "j1", "j0", "job"]
     assert [job.id for job in q.jobs.find(limit=9, user="you")] == ["j5"]
     assert [job.id for job in q.jobs.find(limit=9, strategy="T")] == ["j5", "j4", "j3", "j2", "j1", "j0"]

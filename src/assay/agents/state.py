@@ -9,6 +9,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 
+from assay.service.estimate import Estimator
 from assay.store import BarStore, Database, Registry
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
@@ -38,6 +39,11 @@ class AgentState:
     def bars(self) -> BarStore:
         """The stored bars; those that were read lately are kept in memory."""
         return BarStore(self.database)
+
+    @cached_property
+    def estimator(self) -> Estimator:
+        """Estimates of trainings; what they need of bars and ledger is kept between two of them."""
+        return Estimator(self.database, self.bars)
 
     @cached_property
     def jobs(self) -> JobStore:

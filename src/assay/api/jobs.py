@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.api.models.training import JobRow, JobStatusBody, LeftOut, TaskRow, WorkerBody
+from assay.api.models.training import JobRow, JobStatusBody, LeftOut, LogLine, TaskRow, WorkerBody
 from assay.service.jobs import left_out
 from assay.service.strategy_names import without_folder
 from assay.service.tasks import PrepareTask, TrainingTask
@@ -16,6 +16,7 @@ from assay.store.workers import ALIVE_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from assay.store.events import Event
     from assay.store.jobs import JobState
     from assay.store.workers import WorkerRow
 
@@ -79,6 +80,12 @@ def task_row(task: Mapping[str, Any]) -> TaskRow:
         started_at=task["started_at"],
         completed_at=task["completed_at"],
     )
+
+
+def log_line(event: Event) -> LogLine:
+    """Return a line of a job's log."""
+    told = event.body
+    return LogLine(id=event.id, at=event.at_ms, task=event.task, level=told["level"], message=told["message"])
 
 
 def worker_body(worker: WorkerRow) -> WorkerBody:

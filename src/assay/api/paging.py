@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from assay.errors import InputError
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 MAX_LIMIT = 1_000
@@ -25,6 +27,24 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")
+
+
+def page_of(found: Sequence[S], limit: int, place: Callable[[S], tuple[Any, ...]], show: Callable[[S], T]) -> Page[T]:
+    """Return the page of rows that were looked for with one more than it holds.
+
+    Parameters
+    ----------
+    place : callable
+        From a row to the values that the next page begins after.
+    show : callable
+        From a row to what is shown of it.
+    """
+    return Page(items=[show(row) for row in found[:limit]], next_cursor=next_cursor(found, limit, place))
+
+
+def next_cursor(found: Sequence[S], limit: int, place: Callable[[S], tuple[Any, ...]]) -> str | None:
+    """Return where the page after some rows begins; None where there is no row beyond them."""
+    return encode_cursor(*place(found[limit - 1])) if len(found) > limit else None
 
 
 def encode_cursor(*place: Any) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from assay.service.request import TrainingRequest
     from assay.service.spans import SpanTerms
     from assay.service.training_cost import Work
+    from assay.service.training_plan import TrainingPlan
     from assay.store import Database
     from assay.store.ledger import MarketDays
     from assay.training import Experiment
@@ -151,6 +152,16 @@ class Estimator:
         wanted = span if most_days is None or span.days is not None else replace(span, days=most_days)
         places = [self._place(market, wanted, most_days, offline=offline) for market in markets]
         return self._of(places, planned, workers=workers, threads=threads, offline=offline)
+
+    def of_plan(self, plan: TrainingPlan, *, offline: bool) -> Estimate:
+        """Return the estimate of a plan; `offline` says that no exchange is asked for bars, whatever the plan wants."""
+        return self.estimate(
+            plan.markets,
+            plan.requests,
+            workers=plan.workers,
+            offline=offline or not plan.fetch,
+            most_days=plan.most_days,
+        )
 
     def of_bars(self, bars: Bars, request: TrainingRequest, *, threads: int = 1) -> Estimate:
         """Return the estimate of a training on bars that are at hand, whether they are stored or not."""

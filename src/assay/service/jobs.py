@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ConflictError
-from assay.service.campaign import end_overdue
+from assay.service.campaign import end_overdue, withdraw_unbegun
 from assay.service.identity import is_gone, is_gone_of_before
 from assay.service.leases import SilentLeases, said_of
 from assay.service.ledger import tried_facts
@@ -41,6 +41,35 @@ MAX_RESTARTS = 20
 
 STOP_MS = 60_000
 """After the longest run time a worker has so long to end by itself: a strategy may never come back."""
+
+
+def cancel_job(database: Database, job: str, *, user: str) -> None:
+    """End a job: what is done stays, what runs is stopped by its worker, and what was never begun is no try.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such job.
+    ConflictError
+        When it is over.
+    """
+    JobStore(database).cancel(job)
+    withdraw_unbegun(database, job, user=user)
+
+
+def terms_of(state: JobState) -> dict[str, Any]:
+    """Return the terms of a job, for another one that repeats it with changes.
+
+    Raises
+    ------
+    ConflictError
+        When it was made by the command line, which keeps none.
+    """
+    terms: dict[str, Any] | None = state.config.get("request")
+    if terms is None:
+        rule = "was made by the command line: start a new training with all its terms"
+        raise ConflictError("job", rule, state.id)
+    return terms
 
 
 def take_up(database: Database, job: str, *, max_runtime_s: float | None = None, failed: bool = True) -> int:

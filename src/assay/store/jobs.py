@@ -13,6 +13,7 @@ from assay.store.clock import shared_clock
 from assay.store.database import insert
 from assay.store.events import EventKind, append_event, lock_job
 from assay.store.ids import find_id
+from assay.store.keyset import after, order_of
 from assay.store.queue_terms import ACTIVE
 from assay.store.schema import JobStatus
 from assay.store.tasks import task_rows
@@ -205,7 +206,7 @@ class JobStore:
         self,
         *,
         limit: int,
-        after: tuple[int, str] | None = None,
+        place: tuple[int, str] | None = None,
         user: str | None = None,
         statuses: Iterable[JobStatus] = (),
         strategy: str | None = None,
@@ -214,14 +215,14 @@ class JobStore:
 
         Parameters
         ----------
-        after : (int, str), optional
+        place : (int, str), optional
             Time and id of the last job of the page before.
         """
         j = schema.training_jobs.c
-        query = sa.select(j.id).order_by(j.created_at.desc(), j.id.desc()).limit(limit)
-        if after is not None:
-            at, job = after
-            query = query.where(sa.or_(j.created_at < at, sa.and_(j.created_at == at, j.id < job)))
+        keys = [(j.created_at, True), (j.id, True)]
+        query = sa.select(j.id).order_by(*order_of(keys)).limit(limit)
+        if place is not None:
+            query = query.where(after(keys, place))
         if user is not None:
             query = query.where(j.user_id == user)
         if wanted := [str(status) for status in statuses]:

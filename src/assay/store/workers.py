@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from assay.store import schema
 from assay.store.clock import shared_clock
 from assay.store.database import insert
+from assay.store.keyset import after, order_of
 
 if TYPE_CHECKING:
     from assay.store.clock import Clock
@@ -105,23 +106,23 @@ class WorkerStore:
             )
         )
 
-    def page(self, limit: int, after: tuple[int, str] | None = None, *, alive: bool = False) -> list[WorkerRow]:
+    def page(self, limit: int, place: tuple[int, str] | None = None, *, alive: bool = False) -> list[WorkerRow]:
         """Return workers, the newest first; of those alone that are alive where that is asked.
 
         Parameters
         ----------
-        after : (int, str), optional
+        place : (int, str), optional
             Start and id of the last worker of the page before.
         """
         t = schema.workers.c
+        keys = [(t.started_at, True), (t.id, True)]
 
         def work(c: sa.Connection) -> list[WorkerRow]:
-            query = sa.select(schema.workers).order_by(t.started_at.desc(), t.id.desc()).limit(limit)
+            query = sa.select(schema.workers).order_by(*order_of(keys)).limit(limit)
             if alive:
                 query = query.where(t.ended_at.is_(None), t.seen_at >= self._clock(c) - ALIVE_MS)
-            if after is not None:
-                at, worker = after
-                query = query.where(sa.or_(t.started_at < at, sa.and_(t.started_at == at, t.id < worker)))
+            if place is not None:
+                query = query.where(after(keys, place))
             return [_worker(row) for row in c.execute(query)]
 
         return self.database.read(work)

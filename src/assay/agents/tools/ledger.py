@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,15 +11,15 @@ from assay.agents.inputs import Exchange, Symbol, Timeframe, Training
 from assay.agents.state import AgentState, Ctx, state_of
 from assay.agents.tools.trainings import plan_of
 from assay.plurals import plural
-from assay.service.estimate import Estimator
 from assay.service.estimate_campaign import CampaignEstimate, campaign_estimate, days_tried
 from assay.service.estimate_parts import Estimate, Range, TaskEstimate, time_words
 from assay.service.estimate_probe import days_of_bars
 from assay.service.markets import select
 from assay.service.request import MAX_PERMUTATIONS
 from assay.service.spans import SpanTerms, finished
+from assay.service.strategy_names import without_folder
 from assay.service.times import iso_time
-from assay.store.ledger import MarketDays
+from assay.store.ledger import MarketDays, trials_on
 from assay.training import PERMUTATIONS
 
 MAX_LISTED = 200
@@ -105,7 +104,8 @@ def campaign(
 
 
 def _experiments(state: AgentState, days: MarketDays, limit: int) -> list[Experiment]:
-    same = [row for row in state.ledger.entries() if days.same_as(MarketDays.of(SimpleNamespace(**row)))]
+    on_them = state.database.read(lambda c: trials_on(c, days))
+    same = [row for row in state.ledger.entries() if row["experiment_digest"] in on_them]
     return [
         Experiment(
             at=iso_time(row["at"]),
@@ -163,10 +163,7 @@ def estimate_training(ctx: Ctx, training: Training) -> Cost:
     """
     state = state_of(ctx)
     plan = plan_of(state, training.terms())
-    found = Estimator(state.database, state.bars).estimate(
-        plan.markets, plan.requests, workers=plan.workers, offline=state.offline or not plan.fetch,
-        most_days=plan.most_days,
-    )  # fmt: skip
+    found = state.estimator.of_plan(plan, offline=state.offline)
     return Cost(
         summary=_in_words(found),
         tasks=[_task(one) for one in found.tasks],
@@ -192,10 +189,11 @@ def _seconds(found: Range | None) -> Seconds | None:
 
 def _task(one: TaskEstimate) -> TaskCost:
     known: dict[str, Any] = {
-        name: getattr(one, name) for name in ("strategy", "combinations", "windows", "backtests", "trades", "refused")
+        name: getattr(one, name) for name in ("combinations", "windows", "backtests", "trades", "refused")
     }
     return TaskCost(
         market=str(one.market),
+        strategy=without_folder(one.strategy),
         days=one.data.days,
         missing_days=one.data.missing_days,
         seconds=_seconds(one.seconds),

@@ -17,9 +17,9 @@ from assay.agents.state import AgentState, Ctx, state_of
 from assay.agents.tries import Tries, no_tries, tries_before_result, tries_of
 from assay.errors import ConflictError
 from assay.plurals import plural
-from assay.service.campaign import withdraw_unbegun
-from assay.service.jobs import job_document, left_out
+from assay.service.jobs import cancel_job, job_document, left_out, terms_of
 from assay.service.strategy_folder import resolve_strategy
+from assay.service.strategy_names import without_folder
 from assay.service.submission import submit
 from assay.service.tasks import PrepareTask, TrainingTask
 from assay.service.times import iso_time
@@ -101,10 +101,7 @@ def start_training(ctx: Ctx, training: Training, key: Key = None) -> TrainingSta
 def retrain(ctx: Ctx, job: JobId, changes: TrainingChanges, key: Key = None) -> TrainingStatus:
     """Start a training that repeats another one with changes. It counts as a further try on the same days."""
     state = state_of(ctx)
-    before = state.jobs.state(job).config.get("request")
-    if before is None:
-        rule = "was made by the command line: start a new training with all its terms"
-        raise ConflictError("job", rule, job)
+    before = terms_of(state.jobs.state(job))
     plan = plan_of(state, TrainingPlan.changed(before, changes.given()))
     made = submit(state.database, plan, user=state.user, offline=state.offline, key=key, parent=job)
     return _status(state, made.job)
@@ -130,8 +127,7 @@ def cancel_training(ctx: Ctx, job: JobId) -> TrainingStatus:
     state = state_of(ctx)
     if (owner := state.jobs.state(job).user) != state.user:
         raise ConflictError("job", f"belongs to {owner}, who alone may end it", job)
-    state.jobs.cancel(job)
-    withdraw_unbegun(state.database, job, user=state.user)
+    cancel_job(state.database, job, user=state.user)
     return _status(state, job)
 
 
@@ -158,7 +154,7 @@ def _task(state: AgentState, task: dict[str, Any]) -> Task:
     known = None if config_id is None else state.registry.get(config_id)
     return Task(
         market=training.market_title,
-        strategy=name_of(training.strategy),
+        strategy=without_folder(training.strategy),
         status=task["status"],
         doing=_doing(task),
         config_id=config_id,
@@ -191,12 +187,6 @@ def _how_far(state: AgentState, job: JobState, rows: list[Task], tasks: list[dic
     return (
         f"The training {'runs' if job.status == JobStatus.RUNNING else 'waits for a worker'}, {over}. {doing}".strip()
     )
-
-
-def name_of(strategy: str) -> str:
-    """Return a strategy's name, without the folder that its file is in."""
-    path, colon, kind = strategy.rpartition(":")
-    return kind if colon and path.endswith(".py") else strategy
 
 
 class Result(Part):
@@ -248,7 +238,7 @@ def _result(state: AgentState, row: dict[str, Any]) -> Result:
     measures = {} if known is None else known.typed.measures
     return Result(
         market=row["market"],
-        strategy=name_of(row["strategy"]),
+        strategy=without_folder(row["strategy"]),
         status=row["status"],
         error=row["error"],
         config_id=config_id,
@@ -293,7 +283,7 @@ def list_trainings(
         TrainingLine(
             job=one.id,
             user=one.user,
-            strategies=[name_of(name) for name in one.strategy.split(",")],
+            strategies=[without_folder(name) for name in one.strategy.split(",")],
             status=one.status,
             created=iso_time(one.created_ms),
             repeats=one.parent,

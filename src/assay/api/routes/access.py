@@ -12,7 +12,7 @@ from assay.api.access import ADDRESS, Access, Admin, Caller, Viewer, Way, Ways, 
 from assay.api.errors import statuses
 from assay.api.guards import too_many
 from assay.api.models.common import MaybeMoment, Moment
-from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.scopes import limited_by
 from assay.errors import InputError
 from assay.service.accounts import (
@@ -25,7 +25,7 @@ from assay.service.accounts import (
     NewSession,
     csrf_of,
 )
-from assay.store.accounts import AccessToken, User
+from assay.store.accounts import AccessToken, AuditEntry, User
 from assay.store.database import now_ms
 from assay.store.schema import Role
 
@@ -221,8 +221,7 @@ def list_users(_: Admin, access: Ways, limit: Limit = 100, cursor: Cursor = None
     """List the users by name."""
     place = decode_cursor(cursor, str)
     found = access.accounts.store.users(limit + 1, place[0] if place else None)
-    rest = encode_cursor(found[limit - 1].name) if len(found) > limit else None
-    return Page(items=[UserBody.of(user) for user in found[:limit]], next_cursor=rest)
+    return page_of(found, limit, lambda user: (user.name,), UserBody.of)
 
 
 @router.post("/users", operation_id="addUser", status_code=201, responses=statuses(409, 422))
@@ -257,8 +256,7 @@ def list_tokens(_: Admin, name: Name, access: Ways, limit: Limit = 100, cursor: 
         if begins is None:
             raise InputError("cursor", "must be the next_cursor of a page before", cursor)
         found = found[begins:]
-    rest = encode_cursor(found[limit - 1].id) if len(found) > limit else None
-    return Page(items=[TokenBody.of(token) for token in found[:limit]], next_cursor=rest)
+    return page_of(found, limit, lambda token: (token.id,), TokenBody.of)
 
 
 @router.post("/users/{name}/tokens", operation_id="issueToken", status_code=201, responses=statuses(404, 409, 422))
@@ -288,20 +286,19 @@ def list_audit(
     """List who did what, the newest first."""
     place = decode_cursor(cursor, int)
     found = access.accounts.store.audit(limit + 1, place[0] if place else None, user)
-    rest = encode_cursor(found[limit - 1].id) if len(found) > limit else None
-    items = [
-        AuditBody(
-            id=one.id,
-            at=one.at_ms,
-            user=one.user,
-            action=one.action,
-            target=one.target,
-            address=one.address,
-            outcome=one.outcome,
-        )
-        for one in found[:limit]
-    ]
-    return Page(items=items, next_cursor=rest)
+    return page_of(found, limit, lambda one: (one.id,), _audited)
+
+
+def _audited(one: AuditEntry) -> AuditBody:
+    return AuditBody(
+        id=one.id,
+        at=one.at_ms,
+        user=one.user,
+        action=one.action,
+        target=one.target,
+        address=one.address,
+        outcome=one.outcome,
+    )
 
 
 def _facts(token: AccessToken) -> dict[str, Any]:

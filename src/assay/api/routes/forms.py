@@ -11,7 +11,7 @@ from assay.api.access import Caller, Trader, Viewer
 from assay.api.declared import BODY, declared
 from assay.api.models.common import NAME
 from assay.api.models.forms import FormAnswer, FormBody
-from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.state import Opened
 from assay.service.times import iso_time
 from assay.store import Database
@@ -37,9 +37,7 @@ def list_forms(caller: Viewer, database: Opened, limit: Limit = 50, cursor: Curs
     """List your saved forms by name."""
     place: Any = decode_cursor(cursor, str, str)
     found = _forms(database, caller).page(limit + 1, place)
-    page, more = found[:limit], found[limit:]
-    following = encode_cursor(page[-1].name, page[-1].id) if more else None
-    return Page(items=[_answer(form) for form in page], next_cursor=following)
+    return page_of(found, limit, lambda form: (form.name, form.id), _answer)
 
 
 @router.post(

@@ -12,7 +12,7 @@ from assay.api.access import Viewer
 from assay.api.declared import declared
 from assay.api.models.common import AnyExchange, AnySymbol
 from assay.api.models.ledger import Campaigns, ExperimentRow, LedgerCheckAnswer, OpeningRow
-from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.paging import Cursor, Limit, Page, decode_cursor, next_cursor, page_of
 from assay.api.state import Opened
 from assay.documents.plain import plain
 from assay.service.ledger_facts import check_facts, experiment_rows, parse_head
@@ -40,7 +40,7 @@ def experiments(
     place: Any = decode_cursor(cursor, int, str)
     found = book.page(limit=limit + 1, place=place, exchange=exchange, symbol=symbol)
     rows = [ExperimentRow.model_validate(plain(row)) for row in experiment_rows(book, found[:limit])]
-    return Page(items=rows, next_cursor=_next(found, limit))
+    return Page(items=rows, next_cursor=next_cursor(found, limit, _place))
 
 
 @router.get("/openings", operation_id="listOpenings", responses=declared())
@@ -56,12 +56,11 @@ def openings(
     exchange, symbol, _timeframe = wanted_market(exchange, symbol, None)
     place: Any = decode_cursor(cursor, int, str)
     found = Ledger(database).openings_page(limit=limit + 1, place=place, exchange=exchange, symbol=symbol)
-    rows = [OpeningRow.model_validate(plain(row)) for row in found[:limit]]
-    return Page(items=rows, next_cursor=_next(found, limit))
+    return page_of(found, limit, _place, lambda row: OpeningRow.model_validate(plain(row)))
 
 
-def _next(found: list[dict[str, Any]], limit: int) -> str | None:
-    return encode_cursor(found[limit - 1]["at"], found[limit - 1]["experiment_digest"]) if found[limit:] else None
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["at"], row["experiment_digest"]
 
 
 @router.get("/campaigns", operation_id="listCampaigns", responses=declared())

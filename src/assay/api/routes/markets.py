@@ -11,7 +11,7 @@ from assay.api.access import Viewer
 from assay.api.declared import declared
 from assay.api.models.common import AnyExchange, AnySymbol, AnyTimeframe
 from assay.api.models.markets import Coverage, MarketRow, Quality
-from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.state import Held
 from assay.documents.plain import plain
 from assay.service.describe import describe_market
@@ -91,6 +91,4 @@ def _page(
 ) -> Page[T]:
     place: Place | None = decode_cursor(cursor, str, str, int)
     found = market_page(store, wanted_market(*named), limit=limit + 1, place=place, held=held)
-    page, more = found[:limit], found[limit:]
-    following = encode_cursor(*place_of(page[-1])) if more else None
-    return Page(items=[row(one) for one in page], next_cursor=following)
+    return page_of(found, limit, place_of, row)

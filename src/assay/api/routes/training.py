@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from assay.api.access import Caller, Trader, Viewer, is_still_signed_in, may_change, note
 from assay.api.declared import BODY, ID, declared
-from assay.api.jobs import job_in_list, job_status, worker_body
+from assay.api.jobs import job_in_list, job_status, log_line, worker_body
 from assay.api.models.estimate import EstimateBody
 from assay.api.models.training import (
     Changes,
@@ -29,12 +29,11 @@ from assay.api.models.training import (
     TrainingConfig,
     WorkerBody,
 )
-from assay.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.request_words import as_body, as_request
 from assay.api.state import Opened, Shared, State, events_of
 from assay.errors import ConflictError, InputError
-from assay.service.campaign import withdraw_unbegun
-from assay.service.jobs import job_document, take_up
+from assay.service.jobs import cancel_job, job_document, take_up, terms_of
 from assay.service.strategy_folder import resolve_strategy
 from assay.service.strategy_names import without_folder
 from assay.service.submission import Submitted, submit
@@ -105,10 +104,7 @@ def estimate(_: Trader, state: Shared, body: TrainingConfig) -> EstimateBody:
         raise InputError(
             "pairs", f"times exchanges and timeframes can be estimated up to {MAX_ESTIMATED} markets", asked
         )
-    offline = state.settings.offline or not plan.fetch
-    found = state.estimator.estimate(
-        plan.markets, plan.requests, workers=plan.workers, offline=offline, most_days=plan.most_days
-    )
+    found = state.estimator.of_plan(plan, offline=state.settings.offline)
     document = found.to_dict()
     for task in document["tasks"]:
         task["strategy"] = without_folder(task["strategy"])
@@ -129,17 +125,9 @@ def jobs(
     cursor: Cursor = None,
 ) -> Page[JobRow]:
     """List jobs in pages, the newest first."""
-    place = decode_cursor(cursor, int, str)
-    found = JobStore(database).find(
-        limit=limit + 1,
-        after=None if place is None else (place[0], place[1]),
-        user=user,
-        statuses=status or (),
-        strategy=strategy,
-    )
-    last = found[limit - 1] if len(found) > limit else None
-    following = None if last is None else encode_cursor(last.created_ms, last.id)
-    return Page(items=[job_in_list(job) for job in found[:limit]], next_cursor=following)
+    place: Any = decode_cursor(cursor, int, str)
+    found = JobStore(database).find(limit=limit + 1, place=place, user=user, statuses=status or (), strategy=strategy)
+    return page_of(found, limit, lambda job: (job.created_ms, job.id), job_in_list)
 
 
 @router.get("/jobs/{job}/status", operation_id="jobStatus", responses=declared(*JOB))
@@ -231,9 +219,7 @@ def logs(_: Viewer, database: Opened, job: JobId, limit: Limit = 200, cursor: Cu
     _job(database, job)
     place = decode_cursor(cursor, int)
     found = EventStore(database).after(job, 0 if place is None else place[0], limit + 1, [EventKind.LOG])
-    lines = [LogLine(id=e.id, at=e.at_ms, task=e.task, level=e.body["level"], message=e.body["message"]) for e in found]
-    following = encode_cursor(lines[limit - 1].id) if len(lines) > limit else None
-    return Page(items=lines[:limit], next_cursor=following)
+    return page_of(found, limit, lambda event: (event.id,), log_line)
 
 
 def _changed(database: Opened, job: str, caller: Caller, request: Request) -> JobState:
@@ -248,8 +234,7 @@ def _changed(database: Opened, job: str, caller: Caller, request: Request) -> Jo
 def cancel(caller: Trader, database: Opened, request: Request, job: JobId) -> JobStatusBody:
     """Cancel a job: what is done stays, what runs is stopped."""
     _changed(database, job, caller, request)
-    JobStore(database).cancel(job)
-    withdraw_unbegun(database, job, user=caller.name)
+    cancel_job(database, job, user=caller.name)
     return status(caller, database, job)
 
 
@@ -271,9 +256,7 @@ def retry(caller: Trader, database: Opened, request: Request, job: JobId, body: 
 )
 def rerun(caller: Trader, state: Shared, job: JobId, body: Changes | None = None, key: Key = None) -> Started:
     """Start a job that repeats another one with changes, and names it as its parent."""
-    before = _job(state.database, job).config.get("request")
-    if before is None:
-        raise ConflictError("job", "was made by the command line: start a new one with its whole TrainingConfig", job)
+    before = terms_of(_job(state.database, job))
     changes = {} if body is None else (body.model_extra or {})
     plan = _plan(state, TrainingPlan.changed(before, changes))
     submitted = submit(state.database, plan, user=caller.name, offline=state.settings.offline, key=key, parent=job)
@@ -290,9 +273,6 @@ def list_workers(
     cursor: Cursor = None,
 ) -> Page[WorkerBody]:
     """List the workers of the last day in pages, the newest first: where they run and what they do."""
-    place = decode_cursor(cursor, int, str)
-    after = None if place is None else (place[0], place[1])
-    found = WorkerStore(database).page(limit + 1, after, alive=alive)
-    last = found[limit - 1] if len(found) > limit else None
-    following = None if last is None else encode_cursor(last.started_ms, last.id)
-    return Page(items=[worker_body(worker) for worker in found[:limit]], next_cursor=following)
+    place: Any = decode_cursor(cursor, int, str)
+    found = WorkerStore(database).page(limit + 1, place, alive=alive)
+    return page_of(found, limit, lambda worker: (worker.started_ms, worker.id), worker_body)
