@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ def twice_trained(folder: Path, template: bytes, bars: Bars) -> Twice:
     agent = Agent(AgentState(database, "somebody", offline=True))
     first = agent("start_training", training=agents.TRAINING)["job"]
     found = [agent.worked(first)]
+    time.sleep(1.0)  # documents tell the second: that the two are of different ones is no difference between databases
     second = agent("retrain", job=first, changes=SECOND)["job"]
     found.append(agent.worked(second))
     database.close()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio.to_thread
 from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, cookie_parser
 
 from assay.api.buckets import Buckets
 from assay.api.scopes import Scope, header
+from assay.api.turns import in_turn
 from assay.service.accounts import LOCAL, Accounts, NewSession, same_secret
 from assay.store.accounts import Session, User
 from assay.store.database import now_ms
@@ -126,10 +126,10 @@ class Access:
                 return Identified(is_wrong=True)
             if caller := self._by_server_token(token):
                 return Identified(caller)
-            user = await anyio.to_thread.run_sync(self.accounts.user_of_token, token, now_ms())
+            user = await in_turn(self.accounts.user_of_token, token, now_ms())
             return Identified(_caller(user, Way.TOKEN)) if user else Identified(is_wrong=True)
         if secret := self.session_secret(scope):
-            session = await anyio.to_thread.run_sync(self._session, secret)
+            session = await in_turn(self._session, secret)
             return (
                 Identified(is_over=True) if session is None else Identified(_caller(session.user, Way.SESSION), session)
             )
@@ -166,7 +166,7 @@ def access_of(app: FastAPI) -> Access:
     return access
 
 
-def _access(connection: HTTPConnection) -> Access:
+async def _access(connection: HTTPConnection) -> Access:
     return access_of(connection.app)
 
 

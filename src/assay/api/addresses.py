@@ -17,7 +17,7 @@ MEANT = 5
 """Routes that a hint names."""
 
 
-def refuse_unknown_names(request: Request) -> None:
+async def refuse_unknown_names(request: Request) -> None:
     """Refuse a query in which a name stands that its route does not know: a filter of a misspelt name filters nothing.
 
     Raises

@@ -14,10 +14,10 @@ from collections import deque
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
 from fastapi.sse import format_sse_event
 
 from assay.api.operation import GOODBYE, RETRY_MS
+from assay.api.turns import in_turn
 from assay.errors import StoreError
 from assay.store.events import Event, EventKind, EventStore
 from assay.store.queue_terms import ACTIVE
@@ -114,7 +114,7 @@ class EventHub:
         """Give the channel of a job while somebody listens to it."""
         with self.operation.stream():
             if job not in self._channels:
-                newest = (await run_sync(self.store.newest, [job])).get(job, 0)
+                newest = (await in_turn(self.store.newest, [job])).get(job, 0)
                 self._channels.setdefault(job, Channel(newest))
             channel = self._channels[job]
             channel.listeners += 1
@@ -131,11 +131,11 @@ class EventHub:
         """Read what is new of all jobs that somebody listens to, until nobody does."""
         while self._channels and not self.operation.is_ending:
             try:
-                newest = await run_sync(self.store.newest, list(self._channels))
+                newest = await in_turn(self.store.newest, list(self._channels))
                 for job, last in newest.items():
                     channel = self._channels.get(job)
                     if channel is not None and channel.last < last:
-                        channel.add(await run_sync(self.store.after, job, channel.last, AT_ONCE))
+                        channel.add(await in_turn(self.store.after, job, channel.last, AT_ONCE))
             except StoreError as error:  # the streams stay open: the database may be back soon
                 LOG.warning("%s", error)
             await asyncio.sleep(LOOK_S)
@@ -189,7 +189,7 @@ class EventHub:
     async def _following(self, channel: Channel, job: str, last: int) -> list[Event]:
         """Return the events that follow one: of memory, or of the database where they are not all there."""
         events = channel.after(last)
-        return await run_sync(self.store.after, job, last, AT_ONCE) if events is None else events
+        return await in_turn(self.store.after, job, last, AT_ONCE) if events is None else events
 
 
 def ended(event: Event, *, is_over: bool) -> bool:

@@ -68,15 +68,15 @@ def state_of(app: FastAPI) -> State:
     return state
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:
     return state_of(request.app)
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     return state_of(request.app).database
 
 
-def _bars(request: Request) -> BarStore:
+async def _bars(request: Request) -> BarStore:
     return state_of(request.app).bars
 
 

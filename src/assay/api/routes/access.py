@@ -14,6 +14,7 @@ from assay.api.guards import too_many
 from assay.api.models.common import MaybeMoment, Moment
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.scopes import limited_by
+from assay.api.turns import short
 from assay.errors import InputError
 from assay.service.accounts import (
     MAX_LABEL,
@@ -197,6 +198,7 @@ def _too_many(wait_s: float) -> HTTPException:
 
 
 @router.get("/session", operation_id="showSession")
+@short
 def show_session(request: Request, caller: Viewer, access: Ways) -> SignedIn:
     """Say who is signed in."""
     secret = access.session_secret(dict(request.scope)) if caller.way is Way.SESSION else None

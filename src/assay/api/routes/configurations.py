@@ -13,6 +13,7 @@ from assay.api.models.common import PLAIN, AnyExchange, AnyTimeframe, Configurat
 from assay.api.models.configurations import Changed, Compared, ConfigurationPage, Moved, Row, Shown, Summary, Switched
 from assay.api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from assay.api.state import Opened
+from assay.api.turns import short
 from assay.documents.plain import plain
 from assay.errors import InputError
 from assay.service import configurations as stored
@@ -41,6 +42,7 @@ Bound = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
 @router.get("", operation_id="listConfigurations", responses=declared())
+@short
 def list_configurations(
     _: Viewer,
     database: Opened,
@@ -114,6 +116,7 @@ def _row(found: Registered) -> Any:
 
 
 @router.get("/stats/summary", operation_id="summarizeConfigurations", responses=declared())
+@short
 def summary(_: Viewer, database: Opened) -> Summary:
     """Count configurations by stage and strategy, and name the active ones and the best."""
     found = configuration_summary(database)

@@ -13,6 +13,7 @@ from assay.api.models.common import NAME
 from assay.api.models.forms import FormAnswer, FormBody
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.state import Opened
+from assay.api.turns import short
 from assay.service.times import iso_time
 from assay.store import Database
 from assay.store.database import now_ms
@@ -33,6 +34,7 @@ def _answer(form: Form) -> FormAnswer:
 
 
 @router.get("", operation_id="listForms", responses=declared())
+@short
 def list_forms(caller: Viewer, database: Opened, limit: Limit = 50, cursor: Cursor = None) -> Page[FormAnswer]:
     """List your saved forms by name."""
     place: Any = decode_cursor(cursor, str, str)
@@ -54,6 +56,7 @@ def save_form(caller: Trader, database: Opened, body: FormBody, response: Respon
 
 
 @router.get("/{form_id}", operation_id="showForm", responses=declared(HTTPStatus.NOT_FOUND))
+@short
 def show_form(caller: Viewer, database: Opened, form_id: FormId) -> FormAnswer:
     """Show one of your forms."""
     return _answer(_forms(database, caller).get(form_id))

@@ -13,6 +13,7 @@ from assay.api.models.common import AnyExchange, AnySymbol, AnyTimeframe
 from assay.api.models.markets import Coverage, MarketRow, Quality
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.state import Held
+from assay.api.turns import short
 from assay.documents.plain import plain
 from assay.service.describe import describe_market
 from assay.service.markets import market_row, quality_of, spans_of, wanted_market
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 
 @router.get("/markets", operation_id="listMarkets", responses=declared())
+@short
 def list_markets(
     _: Viewer,
     store: Held,

@@ -8,7 +8,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 from starlette.exceptions import HTTPException
@@ -32,6 +31,7 @@ from assay.api.models.training import (
 from assay.api.paging import Cursor, Limit, Page, decode_cursor, page_of
 from assay.api.request_words import as_body, as_request
 from assay.api.state import Opened, Shared, State, events_of
+from assay.api.turns import in_turn, short
 from assay.errors import ConflictError, InputError
 from assay.service.jobs import cancel_job, job_document, take_up, terms_of
 from assay.service.strategy_folder import resolve_strategy
@@ -78,6 +78,10 @@ def _job(database: Opened, job: str) -> JobState:
     return JobStore(database).state(job)
 
 
+def _status(database: Opened, job: str) -> JobStatusBody:
+    return job_status(_job(database, job), JobStore(database).tasks(job))
+
+
 def _started(state: State, submitted: Submitted) -> Started:
     job = JobStore(state.database).state(submitted.job)
     left = [LeftOut(market=one.what, reason=one.why) for one in submitted.left]
@@ -114,6 +118,7 @@ def estimate(_: Trader, state: Shared, body: TrainingConfig) -> EstimateBody:
 
 
 @router.get("/jobs", operation_id="listJobs", responses=declared())
+@short
 def jobs(
     _: Viewer,
     database: Opened,
@@ -131,9 +136,10 @@ def jobs(
 
 
 @router.get("/jobs/{job}/status", operation_id="jobStatus", responses=declared(*JOB))
+@short
 def status(_: Viewer, database: Opened, job: JobId) -> JobStatusBody:
     """Say how far a job is, and each of its tasks."""
-    return job_status(_job(database, job), JobStore(database).tasks(job))
+    return _status(database, job)
 
 
 CSV: dict[int | str, dict[str, Any]] = {
@@ -201,11 +207,11 @@ async def events(
     if hub.operation.is_ending or hub.is_full:
         why = "the server is ending" if hub.operation.is_ending else "too many streams of events are open"
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, why, {"Retry-After": "5"})
-    state = await run_sync(JobStore(hub.store.database).state, job)
-    newest = (await run_sync(hub.store.newest, [job])).get(job, 0)
+    state = await in_turn(JobStore(hub.store.database).state, job)
+    newest = (await in_turn(hub.store.newest, [job])).get(job, 0)
     if not state.is_active and newest <= last:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    pruned = await run_sync(hub.store.lacks, job, last)
+    pruned = await in_turn(hub.store.lacks, job, last)
     signed_in = partial(is_still_signed_in, request)
     return EventSourceResponse(
         hub.stream(job, last, is_over=not state.is_active, pruned=pruned, signed_in=signed_in),
@@ -214,6 +220,7 @@ async def events(
 
 
 @router.get("/jobs/{job}/logs", operation_id="jobLogs", responses=declared(*JOB))
+@short
 def logs(_: Viewer, database: Opened, job: JobId, limit: Limit = 200, cursor: Cursor = None) -> Page[LogLine]:
     """List the lines of a job's log in pages, the oldest first."""
     _job(database, job)
@@ -235,7 +242,7 @@ def cancel(caller: Trader, database: Opened, request: Request, job: JobId) -> Jo
     """Cancel a job: what is done stays, what runs is stopped."""
     _changed(database, job, caller, request)
     cancel_job(database, job, user=caller.name)
-    return status(caller, database, job)
+    return _status(database, job)
 
 
 @router.post("/jobs/{job}/retry", operation_id="retryJob", responses=declared(*JOB, *BODY, HTTPStatus.CONFLICT))
@@ -245,7 +252,7 @@ def retry(caller: Trader, database: Opened, request: Request, job: JobId, body: 
     limit = None if body is None else body.max_runtime
     if not take_up(database, job, max_runtime_s=limit):
         raise ConflictError("job", "has nothing left to do: all its tasks are completed", job)
-    return status(caller, database, job)
+    return _status(database, job)
 
 
 @router.post(
@@ -264,6 +271,7 @@ def rerun(caller: Trader, state: Shared, job: JobId, body: Changes | None = None
 
 
 @workers.get("/workers", operation_id="listWorkers", responses=declared())
+@short
 def list_workers(
     _: Viewer,
     database: Opened,
