@@ -1,4 +1,4 @@
-"""Several configurations side by side: how far each may be believed, field by field, and on the days that they share."""
+"""Several configurations side by side: how far each may be believed, field by field, and on common days."""
 
 from __future__ import annotations
 
