@@ -144,7 +144,8 @@ def compared(database: Database, config_ids: Sequence[str]) -> Compared:
             found.append(one)
     if not found:
         raise ChangedError(*changed[0])
-    paths = {one.config_id: _path(registry, one.config_id) for one in found}
+    figures = registry.figures_of(found)
+    paths = {one.config_id: _path(figures.get(one.config_id)) for one in found}
     known = [path for path in paths.values() if path is not None]
     names = [one.config_id for one in found]
     fields = [_field(found, name, values) for name, values in registry.compare(names).items()]
@@ -167,9 +168,8 @@ def _member(registry: Registry, one: Registered, letter: str, *, has_run: bool) 
     )
 
 
-def _path(registry: Registry, config_id: str) -> DailyPath | None:
-    """Return the days of a configuration out of sample; None where it was stored without them."""
-    figures = registry.figures(config_id)
+def _path(figures: dict[str, Any] | None) -> DailyPath | None:
+    """Return the days out of sample of stored figures; None where there are none."""
     run = None if figures is None else figures["stitched"]
     if run is None or not run["equity"]:
         return None

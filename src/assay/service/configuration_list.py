@@ -10,6 +10,7 @@ from assay.documents.figures import stored_equity
 from assay.service.configurations import standing_facts
 from assay.store import Registry
 from assay.store.configuration_pages import Order, Place, configuration_count, ordered_page
+from assay.store.standing import Standing, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,17 +100,17 @@ class RowDetails:
 
 
 def row_details(database: Database, rows: Sequence[Registered]) -> dict[str, RowDetails]:
-    """Return the details of some rows by configId; archived since or not, they are read as they are."""
-    registry = Registry(database)
-    found = {}
-    for one in rows:
-        figures = registry.figures(one.config_id)
-        today = standing_facts(one, registry.standing(one.config_id))
-        p = today["p_adjusted"]
-        found[one.config_id] = RowDetails(
-            equity=None if figures is None else stored_equity(figures)["equity"],
-            p_adjusted=None if math.isnan(p) else p,
-            stage=today["stage"],
-            reason=today["reason"],
-        )
-    return found
+    """Return the details of some rows by configId, as they were read."""
+    figures = Registry(database).figures_of(rows)
+    today = database.read(lambda c: {one.config_id: standing(c, one.document) for one in rows})
+    return {one.config_id: _details(one, figures.get(one.config_id), today[one.config_id]) for one in rows}
+
+
+def _details(one: Registered, figures: dict[str, Any] | None, today: Standing) -> RowDetails:
+    facts = standing_facts(one, today)
+    return RowDetails(
+        equity=None if figures is None else stored_equity(figures)["equity"],
+        p_adjusted=None if math.isnan(today.p_adjusted) else today.p_adjusted,
+        stage=facts["stage"],
+        reason=facts["reason"],
+    )

@@ -172,9 +172,17 @@ def ordered_page(
     """
     keys = order.keys()
     value = keys[0][0].label("ordered_by")
-    query = sa.select(TABLE, value).where(*chosen.where()).order_by(*order_of(keys, backwards=backwards)).limit(limit)
+    # the rows of a page are found by themselves, so that no document is read that is not on it
+    named = sa.select(TABLE.c.id, value).where(*chosen.where()).order_by(*order_of(keys, backwards=backwards))
     if place is not None:
-        query = query.where((before if backwards else after)(keys, place))
+        named = named.where((before if backwards else after)(keys, place))
+    found_ids = named.limit(limit).subquery()
+    by = found_ids.c.ordered_by
+    query = (
+        sa.select(TABLE, by)
+        .join(found_ids, TABLE.c.id == found_ids.c.id)
+        .order_by(*order_of(((by, order.falls), keys[1]), backwards=backwards))
+    )
 
     def work(c: sa.Connection) -> list[tuple[Place, Registered]]:
         found = []
