@@ -105,7 +105,7 @@ class ArchiveDialog:
             names = {one.name: one.label for one in BOUNDED}
             self._measure = ui.select(names, value="win_rate", label="Measure", on_change=self._look)
             self._side = ui.select(SIDES, value=True, label="Bound", on_change=self._look)
-            self._value = ui.number("Value", value=10, on_change=self._look, suffix="%").props("debounce=300")
+            self._value = ui.number("Value", value=10, on_change=self._look).props("debounce=300")
             for field in (self._measure, self._side, self._value):
                 field.props("outlined dense options-dense").classes("filter")
         self._note = ui.label("").classes("muted")
@@ -118,7 +118,7 @@ class ArchiveDialog:
         """Show what the bound that is entered would archive."""
         self._turn += 1
         turn, bounded, value = self._turn, self._bounded, self._value.value
-        self._value.props["suffix"] = bounded.unit
+        self._value.props["label"] = f"Value, {bounded.unit}" if bounded.unit else "Value"
         self._value.update()
         self._note.set_text(note_of(bounded.name).partition("\n")[0])
         self._plan = None
