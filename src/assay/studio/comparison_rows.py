@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from assay.store.fields import FIELDS
 from assay.studio.elements.listing import ListColumn, Row, cell
 from assay.studio.values import UNKNOWN, moment, number, share
 
@@ -42,7 +43,9 @@ def rows_of(fields: Sequence[FieldRow], members: Sequence[Member], *, only_diffe
 
 
 def _row(field: FieldRow, members: Sequence[Member]) -> Row:
-    name = field.name.removeprefix("parameters.").removeprefix("metrics.")
+    name = field.name.removeprefix("parameters.")
+    if (bare := name.removeprefix("metrics.")) not in FIELDS:
+        name = bare
     unit = f"\nUnit: {field.unit}." if field.unit and field.unit != "time" else ""
     row: Row = {
         "id": field.name,

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-WIDTH, HEIGHT = 96, 22
+WIDTH, HEIGHT = 84, 22
 MOST_POINTS = 48
 
 

@@ -35,7 +35,7 @@ export default {
         <template v-else>{{ cell(row, c).text }}</template>
       </td></tr></tbody></table></div>`,
   props: {
-    columns: Array, rows: Array, chosen: Array, choosable: Boolean, label: String, box: { default: () => [96, 22] },
+    columns: Array, rows: Array, chosen: Array, choosable: Boolean, label: String, box: { default: () => [84, 22] },
   },
   emits: ["sorted", "chose", "acted"],
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from nicegui import ui
 
 from assay.engine.shared_days import MIN_SHARED_DAYS, SharedDays
-from assay.errors import ChangedError, InputError
+from assay.errors import ChangedError, InputError, NotFoundError
 from assay.service.comparison import FEWEST, MOST, Compared, Member, check_ids, compared
 from assay.studio import addresses
 from assay.studio.addresses import address
@@ -48,7 +48,19 @@ async def compare(request: Request, show: str = DIFFERENCES) -> None:
             ):
                 ui.link("To the list", address(addresses.CONFIGURATIONS, chosen=ids or None))
             return
-        found = await visit.work(lambda: compared(visit.database, ids))
+        try:
+            found = await visit.work(lambda: compared(visit.database, ids))
+        except NotFoundError as error:
+            with (
+                panel("Compare"),
+                empty(
+                    "This cannot be compared",
+                    f"There is no configuration {error.value}: it may be of another database.",
+                ),
+            ):
+                others = [one for one in ids if one != error.value]
+                ui.link("Choose others", address(addresses.CONFIGURATIONS, chosen=others or None))
+            return
         with ui.element("div").classes("grid"):
             _members(found, ids)
             _common_days(found, dark=is_dark(request))
@@ -93,7 +105,7 @@ def _member(member: Member, ids: list[str]) -> None:
             adjusted = None if math.isnan(member.p_adjusted) else member.p_adjusted
             explained(ui.label(f"p adjusted {number(adjusted, 3)}").classes("muted"), ADJUSTED_NOTE)
         why = member.reason or member.why
-        with ui.element("div").classes("why"):
+        with ui.element("div").classes("why" if why else "why fine"):
             ui.label("Why not promoted" if why else "Every gate holds").classes("why-title")
             if why:
                 ui.label(why)
@@ -128,7 +140,7 @@ def _common_days(found: Compared, *, dark: bool) -> None:
     with ui.element("div").classes("grid halves"):
         with panel("Correlation of daily returns", note=CORRELATION_NOTE):
             _correlation(shared, letters)
-        with panel("Portfolio at equal risk", note=RISK_NOTE, classes="flush"):
+        with panel("Portfolio at equal risk", note=RISK_NOTE, classes="flush tight"):
             _equal_risk(shared, letters)
 
 

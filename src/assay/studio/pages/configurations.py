@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from nicegui import ui
 
-from assay.errors import AssayError, ChangedError
+from assay.errors import AssayError, ChangedError, InputError
 from assay.plurals import plural
 from assay.service.comparison import FEWEST, MOST
 from assay.service.configuration_actions import Action, act, would_replace
@@ -45,7 +45,13 @@ async def configurations(request: Request) -> None:
     with framed(request, "Configurations", addresses.CONFIGURATIONS) as visit:
         styles("configurations.css")
         given = request.query_params
-        query = ListQuery.of(given, given.getlist("chosen"))
+        try:
+            query = ListQuery.of(given, given.getlist("chosen"))
+            query.filter().where()
+        except InputError as error:
+            with panel("Configurations"), empty("This address names no list", str(error)):
+                ui.link("Show all configurations", address(addresses.CONFIGURATIONS))
+            return
         stored = await visit.read(configuration_count, visit.database, ConfigurationFilter(archived=None))
         if not stored:
             with (
@@ -134,14 +140,17 @@ class ConfigurationList:
         self._visit.remember(addresses.CONFIGURATIONS, **query.query())
         for button in (self._first, self._previous, self._next):
             button.disable()  # what they lead to belongs to the list of before
+        self._listing.classes(add="waiting")
         try:
             page = await self._visit.work(lambda: self._read(query))
         except AssayError as error:
+            self._listing.classes(remove="waiting")
             say(error)
             return
         if turn != self._turn:
             return  # somebody has changed a filter meanwhile
         self._page = page
+        self._listing.classes(remove="waiting")
         self._draw({})
         await self._show_undo()
         ui.timer(0.01, partial(self._fill, turn), once=True)
@@ -181,7 +190,7 @@ class ConfigurationList:
 
     def _draw_choice(self) -> None:
         chosen = len(self.query.chosen)
-        self._chosen.set_text(f"{chosen:,} chosen" if chosen else "choose rows to compare them or to change several")
+        self._chosen.set_text(f"{chosen:,} chosen" if chosen else "none chosen")
         compare, *others = self._on_choice
         compare.set_enabled(FEWEST <= chosen <= MOST)
         for button in others[:-1]:
