@@ -71,7 +71,7 @@ MAY_IMPORT = {
         " sources store strategies training validation"
     ),
     "studio": (
-        "_version api documents engine errors evaluation market monitoring parameters plurals reports service sources"
+        "_version api documents engine errors evaluation lazy market monitoring parameters plurals reports service sources"
         " store strategies training validation"
     ),
     "cli": (
