@@ -195,4 +195,4 @@ def test_shades_have_a_direction() -> None:
     assert shade(math.nan) == "background: transparent"
     assert "--link" in shade(0.5)
     assert "--warn" in shade(-0.5)
-    assert "55%" in shade(1.0)
+    assert "36%" in shade(1.0)

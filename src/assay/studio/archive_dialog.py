@@ -87,7 +87,8 @@ class ArchiveDialog:
         self._visit, self._listed, self._done = visit, listed, done
         self._plan: ArchivePlan | None = None
         self._turn = 0
-        with ui.dialog(value=True) as self._dialog, ui.card().classes("archive-card"):
+        named = ui.dialog(value=True).props('aria-label="Archive by a measure"')
+        with named as self._dialog, ui.card().classes("archive-card"):
             ui.label("Archive by a measure").props("role=heading aria-level=2").classes("empty-title")
             ui.label(EXPLAINED).classes("empty-text")
             self._bound()

@@ -126,4 +126,4 @@ def shade(correlation: float) -> str:
     if math.isnan(correlation):
         return "background: transparent"
     colour = "--link" if correlation >= 0 else "--warn"
-    return f"background: color-mix(in srgb, var({colour}) {round(55 * abs(correlation))}%, transparent)"
+    return f"background: color-mix(in srgb, var({colour}) {round(36 * abs(correlation))}%, transparent)"

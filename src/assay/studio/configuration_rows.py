@@ -93,7 +93,7 @@ def _row(one: Registered, more: RowDetails | None, forbidden: str) -> Row:
         "status": _stage(one, more),
         "equity": _line(more),
         "p_adjusted": cell("…" if more is None else number(more.p_adjusted, 3)),
-        "is_active": cell("● active" if one.is_active else "archived" if one.is_archived else ""),
+        "is_active": cell("● on" if one.is_active else "archived" if one.is_archived else ""),
         "created_at": cell(day(row["created_at"]), note=moment(row["created_at"])),
         "acts": cell("", acts=[_button(action, forbidden) for action in actions_of(one)]),
     }

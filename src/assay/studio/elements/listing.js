@@ -12,6 +12,7 @@ export default {
         <button v-if="c.sorts" type="button" class="sort" :class="{ sorted: c.order }" :aria-description="c.note || null"
           @click="$emit('sorted', c.name)">{{ c.label }}<span class="arrow" aria-hidden="true">{{ arrow(c) }}</span>
           <q-tooltip v-if="c.note" class="explanation">{{ c.note }}</q-tooltip></button>
+        <span v-else-if="c.kind === 'acts'" class="hidden-heading">Actions</span>
         <span v-else-if="c.label" :class="{ explained: c.note }" :tabindex="c.note ? 0 : null"
           :aria-description="c.note || null">{{ c.label }}
           <q-tooltip v-if="c.note" class="explanation">{{ c.note }}</q-tooltip></span>

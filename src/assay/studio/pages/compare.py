@@ -184,7 +184,7 @@ def _correlation(shared: SharedDays, letters: list[str]) -> None:
 
 def _equal_risk(shared: SharedDays, letters: list[str]) -> None:
     columns = (
-        Column(""),
+        Column("Member"),
         Column("Weight", is_number=True, note="One over the daily volatility, in shares of the sum."),
         Column("Volatility", is_number=True, note="Sample standard deviation of the daily returns, made annual."),
         Column("Net profit", is_number=True, note="Over the common days."),

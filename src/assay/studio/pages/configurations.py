@@ -80,7 +80,9 @@ class ConfigurationList:
         self._visit, self.query, self._turn = visit, query, 0
         self._page = ListPage((), (), 0, 0, None, None)
         may = visit.may(Role.TRADER)
-        self._forbidden = "" if may else f"This needs the role {Role.TRADER}; {visit.caller.name} has another."
+        self._forbidden = (
+            "" if may else f"This needs the role {Role.TRADER}; {visit.caller.name} has the role {visit.caller.role}."
+        )
         with ui.element("div").classes("grid"):
             with panel("Filters"):
                 self._filters = Filters(query, names, self._filter)
@@ -257,7 +259,7 @@ class ConfigurationList:
         """Ask whether trading programs are to load these, naming what they would load no more."""
         database = self._visit.database
         replaced = await self._visit.read(lambda: {one: would_replace(database, one) for one in config_ids})
-        with ui.dialog() as dialog, ui.card().classes("archive-card"):
+        with ui.dialog().props('aria-label="Activate"') as dialog, ui.card().classes("archive-card"):
             title = config_ids[0] if len(config_ids) == 1 else plural(len(config_ids), "configuration")
             ui.label(f"Activate {title}?").props("role=heading aria-level=2").classes("empty-title")
             for line in replacing_words(replaced):
