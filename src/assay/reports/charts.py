@@ -9,7 +9,18 @@ import numpy as np
 from bokeh.models import DataRange1d, FactorRange, HoverTool, Range1d
 
 from assay.market.calendar import days_to_ms
-from assay.reports.plots import BLUE, GREY, ORANGE, TEXT, add_legend, add_zero, empty_plot, source_of
+from assay.reports.plots import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RIGHT_AXIS,
+    TEXT,
+    add_legend,
+    add_right_axis,
+    add_zero,
+    empty_plot,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +32,8 @@ if TYPE_CHECKING:
 
 
 Points = dict[str, list[Any]]
+
+MARKET = "the market, held (right scale)"
 
 
 def _percent(level: Sequence[float | None]) -> list[float | None]:
@@ -47,8 +60,8 @@ def _shade(plot: figure, spans: Sequence[Sequence[int]], alpha: Sequence[float],
     return plot.vstrip("from", "to", source=source, fill_color=color, fill_alpha="alpha", line_color=None)
 
 
-def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
-    """Return the stitched run by day with windows and holdout shaded, and its drawdown beneath."""
+def equity(figures: Mapping[str, Any], label: str) -> tuple[Plot, Plot]:
+    """Return the run of figures by day with windows and holdout shaded, and its drawdown beneath."""
     run, windows, holdout = figures["stitched"], figures["windows"], figures["holdout"]
     span = holdout["span"] or windows[-1]
     x_range = Range1d(windows[0][0], max(span[1], windows[-1][1]))
@@ -58,7 +71,7 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
         _shade(plot, windows, [0.10 if i % 2 else 0.05 for i in range(len(windows))])
         if holdout["span"]:
             _shade(plot, [holdout["span"]], [0.16], GREY)
-    parts = [("out of sample", run)]
+    parts = [(label, run)]
     if holdout["run"]:
         parts.append(("holdout", holdout["run"]))
     curves(top, low, parts)
@@ -68,17 +81,21 @@ def equity(figures: Mapping[str, Any]) -> tuple[Plot, Plot]:
 def curves(top: figure, low: figure, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Draw runs by day, one after the other in time, with the market held beside them, and their drawdown beneath.
 
+    The market has a scale of its own on the right: it may move ten times as far, and a run would be a flat line beside.
+
     Parameters
     ----------
     parts : sequence of (str, mapping)
         Label and run by day (`assay.documents.figures.by_day`); each begins where the one before ended.
     """
-    drawn: dict[str, list[Any]] = {**{label: [] for label, _ in parts}, "the market, held": []}
-    level, market = 1.0, 1.0
+    market = DataRange1d(only_visible=True)
+    top.extra_y_ranges = {"market": market}
+    drawn: dict[str, list[Any]] = {**{label: [] for label, _ in parts}, MARKET: []}
+    level, held = 1.0, 1.0
     for color, (label, run) in zip((BLUE, ORANGE), parts, strict=False):
-        source = source_of(_curve(run, level, market))
-        level, market = run["equity"][-1], run["market"][-1] or 1.0
-        drawn["the market, held"].append(top.line("time", "market", source=source, color=GREY, alpha=0.55))
+        source = source_of(_curve(run, level, held))
+        level, held = run["equity"][-1], run["market"][-1] or 1.0
+        drawn[MARKET].append(top.line("time", "market", source=source, color=GREY, alpha=0.7, y_range_name="market"))
         line = top.line("time", "equity", source=source, color=color, line_width=2)
         drawn[label].append(line)
         top.add_tools(
@@ -102,9 +119,14 @@ def curves(top: figure, low: figure, parts: Sequence[tuple[str, Mapping[str, Any
         drawn["the market, held with the mean position"] = [
             top.line("time", "worth", source=same, color=GREY, line_dash="dashed")
         ]
+    market.renderers = list(drawn[MARKET])
+    if isinstance(top.y_range, DataRange1d):
+        top.y_range.renderers = [line for name, lines in drawn.items() if name != MARKET for line in lines]
+    add_right_axis(top, "market", "the market, % (own scale)")
     add_zero(top)
     add_legend(top, [(name, lines) for name, lines in drawn.items() if lines], click=True)
-    top.yaxis.axis_label, low.yaxis.axis_label = "net profit, %", "drawdown, %"
+    top.yaxis[0].axis_label, low.yaxis.axis_label = "net profit, %", "drawdown, %"
+    low.min_border_right = RIGHT_AXIS
 
 
 # --- windows
@@ -294,7 +316,7 @@ def exit_reasons(reasons: Sequence[str]) -> Plot:
         text_font_size="11px",
         text_color=TEXT,
     )
-    plot.x_range = DataRange1d(start=0, range_padding=0.2)
+    plot.x_range = DataRange1d(start=0, range_padding=0.35)
     plot.ygrid.visible = False
     plot.xaxis.axis_label = "trades"
     return plot
