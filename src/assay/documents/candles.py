@@ -1,8 +1,8 @@
 """Candles that figures hold: some thousand over the whole span, and finer ones around the trades, in small numbers.
 
-A candle is four whole numbers of a unit that is about the sixth digit of the price: its open from the close before (the
-first: from 0), its close from its open, and how far its high and its low go beyond both. A bar that was not recorded
-has a high of -1. So a year of five minutes fits into a page that is mailed; what is drawn is no finer than a screen.
+A candle is four whole numbers of a unit that is small beside a usual bar: its open from the close before (the first:
+from 0), its close from its open, and how far its high and its low go beyond both. A bar that was not recorded has a
+high of -1. So a year of five minutes fits into a page that is mailed, and what is drawn is as fine as a screen.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ MIN_NEAR, MAX_OF_A_TRADE = 12, 120
 MARGIN_BARS = 10
 """Least bars on either side of a trade."""
 
-DIGITS = 6
+SHARE_OF_A_BAR = 20
+"""So many units at least from the low to the high of the median bar."""
+
 ABSENT = (0, 0, -1, 0)
 
 
@@ -55,7 +57,7 @@ def candles(run: Run, bars: Bars, start: int, stop: int) -> dict[str, Any]:
         ``start_ms``, ``step_ms`` and ``moves``, four numbers a candle.
     """
     part = bars.between(start, stop)
-    unit = 10.0 ** (math.floor(math.log10(float(np.median(part.close)))) - DIGITS + 1)
+    unit = _unit(part)
     whole = part if len(part) <= MAX_WHOLE else coarser(part, MAX_WHOLE)
     t, there = run.trades, np.flatnonzero(~whole.absent)
     first = max(0, len(t) - MAX_NEAR // MIN_NEAR)
@@ -71,6 +73,13 @@ def candles(run: Run, bars: Bars, start: int, stop: int) -> dict[str, Any]:
         "first_near": first,
         "near": near,
     }
+
+
+def _unit(bars: Bars) -> float:
+    """Return a power of ten in which the prices of bars are whole numbers, near enough to be drawn."""
+    recorded = bars.valid if bars.valid.any() else ~bars.absent
+    usual = float(np.median(bars.high[recorded] - bars.low[recorded]))
+    return float(10.0 ** math.floor(math.log10((usual or float(np.median(bars.close))) / SHARE_OF_A_BAR)))
 
 
 def _near(bars: Bars, entry: int, last: int, room: int, whole: Timeframe, unit: float) -> dict[str, Any] | None:

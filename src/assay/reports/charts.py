@@ -285,7 +285,12 @@ def cumulative_r(exits: Sequence[str], multiples: Sequence[float]) -> Plot:
     """Return the sum of R after each trade, in order of entry."""
     total = np.cumsum(multiples).round(6).tolist()
     plot = empty_plot(220)
-    points = {"number": list(range(1, len(total) + 1)), "total": total, "exit": list(exits), "r": list(multiples)}
+    points = {
+        "number": list(range(1, len(total) + 1)),
+        "total": total,
+        "exit": list(exits),
+        "r": [round(r, 6) for r in multiples],
+    }
     line = plot.step("number", "total", source=source_of(points), color=BLUE, line_width=2, mode="after")
     plot.add_tools(
         HoverTool(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.documents.performance import sharpe_error
 from assay.market import Timeframe
+from assay.market.calendar import ROUND_THE_CLOCK
 from assay.reports.values import text
 
 if TYPE_CHECKING:
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-PATHS = {"run": "the run", "market": "the market, held", "same_exposure": "the market, held with the mean position"}
+PATHS = {"run": "the run", "market": "the market", "same_exposure": "the market, at the mean position"}
 
 PATH_ROWS = (
     ("net_profit_pct", "net profit", "{:+.2f} %"),
-    ("annual_return_pct", "net profit at that pace for a year", "{:+.2f} %"),
+    ("annual_return_pct", "net profit a year", "{:+.2f} %"),
     ("sharpe_ratio", "Sharpe ratio", "{:.2f}"),
     ("max_drawdown_pct", "maximum drawdown of day ends", "{:.2f} %"),
     ("best_day_pct", "best day", "{:+.2f} %"),
@@ -48,11 +49,13 @@ def performance_view(found: Performance) -> dict[str, Any]:
         and ``error``, by how much the longest is uncertain.
     """
     known = found.as_dict()
+    whole_year = found.days > ROUND_THE_CLOCK.days_per_year  # of fewer days it would be a guess
+    rows = [row for row in PATH_ROWS if whole_year or row[0] != "annual_return_pct"]
     measures = [path["measures"] for path in known["paths"]]
     return {
         "days": found.days,
         "heads": [PATHS[path.name] for path in found.paths],
-        "paths": [[label, *(text(m[name], form) for m in measures)] for name, label, form in PATH_ROWS],
+        "paths": [[label, *(text(m[name], form) for m in measures)] for name, label, form in rows],
         "months": MONTHS,
         "years": _years(known["years"], known["market_years"]),
         "in_part": any(any(year.in_part) for year in found.years),

@@ -36,7 +36,7 @@ class RunView:
     content : dict
         What the page's own code draws, sorts and writes to files, as JSON values.
     shown : dict
-        What the templates of a run read: ``trades``, ``performance`` and ``candles``, None where unknown.
+        What the templates of a run read: ``trades``, ``performance``, ``candles`` and their ``unit``; None is unknown.
     """
 
     charts: dict[str, Plot]
@@ -47,7 +47,7 @@ class RunView:
 def run_view(figures: Figures | None, label: str) -> RunView:
     """Return what a page shows of the run of figures, under a label; without figures everything is unknown."""
     if figures is None:
-        return RunView({}, {}, {"trades": None, "performance": None, "candles": None})
+        return RunView({}, {}, {"trades": None, "performance": None, "candles": None, "unit": None})
     found, trades = performance(figures), len(figures["trades"]["R"])
     candles = figures.get("candles") if trades else None
     return RunView(
@@ -61,6 +61,7 @@ def run_view(figures: Figures | None, label: str) -> RunView:
             "trades": trade_table(figures),
             "performance": performance_view(found),
             "candles": None if candles is None else candles_sentence(candles, trades),
+            "unit": None if candles is None else f"{candles['unit']:.12f}".rstrip("0").rstrip("."),
         },
     )
 
@@ -88,7 +89,7 @@ def _charts_of_trades(figures: Figures, found: Performance) -> dict[str, Plot]:
         "weekdays": trade_charts.groups(splits["weekday"], "weekday of entry, UTC"),
     }
     if "candles" in figures:
-        drawn["candles"] = trade_charts.candles()
+        drawn["candles"] = trade_charts.candles(set(trades["side"]))
     return drawn if found.excursions is None else drawn | trade_charts.excursions(found.excursions, trades["R"])
 
 

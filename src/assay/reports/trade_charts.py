@@ -10,7 +10,7 @@ from assay.market.calendar import days_to_ms
 from assay.reports.plots import BLUE, GREY, ORANGE, TEXT, add_legend, add_zero, empty_plot, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bokeh.models import Plot
     from bokeh.plotting import figure
@@ -29,11 +29,16 @@ MARKS = {
 """Marks of trades: source, legend, shape and colour; the shape alone tells them apart."""
 
 
-def candles() -> Plot:
+def candles(sides: Collection[str]) -> Plot:
     """Return an empty chart of candles with the marks of trades: the page fills its sources by their names.
 
     A candle that fell is full and one that rose is hollow; of the chosen trade the way, the stop and the target are
     drawn with their names.
+
+    Parameters
+    ----------
+    sides : collection of str
+        Those that were traded.
     """
     plot = empty_plot(
         380,
@@ -48,7 +53,8 @@ def candles() -> Plot:
         "time", "width", "close", "open", source=source, fill_color="color", fill_alpha="fill", line_color="color"
     )
     legend: list[tuple[str, list[Any]]] = []
-    for name, (label, marker, color) in MARKS.items():
+    for name in ("exit", *(side for side in MARKS if side in sides)):
+        label, marker, color = MARKS[name]
         marks = source_of({"time": [], "price": [], "text": [], "size": []}, name)
         drawn = plot.scatter(
             "time", "price", source=marks, marker=marker, size="size", fill_color=color, line_color=color, line_width=2
@@ -152,7 +158,7 @@ def _against(across: Sequence[float], multiples: Sequence[float | None], label: 
         rows = [i for i, r in enumerate(multiples) if r is not None and (r > 0) == won]
         points: dict[str, list[Any]] = {
             "x": [across[i] for i in rows],
-            "r": [multiples[i] for i in rows],
+            "r": [round(r, 4) for r in multiples if r is not None and (r > 0) == won],
             "trade": [i + 1 for i in rows],
         }
         items.append((name, [_dots(plot, points, marker, color, label)]))

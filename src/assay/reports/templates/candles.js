@@ -63,7 +63,8 @@ const CANDLES = (() => {
       all.exit.push([left[i] + own / 2, trades.exit[i], `${label(i)}, ${trades.reason[i]}`]);
     });
     for (const [name, points] of Object.entries(all)) {
-      model(name).data = { time: points.map((p) => p[0]), price: points.map((p) => p[1]), text: points.map((p) => p[2]), size: points.map(() => size) };
+      const source = model(name);  // none for a side that was never traded
+      if (source) source.data = { time: points.map((p) => p[0]), price: points.map((p) => p[1]), text: points.map((p) => p[2]), size: points.map(() => size) };
     }
   };
 

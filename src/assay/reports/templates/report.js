@@ -9,8 +9,11 @@ async function draw() {
   const managers = await Bokeh.embed.embed_items(charts.documents, charts.items);
   views.push(...managers.flatMap((manager) => [...manager]).filter((view) => "repaint" in view));
   if (innerWidth < 700) {  // a row of names would not fit
-    for (const legend of views.flatMap((view) => view.model.above)) {
-      if (legend.items?.length > 2) legend.orientation = "vertical";
+    for (const { model } of views) {
+      const long = model.above.find((legend) => legend.items?.length > 2);
+      if (!long) continue;
+      long.setv({ orientation: "vertical", spacing: 0, padding: 2 });
+      model.height += 18 * long.items.length;
     }
   }
   const report = Bokeh.documents.at(-1);
