@@ -17,7 +17,7 @@ from assay.market.resampling import LADDER, coarse_columns, coarser
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.engine import Run
+    from assay.engine import Trades
     from assay.market import Bars, Timeframe
     from assay.market.ohlcv import OhlcvColumns
 
@@ -39,8 +39,8 @@ SHARE_OF_A_BAR = 20
 ABSENT = (0, 0, -1, 0)
 
 
-def candles(run: Run, bars: Bars, start: int, stop: int) -> dict[str, Any]:
-    """Return the candles of a run.
+def candles(bars: Bars, start: int, stop: int, trades: Trades) -> dict[str, Any]:
+    """Return the candles of bars, and around the trades on them.
 
     Parameters
     ----------
@@ -48,6 +48,7 @@ def candles(run: Run, bars: Bars, start: int, stop: int) -> dict[str, Any]:
         They hold nothing that the run may not have seen.
     start, stop : int
         The bars that are drawn, start <= t < stop.
+    trades : Trades
 
     Returns
     -------
@@ -59,7 +60,7 @@ def candles(run: Run, bars: Bars, start: int, stop: int) -> dict[str, Any]:
     part = bars.between(start, stop)
     unit = _unit(part)
     whole = part if len(part) <= MAX_WHOLE else coarser(part, MAX_WHOLE)
-    t, there = run.trades, np.flatnonzero(~whole.absent)
+    t, there = trades, np.flatnonzero(~whole.absent)
     first = max(0, len(t) - MAX_NEAR // MIN_NEAR)
     room = min(MAX_OF_A_TRADE, MAX_NEAR // max(len(t) - first, 1))
     near = [

@@ -48,25 +48,26 @@ def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, An
         The last two are missing in figures of before.
 
         A run by day has ``start_ms``, and per day its ``equity`` at the end from 1 before the first, ``drawdown_pct``
-        at day ends, and ``market``: one unit of the market, bought at the close before the first bar and held
-        without costs. The stitched run has ``same_exposure`` too: its mean position held in the market every day.
+        at day ends, and ``market``: one unit of the market, bought at the last close before the first day and held
+        without costs, as the document measures it. The stitched run has ``same_exposure`` too: its mean position held
+        in the market every day.
     """
     e, s, opened = evidence, evidence.splits, evidence.validation.holdout
     before, walked = e.bars.head(s.holdout_start), e.walk_forward
     return {
         "version": VERSION,
-        "stitched": by_day(walked.run, before, s.windows[0].test_start)
+        "stitched": by_day(walked.run, before)
         | {"same_exposure": plain(_same_exposure(walked.run, before, e.tests.alpha.exposure))},
         "windows": [_span(e.bars, w.test_start, w.test_stop) for w in s.windows],
         "holdout": {
             "span": _span(e.bars, s.holdout_start, s.stop) if s.holdout_start < s.stop else None,
-            "run": None if opened is None else by_day(opened.run, e.bars.head(s.stop), s.holdout_start),
+            "run": None if opened is None else by_day(opened.run, e.bars.head(s.stop)),
         },
         "trades": _trades(walked.run, before, walked.window_of_trade),
         "map": _map(e) if e.experiment.search_method == "grid" else None,
         "ambiguity": None if inside is None else plain(inside.as_dict()),
         "excursions": _excursions(walked.run, before),
-        "candles": candles(walked.run, before, s.windows[0].test_start, len(before)),
+        "candles": candles(before, s.windows[0].test_start, len(before), walked.run.trades),
     }
 
 
@@ -81,7 +82,7 @@ def run_figures(run: Run, bars: Bars, start: int) -> dict[str, Any]:
     stop = start + run.bars
     return {
         "version": VERSION,
-        "stitched": by_day(run, bars, start)
+        "stitched": by_day(run, bars)
         | {"same_exposure": plain(_same_exposure(run, bars, market_alpha(run, bars).exposure))},
         "windows": [_span(bars, start, stop)],
         "holdout": {"span": None, "run": None},
@@ -89,7 +90,7 @@ def run_figures(run: Run, bars: Bars, start: int) -> dict[str, Any]:
         "map": None,
         "ambiguity": None,
         "excursions": _excursions(run, bars),
-        "candles": candles(run, bars, start, stop),
+        "candles": candles(bars, start, stop, run.trades),
     }
 
 
@@ -133,22 +134,14 @@ def _span(bars: Bars, start: int, stop: int) -> list[int]:
     return [int(bars.time[start]), int(bars.time[stop - 1]) + bars.market.timeframe.ms]
 
 
-def by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
-    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen.
-
-    Parameters
-    ----------
-    start : int
-        First bar of its span; the market is bought at the close before it.
-    """
-    days = run.first_day + np.arange(len(run.equity))
-    last = np.searchsorted(bars.day, days, side="right") - 1
+def by_day(run: Run, bars: Bars) -> dict[str, Any]:
+    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen."""
     peak = np.maximum.accumulate(np.maximum(run.equity, 1.0))
     return {
         "start_ms": bars.market.calendar.day_start_ms(run.first_day),
         "equity": plain(run.equity),
         "drawdown_pct": plain(100.0 * (run.equity / peak - 1.0)),
-        "market": plain(bars.mark[last] / bars.mark[max(start - 1, 0)]),
+        "market": plain(np.cumprod(1.0 + market_returns(run, bars))),
     }
 
 

@@ -59,7 +59,12 @@ class RollingSharpe:
     """The annual Sharpe ratio of the days that end with each day; NaN before there are enough and without spread."""
 
     days: int
-    values: tuple[float, ...]
+    ratios: tuple[float, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is any value: days without a trade have none."""
+        return any(math.isfinite(value) for value in self.ratios)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,16 @@ def resample(bars: Bars, timeframe: Timeframe) -> Bars:
     keep = np.flatnonzero((bars.time >= begin) & (bars.time < end) & ~bars.absent)
     if not len(keep):
         raise InputError("timeframe", "the bars must cover at least one whole coarser bar", str(timeframe))
-    made = dict(coarse_columns(bars, keep, timeframe))
-    if not bars.has_volume:
-        del made["volume"]
-    return Bars.from_columns(replace(bars.market, timeframe=timeframe), **made)
+    made = coarse_columns(bars, keep, timeframe)
+    return Bars.from_columns(
+        replace(bars.market, timeframe=timeframe),
+        time=made.time,
+        open=made.open,
+        high=made.high,
+        low=made.low,
+        close=made.close,
+        volume=made.volume if bars.has_volume else None,
+    )
 
 
 def _origin(coarse_ms: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay._version import __version__
 from assay.documents.plain import measures as plain_measures
 from assay.documents.plain import plain
 from assay.engine.glossary import MEASURES
@@ -26,7 +25,7 @@ TILES = (
 """What a reader looks at first: measure, label, form."""
 
 
-def backtest_html(ran: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+def backtest_html(ran: Mapping[str, Any], figures: Mapping[str, Any], *, version: str) -> str:
     """Return a backtest as one page that loads nothing.
 
     Parameters
@@ -35,6 +34,8 @@ def backtest_html(ran: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         What was run and what came of it, as `assay backtest --json` prints it.
     figures : mapping
         `assay.documents.figures.run_figures` of the run.
+    version : str
+        Of the code that ran it.
     """
     metrics, run = plain_measures(ran["metrics"]), run_view(dict(figures), "the run")
     market, span = ran["market"], ran["span"]
@@ -47,7 +48,7 @@ def backtest_html(ran: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         market=market,
         span=span,
         figures=figures,
-        version=__version__,
+        version=version,
         tiles=[
             {"label": label, "value": text(metrics[key], form), "meaning": MEASURES[key].meaning}
             for key, label, form in TILES

@@ -50,6 +50,7 @@ def performance_view(found: Performance) -> dict[str, Any]:
     """
     known = found.as_dict()
     whole_year = found.days > ROUND_THE_CLOCK.days_per_year  # of fewer days it would be a guess
+    rolling = [one.days for one in found.rolling if one.is_known]
     rows = [row for row in PATH_ROWS if whole_year or row[0] != "annual_return_pct"]
     measures = [path["measures"] for path in known["paths"]]
     return {
@@ -70,8 +71,8 @@ def performance_view(found: Performance) -> dict[str, Any]:
             for split in sorted(known["splits"], key=lambda split: list(SPLITS).index(split["name"]))
         ],
         "summaries": None if found.excursions is None else [_summary(s) for s in known["excursions"]["summaries"]],
-        "rolling": [rolling.days for rolling in found.rolling],
-        "error": text(sharpe_error(found.rolling[-1].days), "{:.1f}") if found.rolling else "",
+        "rolling": rolling,
+        "error": text(sharpe_error(rolling[-1]), "{:.1f}") if rolling else "",
     }
 
 

@@ -69,8 +69,9 @@ def run_view(figures: Figures | None, label: str) -> RunView:
 def _charts(figures: Figures, found: Performance, label: str) -> dict[str, Plot]:
     drawn: dict[str, Plot] = {}
     drawn["equity"], drawn["drawdown"] = charts.equity(figures, label)
-    if found.rolling:
-        drawn["rolling"] = trade_charts.rolling_sharpe(found.rolling, figures["stitched"]["start_ms"])
+    rolling = [one for one in found.rolling if one.is_known]
+    if rolling:
+        drawn["rolling"] = trade_charts.rolling_sharpe(rolling, figures["stitched"]["start_ms"])
     return drawn | _charts_of_trades(figures, found)
 
 

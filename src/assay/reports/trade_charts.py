@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bokeh.models import BoxZoomTool, FactorRange, HoverTool, Range1d
+from bokeh.models import BoxZoomTool, FactorRange, HoverTool, Line, Range1d, Scatter, Segment, Text, VBar
 
 from assay.market.calendar import days_to_ms
 from assay.reports.plots import BLUE, GREY, ORANGE, TEXT, add_legend, add_zero, empty_plot, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from bokeh.models import Plot
-    from bokeh.plotting import figure
 
     from assay.documents.performance import RollingSharpe, TradeExcursions
     from assay.engine.trade_groups import TradeGroup
@@ -48,26 +47,26 @@ def candles(sides: Collection[str]) -> Plot:
         name="candle-plot",
     )
     source = source_of({name: [] for name in CANDLE_COLUMNS}, "candles")
-    plot.segment("time", "low", "time", "high", source=source, color="color")
-    bodies = plot.vbar(
-        "time", "width", "close", "open", source=source, fill_color="color", fill_alpha="fill", line_color="color"
+    plot.add_glyph(source, Segment(x0="time", y0="low", x1="time", y1="high", line_color="color"))
+    body = VBar(
+        x="time", width="width", top="close", bottom="open", fill_color="color", fill_alpha="fill", line_color="color"
     )
+    bodies = plot.add_glyph(source, body)
     legend: list[tuple[str, list[Any]]] = []
     for name in ("exit", *(side for side in MARKS if side in sides)):
         label, marker, color = MARKS[name]
         marks = source_of({"time": [], "price": [], "text": [], "size": []}, name)
-        drawn = plot.scatter(
-            "time", "price", source=marks, marker=marker, size="size", fill_color=color, line_color=color, line_width=2
-        )
-        plot.add_tools(HoverTool(renderers=[drawn], tooltips=[("trade", "@text")]))
-        legend.append((label, [drawn]))
+        shape = Scatter(x="time", y="price", marker=marker, size="size", fill_color=color, line_color=color)
+        legend.append((label, [plot.add_glyph(marks, shape)]))
     way = source_of({"x0": [], "x1": [], "y0": [], "y1": [], "dash": [], "color": []}, "way")
-    plot.segment("x0", "y0", "x1", "y1", source=way, line_color="color", line_width=2, line_dash="dash")
+    plot.add_glyph(way, Segment(x0="x0", y0="y0", x1="x1", y1="y1", line_color="color", line_width=2, line_dash="dash"))
     names = source_of({"x": [], "y": [], "text": []}, "way-names")
-    plot.text(
-        "x", "y", "text", source=names, x_offset=4, text_baseline="middle", text_font_size="11px", text_color=TEXT
+    plot.add_glyph(
+        names,
+        Text(x="x", y="y", text="text", x_offset=4, text_baseline="middle", text_font_size="11px", text_color=TEXT),
     )
     plot.add_tools(
+        HoverTool(renderers=[renderer for _, drawn in legend for renderer in drawn], tooltips=[("trade", "@text")]),
         HoverTool(
             renderers=[bodies],
             formatters={"@time": "datetime"},
@@ -89,30 +88,25 @@ def rolling_sharpe(rolling: Sequence[RollingSharpe], start_ms: int) -> Plot:
     """Return the annual Sharpe ratio of the days before each day, a line for each length."""
     plot = empty_plot(220, x_axis_type="datetime")
     items: list[tuple[str, list[Any]]] = []
-    for one, color, width in zip(rolling, (GREY, BLUE), (1, 2), strict=False):
+    for one, color, dash in zip(rolling, (GREY, BLUE), ("dashed", "solid"), strict=False):
         points: dict[str, list[Any]] = {
-            "time": [start_ms + days_to_ms(i + 1) for i in range(len(one.values))],
-            "sharpe": list(one.values),
+            "time": [start_ms + days_to_ms(i + 1) for i in range(len(one.ratios))],
+            "sharpe": list(one.ratios),
         }
-        line = plot.line(
-            "time",
-            "sharpe",
-            source=source_of(points),
-            color=color,
-            line_width=width,
-            line_dash="solid" if width > 1 else "dashed",
+        shape = Line(x="time", y="sharpe", line_color=color, line_width=2 if dash == "solid" else 1, line_dash=dash)
+        items.append((f"{one.days} days", [plot.add_glyph(source_of(points), shape, name=f"{one.days} days")]))
+    plot.add_tools(
+        HoverTool(
+            renderers=[line for _, lines in items for line in lines],
+            mode="vline",
+            formatters={"@time": "datetime"},
+            tooltips=[("until", "@time{%F}"), ("Sharpe ratio", "@sharpe{0.00}, $name")],
         )
-        plot.add_tools(_day_hover(line, one.days))
-        items.append((f"{one.days} days", [line]))
+    )
     add_zero(plot)
     add_legend(plot, items, click=True)
     plot.yaxis.axis_label = "Sharpe ratio, annual"
     return plot
-
-
-def _day_hover(line: Any, days: int) -> HoverTool:
-    tooltips = [("until", "@time{%F}"), (f"{days} days", "@sharpe{0.00}")]
-    return HoverTool(renderers=[line], mode="vline", formatters={"@time": "datetime"}, tooltips=tooltips)
 
 
 def groups(found: Sequence[TradeGroup], label: str, *, letters: int = 3) -> Plot:
@@ -132,9 +126,8 @@ def groups(found: Sequence[TradeGroup], label: str, *, letters: int = 3) -> Plot
         "color": [BLUE if group.mean_r > 0 else ORANGE for group in found],
     }
     plot = empty_plot(200, x_range=FactorRange(factors=names))
-    bars = plot.vbar(
-        "name", 0.7, "mean", source=source_of(columns), fill_color="color", fill_alpha=0.75, line_color=None
-    )
+    shape = VBar(x="name", width=0.7, top="mean", fill_color="color", fill_alpha=0.75, line_color=None)
+    bars = plot.add_glyph(source_of(columns), shape)
     told = [("", "@name"), ("trades", "@trades"), ("mean R", "@mean{+0.00}"), ("won", "@won{0.0} %")]
     plot.add_tools(HoverTool(renderers=[bars], tooltips=told))
     add_zero(plot)
@@ -161,16 +154,15 @@ def _against(across: Sequence[float], multiples: Sequence[float | None], label: 
             "r": [round(r, 4) for r in multiples if r is not None and (r > 0) == won],
             "trade": [i + 1 for i in rows],
         }
-        items.append((name, [_dots(plot, points, marker, color, label)]))
+        shape = Scatter(x="x", y="r", marker=marker, size=6, fill_color=None, line_color=color, line_alpha=0.7)
+        items.append((name, [plot.add_glyph(source_of(points), shape)]))
+    plot.add_tools(
+        HoverTool(
+            renderers=[dots for _, drawn in items for dots in drawn],
+            tooltips=[("trade", "@trade"), (label, "@x{0.00}"), ("R", "@r{+0.00}")],
+        )
+    )
     add_zero(plot)
     add_legend(plot, items, click=True)
     plot.xaxis.axis_label, plot.yaxis.axis_label = label, "R"
     return plot
-
-
-def _dots(plot: figure, points: Mapping[str, Sequence[Any]], marker: str, color: str, label: str) -> Any:
-    dots = plot.scatter(
-        "x", "r", source=source_of(points), marker=marker, size=6, fill_color=None, line_color=color, line_alpha=0.7
-    )
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=[("trade", "@trade"), (label, "@x{0.00}"), ("R", "@r{+0.00}")]))
-    return dots

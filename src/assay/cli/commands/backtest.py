@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assay import evaluation
+from assay._version import __version__
 from assay.cli.measures import MEASURE_COLUMNS, measure_row
 from assay.cli.options import check_page, check_table
 from assay.cli.output import Output
@@ -73,7 +74,8 @@ def backtest(output: Output, given: BacktestOptions) -> None:
         "orders": run.orders_sent,
     }
     if given.report is not None:
-        write_text(given.report, backtest_html(document, run_figures(run, point.bars, point.signal_bars.start)))
+        drawn = run_figures(run, point.bars, point.signal_bars.start)
+        write_text(given.report, backtest_html(document, drawn, version=__version__))
     document["files"] = {"trades": given.trades, "equity": given.equity, "report": given.report}
     _show(output, document)
     if point.again is not None:
