@@ -60,7 +60,6 @@ def added(call: str, path: str, names: tuple[str, ...]) -> set[str]:
     return {f"{call}: {path}", *(f"{call}: {path}.{name}" for name in names)}
 
 
-BACKTEST = "assay backtest --file BINANCE_BTCUSDT_1h.parquet --trades trades.csv --equity equity.csv --json"
 ON_A_MARKET = ("backtest", "sweep", "funnel")
 """Commands that took a file and nothing else: since a stored market or a configuration will do, it is not required."""
 NOW_ONE_OF = {
@@ -121,7 +120,6 @@ ADDED = frozenset(
         *(f"assay {name} --database" for name in ("backtest", "funnel")),
         # a backtest as a page
         "assay backtest --report",
-        f"{BACKTEST}: files.report",
         # how a file is read, wherever one is
         *(f"assay {name} {option}" for name in READING for option in READING_OPTIONS),
         "assay data inspect",

@@ -180,7 +180,7 @@ def test_the_verdict_of_a_users_strategy_names_its_leak_checks() -> None:
 
 
 def test_numbers_are_those_of_the_document() -> None:
-    document, figures = sample("promoted")
+    document, _ = sample("promoted")
     page = Page(page_of("promoted"))
     metrics = document["metrics"]
     for shown in (f"{metrics['net_profit_pct']:+.2f} %", f"{metrics['sharpe_ratio']:.2f}", f"{metrics['p_value']:.3f}"):
@@ -257,7 +257,7 @@ def test_a_backtest_says_that_it_is_no_evidence() -> None:
 
 
 def test_the_funnel_and_what_ifs_are_those_of_the_document() -> None:
-    document, figures = sample("promoted")
+    document, _ = sample("promoted")
     evidence, page = document["evidence"], Page(page_of("promoted"))
     assert explained(evidence["funnel"]["sentence"]) in page.text
     (drawn,) = (s for s in sources(page) if {"passed", "lost"} <= s.keys())

@@ -76,7 +76,8 @@ def backtest(output: Output, given: BacktestOptions) -> None:
     if given.report is not None:
         drawn = run_figures(run, point.bars, point.signal_bars.start)
         write_text(given.report, backtest_html(document, drawn, version=__version__))
-    document["files"] = {"trades": given.trades, "equity": given.equity, "report": given.report}
+    written = {} if given.report is None else {"report": given.report}
+    document["files"] = {"trades": given.trades, "equity": given.equity} | written
     _show(output, document)
     if point.again is not None:
         point.again.note_in_sample(output)
