@@ -427,7 +427,7 @@ def test_a_stream_goes_over_from_the_database_to_memory(app: Any, database: Data
         stream = hub.stream(job, 0, is_over=False, pruned=False, signed_in=still)
         async for chunk in stream:
             found.append(chunk.decode())
-            if len(found) % 40 == 3 and len(found) < 200:
+            if len(found) % 40 == 2 and len(found) < 200:
                 for _ in range(40):
                     store.log(job, "line")
             if len(found) == 200:

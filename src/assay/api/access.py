@@ -28,6 +28,13 @@ PUBLIC = frozenset(
 )
 """What anybody may ask, by method and path; everything else is refused before its route is looked for."""
 
+PAGES = "/studio"
+"""Where the Studio's pages lie, if a server has them."""
+
+SIGN_IN_PAGE = f"{PAGES}/sign-in"
+PUBLIC_PAGES = (SIGN_IN_PAGE, "/", f"{PAGES}/static/")
+"""What anybody may see: where to sign in, the way there, and what lies below the ones that end in a slash."""
+
 WHO = "assay_caller"
 ADDRESS = "assay_address"
 NOTED = "assay_audit"

@@ -10,13 +10,25 @@ import inspect
 import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from assay.api.access import ADDRESS, PUBLIC, SIGN_IN, WHO, Access, Identified, Way
+from assay.api.access import (
+    ADDRESS,
+    PAGES,
+    PUBLIC,
+    PUBLIC_PAGES,
+    SIGN_IN,
+    SIGN_IN_PAGE,
+    WHO,
+    Access,
+    Identified,
+    Way,
+)
 from assay.api.audit import Audit
 from assay.api.bodies import BodyReader, checked_json, has_body, is_upload, refused_unread
 from assay.api.buckets import Buckets
@@ -179,7 +191,7 @@ class Guards:
         if found.is_wrong:
             self._access.failed_tokens.take(key)
         if found.caller is None:
-            return _nobody(found)
+            return _to_sign_in(scope) or _nobody(found)
         scope["state"][WHO] = found.caller
         if wait := self._users.take(found.caller.name):
             return too_many(wait)
@@ -268,8 +280,25 @@ def _foreign_origin() -> Response:
 
 def is_public(scope: Scope) -> bool:
     """Whether anybody may ask this."""
-    method = {"HEAD": "GET"}.get(scope.get("method", ""), scope.get("method"))
-    return scope["type"] == "http" and (method, scope["path"]) in PUBLIC
+    if scope["type"] != "http":
+        return False
+    method, path = {"HEAD": "GET"}.get(scope["method"], scope["method"]), scope["path"]
+    return (method, path) in PUBLIC or (method == "GET" and _is_public_page(path))
+
+
+def _is_public_page(path: str) -> bool:
+    return any(path == one or (len(one) > 1 and one.endswith("/") and path.startswith(one)) for one in PUBLIC_PAGES)
+
+
+def _to_sign_in(scope: Scope) -> Response | None:
+    """Return where a browser is sent that asks for a page and is not signed in; None for everybody else."""
+    path = scope["path"]
+    if scope["type"] != "http" or scope["method"] != "GET" or not (path == PAGES or path.startswith(f"{PAGES}/")):
+        return None
+    if "text/html" not in (header(scope, b"accept") or ""):
+        return None
+    wanted = path + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+    return RedirectResponse(f"{SIGN_IN_PAGE}?{urlencode({'next': wanted})}", status_code=HTTPStatus.SEE_OTHER)
 
 
 def _is_unsafe(scope: Scope) -> bool:

@@ -72,7 +72,8 @@ COMMANDS: Table = {
         "assay.cli.commands.self_check:self_check",
         "Recompute statistics whose values are published.",
     ),
-    "serve": ("assay.cli.commands.serve:serve", "Run the API, with worker processes beside it."),
+    "studio": ("assay.cli.commands.studio:studio", "Open the Strategy Studio in the browser."),
+    "serve": ("assay.cli.commands.serve:serve", "Run API and Studio, with worker processes beside them."),
     "mcp": ("assay.cli.commands.mcp:mcp", "Let agents train and read what is found (MCP, stdio)."),
     "worker": ("assay.cli.commands.worker:worker", "Run tasks of training jobs."),
 }

@@ -48,7 +48,8 @@ _PROVENANCE = ("experiment_digest", "data_digest", "engine_hash", "code_version"
 # --- sections
 
 
-def _gates(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+def gate_rows(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+    """Return what is said of each gate: what was measured, what is asked, and the cheapest next step."""
     return [
         gate.by_key()
         | {
@@ -69,7 +70,8 @@ def _beside(document: Document) -> tuple[Measures, Mapping[str, Ends]]:
     return document.validation.in_sample, document.evidence.intervals
 
 
-def _tiles(document: Document) -> list[dict[str, str]]:
+def tile_rows(document: Document) -> list[dict[str, str]]:
+    """Return the measures that a reader looks at first, with interval, value in sample and meaning."""
     sample, intervals = _beside(document)
     return [
         {
@@ -87,7 +89,8 @@ def _interval(ends: Sequence[float | None] | None, form: str) -> str:
     return "" if not ends else f"{text(ends[0], form)} to {text(ends[1], form)}"
 
 
-def _measures(document: Document) -> list[dict[str, str]]:
+def measure_rows(document: Document) -> list[dict[str, str]]:
+    """Return every measure with interval, value in sample and meaning."""
     sample, intervals = _beside(document)
     return [
         {
@@ -101,7 +104,7 @@ def _measures(document: Document) -> list[dict[str, str]]:
     ]
 
 
-def _matrix(matrix: Matrix) -> dict[str, Any]:
+def matrix_rows(matrix: Matrix) -> dict[str, Any]:
     """Return the Sharpe ratio by length of train and test windows, each with how strongly to colour it."""
     known = [abs(v) for row in matrix.sharpe for v in row if v is not None]
     most = max(known, default=0.0) or 1.0
@@ -224,10 +227,10 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         usual=usual_sentence(d),
         why=why_not_promoted(d),
         ambiguity=None if trained is None else _ambiguity(trained, f),
-        gates=_gates(d.lifecycle.gates),
-        tiles=_tiles(d),
-        measures=_measures(d),
-        matrix=None if trained is None or trained.validation.matrix is None else _matrix(trained.validation.matrix),
+        gates=gate_rows(d.lifecycle.gates),
+        tiles=tile_rows(d),
+        measures=measure_rows(d),
+        matrix=None if trained is None or trained.validation.matrix is None else matrix_rows(trained.validation.matrix),
         limits=_limits(d.circuit_breakers),
         planes=planes,
         **run.shown,

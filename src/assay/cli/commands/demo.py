@@ -19,9 +19,9 @@ from assay.documents.explained import why_not_promoted
 from assay.errors import InputError, QualityError
 from assay.market import Bars
 from assay.service.database import open_database
+from assay.service.demo import STRATEGY, TRUTH, simulated_markets
 from assay.service.kernels import compile_kernels
 from assay.service.training import train_and_store
-from assay.sources.simulated import SimulatedMarket, simulate_market
 from assay.store import Database
 from assay.store.location import home
 from assay.strategies import find_strategy
@@ -34,19 +34,6 @@ DemoDays = Annotated[int, typer.Option("--days", metavar="N", help="Days of each
 
 MAX_DAYS = 3_650
 """Ten years of three markets are as much as a small machine holds."""
-
-EDGE_R = 0.4
-EDGE_SEED, WALK_SEED, DIRTY_SEED = 0, 1, 2
-"""One market each: with one seed for all they would be tries on the same days."""
-
-
-def markets(days: int) -> dict[str, Bars]:
-    """Simulate a market with a planted edge, one without any, and a dirty one."""
-    return {
-        "edge": simulate_market(SimulatedMarket(days=days, seed=EDGE_SEED, edge_r=EDGE_R)),
-        "walk": simulate_market(SimulatedMarket(days=days, seed=WALK_SEED)),
-        "dirty": simulate_market(SimulatedMarket(days=days, seed=DIRTY_SEED, dirty=True)),
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +53,8 @@ def demo(output: Output, given: DemoOptions) -> None:
     folder = given.out or home() / "demo"
     check_folder(folder, "--out")
     with output.working("simulating three markets"):
-        simulated = markets(given.days)
-    compile_kernels(output, find_strategy("LIQUIDITY_SWEEP")(), simulated["walk"])
+        simulated = simulated_markets(given.days)
+    compile_kernels(output, find_strategy(STRATEGY)(), simulated["walk"])
     cores, file = options.check_threads(given.threads), folder / "demo.db"  # apart: these markets are not the user's
     with open_database(str(file)) as database:
         results = [_train(output, name, bars, cores, folder, database) for name, bars in simulated.items()]
@@ -81,7 +68,7 @@ def demo(output: Output, given: DemoOptions) -> None:
 def _train(output: Output, name: str, bars: Bars, threads: int, folder: Path, database: Database) -> dict[str, Any]:
     begun = time.monotonic()
     result: dict[str, Any] = {"market": name, "symbol": bars.market.symbol, "bars": len(bars)}
-    experiment = Experiment(find_strategy("LIQUIDITY_SWEEP")())
+    experiment = Experiment(find_strategy(STRATEGY)())
     try:
         trained, _ = train_and_store(experiment, bars, database, output, threads=threads, prefix=f"{name}: ")
     except QualityError as refusal:
@@ -99,13 +86,6 @@ def _train(output: Output, name: str, bars: Bars, threads: int, folder: Path, da
         "files": {k: str(v) for k, v in paths.items()},
         "seconds": time.monotonic() - begun,
     }
-
-
-TRUTH = {
-    "edge": f"a planted edge: after costs a trade earns {EDGE_R} times what it risks ({EDGE_R} R) on average",
-    "walk": "no edge at all",
-    "dirty": "no edge at all, and bad data",
-}
 
 
 def _show(output: Output, results: list[dict[str, Any]], file: Path, seconds: float) -> None:

@@ -1,14 +1,14 @@
-"""`assay serve`: the API, and worker processes beside it."""
+"""`assay serve`: API and Studio, and worker processes beside them."""
 
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from assay.cli.log_options import LogOptions
 from assay.cli.output import Output
 from assay.cli.user_code import words
 from assay.errors import InputError, StoreError
+from assay.lazy import lazy
 from assay.service.accounts import refuse_open_server
 from assay.service.beside import WorkersBeside
 from assay.service.database import open_database
@@ -34,6 +35,11 @@ from assay.service.supervisor import Supervisor
 from assay.store import Database
 from assay.store.accounts import AccountStore
 from assay.store.location import database_url, home, setting
+
+if TYPE_CHECKING:
+    from assay.studio import mount
+else:  # NiceGUI, where there are pages
+    mount = lazy("assay.studio.mount")
 
 Host = Annotated[
     str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; beyond this machine it needs users.")
@@ -67,6 +73,7 @@ SecureCookies = Annotated[
     bool, typer.Option("--secure-cookies", help="Browsers reach the server by https: send cookies no other way.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no exchange for bars.")]
+NoStudio = Annotated[bool, typer.Option("--no-studio", help="Only the API, for programs: no pages.")]
 
 MAX_PORT = 65_535
 ENDING = (
@@ -78,8 +85,8 @@ MIN_TOKEN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeOptions(LogOptions):
-    """Options of `assay serve`."""
+class ServerOptions(LogOptions):
+    """Options of every server."""
 
     host: Host = "127.0.0.1"
     port: Port = 8000
@@ -129,6 +136,13 @@ class ServeOptions(LogOptions):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(ServerOptions):
+    """Options of `assay serve`."""
+
+    no_studio: NoStudio = False
+
+
 def _host_names(text: str | None) -> tuple[str, ...]:
     found = [] if text is None else options.names(text, "--hosts")
     for name in found:
@@ -165,24 +179,34 @@ class Token:
     where : str
         What to say of it in public.
     file : Path or None
-        Where one that was made for this start is kept, for this user alone.
+        Where one that was made here is kept, for this user alone.
+    is_lasting : bool
+        Whether the next start has the same one: who is signed in then stays so.
     """
 
     text: str | None = field(repr=False)
     where: str
     file: Path | None = None
+    is_lasting: bool = False
 
     @classmethod
-    def of(cls, given: Path | None, accounts: AccountStore) -> "Token":
-        """Return that of a file or of ASSAY_TOKEN, else a new one; none where users sign in."""
+    def of(cls, given: Path | None, accounts: AccountStore, lasting: Path | None = None) -> "Token":
+        """Return that of a file or of ASSAY_TOKEN, else that of the last start or a new one; none where users sign in.
+
+        Parameters
+        ----------
+        lasting : Path, optional
+            Where one is kept from start to start.
+        """
         if accounts.is_open():
             return cls(None, "users sign in")
         if given is not None:
             return cls(_checked(_read(given), "--token-file"), f"its token is in {given}")
         if own := setting("ASSAY_TOKEN"):
             return cls(_checked(own, "ASSAY_TOKEN"), "its token is that of ASSAY_TOKEN")
-        file = home() / f"token-{os.getpid()}"
-        return cls(secrets.token_urlsafe(32), f"its token is in {file}", file)
+        file = lasting or home() / f"token-{os.getpid()}"
+        text = _checked(_read(file), "the token's file") if file.is_file() else secrets.token_urlsafe(32)
+        return cls(text, f"its token is in {file}", file, is_lasting=lasting is not None)
 
     def lines(self, address: str, *, on_terminal: bool) -> list[str]:
         """Return what is said when the server answers: a token only to the person at a terminal."""
@@ -206,18 +230,22 @@ def _read(path: Path) -> str:
         raise InputError("--token-file", "is no text", str(path)) from None
 
 
-def _write(token: Token) -> None:
-    """Keep a new token where this user alone can read it."""
-    if token.file is None or token.text is None:
-        return
+def write_private(file: Path, text: str) -> None:
+    """Write a file that this user alone can read.
+
+    Raises
+    ------
+    StoreError
+        When its folder cannot be made, or it cannot be written.
+    """
     try:
-        token.file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(token.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(token.text + "\n")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(text + "\n")
     except OSError as error:
         rule = f"cannot be written ({error.strerror})"
-        raise StoreError(f"folder of the token, {token.file}", rule, hint="Name another --home") from None
+        raise StoreError(f"folder of the token, {file}", rule, hint="Name another --home") from None
 
 
 @contextmanager
@@ -242,7 +270,29 @@ def _beside(database: Database, url: str, count: int, memory: int | None, logs: 
 
 
 def serve(output: Output, given: ServeOptions) -> None:
-    """Run the API, with worker processes beside it."""
+    """Run API and Studio, with worker processes beside them."""
+    run_server(output, given, pages=not given.no_studio)
+
+
+def run_server(
+    output: Output,
+    given: ServerOptions,
+    *,
+    pages: bool = True,
+    lasting: Path | None = None,
+    opened: Callable[[str, Token], None] = lambda *_: None,
+) -> None:
+    """Serve until a signal ends it.
+
+    Parameters
+    ----------
+    pages : bool
+        Whether the Studio is served too.
+    lasting : Path, optional
+        Where the token of a server without users is kept from start to start.
+    opened : callable
+        Called with the address and the token when the first request can be answered.
+    """
     given.check()
     url, count, memory = given.database or database_url(), given.worker_count, given.memory_limit
     given.settings(None)
@@ -251,14 +301,15 @@ def serve(output: Output, given: ServeOptions) -> None:
         database = stack.enter_context(open_database(url))
         accounts = AccountStore(database)
         refuse_open_server(given.host, accounts)
-        token = Token.of(given.token_file, accounts)
+        token = Token.of(given.token_file, accounts, lasting)
         stack.enter_context(_without_token())
         stack.enter_context(configured_logs(logs, Redactor.of(token.text, url)))
         listener = stack.enter_context(server.listening(given.host, given.port))
         beside = stack.enter_context(ExitStack())
-        _write(token)
         if token.file is not None:
-            beside.callback(token.file.unlink, missing_ok=True)
+            write_private(token.file, str(token.text))
+            if not token.is_lasting:
+                beside.callback(token.file.unlink, missing_ok=True)
         beside.callback(_beside(database, url, count, memory, logs).stop, server.DRAIN_S)
         address = server.address_of(listener)
 
@@ -267,6 +318,7 @@ def serve(output: Output, given: ServeOptions) -> None:
                 output.note(line)
             if output.json:
                 output.document({"url": address, "pid": os.getpid(), "token_file": token.file})
+            opened(address, token)
 
         def on_end() -> None:
             if words().isatty():
@@ -274,6 +326,9 @@ def serve(output: Output, given: ServeOptions) -> None:
             beside.close()
 
         serving = server.Serving(on_ready=on_ready, on_end=on_end)
-        ended_well = server.serve(create_app(database, given.settings(token.text)), listener, serving)
+        app = create_app(database, given.settings(token.text))
+        if pages:
+            mount.mount_studio(app)
+        ended_well = server.serve(app, listener, serving)
     if not ended_well:
         raise typer.Exit(INTERRUPTED)

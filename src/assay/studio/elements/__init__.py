@@ -1,0 +1,1 @@
+"""Elements of pages that NiceGUI does not bring."""

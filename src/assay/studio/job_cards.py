@@ -1,0 +1,168 @@
+"""Jobs as they run: a bar with rate and ETA, and the stage of each task, updated in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from assay.api.jobs import job_status
+from assay.errors import StoreError
+from assay.store.jobs import JobStore
+from assay.studio import addresses, facts
+from assay.studio.addresses import address
+from assay.studio.panels import empty
+from assay.studio.tables import Column, PlainTable, plain_table
+from assay.studio.values import UNKNOWN, count, duration, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.api.models.training import JobStatusBody, TaskProgress, TaskRow
+    from assay.studio.visit import Visit
+
+LOOK_S = 0.5
+"""How often a page that somebody looks at asks how far its jobs are."""
+
+MOST_TASKS = 50
+"""Tasks of a job that are shown; of more, those that run and the first of the others."""
+
+
+class JobCard:
+    """A job, drawn once and updated in place.
+
+    Parameters
+    ----------
+    job : JobStatusBody
+    """
+
+    def __init__(self, job: JobStatusBody) -> None:
+        with ui.element("article").classes("job") as self.element:
+            with ui.element("div").classes("row"):
+                ui.link(job.strategy_name, address(addresses.JOBS, job=job.id)).classes("job-name")
+                self._status = ui.label().classes("tag")
+                self._text = ui.label().classes("muted grow")
+            self._bar = ui.linear_progress(0.0, show_value=False, size="6px").props('aria-label="Tasks that are done"')
+            self._tasks: dict[int, TaskLine] = {}
+            with plain_table(TASK_COLUMNS) as self._table:
+                pass
+        self.show(job)
+
+    def show(self, job: JobStatusBody) -> None:
+        """Show how far the job is."""
+        over = job.completed_combinations + job.failed_combinations
+        parts = sum(_part(task.progress) for task in job.tasks if task.progress)
+        total = max(job.total_combinations, 1)
+        self._bar.set_value(min((over + parts) / total, 1.0))
+        self._status.set_text(job.status)
+        self._text.set_text(_words(job, over))
+        for task in _shown(job.tasks):
+            if task.number not in self._tasks:
+                with self._table.body:
+                    self._tasks[task.number] = TaskLine(self._table, task)
+            self._tasks[task.number].show(task)
+
+
+TASK_COLUMNS = (
+    Column("Task"),
+    Column("State"),
+    Column("Stage"),
+    Column("Done", is_number=True),
+    Column("Rate", is_number=True),
+    Column("Left", is_number=True),
+)
+
+
+class TaskLine:
+    """A task, drawn once and updated in place."""
+
+    def __init__(self, table: PlainTable, task: TaskRow) -> None:
+        name = "fetch bars and prepare" if task.work == "prepare" else f"{task.strategy} on {task.market}"
+        with table.row():
+            table.text(name)
+            with table.cell():
+                self._state = ui.label()
+                self._verdict = ui.link("see its verdict", "").classes("hidden")
+            self._stage = table.text("")
+            self._done, self._rate, self._left = (table.text("") for _ in range(3))
+
+    def show(self, task: TaskRow) -> None:
+        """Show how far the task is."""
+        progress = task.progress
+        self._state.set_text(task.status if task.attempts <= 1 else f"{task.status} (begun {task.attempts} times)")
+        if task.config_id is not None:
+            self._verdict.props["href"] = address(f"{addresses.CONFIGURATIONS}/{task.config_id}")
+            self._verdict.classes(remove="hidden")
+        self._stage.set_text(task.error or ("" if progress is None else progress.note or progress.stage))
+        if progress is None:
+            for label in (self._done, self._rate, self._left):
+                label.set_text("")
+            return
+        self._done.set_text(f"{count(progress.done)} of {count(progress.total)}")
+        self._rate.set_text(UNKNOWN if progress.rate is None else f"{number(progress.rate, 0)}/s")
+        self._left.set_text(duration(progress.eta_s))
+
+
+class JobCards:
+    """The jobs that wait or run, drawn once; new ones are added, ended ones stay as they ended.
+
+    Parameters
+    ----------
+    visit : Visit
+    jobs : sequence of JobStatusBody
+    """
+
+    def __init__(self, visit: Visit, jobs: Sequence[JobStatusBody]) -> None:
+        self._visit = visit
+        self._cards: dict[str, JobCard] = {}
+        with ui.element("div").classes("column") as self._place:
+            self._nothing = empty("Nothing runs", "A training that is started here, by the API or by the command line.")
+            with self._nothing:
+                ui.link("Train", address(addresses.TRAIN))
+        self._show(jobs)
+
+    def follow(self) -> None:
+        """Ask again and again, as long as somebody looks."""
+        self._visit.every(LOOK_S, self._look)
+
+    async def _look(self) -> None:
+        known = list(self._cards)
+        try:
+            self._show(await self._visit.read(self._read, known))
+        except StoreError:
+            return  # the database is away: what was seen last stays, and the next look may see more
+
+    def _read(self, known: Sequence[str]) -> list[JobStatusBody]:
+        jobs = JobStore(self._visit.database)
+        running = {job.id: job for job in facts.running(jobs)}
+        followed = jobs.states([one for one in known if one not in running])
+        return [job_status(job, jobs.tasks(job.id)) for job in [*running.values(), *followed]]
+
+    def _show(self, jobs: Sequence[JobStatusBody]) -> None:
+        self._nothing.set_visibility(not jobs)
+        for job in jobs:
+            if job.id in self._cards:
+                self._cards[job.id].show(job)
+            else:
+                with self._place:
+                    self._cards[job.id] = JobCard(job)
+
+
+def _part(progress: TaskProgress) -> float:
+    """Return how much of a task is done: of its stage that runs."""
+    return progress.done / progress.total if progress.total else 0.0
+
+
+def _words(job: JobStatusBody, over: int) -> str:
+    words = f"{count(over)} of {count(job.total_combinations)} tasks"
+    if job.failed_combinations:
+        words += f", {count(job.failed_combinations)} failed"
+    if job.eta_s is not None:
+        words += f" · {duration(job.eta_s)} left"
+    return f"{words} · {job.error_message}" if job.error_message else words
+
+
+def _shown(tasks: Sequence[TaskRow]) -> list[TaskRow]:
+    running = [task for task in tasks if task.status == "running"]
+    others = [task for task in tasks if task.status != "running"]
+    return sorted([*running, *others][:MOST_TASKS], key=lambda task: task.number)

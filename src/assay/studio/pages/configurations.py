@@ -1,0 +1,16 @@
+"""Configurations."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import ui
+
+from assay.studio import addresses
+from assay.studio.frame import framed
+
+
+@ui.page(addresses.CONFIGURATIONS)
+async def configurations(request: Request) -> None:
+    """Show the page."""
+    with framed(request, "Configurations", addresses.CONFIGURATIONS):
+        ui.label("")

@@ -1,0 +1,16 @@
+"""Strategies."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import ui
+
+from assay.studio import addresses
+from assay.studio.frame import framed
+
+
+@ui.page(addresses.STRATEGIES)
+async def strategies(request: Request) -> None:
+    """Show the page."""
+    with framed(request, "Strategies", addresses.STRATEGIES):
+        ui.label("")

@@ -1,0 +1,82 @@
+"""Small tables of a page: cells that hold anything, and are updated in place. Long ones are Quasar's (`ui.table`)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from assay.studio.panels import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a small table.
+
+    Attributes
+    ----------
+    name : str
+        Its heading.
+    is_number : bool
+        Numbers stand at the right.
+    note : str
+        What it means, shown on hover.
+    """
+
+    name: str
+    is_number: bool = False
+    note: str = ""
+
+
+class PlainTable:
+    """Adds rows to a table that was begun.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    body : element
+        In which the rows lie.
+    """
+
+    def __init__(self, columns: Sequence[Column], body: ui.element) -> None:
+        self.body = body
+        self._columns, self._place = columns, 0
+
+    @contextmanager
+    def row(self) -> Iterator[ui.element]:
+        """Begin a row; its cells follow in the order of the columns."""
+        self._place = 0
+        with ui.element("tr") as row:
+            yield row
+
+    @contextmanager
+    def cell(self) -> Iterator[ui.element]:
+        """Begin a cell."""
+        column = self._columns[self._place]
+        self._place += 1
+        with ui.element("td").classes("number" if column.is_number else "") as cell:
+            yield cell
+
+    def text(self, text: str, *, tone: str = "") -> ui.label:
+        """Add a cell with a text; return its label."""
+        with self.cell():
+            return ui.label(text).classes(tone)
+
+
+@contextmanager
+def plain_table(columns: Sequence[Column]) -> Iterator[PlainTable]:
+    """Begin a table with a heading."""
+    with ui.element("div").classes("scroll"), ui.element("table").classes("plain-table"):
+        with ui.element("thead"), ui.element("tr"):
+            for column in columns:
+                with ui.element("th").props("scope=col").classes("number" if column.is_number else ""):
+                    label = ui.label(column.name)
+                    if column.note:
+                        explained(label, column.note)
+        with ui.element("tbody") as body:
+            yield PlainTable(columns, body)
