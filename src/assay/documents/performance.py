@@ -20,7 +20,7 @@ from assay.engine.daily_paths import Fall, PathMeasures, YearReturns, calendar_r
 from assay.engine.risk import rolling_sharpe
 from assay.engine.trade_groups import TradeGroup, trade_groups
 from assay.engine.trades import daily_returns
-from assay.market.calendar import DAY_MS, HOUR_MS, ROUND_THE_CLOCK
+from assay.market.calendar import ROUND_THE_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,11 +197,13 @@ def trade_splits(trades: Mapping[str, NDArray[Any]]) -> tuple[TradeSplit, ...]:
         As `stored_trades` gives them.
     """
     entered = np.array([text.rstrip("Z") for text in trades["entry_time"].tolist()], dtype="datetime64[ms]")
-    entered_ms = entered.astype(np.int64)
+    days = entered.astype("datetime64[D]")
+    hours = (entered.astype("datetime64[h]") - days).astype(np.int64)
+    weekdays = (days.astype(np.int64) + _THURSDAY) % len(WEEKDAYS)
     return (
         _split("side", _positions(trades["side"], SIDES), SIDES, trades),
-        _split("hour", entered_ms % DAY_MS // HOUR_MS, HOURS, trades),
-        _split("weekday", (entered_ms // DAY_MS + _THURSDAY) % len(WEEKDAYS), WEEKDAYS, trades),
+        _split("hour", hours, HOURS, trades),
+        _split("weekday", weekdays, WEEKDAYS, trades),
         _split("reason", _positions(trades["reason"], REASONS), REASONS, trades),
     )
 

@@ -56,7 +56,9 @@ def candles(sides: Collection[str]) -> Plot:
     for name in ("exit", *(side for side in MARKS if side in sides)):
         label, marker, color = MARKS[name]
         marks = source_of({"time": [], "price": [], "text": [], "size": []}, name)
-        shape = Scatter(x="time", y="price", marker=marker, size="size", fill_color=color, line_color=color)
+        shape = Scatter(
+            x="time", y="price", marker=marker, size="size", fill_color=color, line_color=color, line_width=2
+        )
         legend.append((label, [plot.add_glyph(marks, shape)]))
     way = source_of({"x0": [], "x1": [], "y0": [], "y1": [], "dash": [], "color": []}, "way")
     plot.add_glyph(way, Segment(x0="x0", y0="y0", x1="x1", y1="y1", line_color="color", line_width=2, line_dash="dash"))
