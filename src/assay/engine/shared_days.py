@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.engine import layout
-from assay.engine.sums import from_sums
+from assay.engine.daily_paths import path_measures
 from assay.engine.trades import daily_returns
 from assay.rounding import deviation
 
@@ -130,14 +129,13 @@ def shared_days(paths: Sequence[DailyPath], days_per_year: int) -> SharedDays | 
         [daily_returns(path.worth)[start - path.first_day : stop - path.first_day] for path in paths]
     )
     worth = _worth(returns)
-    fallen = drawdown_pct(worth)
     known = len(returns) >= MIN_SHARED_DAYS
     spread = deviation(returns) if known else np.full(len(paths), math.nan)
     return SharedDays(
         first_day=start,
         worth=worth,
-        drawdown_pct=fallen,
-        measures=tuple(_measures(returns[:, i], worth[:, i], fallen[:, i], days_per_year) for i in range(len(paths))),
+        drawdown_pct=drawdown_pct(worth),
+        measures=tuple(_measures(worth[:, i], days_per_year) for i in range(len(paths))),
         correlation=_correlation(returns, spread),
         equal_risk=None if np.isnan(spread).any() else _equal_risk(returns, spread, days_per_year),
     )
@@ -166,21 +164,14 @@ def _equal_risk(returns: NDArray[np.float64], spread: NDArray[np.float64], days_
     weights = (1.0 / spread) / np.sum(1.0 / spread)
     together = np.asarray(returns @ weights, dtype=np.float64)
     worth = _worth(together)
-    fallen = drawdown_pct(worth)
-    return EqualRisk(weights, worth, fallen, _measures(together, worth, fallen, days_per_year))
+    return EqualRisk(weights, worth, drawdown_pct(worth), _measures(worth, days_per_year))
 
 
-def _measures(
-    returns: NDArray[np.float64], worth: NDArray[np.float64], fallen: NDArray[np.float64], days_per_year: int
-) -> SharedMeasures:
-    sums = np.zeros(layout.SUM_FIELDS)
-    sums[layout.SUM_EQUITY] = worth[-1]
-    sums[layout.SUM_DAYS] = len(returns)
-    sums[layout.SUM_RETURNS] = returns.sum()
-    sums[layout.SUM_RETURNS_SQUARED] = (returns * returns).sum()
+def _measures(worth: NDArray[np.float64], days_per_year: int) -> SharedMeasures:
+    found = path_measures(worth, days_per_year)
     return SharedMeasures(
-        net_profit_pct=float(from_sums(sums, "net_profit_pct", days_per_year)),
-        volatility_pct=100.0 * float(deviation(returns)) * math.sqrt(days_per_year),
-        sharpe_ratio=float(from_sums(sums, "sharpe_ratio", days_per_year)),
-        max_drawdown_pct=float(fallen.min()) + 0.0,
+        net_profit_pct=found.net_profit_pct,
+        volatility_pct=100.0 * float(deviation(daily_returns(worth))) * math.sqrt(days_per_year),
+        sharpe_ratio=found.sharpe_ratio,
+        max_drawdown_pct=found.max_drawdown_pct,
     )
