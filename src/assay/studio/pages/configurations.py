@@ -151,30 +151,29 @@ class ConfigurationList:
             return
         if turn != self._turn:
             return  # somebody has changed a filter meanwhile
-        self._page = page
+        self._page = replace(page, rows=())  # an open page keeps no documents: they are what takes memory
         self._listing.classes(remove="waiting")
-        self._draw({})
+        self._draw(page, {})
         await self._show_undo()
-        ui.timer(0.01, partial(self._fill, turn), once=True)
+        ui.timer(0.01, partial(self._fill, turn, page), once=True)
 
     def _read(self, query: ListQuery) -> ListPage:
         return list_page(
             self._visit.database, query.filter(), query.order, place=query.place, backwards=query.backwards
         )
 
-    async def _fill(self, turn: int) -> None:
+    async def _fill(self, turn: int, page: ListPage) -> None:
         """Add what takes longer: lines of equity, and p with all tries of today."""
-        rows = self._page.rows
         try:
-            details = await self._visit.work(lambda: row_details(self._visit.database, rows))
+            details = await self._visit.work(lambda: row_details(self._visit.database, page.rows))
         except AssayError as error:
             say(error)
             return
         if turn == self._turn:
-            self._draw(details)
+            self._draw(page, details)
 
-    def _draw(self, details: dict[str, RowDetails]) -> None:
-        page, query = self._page, self.query
+    def _draw(self, page: ListPage, details: dict[str, RowDetails]) -> None:
+        query = self.query
         rows = rows_of(page.rows, details, forbidden=self._forbidden)
         self._listing.show(rows, sorted_by=query.sort, falls=query.order.falls, chosen=query.chosen)
         self._listing.set_visibility(bool(rows))
