@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.engine import OBJECTIVES
-from assay.market import Timeframe
+from assay.market import Timeframe, named_market
+from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import SAMPLERS
 from assay.service.strategy_names import listed
 from assay.service.training_plan import METHODS as PLAN_METHODS
+from assay.store import Imports
 from assay.store.market_pages import market_names
 from assay.strategies import STRATEGIES
 from assay.training import PERMUTATIONS
@@ -25,6 +27,9 @@ TIER_1 = tuple(f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "BNB", "XRP", "A
 
 EXCHANGES = ("binance", "kraken", "coinbase", "bybit")
 TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
+
+MOST_ASKED = 20
+"""Stored markets that are looked at for one to begin with."""
 
 METHODS: Mapping[str, str] = {
     "grid": "Grid Search",
@@ -64,6 +69,8 @@ class TrainingChoices:
         Those of the users' form, then those of stored markets.
     stored : frozenset of (str, str, str)
         Exchange, symbol and timeframe of the stored markets.
+    first : (str, str, str) or None
+        Of those, the one with which a form begins: good enough to be trained on, as far as is known.
     """
 
     strategies: list[dict[str, Any]]
@@ -71,6 +78,7 @@ class TrainingChoices:
     exchanges: tuple[str, ...]
     timeframes: tuple[str, ...]
     stored: frozenset[tuple[str, str, str]]
+    first: tuple[str, str, str] | None
 
 
 def training_choices(store: BarStore, folder: Path | None) -> TrainingChoices:
@@ -83,7 +91,20 @@ def training_choices(store: BarStore, folder: Path | None) -> TrainingChoices:
         exchanges=_joined(EXCHANGES, (exchange for exchange, _, _ in markets)),
         timeframes=tuple(sorted(frames, key=lambda frame: Timeframe.parse(frame).ms)),
         stored=frozenset(markets),
+        first=_first(store, markets),
     )
+
+
+def _first(store: BarStore, markets: list[tuple[str, str, str]]) -> tuple[str, str, str] | None:
+    """Return the market of the best known pair that was not too bad when it was imported."""
+    rank = {pair: place for place, pair in enumerate(TIER_1)}
+    ordered = sorted(markets, key=lambda one: (rank.get(one[1], len(rank)), one))
+    imports = Imports(store)
+    for exchange, symbol, frame in ordered[:MOST_ASKED]:
+        last = imports.last(named_market(exchange, symbol, Timeframe.parse(frame)))
+        if last is None or last.valid_pct is None or last.valid_pct >= REQUIRED_VALID_PCT:
+            return exchange, symbol, frame
+    return next(iter(ordered), None)
 
 
 def _joined(first: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
@@ -92,7 +113,7 @@ def _joined(first: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
 
 def first_terms(choices: TrainingChoices) -> dict[str, Any]:
     """Return the terms with which a form begins: a market that is stored, if there is any."""
-    exchange, pair, frame = min(choices.stored, default=(EXCHANGES[0], TIER_1[0], "5m"))
+    exchange, pair, frame = choices.first or (EXCHANGES[0], TIER_1[0], "5m")
     return {
         "strategies": [next(iter(STRATEGIES))],
         "pairs": [pair],

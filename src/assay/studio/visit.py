@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio.to_thread
@@ -15,6 +16,7 @@ from assay.errors import AssayError, GateError
 from assay.store.accounts import AuditEntry
 from assay.store.database import now_ms
 from assay.studio.addresses import address
+from assay.studio.job_reader import JobReader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,6 +45,11 @@ class Visitors:
 
     state: State
     access: Access
+
+    @cached_property
+    def jobs(self) -> JobReader:
+        """What runs, read once for all pages."""
+        return JobReader(self.state.database)
 
 
 @dataclass(frozen=True)

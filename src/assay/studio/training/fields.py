@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_BOXES = 40
 """Boxes of a list; what else is stored is found by typing."""
 
+LONG_NAME = 14
+
 OTHER = "other"
 
 
@@ -100,7 +102,8 @@ class BoxesField(Field):
             with ui.element("div").classes("row"):
                 ui.label(label).classes("field-label grow")
                 self._buttons(groups)
-            self._place = ui.element("div").classes("boxes")
+            is_long = any(len(name) > LONG_NAME for name in self._known.values())
+            self._place = ui.element("div").classes("boxes wide-boxes" if is_long else "boxes")
             for value in list(self._known)[:MOST_BOXES]:
                 self._box(value)
             if other:

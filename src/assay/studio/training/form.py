@@ -290,7 +290,7 @@ class TrainingForm:
     def _data_panel(self) -> None:
         changed = self._touched
         workers = {1: "1 (Sequential)"} | {n: str(n) for n in (2, 4, 8, 16)}
-        with panel("Data & resources"), ui.element("div").classes("field-row"):
+        with panel("Data & resources") as body, ui.element("div").classes("field-row"):
             self._add(
                 LengthField(
                     ("historical_period_months",),
@@ -315,6 +315,7 @@ class TrainingForm:
             )
             note = "Stops the job so many seconds after its first task began; what is done stays, the rest can go on."
             self._add(NumberField(("max_runtime",), changed, "Longest runtime", default="none", unit="s", note=note))
+        with body, ui.element("div").classes("field-row"):
             fetch = "Whether bars that are not stored are fetched from their exchange first."
             self._add(SwitchField(("fetch",), changed, "Fetch missing bars", default=True, note=fetch))
             bad = "Below 70 % valid bars a training is refused. With this it runs, is recorded so and never promoted."
