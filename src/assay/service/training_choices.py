@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.engine import OBJECTIVES
-from assay.market import Timeframe, named_market
+from assay.market import Timeframe
 from assay.market.quality import REQUIRED_VALID_PCT
 from assay.search import SAMPLERS
+from assay.service.markets import valid_share
 from assay.service.strategy_names import listed
 from assay.service.training_plan import METHODS as PLAN_METHODS
 from assay.store import Imports
-from assay.store.market_pages import market_names
+from assay.store.market_pages import market_names, market_page
 from assay.strategies import STRATEGIES
 from assay.training import PERMUTATIONS
 
@@ -28,7 +29,7 @@ TIER_1 = tuple(f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "BNB", "XRP", "A
 EXCHANGES = ("binance", "kraken", "coinbase", "bybit")
 TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
 
-MOST_ASKED = 20
+MOST_ASKED = 5
 """Stored markets that are looked at for one to begin with."""
 
 METHODS: Mapping[str, str] = {
@@ -96,14 +97,15 @@ def training_choices(store: BarStore, folder: Path | None) -> TrainingChoices:
 
 
 def _first(store: BarStore, markets: list[tuple[str, str, str]]) -> tuple[str, str, str] | None:
-    """Return the market of the best known pair that was not too bad when it was imported."""
+    """Return the market of the best known pair whose bars are good enough."""
     rank = {pair: place for place, pair in enumerate(TIER_1)}
     ordered = sorted(markets, key=lambda one: (rank.get(one[1], len(rank)), one))
     imports = Imports(store)
-    for exchange, symbol, frame in ordered[:MOST_ASKED]:
-        last = imports.last(named_market(exchange, symbol, Timeframe.parse(frame)))
-        if last is None or last.valid_pct is None or last.valid_pct >= REQUIRED_VALID_PCT:
-            return exchange, symbol, frame
+    for names in ordered[:MOST_ASKED]:
+        for stored in market_page(store, names, limit=1):
+            valid = valid_share(imports, stored)
+            if valid is not None and valid >= REQUIRED_VALID_PCT:
+                return names
     return next(iter(ordered), None)
 
 

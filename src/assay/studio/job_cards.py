@@ -12,6 +12,7 @@ from assay.studio.addresses import address
 from assay.studio.panels import empty
 from assay.studio.tables import Column, PlainTable, plain_table
 from assay.studio.values import UNKNOWN, count, duration, number
+from assay.training.train import STAGES_OF_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +134,7 @@ class TaskLine:
         if task.config_id is not None:
             self._verdict.props["href"] = address(f"{addresses.CONFIGURATIONS}/{task.config_id}")
             self._verdict.classes(remove="hidden")
-        self._stage.set_text(task.error or ("" if progress is None else progress.note or progress.stage))
+        self._stage.set_text(task.error or _stage_words(progress))
         if progress is None:
             for label in (self._done, self._rate, self._left):
                 label.set_text("")
@@ -184,9 +185,18 @@ class JobCards:
                     self._cards[job.id] = JobCard(job)
 
 
+def _stage_words(progress: TaskProgress | None) -> str:
+    if progress is None:
+        return ""
+    return f"{progress.stage}: {progress.note}" if progress.note else progress.stage
+
+
 def _part(progress: TaskProgress) -> float:
-    """Return how much of a task is done: of its stage that runs."""
-    return progress.done / progress.total if progress.total else 0.0
+    """Return how much of a task is done, from 0 to 1: stages follow one another, and a bar never goes back."""
+    part = min(progress.done / progress.total, 1.0) if progress.total else 0.0
+    if progress.stage not in STAGES_OF_WORK:
+        return 0.0  # what is fetched and compiled before
+    return (STAGES_OF_WORK.index(progress.stage) + part) / len(STAGES_OF_WORK)
 
 
 def _words(job: JobStatusBody, over: int) -> str:

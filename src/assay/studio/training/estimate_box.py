@@ -14,7 +14,7 @@ from assay.studio.values import INFO, TIMES, UNKNOWN, count, size
 from assay.studio.words import as_page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from assay.errors import AssayError
     from assay.service.estimate_parts import Estimate, TaskEstimate
@@ -144,22 +144,19 @@ _COLUMNS = [
 
 def sentences(estimate: Estimate) -> list[tuple[str, str]]:
     """Return what an estimate says in words, each once, with the class of its line."""
-    said: dict[str, str] = {}
-    for task in estimate.tasks:
-        if task.refused is not None:
-            said.setdefault(f"{_market(task)} is left out: {as_page(task.refused)}", "warn")
-            continue
-        if task.windows_sentence is not None:
-            said.setdefault(f"{INFO} {task.windows_sentence}.", "window-hint")
-        if task.data.sentence is not None:
-            said.setdefault(task.data.sentence, "muted")
-        for note in task.notes:
-            said.setdefault(as_page(note), "muted")
-        if task.campaign is not None:
-            said.setdefault(f"Price of this try: {as_page(task.campaign.sentence)}", "")
-        if task.power is not None:
-            said.setdefault(f"Power: {as_page(task.power.sentence)}", "muted")
-    shown = list(said.items())
+    run = [task for task in estimate.tasks if task.refused is None]
+    refused = [task for task in estimate.tasks if task.refused is not None]
+    shown = [(f"{_market(task)} is left out: {as_page(task.refused or '')}", "warn") for task in refused]
+    windows = _once(run, lambda task: task.windows_sentence)
+    if len(windows) > 1:
+        shown += [(f"{INFO} {text}.", "") for text in windows]
+    shown += [(text, "muted") for text in _once(run, lambda task: task.data.sentence)]
+    shown += [
+        (f"Price of this try: {text}", "") for text in _once(run, _price)
+    ]
+    shown += [(f"Power: {text}", "muted") for text in _once(run, _power)]
+    for task in run:
+        shown += [(as_page(note), "muted") for note in task.notes if (as_page(note), "muted") not in shown]
     if len(shown) > MOST_SENTENCES:
         left = len(shown) - MOST_SENTENCES
         shown = [*shown[:MOST_SENTENCES], (f"and {left} more: see each training below", "muted")]
@@ -167,6 +164,33 @@ def sentences(estimate: Estimate) -> list[tuple[str, str]]:
 
 
 MOST_SENTENCES = 8
+
+
+def _price(task: TaskEstimate) -> str | None:
+    return None if task.campaign is None else task.campaign.sentence
+
+
+def _power(task: TaskEstimate) -> str | None:
+    return None if task.power is None else task.power.sentence
+
+
+def _once(tasks: Sequence[TaskEstimate], say: Callable[[TaskEstimate], str | None]) -> list[str]:
+    """Return what tasks say, each sentence once; with the markets it is about where they say different things."""
+    said: dict[str, list[str]] = {}
+    for task in tasks:
+        if text := say(task):
+            said.setdefault(as_page(text), []).append(_market(task))
+    if len(said) == 1:
+        return list(said)
+    return [f"{_some(markets)}: {text}" for text, markets in said.items()]
+
+
+def _some(markets: Sequence[str]) -> str:
+    more = len(markets) - MOST_NAMED
+    return ", ".join(markets[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+MOST_NAMED = 2
 
 
 def _market(task: TaskEstimate) -> str:
