@@ -151,9 +151,7 @@ def sentences(estimate: Estimate) -> list[tuple[str, str]]:
     if len(windows) > 1:
         shown += [(f"{INFO} {text}.", "") for text in windows]
     shown += [(text, "muted") for text in _once(run, lambda task: task.data.sentence)]
-    shown += [
-        (f"Price of this try: {text}", "") for text in _once(run, _price)
-    ]
+    shown += [(f"Price of this try: {text}", "") for text in _once(run, _price)]
     shown += [(f"Power: {text}", "muted") for text in _once(run, _power)]
     for task in run:
         shown += [(as_page(note), "muted") for note in task.notes if (as_page(note), "muted") not in shown]
