@@ -158,8 +158,7 @@ def test_presets_are_named_with_their_fee_and_say_where_it_comes_from() -> None:
     [
         "--method random --samples 1000 draws 1,000 of the 18,432 combinations: about 2 minutes instead of 9 minutes.",
         "--evidence quick, a first look with 39 permutations and without the statistics",
-        "too large: draw 1,000 of them with --method random --samples 1000, or look at all without a verdict with assay "
-        + "sweep --stream.",
+        "draw 1,000 of them with --method random --samples 1000, or look at all of them with assay sweep --stream.",
         "is not stored. assay data import, or without --offline",
         "is not stored; stored are 5m. Give --timeframe 5m",
         "61.1 % are valid. See `assay quality`; choose a more liquid market, or pass --allow-bad-data (recorded)",

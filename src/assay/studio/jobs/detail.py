@@ -105,7 +105,7 @@ class JobDetail:
             self._failed = tile("Failed", UNKNOWN)
             self._rate = tile("Rate", UNKNOWN, note="Tasks that end in an hour, since the trainings were made.")
             self._left_s = tile("Time left", UNKNOWN, note="At this rate.")
-            self._took = tile("Runs for", UNKNOWN)
+            self._took = tile("Duration", UNKNOWN, note="Since its first task began.")
             self._best = tile("Best so far", UNKNOWN, note="Net profit of its best configuration, in account currency.")
             self._made = tile("Configurations", UNKNOWN)
         self._error = ui.label("").classes("problem")

@@ -79,7 +79,7 @@ class JobsPage:
                 with ui.element("div").classes("column"):
                     with panel("Queue", note="The newest first. Jobs go on whether or not anybody looks."):
                         self._queue = JobQueue(visit, wanted, strategies, self._choose, self._remember)
-                    with panel("Workers", classes="flush"):
+                    with panel("Workers", classes="flush workers"):
                         self._workers = Workers()
                 self._place = ui.element("div").classes("column job-detail")
 
