@@ -104,12 +104,12 @@ class TaskTable:
 
 
 TASK_COLUMNS = (
-    Column("Task"),
+    Column("Task", note="A market and a strategy; before those a task that fetches bars and compiles."),
     Column("State"),
     Column("Stage"),
-    Column("Done", is_number=True),
-    Column("Rate", is_number=True),
-    Column("Left", is_number=True),
+    Column("Done", is_number=True, note="Of the stage that runs: combinations, windows or permutations."),
+    Column("Rate", is_number=True, note="Of the stage that runs."),
+    Column("Left", is_number=True, note="Of the stage that runs; other stages may follow."),
 )
 
 

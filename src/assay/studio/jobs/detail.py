@@ -54,7 +54,7 @@ class JobDetail:
         with panel("Results", note="One line for each training that is over.", classes="flush") as self._found:
             self._results = Results()
         self._found_panel = self._found.parent_slot.parent if self._found.parent_slot else self._found
-        with panel("Tasks", classes="flush"):
+        with panel("Tasks", classes="flush tasks"):
             self._tasks = TaskTable()
         self._left = ui.element("div")
         self._left_shown: tuple[LeftOut, ...] = ()

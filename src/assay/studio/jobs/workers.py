@@ -39,12 +39,12 @@ class Workers:
         self._rows: dict[str, WorkerRow] = {}
         with plain_table(COLUMNS) as self._table:
             pass
+        self._more = ui.label("").classes("muted small pad")
         self._nothing = empty(
             "No worker is there",
-            "Jobs wait until one comes. `assay studio` starts its own; `assay worker` starts one on any machine that "
+            "Jobs wait until one comes. assay studio starts its own; assay worker starts one on any machine that "
             "reaches the database.",
         )
-        self._more = ui.label("").classes("muted small pad")
 
     def show(self, workers: Sequence[WorkerBody]) -> None:
         """Show what the workers do."""

@@ -19,7 +19,7 @@ from assay.store.schema import Role
 from assay.studio import addresses
 from assay.studio.addresses import address
 from assay.studio.frame import framed, styles
-from assay.studio.panels import explained, panel
+from assay.studio.panels import panel
 from assay.studio.training.estimate_box import EstimateBox
 from assay.studio.training.estimating import estimated, plan_of
 from assay.studio.training.form import TrainingForm
@@ -108,11 +108,17 @@ class TrainPage:
             terms = await self._first(form, packed, strategy, market)
         except AssayError as error:
             say(error)
+            self._parent = self._saved.current = None
+            self._note.set_text("")
             terms = first_terms(self._choices)
         await self._load(terms)
         await self._saved.refresh()
-        ui.timer(TICK_S, lambda: self._box.waits(self._latest.waiting_s) if self._latest.waiting_s else None)
+        self._visit.every(TICK_S, self._tick)
         self._ask(at_once=True)
+
+    async def _tick(self) -> None:
+        if (seconds := self._latest.waiting_s) is not None:
+            self._box.waits(seconds)
 
     async def _first(
         self, form: str | None, packed: str | None, strategy: str | None, market: str | None
@@ -187,6 +193,7 @@ class TrainPage:
 
     def _ask(self, *, at_once: bool = False) -> None:
         if not self._visit.may(Role.TRADER):
+            self._box.withhold(f"An estimate needs the role {Role.TRADER}.")
             return
         self._latest.ask(self.form.terms, at_once=at_once)
 
@@ -206,7 +213,7 @@ class TrainPage:
 
     async def _apply(self, change: Mapping[str, Any]) -> None:
         try:
-            terms = changed(self.form.terms, change)
+            terms = changed(self.form.terms, change, self.form.grid.whole)
         except AssayError as error:
             say(error)
             return
@@ -228,7 +235,6 @@ class TrainPage:
                 for button in (estimate, save, self._start):
                     button.disable()
                 why = f"This needs the role {Role.TRADER}, and you have the role {self._visit.caller.role}."
-                explained(ui.label("Why not?").classes("muted"), why)
                 ui.label(why).classes("warn small")
 
     def _cancel(self) -> None:

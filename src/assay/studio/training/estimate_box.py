@@ -45,7 +45,7 @@ class EstimateBox:
     """
 
     def __init__(self, apply: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
-        self._apply = apply
+        self._apply, self._is_several = apply, False
         self._state = ui.label("").classes("muted").props("role=status aria-live=polite")
         self._problem = ui.label("").classes("problem hidden").props("role=alert")
         with ui.element("div").classes("tiles") as self._tiles:
@@ -74,6 +74,10 @@ class EstimateBox:
         self._complain(as_page(str(error)))
         self._tiles.classes(add="stale")
 
+    def withhold(self, why: str) -> None:
+        """Say why nothing is estimated."""
+        self._state.set_text(why)
+
     def misses(self, error: AssayError, *, at_field: bool) -> None:
         """Say that the form is not complete."""
         self.waits(None)
@@ -84,6 +88,7 @@ class EstimateBox:
         """Show an estimate."""
         self.waits(None)
         self._complain("")
+        self._is_several = len(plan.requests) > 1
         total = estimate.total
         run = [task for task in estimate.tasks if task.refused is None]
         self._trainings.set_text(count(total.tasks))
@@ -124,8 +129,10 @@ class EstimateBox:
                 change = as_body(way.change)
                 with ui.element("div").classes("tip"):
                     ui.label(f"Tip: {as_page(way.sentence)}").classes("grow")
-                    button = ui.button("Apply", on_click=lambda _, change=change: self._apply(change))
-                    button.props("flat dense no-caps size=sm")
+                    has_values = "parameterGrid" in change.get("optimizationParams", {})
+                    if not (has_values and self._is_several):  # values are one strategy's
+                        button = ui.button("Apply", on_click=lambda _, change=change: self._apply(change))
+                        button.props("flat dense no-caps size=sm")
 
 
 _COLUMNS = [

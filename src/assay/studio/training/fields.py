@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nicegui import ui
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from assay.studio.training.terms import Path
+
+T = TypeVar("T")
 
 MOST_BOXES = 40
 """Boxes of a list; what else is stored is found by typing."""
@@ -34,6 +36,7 @@ class Field:
 
     def __init__(self, path: Path, changed: Callable[[], None]) -> None:
         self.path, self._changed, self._is_loading = path, changed, False
+        self._was_given = False
         self._problem: ui.label | None = None
 
     @property
@@ -42,8 +45,8 @@ class Field:
         raise NotImplementedError
 
     def load(self, value: Any) -> None:
-        """Show a value; None is the default."""
-        self._is_loading = True
+        """Show a value; None is the default, which is left out again as long as it stays."""
+        self._is_loading, self._was_given = True, value is not None
         try:
             self._fill(value)
         finally:
@@ -58,6 +61,10 @@ class Field:
 
     def _fill(self, value: Any) -> None:
         raise NotImplementedError
+
+    def _unless_default(self, value: T, default: object) -> T | None:
+        """Return a value, or None where it is the default and nobody gave it: a plan stays as it was written."""
+        return None if value == default and not self._was_given else value
 
     def _touched(self, *_: object) -> None:
         if not self._is_loading:
@@ -121,7 +128,8 @@ class BoxesField(Field):
         self._changed()
 
     def _fill(self, value: Any) -> None:
-        wanted = [value] if isinstance(value, str) else [str(one) for one in value or ()]
+        given = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+        wanted = [str(one) for one in given]
         for one in wanted:
             if one not in self._boxes:
                 self._box(one)
@@ -191,9 +199,8 @@ class ChoiceField(Field):
 
     @property
     def value(self) -> str | None:
-        """What is chosen; None where that is the default, so that a plan stays as short as it was written."""
-        chosen = self.select.value
-        return None if chosen == self._default else str(chosen)
+        """What is chosen."""
+        return self._unless_default(self.chosen, self._default)
 
     @property
     def chosen(self) -> str:
@@ -290,8 +297,7 @@ class LengthField(Field):
     def value(self) -> int | float | str | None:
         """The length; a text that is no number; None where nothing stands there."""
         if self.select.value != OTHER:
-            chosen = self.select.value
-            return None if chosen is None or chosen == self._default else as_number(as_text(chosen))
+            return self._unless_default(as_number(as_text(self.select.value)), self._default)
         return as_number(self._entry.value)
 
     def _chosen(self) -> None:
@@ -300,7 +306,7 @@ class LengthField(Field):
             self._touched()
 
     def _fill(self, value: Any) -> None:
-        wanted = self._default if value is None else value
+        wanted = self._default if value is None else value if isinstance(value, int | float) else as_text(value)
         is_usual = isinstance(self.select.options, dict) and wanted in self.select.options
         self._entry.set_value("" if is_usual else as_text(wanted))
         self.select.set_value(wanted if is_usual else OTHER)
@@ -321,8 +327,8 @@ class SwitchField(Field):
 
     @property
     def value(self) -> bool | None:
-        """Whether it is so; None where that is the default."""
-        return None if bool(self._box.value) == self._default else bool(self._box.value)
+        """Whether it is so."""
+        return self._unless_default(bool(self._box.value), self._default)
 
     def _fill(self, value: Any) -> None:
         self._box.set_value(self._default if value is None else bool(value))

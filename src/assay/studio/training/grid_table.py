@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from assay.errors import InputError
-from assay.service.parameter_grid import changed_grid, default_texts, grid_size, texts_of_grid, value_count
+from assay.service.parameter_grid import (
+    changed_grid,
+    default_texts,
+    grid_size,
+    parse_values,
+    texts_of_grid,
+    value_count,
+)
 from assay.service.strategy_facts import describe
 from assay.studio.tables import Column, plain_table
 from assay.studio.training.terms import GRID, reason
@@ -65,6 +72,16 @@ class GridTable:
             return changed_grid(self._strategy, self._texts())
         except InputError:
             return {name: field.value for name, field in self._inputs.items()}  # the plan says what is wrong with it
+
+    @property
+    def whole(self) -> dict[str, Any] | None:
+        """The values of every parameter, the strategy's own too; None where there is no strategy, or one is wrong."""
+        if self._strategy is None:
+            return None
+        try:
+            return {name: parse_values(text) for name, text in self._texts().items()}
+        except InputError:
+            return None
 
     def show(self, strategy: Strategy | None, grid: Mapping[str, Any] | None) -> None:
         """Show the parameters of a strategy; of none where several are chosen."""

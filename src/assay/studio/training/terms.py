@@ -94,9 +94,19 @@ def readable(given: Mapping[str, Any]) -> dict[str, Any]:
     return terms
 
 
-def changed(terms: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return terms with a cheaper way of an estimate; the grid stays where the method changes."""
+def changed(
+    terms: Mapping[str, Any], change: Mapping[str, Any], own_grid: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return terms with a cheaper way of an estimate; the grid stays where the method changes.
+
+    Parameters
+    ----------
+    own_grid : mapping, optional
+        The strategy's own, of which a change takes values away where the terms have none.
+    """
     grid = at(terms, GRID)
+    if grid is None and at(readable(change), GRID) is not None:
+        grid = own_grid
     found = readable(TrainingPlan.changed(terms, change))
     new = at(found, GRID)
     if grid is not None and (new is None or new != grid):
