@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import signal
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+INJECTED = """<img src="data:," onerror="window.broken = 1">"""
 PAGES = ("/", "/data", "/strategies", "/train", "/jobs", "/configurations")
 
 Visitors = "Callable[..., Visitor]"
@@ -221,3 +223,46 @@ def test_documents_are_left_as_they_were(stored: Stored) -> None:
         assert [Registry(database).get(one).document for one in stored.ids] == [sample(name)[0] for name in SAMPLES]
     finally:
         database.close()
+
+
+# --- what browsers and strangers are told
+
+
+def test_a_socket_without_a_session_is_told_nothing(stored: Stored, visitors: Callable[..., Visitor]) -> None:
+    visitor = visitors(stored.studio)
+    visitor.sign_in()
+    [cookie] = visitor.context.cookies()
+    ours = f"{cookie['name']}={cookie['value']}"
+    cases = {
+        (None, stored.studio.url): 401,
+        (ours, "http://evil.example"): 403,
+        ("assay_session=x", stored.studio.url): 401,
+    }
+    for (sent, origin), expected in cases.items():
+        headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": origin}
+        headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+        headers |= {} if sent is None else {"Cookie": sent}
+        connection = http.client.HTTPConnection("127.0.0.1", stored.studio.port, timeout=10)
+        connection.request("GET", "/studio/_nicegui_ws/socket.io/?EIO=4&transport=websocket", headers=headers)
+        assert connection.getresponse().status == expected
+        connection.close()
+
+
+def test_the_policy_lets_only_the_servers_own_scripts_run(stored: Stored, visitors: Callable[..., Visitor]) -> None:
+    visitor = visitors(stored.studio)
+    visitor.sign_in()
+    with visitor.page.expect_response(f"{stored.studio.url}/studio/jobs") as answered:
+        page = visitor.go("/jobs")
+    policy = dict(part.strip().split(" ", 1) for part in answered.value.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["frame-ancestors"], policy["connect-src"]) == ("'none'", "'none'", "'self'")
+    assert "'unsafe-inline'" not in policy["script-src"]
+    page.evaluate("(html) => document.body.insertAdjacentHTML('beforeend', html)", INJECTED)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.broken") is None
+    assert any("Content Security Policy" in line for line in visitor.complaints)
+    visitor.complaints.clear()
+    page.goto(f"{stored.studio.url}/studio/jobs")
+    assert (
+        dict(answered.value.headers)["content-security-policy"]
+        != page.request.get(page.url).headers["content-security-policy"]
+    )
