@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from assay.errors import InputError
-from assay.fractions import percent
 from assay.service.cost_presets import MAKER_NOTE, PRESETS
 from assay.service.request import ProofTerms, SearchTerms
 from assay.service.training_choices import (
@@ -367,7 +366,7 @@ def preset_names() -> dict[str, str]:
     named = {OWN_COSTS: "Own values"}
     for one in PRESETS:
         for kind in ("taker", "maker"):
-            fee = percent(getattr(one, kind)).replace("%", " %")
+            fee = f"{100 * getattr(one, kind):g} %"
             named[f"{one.exchange} {kind}"] = f"{one.exchange.capitalize()} {kind}, {fee}"
     return named
 
