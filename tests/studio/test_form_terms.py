@@ -160,6 +160,8 @@ def test_presets_are_named_with_their_fee_and_say_where_it_comes_from() -> None:
         "--evidence quick, a first look with 39 permutations and without the statistics",
         "draw 1,000 of them with --method random --samples 1000, or look at all of them with assay sweep --stream.",
         "is not stored. assay data import, or without --offline",
+        "No bars are stored for this span; POST /api/bars/upload stores the bars of a file",
+        "or say allowBadData (recorded)",
         "is not stored; stored are 5m. Give --timeframe 5m",
         "61.1 % are valid. See `assay quality`; choose a more liquid market, or pass --allow-bad-data (recorded)",
     ],
@@ -169,3 +171,4 @@ def test_a_sentence_of_the_command_line_is_said_without_options(sentence: str) -
     assert "--" not in said
     assert "assay " not in said
     assert "/api/" not in said
+    assert "allowBadData" not in said

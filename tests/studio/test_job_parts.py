@@ -104,6 +104,16 @@ def test_an_estimate_says_each_sentence_once_and_of_which_market_where_they_diff
     assert windows[0].startswith("\N{INFORMATION SOURCE} BTC/USDT 5m · binance: With 12 months of data, this creates 9")
 
 
+def test_what_differs_by_strategy_names_the_strategy() -> None:
+    one = TaskEstimate(MARKET, "S", DataHeld(days=365.0), 10, windows=9)
+    other = replace(one, market=replace(MARKET, symbol="ETH/USDT"))
+    tasks = [
+        replace(task, strategy=name, windows=count) for task in (one, other) for name, count in (("S", 9), ("T", 8))
+    ]
+    windows = [text.split(":")[0] for text, _ in sentences(estimate(*tasks))]
+    assert windows == ["\N{INFORMATION SOURCE} S", "\N{INFORMATION SOURCE} T"]
+
+
 def test_many_that_are_left_out_are_counted() -> None:
     refused = TaskEstimate(MARKET, "S", DataHeld(), 10, refused="is not stored. Give --timeframe 1h")
     many = [replace(refused, market=replace(MARKET, symbol=f"COIN{number}/USDT")) for number in range(20)]

@@ -27,6 +27,9 @@ PAGES = (
     ("Jobs", addresses.JOBS),
     ("Configurations", addresses.CONFIGURATIONS),
 )
+PAGE_S = 30.0
+"""How long a page may take to be made: on a busy machine the first one after a start takes some seconds, and NiceGUI
+answers 500 after three."""
 THEME_COOKIE = "assay_theme"
 
 HEAD = f"""

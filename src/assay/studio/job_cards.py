@@ -120,7 +120,7 @@ class TaskLine:
         name = "fetch bars and prepare" if task.work == "prepare" else f"{task.strategy} on {task.market}"
         with table.row() as self.row:
             table.text(name)
-            with table.cell():
+            with table.cell(), ui.element("div").classes("row"):
                 self._state = ui.label()
                 self._verdict = ui.link("see its verdict", "").classes("hidden")
             self._stage = table.text("", wraps=True)

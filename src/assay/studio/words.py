@@ -24,6 +24,10 @@ WORDS: tuple[tuple[str, str], ...] = (
     (r"[Pp]ass --allow-bad-data", "Tick “Train on bad data”"),
     (r"See (?:`assay quality`|GET /api/quality);", "See the page Data;"),
     (r"`?assay data import FILE`?", "Import a file on the page Data"),
+    (r"POST /api/bars/upload stores (?:the )?bars(?: of a file)?", "a file of them is imported on the page Data"),
+    (r"Upload its bars \(POST /api/bars/upload\)", "Import its bars on the page Data"),
+    (r"say allowBadData", "tick “Train on bad data”"),
+    (r"Give (\S+) in `timeframes`", r"Choose the timeframe \1"),
     (r"Give --timeframe (\S+)", r"Choose the timeframe \1"),
     (r"Give one of these to --timeframe", "Choose one of these timeframes"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from assay.store.jobs import JobStore
 from assay.store.schema import JobStatus
 from assay.studio import addresses
 from assay.studio.addresses import address
-from assay.studio.frame import framed, styles
+from assay.studio.frame import PAGE_S, framed, styles
 from assay.studio.job_cards import LOOK_S
 from assay.studio.jobs.detail import JobDetail
 from assay.studio.jobs.queue import JobQueue, QueueFilter
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from assay.studio.job_reader import Snapshot
 
 
-@ui.page(addresses.JOBS)
+@ui.page(addresses.JOBS, response_timeout=PAGE_S)
 async def jobs(
     request: Request,
     job: str | None = None,

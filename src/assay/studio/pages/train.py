@@ -18,7 +18,7 @@ from assay.store.jobs import JobStore
 from assay.store.schema import Role
 from assay.studio import addresses
 from assay.studio.addresses import address
-from assay.studio.frame import framed, styles
+from assay.studio.frame import PAGE_S, framed, styles
 from assay.studio.panels import panel
 from assay.studio.training.estimate_box import EstimateBox
 from assay.studio.training.estimating import estimated, plan_of
@@ -42,7 +42,7 @@ WAIT_S = 0.6
 TICK_S = 0.5
 
 
-@ui.page(addresses.TRAIN)
+@ui.page(addresses.TRAIN, response_timeout=PAGE_S)
 async def train(
     request: Request,
     form: str | None = None,
@@ -66,7 +66,7 @@ async def train(
     """
     with framed(request, "Train", addresses.TRAIN) as visit:
         styles("train.css")
-        choices = await visit.read(training_choices, visit.state.bars, visit.state.settings.strategies)
+        choices = await visit.work(lambda: training_choices(visit.state.bars, visit.state.settings.strategies))
         page = TrainPage(visit, choices, parent=job)
         await page.begin(form, terms, strategy, market)
 

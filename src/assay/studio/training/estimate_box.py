@@ -180,19 +180,30 @@ def _power(task: TaskEstimate) -> str | None:
 
 
 def _once(tasks: Sequence[TaskEstimate], say: Callable[[TaskEstimate], str | None]) -> list[str]:
-    """Return what tasks say, each sentence once; with the markets it is about where they say different things."""
-    said: dict[str, list[str]] = {}
+    """Return what tasks say, each sentence once; with what it is about where they say different things."""
+    said: dict[str, list[TaskEstimate]] = {}
     for task in tasks:
         if text := say(task):
-            said.setdefault(as_page(text), []).append(_market(task))
+            said.setdefault(as_page(text), []).append(task)
     if len(said) == 1:
         return list(said)
-    return [f"{_some(markets)}: {text}" for text, markets in said.items()]
+    whole = _names(tasks)
+    found = []
+    for text, about in said.items():
+        parts = [_some(mine) for mine, every in zip(_names(about), whole, strict=True) if len(mine) < len(every)]
+        found.append(f"{' on '.join(parts)}: {text}" if parts else text)
+    return found
 
 
-def _some(markets: Sequence[str]) -> str:
-    more = len(markets) - MOST_NAMED
-    return ", ".join(markets[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _names(tasks: Sequence[TaskEstimate]) -> tuple[list[str], list[str]]:
+    """Return the strategies and the markets of tasks, each once."""
+    strategies, markets = [task.strategy for task in tasks], [_market(task) for task in tasks]
+    return list(dict.fromkeys(strategies)), list(dict.fromkeys(markets))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 MOST_NAMED = 2
