@@ -162,6 +162,7 @@ def test_presets_are_named_with_their_fee_and_say_where_it_comes_from() -> None:
         "is not stored. assay data import, or without --offline",
         "No bars are stored for this span; POST /api/bars/upload stores the bars of a file",
         "or say allowBadData (recorded)",
+        "there is none with this id, got 'nope'. assay train --resume takes up the last one",
         "is not stored; stored are 5m. Give --timeframe 5m",
         "61.1 % are valid. See `assay quality`; choose a more liquid market, or pass --allow-bad-data (recorded)",
     ],

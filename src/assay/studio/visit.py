@@ -17,6 +17,7 @@ from assay.store.accounts import AuditEntry
 from assay.store.database import now_ms
 from assay.studio.addresses import address
 from assay.studio.job_reader import JobReader
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -145,4 +146,6 @@ class Visit:
 
 def say(error: AssayError) -> None:
     """Show a visitor what went wrong, and the way out."""
-    ui.notify(str(error), type="negative", position="top", timeout=8_000, close_button="Close", multi_line=True)
+    ui.notify(
+        as_page(str(error)), type="negative", position="top", timeout=8_000, close_button="Close", multi_line=True
+    )

@@ -22,6 +22,7 @@ WORDS: tuple[tuple[str, str], ...] = (
      "Import its bars on the page Data, or let them be fetched by a server that may ask exchanges"),
     (r"[Oo]r pass --allow-bad-data", "or tick “Train on bad data”"),
     (r"[Pp]ass --allow-bad-data", "Tick “Train on bad data”"),
+    (r"(?:assay train --resume takes up the last one|GET /api/training/jobs lists them)", "The page Jobs lists them"),
     (r"See (?:`assay quality`|GET /api/quality);", "See the page Data;"),
     (r"`?assay data import FILE`?", "Import a file on the page Data"),
     (r"POST /api/bars/upload stores (?:the )?bars(?: of a file)?", "a file of them is imported on the page Data"),

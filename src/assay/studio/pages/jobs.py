@@ -22,6 +22,7 @@ from assay.studio.jobs.workers import Workers
 from assay.studio.panels import empty, panel, tile
 from assay.studio.values import UNKNOWN, count
 from assay.studio.visit import Visit, say
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from assay.api.models.training import JobStatusBody
@@ -130,7 +131,7 @@ class JobsPage:
                 status = await self._visit.read(self._status, job)
             except AssayError as error:
                 with panel("Job"):
-                    empty("This job cannot be shown", str(error))
+                    empty("This job cannot be shown", as_page(str(error)))
                 return
             self._detail = JobDetail(self._visit, status)
         await self._detail.read_results()
