@@ -16,7 +16,17 @@ from assay.service.comparison import FieldRow
 from assay.store.configuration_pages import MEASURED, ORDERS, Place
 from assay.studio.addresses import CONFIGURATIONS, address
 from assay.studio.archive_dialog import BOUNDED
-from assay.studio.comparison_plots import COLOURS, DASHES, MOST_POINTS, TOGETHER, overlaid, shade
+from assay.studio.comparison_plots import (
+    COLOURS,
+    DASHES,
+    LABEL_HEIGHT,
+    MOST_POINTS,
+    TOGETHER,
+    WORTH_HEIGHT,
+    label_shifts,
+    overlaid,
+    shade,
+)
 from assay.studio.comparison_rows import columns_of, rows_of, value_text
 from assay.studio.configuration_query import MOST_CHOSEN, ListQuery
 from assay.studio.configuration_rows import COLUMNS, note_of
@@ -189,6 +199,13 @@ def test_equity_overlaid() -> None:
     looks = {(line["lineStyle"]["color"], str(line["lineStyle"]["type"])) for line in worth}
     assert len(looks) == 9
     assert all(len(set(colours)) == len(DASHES) == 8 for colours in COLOURS.values())
+
+
+def test_letters_do_not_cover_one_another() -> None:
+    assert label_shifts([2.0, 1.0], 1.0, 2.0) == [0, 0]
+    assert label_shifts([1.0, 1.0, 1.0], 1.0, 1.0) == [0, LABEL_HEIGHT, 2 * LABEL_HEIGHT]
+    step = 1.0 / WORTH_HEIGHT  # a pixel
+    assert label_shifts([1.5, 1.5 + 3 * step, 1.0], 1.0, 2.0) == [LABEL_HEIGHT - 3, 0, 0]
 
 
 def test_shades_have_a_direction() -> None:

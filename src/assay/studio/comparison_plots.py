@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST_POINTS = 1_200
 """Days that are drawn of each line; of more, every second or third one."""
 
+WORTH_HEIGHT, LABEL_HEIGHT = 232, 13
+"""Pixels of the upper picture, and of a letter at the end of a line."""
+
 TOGETHER = "equal risk"
 COLOURS = {
     True: ("#7ab8ff", "#e6b450", "#3fc1a6", "#ff8a80", "#c39bff", "#9fd356", "#f39ac7", "#8fa3bf"),
@@ -63,7 +66,7 @@ def overlaid(colours: Palette, shared: SharedDays, letters: Sequence[str], *, da
     lines = _lines(colours, shared, letters, drawn, dark=dark)
     options = base(colours)
     grid = {"left": 64, "right": 84}
-    options["grid"] = [{**grid, "top": 34, "height": 232}, {**grid, "top": 292, "height": 96}]
+    options["grid"] = [{**grid, "top": 34, "height": WORTH_HEIGHT}, {**grid, "top": 292, "height": 96}]
     options["tooltip"] |= {"trigger": "axis", "axisPointer": {"type": "line"}, "order": "valueDesc"}
     options["axisPointer"] = {"link": [{"xAxisIndex": "all"}]}
     options["legend"] = {
@@ -84,8 +87,34 @@ def overlaid(colours: Palette, shared: SharedDays, letters: Sequence[str], *, da
         {"type": "inside", "xAxisIndex": [0, 1], "zoomOnMouseWheel": "ctrl"},
         {"type": "slider", "xAxisIndex": [0, 1], "bottom": 4, "height": 16, "textStyle": {"color": colours.muted}},
     ]
-    options["series"] = [_series(line, which) for which in (0, 1) for line in lines]
+    shifts = label_shifts([line.worth[-1] for line in lines], *_range(lines))
+    options["series"] = [
+        _series(line, which, shift) for which in (0, 1) for line, shift in zip(lines, shifts, strict=True)
+    ]
     return options
+
+
+def _range(lines: Sequence[Line]) -> tuple[float, float]:
+    return min(min(line.worth) for line in lines), max(max(line.worth) for line in lines)
+
+
+def label_shifts(ends: Sequence[float], low: float, high: float) -> list[int]:
+    """Return by how many pixels the letter at the end of each line is moved down, so that none covers another.
+
+    Parameters
+    ----------
+    ends : sequence of float
+        Last values of the lines.
+    low, high : float
+        Between which the picture lies.
+    """
+    pixels = [WORTH_HEIGHT * (high - end) / (high - low) if high > low else 0.0 for end in ends]
+    order = sorted(range(len(ends)), key=lambda i: pixels[i])
+    placed: dict[int, float] = {}
+    above = -LABEL_HEIGHT
+    for i in order:
+        above = placed[i] = max(pixels[i], above + LABEL_HEIGHT)
+    return [round(placed[i] - pixels[i]) for i in range(len(ends))]
 
 
 def _lines(
@@ -105,15 +134,14 @@ def _lines(
     return lines
 
 
-def _series(line: Line, which: int) -> Options:
-    end = {"show": True, "formatter": "{a}", "color": line.colour, "fontWeight": 700}
+def _series(line: Line, which: int, shift: int) -> Options:
+    end = {"show": True, "offset": [0, shift], "formatter": "{a}", "color": line.colour, "fontWeight": 700}
     return {
         "type": "line", "name": line.name, "xAxisIndex": which, "yAxisIndex": which, "symbol": "none",
         "data": line.drawdown if which else line.worth, "sampling": "lttb",
         "lineStyle": {"color": line.colour, "type": line.dash, "width": line.width if which == 0 else 1.1},
         "itemStyle": {"color": line.colour}, "emphasis": {"disabled": True},
         "endLabel": end if which == 0 else {"show": False},
-        "labelLayout": {"moveOverlap": "shiftY"},
     }  # fmt: skip
 
 
