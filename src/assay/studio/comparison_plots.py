@@ -111,7 +111,7 @@ def label_shifts(ends: Sequence[float], low: float, high: float) -> list[int]:
     pixels = [WORTH_HEIGHT * (high - end) / (high - low) if high > low else 0.0 for end in ends]
     order = sorted(range(len(ends)), key=lambda i: pixels[i])
     placed: dict[int, float] = {}
-    above = -LABEL_HEIGHT
+    above = -float(LABEL_HEIGHT)
     for i in order:
         above = placed[i] = max(pixels[i], above + LABEL_HEIGHT)
     return [round(placed[i] - pixels[i]) for i in range(len(ends))]
