@@ -14,6 +14,7 @@ from assay.service.training_choices import TIER_1, TrainingChoices
 from assay.service.training_plan import TrainingPlan
 from assay.sources.user_strategy import load_strategy
 from assay.studio.training.form import TrainingForm
+from studio.loops import run_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def with_form(work: Callable[[TrainingForm], Any]) -> Any:
         client.delete()
         return found
 
-    return asyncio.run(run())
+    return run_apart(run())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from assay.store.jobs import JobStore, NewJob
 from assay.store.schema import JobStatus
 from assay.store.workers import WorkerRow, WorkerStore
 from assay.studio.job_reader import FORGOTTEN_S, LEAST_S, MOST_LINES, MOST_SHOWN, JobReader
+from studio.loops import run_apart
 
 if TYPE_CHECKING:
     import pytest
@@ -81,7 +82,7 @@ def test_twenty_pages_read_once_and_twice_a_second_at_most(database: Database) -
         await reader.look([job])
         assert reader.readings == 4
 
-    asyncio.run(pages())
+    run_apart(pages())
 
 
 def test_a_snapshot_has_what_waits_the_named_jobs_and_the_workers(database: Database) -> None:
@@ -100,7 +101,7 @@ def test_a_snapshot_has_what_waits_the_named_jobs_and_the_workers(database: Data
         clock.now += FORGOTTEN_S + 1
         assert jobs[0] not in (await reader.look()).jobs, "nobody asks for it any more"
 
-    asyncio.run(page())
+    run_apart(page())
 
 
 def test_a_log_is_read_line_by_line_and_its_newest_lines_are_kept(database: Database) -> None:
@@ -119,7 +120,7 @@ def test_a_log_is_read_line_by_line_and_its_newest_lines_are_kept(database: Data
         assert [line.message for line in last] == ["line 0", "line 1", "line 2", "over"]
         assert last[:3] == first
 
-    asyncio.run(page())
+    run_apart(page())
 
 
 def test_a_long_log_is_read_to_its_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ def test_a_long_log_is_read_to_its_end(database: Database, monkeypatch: pytest.M
     job, events = made(database), EventStore(database)
     for number in range(12):
         events.log(job, f"line {number}")
-    seen = asyncio.run(JobReader(database, Clock()).look([job]))
+    seen = run_apart(JobReader(database, Clock()).look([job]))
     assert [line.message for line in seen.logs[job]] == [f"line {number}" for number in range(12)]
     assert MOST_LINES >= 100
 
@@ -155,7 +156,7 @@ def test_tasks_of_a_job_that_is_over_are_read_once(database: Database, monkeypat
         assert (await reader.look([job])).jobs[job].tasks[0].status == JobStatus.PENDING
         assert asked == 2
 
-    asyncio.run(page())
+    run_apart(page())
 
 
 def test_a_database_that_is_away_leaves_what_was_seen_last(database: Database) -> None:
@@ -173,4 +174,4 @@ def test_a_database_that_is_away_leaves_what_was_seen_last(database: Database) -
         clock.now += LEAST_S
         assert not (await reader.look([job])).error
 
-    asyncio.run(page())
+    run_apart(page())

@@ -6,6 +6,7 @@ import asyncio
 
 from assay.errors import AssayError, InputError
 from assay.studio.training.latest import Latest
+from studio.loops import run_apart
 
 
 class Asked:
@@ -49,7 +50,7 @@ def test_what_is_typed_in_one_go_is_worked_on_once() -> None:
         assert asked.latest.waiting_s is None
         return asked
 
-    asked = asyncio.run(typing())
+    asked = run_apart(typing())
     assert (asked.begun, asked.shown) == (["abc"], [("abc", "ABC")])
 
 
@@ -66,7 +67,7 @@ def test_what_comes_while_another_is_worked_on_waits_and_the_last_alone_is_shown
         await settled()
         return asked
 
-    asked = asyncio.run(typing())
+    asked = run_apart(typing())
     assert (asked.begun, asked.shown, asked.most_at_once) == (["first", "third"], [("third", "THIRD")], 1)
 
 
@@ -86,7 +87,7 @@ def test_what_is_dropped_is_not_shown_and_an_error_is() -> None:
         await settled()
         return asked
 
-    asked = asyncio.run(typing())
+    asked = run_apart(typing())
     [(question, answer)] = asked.shown
     assert question == "wrong"
     assert isinstance(answer, InputError)

@@ -151,7 +151,7 @@ def test_a_job_is_watched_by_two_cancelled_taken_up_and_repeated_with_changes(
     page.wait_for_url("**state=completed*")
     page.get_by_text("No job", exact=True).wait_for()
     choose(page, "State", "■ cancelled")
-    page.get_by_role("link", name=f"Job {job[:8]}").wait_for()
+    page.get_by_role("link", name=f"Job {job[:8]}, LIQUIDITY_SWEEP", exact=True).wait_for()
     page.get_by_role("button", name="Retry").click()
     wait_until(lambda: JobStore(database).state(job).is_active)
     page.get_by_role("button", name="Re-run with changes").click()
