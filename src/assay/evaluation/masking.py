@@ -50,8 +50,7 @@ def _measures(bars: Bars) -> dict[str, NDArray[np.float64]]:
 
     def per_day(values: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.float64]:
         used = used & np.isfinite(values)
-        total: NDArray[np.float64] = np.bincount(place[used], weights=values[used], minlength=int(place[-1]) + 1)
-        return total.astype(np.float64)
+        return np.asarray(np.bincount(place[used], weights=values[used], minlength=int(place[-1]) + 1), np.float64)
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         total, number = per_day(values, bars.valid), per_day(np.isfinite(values).astype(np.float64), bars.valid)
