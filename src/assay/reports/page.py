@@ -119,7 +119,8 @@ def measured(name: str, value: float | None) -> str:
 # --- sections
 
 
-def _gates(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+def gate_rows(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+    """Return what is said of each gate: what was measured, what is asked, and the cheapest next step."""
     return [
         gate.by_key()
         | {
@@ -140,7 +141,8 @@ def _beside(document: Document) -> tuple[Measures, Mapping[str, Ends]]:
     return document.validation.in_sample, document.evidence.intervals
 
 
-def _tiles(document: Document) -> list[dict[str, str]]:
+def tile_rows(document: Document) -> list[dict[str, str]]:
+    """Return the measures that a reader looks at first, with interval, value in sample and meaning."""
     sample, intervals = _beside(document)
     return [
         {
@@ -158,7 +160,8 @@ def _interval(ends: Sequence[float | None] | None, form: str) -> str:
     return "" if not ends else f"{text(ends[0], form)} to {text(ends[1], form)}"
 
 
-def _measures(document: Document) -> list[dict[str, str]]:
+def measure_rows(document: Document) -> list[dict[str, str]]:
+    """Return every measure with interval, value in sample and meaning."""
     sample, intervals = _beside(document)
     return [
         {
@@ -190,7 +193,7 @@ def _cell(name: str, value: Any) -> tuple[str, Any]:
     return text(value, _FORMS.get(name, "{:.8g}")), "" if value is None else value
 
 
-def _matrix(matrix: Matrix) -> dict[str, Any]:
+def matrix_rows(matrix: Matrix) -> dict[str, Any]:
     """Return the Sharpe ratio by length of train and test windows, each with how strongly to colour it."""
     known = [abs(v) for row in matrix.sharpe for v in row if v is not None]
     most = max(known, default=0.0) or 1.0
@@ -363,10 +366,10 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         usual=usual_sentence(d),
         why=why_not_promoted(d),
         ambiguity=None if trained is None else _ambiguity(trained, f),
-        gates=_gates(d.lifecycle.gates),
-        tiles=_tiles(d),
-        measures=_measures(d),
-        matrix=None if trained is None or trained.validation.matrix is None else _matrix(trained.validation.matrix),
+        gates=gate_rows(d.lifecycle.gates),
+        tiles=tile_rows(d),
+        measures=measure_rows(d),
+        matrix=None if trained is None or trained.validation.matrix is None else matrix_rows(trained.validation.matrix),
         trades=_trades(f),
         limits=_limits(d.circuit_breakers),
         charts=drawn,

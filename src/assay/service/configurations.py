@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from assay.documents.coherence import contradiction
@@ -34,6 +35,11 @@ def readable(registered: Registered) -> dict[str, Any]:
     """Return a row as plain values, times as texts."""
     row = registered.row
     return {n: iso_time(v) if n in TIMES and v is not None else v for n, v in row.items()}
+
+
+def document_text(found: Registered) -> str:
+    """Return the V3 document as files hold it."""
+    return json.dumps(found.document, indent=2, allow_nan=False) + "\n"
 
 
 def standing_facts(found: Registered, today: Standing) -> dict[str, Any]:

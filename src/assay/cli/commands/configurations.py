@@ -16,7 +16,7 @@ from assay.cli.output import Column, Output
 from assay.documents import rebuild
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
-from assay.service.configurations import explained, meanings, readable
+from assay.service.configurations import document_text, explained, meanings, readable
 from assay.service.configurations import shown as shown_facts
 from assay.service.database import open_database
 from assay.service.fresh_process import FreshProcess
@@ -287,7 +287,7 @@ def _export_documents(out: Path | None, found: list[Registered]) -> list[Path]:
     for r in found:
         path = out if out is not None and out.suffix == ".json" else (out or Path()) / f"{r.config_id}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(r.document, indent=2, allow_nan=False) + "\n")
+        write_text(path, document_text(r))
         paths.append(path)
     return paths
 

@@ -2,6 +2,8 @@
 // API, asked by the browser; the page sends addresses and which trade to look at.
 
 const STEP_ROOM = 60; // bars that are shown on both sides of a trade
+const TEXT_UNTIL = 1500; // bars up to which marks carry their numbers: of more they would cover each other
+const WHOLE = { conflationThresholdFactor: 1e-6 }; // a line of few points is drawn as it is
 
 const colours = (dark) => ({
   text: dark ? "#95a3b6" : "#56637a", line: dark ? "#1b2432" : "#e3e8f0",
@@ -124,7 +126,7 @@ export default {
         points.set(stamp, { time: stamp, value: equity, fall: 100 * (equity / high - 1) });
       }
       const list = [...points.values()].sort((a, b) => a.time - b.time);
-      const line = { lineWidth: 2, priceLineVisible: false };
+      const line = { lineWidth: 2, priceLineVisible: false, ...WHOLE };
       this.chart.addSeries(charts.AreaSeries, {
         ...line, lineColor: c.equity, topColor: `${c.equity}44`, bottomColor: `${c.equity}05`, title: "equity",
       }, 1).setData(list.map(({ time, value }) => ({ time, value })));
@@ -138,22 +140,28 @@ export default {
 
     drawTrades(charts) {
       const c = this.colours, { time } = this.held;
-      const marks = [];
       this.places = this.list.map((trade) => [nearest(time, seconds(trade.entry_time)), nearest(time, seconds(trade.exit_time))]);
+      const entries = [], exits = [];
       this.list.forEach((trade, i) => {
         const [entry, exit] = this.places[i], isLong = trade.side === "long", won = trade.return > 0;
-        marks.push({
+        entries.push({
           time: time[entry], position: isLong ? "belowBar" : "aboveBar", shape: isLong ? "arrowUp" : "arrowDown",
           color: c.entry, id: `entry ${i}`,
         });
-        marks.push({
+        exits.push({
           time: time[exit], position: isLong ? "aboveBar" : "belowBar", shape: won ? "circle" : "square",
-          color: won ? c.up : c.down, id: `exit ${i}`, text: `${won ? "+" : ""}${trade.R.toFixed(1)}R`,
+          color: won ? c.up : c.down, id: `exit ${i}`, text: trade.R === null ? "" : `${won ? "+" : ""}${trade.R.toFixed(1)}R`,
         });
       });
-      marks.sort((a, b) => a.time - b.time);
-      this.tradeMarks = charts.createSeriesMarkers(this.candles, marks, { autoScale: false });
-      const line = { lineWidth: 2, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
+      const inOrder = (marks) => marks.sort((a, b) => a.time - b.time);
+      const near = inOrder([...entries, ...exits]), far = inOrder(entries.map((mark) => ({ ...mark, size: 0.6 })));
+      const marks = charts.createSeriesMarkers(this.candles, far, { autoScale: false });
+      let isNear = false;
+      this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+        const wanted = range !== null && range.to - range.from <= TEXT_UNTIL;
+        if (wanted !== isNear) marks.setMarkers((isNear = wanted) ? near : far);
+      });
+      const line = { lineWidth: 2, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false, ...WHOLE };
       this.lines = {
         stop: this.chart.addSeries(charts.LineSeries, { ...line, color: c.down, lineStyle: charts.LineStyle.Dashed, title: "stop" }),
         target: this.chart.addSeries(charts.LineSeries, { ...line, color: c.up, lineStyle: charts.LineStyle.Dotted, title: "target" }),
@@ -185,7 +193,7 @@ export default {
       const room = Math.max(STEP_ROOM, exit - entry);
       this.chart.timeScale().setVisibleLogicalRange({ from: entry - room, to: exit + room });
       const net = `${(100 * trade.return).toFixed(2)} %`;
-      this.text = `${index + 1} of ${this.list.length}: ${trade.side}, ${trade.entry_time.slice(0, 16).replace("T", " ")}, ${trade.reason}, ${net}, ${trade.R.toFixed(2)} R`;
+      this.text = `${index + 1} of ${this.list.length}: ${trade.side}, ${trade.entry_time.slice(0, 16).replace("T", " ")}, ${trade.reason}, ${net}, ${trade.R === null ? "" : `${trade.R.toFixed(2)} R`}`;
     },
 
     fit() { this.chart?.timeScale().fitContent(); },
