@@ -81,3 +81,8 @@ def _header(visit: Visit, here: str) -> None:
                 '<button type="button" class="plain" data-do="sign-out">Sign out</button>',
                 sanitize=False,
             ).classes("buttons")
+
+
+def styles(name: str) -> None:
+    """Link a file of styles that one page has."""
+    ui.add_head_html(f'<link rel="stylesheet" href="{STATIC}/{name}?{__version__}">')

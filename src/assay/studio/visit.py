@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio.to_thread
 from nicegui import core, ui
 
-from assay.api.access import ADDRESS, WHO
+from assay.api.access import ADDRESS, PAGES, WHO
 from assay.api.turns import in_turn
 from assay.errors import AssayError, GateError
 from assay.store.accounts import AuditEntry
 from assay.store.database import now_ms
+from assay.studio.addresses import address
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,6 +96,11 @@ class Visit:
             timer.active = bool(event.args)
 
         ui.on("looked_at", looked_at)
+
+    def remember(self, page: str, **query: object) -> None:
+        """Put what the visitor has chosen into the page's address, so that a reload shows the same."""
+        where = f"{PAGES}{address(page, **query)}"
+        ui.context.client.run_javascript(f"history.replaceState(history.state, '', {json.dumps(where)})")
 
     async def change(self, action: str, role: Role, work: Callable[[], T], target: str | None = None) -> T:
         """Change something in the visitor's name, and write into the audit log that it was done.
