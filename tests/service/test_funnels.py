@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from assay.engine.execution import ExecutionTerms
 from assay.errors import InputError, NotFoundError, ParameterError
-from assay.evaluation import backtest
+from assay.evaluation import PreparedFunnel, backtest
 from assay.market import Market, Timeframe
 from assay.service import funnels
 from assay.service.funnels import FunnelExplorer, FunnelQuestion, lost_at
@@ -54,29 +54,34 @@ def test_moving_a_parameter_gives_what_one_answer_gives(store: BarStore, market:
     for values in ({}, {"min_level_touches": 1}, {"key_level_lookback": 50}, {"pierce_depth": 0.001}, {}):
         found = explorer.explore(question(market, days=15), values)
         document = question(market, days=15).document(store, values)
-        assert found.funnel.as_dict() == document["funnel"]
+        assert found.with_steps().as_dict() == document["funnel"]
         assert found.span_ms[1] == BARS.span_ms[1]
         run = backtest(
             STRATEGY, found.bars, {**document["parameters"]}, execution=ExecutionTerms(side="long").on(market),
             span=found.span,
         )  # fmt: skip
         marks = found.marks()
-        assert len(marks) == found.funnel.funnel.signals
+        assert len(marks) == found.followed.funnel.signals
         assert [t for t, _, filled in marks if filled] == found.bars.time[run.trades.signal_bar].tolist()
         assert {side for _, side, _ in marks} <= {1}
 
 
 def test_what_is_lost_at_each_stage_is_the_difference(store: BarStore) -> None:
-    found = FunnelExplorer(store).explore(question(), {}).funnel
+    found = FunnelExplorer(store).explore(question(), {}).followed.funnel
     lost = lost_at(found)
     assert lost[0] == 0
-    assert np.cumsum(lost)[-1] == found.funnel.stages[0].passed - found.funnel.trades
+    assert np.cumsum(lost)[-1] == found.stages[0].passed - found.trades
 
 
 def test_patterns_are_looked_for_once_until_bars_change(store: BarStore, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[object] = []
-    of = funnels.PreparedFunnel.of
-    monkeypatch.setattr(funnels.PreparedFunnel, "of", lambda *given: (looked.append(given), of(*given))[1])
+    of = PreparedFunnel.of
+
+    def counted(*given: Any) -> PreparedFunnel:
+        looked.append(given)
+        return of(*given)
+
+    monkeypatch.setattr(PreparedFunnel, "of", counted)
     explorer = FunnelExplorer(store)
     for values in ({}, {"pierce_depth": 0.003}, {"key_level_lookback": 50}, {}, {"risk_reward_ratio": 3.0}):
         before = explorer.explore(question(), values)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from assay.engine import Execution
     from assay.engine.execution import ExecutionTerms
+    from assay.engine.funnel import Funnel
     from assay.evaluation import Followed
     from assay.market import Bars, Market
     from assay.parameters import Value
@@ -99,16 +100,27 @@ class Explored:
 
     Attributes
     ----------
-    funnel : SignalFunnel
+    prepared : PreparedFunnel
     followed : Followed
-    bars : Bars
-    span : Span
     """
 
-    funnel: SignalFunnel
+    prepared: PreparedFunnel
     followed: Followed
-    bars: Bars
-    span: Span
+
+    @property
+    def bars(self) -> Bars:
+        """What was looked at."""
+        return self.prepared.prepared.bars
+
+    @property
+    def span(self) -> Span:
+        """Bars that may signal."""
+        return self.prepared.prepared.span
+
+    def with_steps(self) -> SignalFunnel:
+        """Return the funnel with what a step of each threshold would add: one more funnel for each of them."""
+        name, found = self.prepared.prepared.strategy.name, self.followed
+        return SignalFunnel(name, found.values, found.funnel, self.prepared.relaxed(found))
 
     def marks(self) -> list[tuple[int, int, bool]]:
         """Return the newest signals: when the bar opens (milliseconds UTC), +1 or -1, whether a trade came of it."""
@@ -149,10 +161,7 @@ class FunnelExplorer:
         values = question.strategy.parameters.complete(values)
         stored = self.store.read_resampled(question.market)
         prepared = self._prepared(question, stored, values)
-        followed = prepared.follow(values)
-        relaxed = prepared.relaxed(followed)
-        found = SignalFunnel(question.strategy.name, followed.values, followed.funnel, relaxed)
-        return Explored(found, followed, prepared.prepared.bars, prepared.prepared.span)
+        return Explored(prepared, prepared.follow(values))
 
     def _prepared(self, question: FunnelQuestion, stored: Bars, values: Mapping[str, Value]) -> PreparedFunnel:
         strategy = question.strategy
@@ -174,7 +183,7 @@ class FunnelExplorer:
         return prepared
 
 
-def lost_at(funnel: SignalFunnel) -> list[int]:
+def lost_at(funnel: Funnel) -> list[int]:
     """Return how many moments each stage of a funnel loses, shape (stages,); none at the first."""
-    passed = np.array([stage.passed for stage in funnel.funnel.stages], dtype=np.int64)
+    passed = np.array([stage.passed for stage in funnel.stages], dtype=np.int64)
     return [0, *(-np.diff(passed)).tolist()]

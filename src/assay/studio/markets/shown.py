@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError
 from assay.market.quality import FINDINGS, REQUIRED_VALID_PCT
-from assay.service.markets import remove_bars, span_ms
+from assay.service.markets import remove_bars
 from assay.store.schema import Role
 from assay.studio import addresses
 from assay.studio.addresses import address
@@ -19,6 +18,7 @@ from assay.studio.elements.candles import Candles
 from assay.studio.frame import is_dark
 from assay.studio.markets import facts, plots
 from assay.studio.markets.names import parts_of, title_of
+from assay.studio.markets.stretch import Stretch
 from assay.studio.panels import empty, explained, panel, tile
 from assay.studio.plots import palette
 from assay.studio.tables import Column, plain_table
@@ -26,8 +26,6 @@ from assay.studio.values import count, day, moment, number, percent
 from assay.studio.visit import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from assay.studio.visit import Visit
 
 BLUES = {
@@ -52,39 +50,6 @@ EFFECT_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Which days of a market are drawn; both days as YYYY-MM-DD, the last one included."""
-
-    first: str
-    last: str
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any], first: str | None, last: str | None) -> Stretch:
-        """Return what an address asks for; the newest days where it asks for nothing."""
-        end = day((datetime.fromisoformat(row["to"]) - timedelta(milliseconds=1)).isoformat())
-        last = last or end
-        start = first or day((datetime.fromisoformat(last) - timedelta(days=DEFAULT_DAYS)).isoformat())
-        return cls(max(start, day(row["from"])), last)
-
-    @property
-    def span(self) -> tuple[str, str]:
-        """First moment and end, as the API takes them.
-
-        Raises
-        ------
-        InputError
-            When a day is none, or they are not in order.
-        """
-        try:
-            after = datetime.fromisoformat(self.last).replace(tzinfo=UTC) + timedelta(days=1)
-        except ValueError:
-            raise InputError("to", "must be a date such as 2024-01-31", self.last) from None
-        found = self.first, f"{after:%Y-%m-%d}"
-        span_ms(*found)
-        return found
-
-
 class ShownMarket:
     """A market below the list.
 
@@ -99,7 +64,7 @@ class ShownMarket:
     def __init__(self, visit: Visit, listed: facts.Listed, first: str | None, last: str | None) -> None:
         self._visit, self._listed = visit, listed
         self._key, self._row = listed.key, listed.row
-        stretch = Stretch.of(self._row, first, last)
+        stretch = Stretch.of(self._row, first, last, DEFAULT_DAYS)
         with ui.element("div").classes("grid two"):
             with panel(title_of(self._key), classes="flush"):
                 self._tools(stretch)
@@ -154,7 +119,7 @@ class ShownMarket:
                 ui.label(f"Deleting needs the role {Role.TRADER}.").classes("muted")
 
     def _newest(self, days: int | None) -> None:
-        whole = Stretch.of(self._row, day(self._row["from"]), None)
+        whole = Stretch.of(self._row, day(self._row["from"]), None, DEFAULT_DAYS)
         first = whole.first if days is None else str(datetime.fromisoformat(whole.last) - timedelta(days=days))[:10]
         self._first.set_value(max(first, whole.first))
         self._last.set_value(whole.last)

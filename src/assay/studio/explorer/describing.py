@@ -1,0 +1,116 @@
+"""A strategy in words: what it is about, its rules, its ways out and its parameters."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+
+from assay.service.strategy_facts import idea
+from assay.studio.panels import explained, panel
+from assay.studio.tables import Column, plain_table
+from assay.studio.values import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from assay.strategies import Strategy
+
+ROLES = {
+    "threshold": "A rule compares a quantity of the pattern with it: moving it changes which moments are signals.",
+    "shape": "It changes what the pattern is: other moments are found.",
+    "exit": "It changes how a trade ends.",
+}
+
+
+def describe_strategy(strategy: Strategy, facts: Mapping[str, Any]) -> None:
+    """Show a strategy in words.
+
+    Parameters
+    ----------
+    facts : mapping
+        As `assay.service.strategy_facts.describe` gives them.
+    """
+    docs = {one["name"]: one["doc"] for one in facts["parameters"]}
+    with panel(facts["name"]):
+        ui.label(idea(strategy)).classes("idea")
+        with ui.element("div").classes("grid halves rules"):
+            with ui.element("div"):
+                ui.label("A signal, when").classes("part-title")
+                _lines(facts["rules"], docs)
+            with ui.element("div"):
+                ui.label("The trade ends by").classes("part-title")
+                _lines(facts["exits"], docs)
+        if facts["refused"]:
+            ui.label("Not possible on bars").classes("part-title")
+            for name, why in facts["refused"].items():
+                ui.label(f"{name}: {why}").classes("muted")
+
+
+def _lines(lines: Sequence[str], docs: Mapping[str, str]) -> None:
+    with ui.element("ul").classes("rule-list"):
+        for line in lines:
+            inner = "inner" if line.startswith("  ") else ""
+            with ui.element("li").classes(inner):
+                ui.label(readable(line)).classes("mono")
+                found = [docs[word] for word in re.findall(r"\w+", line) if word in docs]
+                if found:
+                    ui.label(" ".join(found)).classes("muted")
+
+
+def readable(line: str) -> str:
+    """Return a rule with the signs that people write."""
+    return line.strip().replace(">=", "≥").replace("<=", "≤")
+
+
+def describe_parameters(parameters: Sequence[Mapping[str, Any]]) -> None:
+    """Show the parameters of a strategy: meaning, default, ranges and unit.
+
+    Parameters
+    ----------
+    parameters : sequence of mapping
+        As `assay.service.strategy_facts.describe` gives them.
+    """
+    columns = (
+        Column("Parameter"),
+        Column("What it says"),
+        Column("Role", note="\n".join(f"{role}: {text}" for role, text in ROLES.items())),
+        Column("Default", is_number=True),
+        Column("Search range", note="Where searches look. A space of your own may leave it, within the hard bounds."),
+        Column("Hard bounds", note="Nothing outside is ever accepted."),
+        Column("Default grid", note="Values of the automatic grid."),
+        Column("Unit"),
+    )
+    with plain_table(columns) as table:
+        for one in parameters:
+            with table.row():
+                table.text(one["name"]).classes("mono")
+                table.text(one["doc"])
+                with table.cell():
+                    explained(ui.label(one["role"]), ROLES[one["role"]])
+                table.text(shown(one["default"]))
+                table.text(_range(one))
+                table.text(_between(one["hard_low"], one["hard_high"]))
+                table.text(", ".join(map(shown, one["grid"])) or UNKNOWN)
+                table.text(one["unit"] or UNKNOWN)
+
+
+def _range(one: Mapping[str, Any]) -> str:
+    if one["low"] is None:
+        return " or ".join(map(shown, one["choices"])) or UNKNOWN
+    step = "" if one["step"] is None else f", step {shown(one['step'])}"
+    return _between(one["low"], one["high"]) + step
+
+
+def _between(low: float | None, high: float | None) -> str:
+    known = [value for value in (low, high) if value is not None and math.isfinite(value)]
+    return f"{shown(low)} to {shown(high)}" if len(known) == 2 else UNKNOWN
+
+
+def shown(value: Any) -> str:
+    """Return a parameter's value as it is written."""
+    if isinstance(value, bool) or value is None:
+        return {True: "on", False: "off", None: UNKNOWN}[value]
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
