@@ -43,7 +43,8 @@ def idea(strategy: Strategy) -> str:
     text = module.__doc__ if strategy.ships and module is not None else type(strategy).__doc__
     first, _, rest = inspect.cleandoc(text or "").partition("\n")
     sentence = first.partition(": ")[2] or first
-    return "\n".join(part for part in (sentence[:1].upper() + sentence[1:], rest.strip()) if part)
+    paragraphs = [sentence[:1].upper() + sentence[1:], *rest.strip().split("\n\n")]
+    return "\n".join(" ".join(part.split()) for part in paragraphs if part.strip())
 
 
 def summaries() -> list[dict[str, Any]]:

@@ -29,6 +29,9 @@ PAGES = (
 )
 THEME_COOKIE = "assay_theme"
 
+PAGE_S = 30.0
+"""How long a page may take that reads bars: a server that was just started has none of them in memory."""
+
 HEAD = f"""
 <link rel="stylesheet" href="{STATIC}/studio.css?{__version__}">
 <script src="{STATIC}/studio.js?{__version__}" defer></script>

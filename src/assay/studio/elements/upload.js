@@ -49,7 +49,7 @@ export default {
         accept=".csv,.tsv,.txt,.json,.parquet,.feather,.arrow,.gz,.zip,.zst,.xz,.bz2">
       <span>{{ refused || "Choose files, or drop them here: CSV, JSON, Parquet, Feather, plain or packed" }}</span>
     </label>
-    <details class="options"><summary>If a file is understood wrongly</summary>
+    <details class="options" :open="entries.some((entry) => entry.error)"><summary>If a file is understood wrongly</summary>
       <div class="fields">
         <label v-for="field in fields" :key="field.name">{{ field.label }}
           <input v-model.trim="options[field.name]" :placeholder="field.hint" @change="inspectAll"></label>

@@ -124,6 +124,7 @@ class FunnelExplorerPanel:
             self._choices(markets)
             with ui.element("div").classes("grid side"):
                 with ui.element("div").classes("controls"):
+                    self._beside = ui.label().classes("phone-only strong").props("aria-hidden=true")
                     self._controls = Controls(strategy.parameters, values, roles, self._moved)
                 with ui.element("div").classes("column"):
                     self._results(span)
@@ -273,6 +274,7 @@ class FunnelExplorerPanel:
         signals, trades = funnel.signals, funnel.trades
         more = f" (the newest {count(MAX_MARKS)} are marked)" if signals > MAX_MARKS else ""
         self._counts.set_text(f"{count(signals)} signals{more}, {count(trades)} trades")
+        self._beside.set_text(self._counts.text)
         self._time.set_text(f"{1000 * seconds:.0f} ms")
         marks = found.marks()
         if marks != self._marks:

@@ -73,7 +73,7 @@ class StageLine:
         with table.row() as self._row:
             with table.cell():
                 self._name = ui.label()
-                self._parts = ui.label().classes("muted lines")
+                self._parts = ui.label().classes("muted parts")
             self._long, self._short, self._left = (table.text("") for _ in range(3))
             with table.cell(), ui.element("div").classes("share"):
                 self._share = ui.element("span")

@@ -113,7 +113,7 @@ class ShownMarket:
             explained(ui.label("▮ masked").classes("warn"), "Strips at the top mark masked bars; a bar under the "
                       "pointer says why. Absent bars are no candles: they are gaps in time.")  # fmt: skip
             ui.link("Explore signals", address(addresses.STRATEGIES, market=self._key)).classes("export")
-            remove = ui.button("Delete …", on_click=self._delete).props("outline dense color=negative")
+            remove = ui.button("Delete …", on_click=self._delete).props("outline dense").classes("danger")
             if not self._visit.may(Role.TRADER):
                 remove.disable()
                 ui.label(f"Deleting needs the role {Role.TRADER}.").classes("muted")

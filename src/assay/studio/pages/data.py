@@ -9,7 +9,7 @@ from assay.errors import NotFoundError, StoreError
 from assay.store.schema import Role
 from assay.studio import addresses
 from assay.studio.elements.upload import Upload
-from assay.studio.frame import framed, styles
+from assay.studio.frame import PAGE_S, framed, styles
 from assay.studio.markets import facts
 from assay.studio.markets.downloading import DownloadForm
 from assay.studio.markets.shown import ShownMarket
@@ -23,7 +23,7 @@ FORMATS_NOTE = (
 )
 
 
-@ui.page(addresses.DATA)
+@ui.page(addresses.DATA, response_timeout=PAGE_S)
 async def data(request: Request, market: str | None = None, first: str | None = None, last: str | None = None) -> None:
     """Show the page."""
     styles("data.css")

@@ -19,7 +19,7 @@ from assay.studio import addresses
 from assay.studio.addresses import address
 from assay.studio.explorer.describing import describe_parameters, describe_strategy
 from assay.studio.explorer.exploring import Asked, FunnelExplorerPanel
-from assay.studio.frame import framed, styles
+from assay.studio.frame import PAGE_S, framed, styles
 from assay.studio.markets import facts
 from assay.studio.markets.names import parts_of
 from assay.studio.panels import empty, explained, panel
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from assay.studio.visit import Visit
 
 
-@ui.page(addresses.STRATEGIES)
+@ui.page(addresses.STRATEGIES, response_timeout=PAGE_S)
 async def strategies(
     request: Request,
     strategy: str | None = None,
