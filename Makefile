@@ -7,10 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run check test golden bench study honesty markets docs pages site clean install install-dev install-bench install-docs
+.PHONY: help run serve check test golden bench study honesty markets docs pages site clean install install-dev install-bench install-docs
 
 help:
 	@echo "make run      install Assay and train on three simulated markets"
+	@echo "make serve    install Assay and open the Strategy Studio in the browser"
 	@echo "make test     install and run the tests"
 	@echo "make check    lint, types and the import table"
 	@echo "make golden   write the strategies' results on recorded bars anew; the diff says what changed"
@@ -40,6 +41,9 @@ install-docs: $(BIN)/python
 run: install
 	@"$(BIN)/assay" demo
 
+serve: install
+	@"$(BIN)/assay" studio
+
 check: install-dev
 	@set -e
 	"$(BIN)/ruff" check .
@@ -63,6 +67,7 @@ study: install-dev
 	@"$(BIN)/python" -m studies.queue --markdown docs/scale.md
 	@"$(BIN)/python" -m studies.server_load --markdown docs/deploy.md
 	@"$(BIN)/python" -m studies.api_fuzz --markdown docs/api.md
+	@"$(BIN)/python" -m studies.studio_load --markdown docs/studio.md
 	@"$(BIN)/python" -m studies.nulls --markdown docs/permutations.md
 	@"$(BIN)/python" -m studies.power --markdown docs/power.md
 

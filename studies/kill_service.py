@@ -162,7 +162,7 @@ class Service:
     def start(self) -> None:
         """Begin, or begin again."""
         command = [sys.executable, "-m", "studies.kill_server", str(self._load.lease_s), "serve", "--port", "0"]
-        command += ["--workers", str(self._load.workers), "--offline", "--quiet"]
+        command += ["--workers", str(self._load.workers), "--offline", "--quiet", "--no-studio"]
         environment = {
             **os.environ,
             "ASSAY_DATABASE_URL": self._place.url,

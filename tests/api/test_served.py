@@ -41,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     BarStore(database).write(market, present(bars), source="test", at_ms=1)
     database.close()
     os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIRECTORY)
-    found = started(home, "--workers", "1", "--offline")
+    found = started(home, "--workers", "1", "--offline", "--no-studio")
     yield found
     found.process.terminate()
     assert found.process.wait(timeout=60) == 0

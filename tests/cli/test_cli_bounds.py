@@ -20,6 +20,7 @@ from assay.service.supervisor import Supervisor
 from assay.service.worker import Worker
 from assay.sources import write_bars
 from assay.store import Imports
+from assay.studio import mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,8 @@ BASE: dict[str, list[str]] = {
     "quality": [MARKET],
     "data import": [MARKET],
     "ledger declare": ["--file", MARKET, "--note", "why"],
-    "serve": ["--port", "0", "--no-workers"],
+    "serve": ["--port", "0", "--no-workers", "--no-studio"],
+    "studio": ["--port", "0", "--no-workers", "--no-browser"],
     "worker": ["--job", "x"],
     "data download": ["--symbol", "BTC/USDT"],
     "data export": ["o.csv"],
@@ -136,7 +138,7 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("no_text.json", "no_text.toml"):
         (tmp_path / name).write_bytes(b"\xff\xfe\x00{")
     work = (
-        (demo, "markets"),
+        (demo, "simulated_markets"),
         *((train, name) for name in ("train_and_store", "make_job", "finish_job")),
         *((module, "compile_kernels") for module in (prelude, sweep, leaks)),
         (ledger, "store_declaration"),
@@ -146,6 +148,7 @@ def world(tmp_path: Path, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> Path:
         (Imports, "add"),
         (BarCollector, "_exchange"),
         (server, "serve"),
+        (mount, "mount_studio"),
         (stdio, "serve_streams"),
         (Supervisor, "start"),
     )

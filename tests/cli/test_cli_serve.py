@@ -181,7 +181,9 @@ def test_what_the_options_become(
     monkeypatch.setenv("ASSAY_TOKEN", PLANTED)
     (tmp_path / "strategies").mkdir()
     options = ("--strategies", tmp_path / "strategies", "--hosts", "Assay.example.org,b", "--offline")
-    ran = assay("serve", "--port", 0, "--workers", 2, *options, "--secure-cookies", "--trust-proxy", "10.0.0.0/8")
+    ran = assay(
+        "serve", "--port", 0, "--workers", 2, "--no-studio", *options, "--secure-cookies", "--trust-proxy", "10.0.0.0/8"
+    )
     assert ran.code == 0, ran.err
     assert "its token is that of ASSAY_TOKEN" in ran.err
     assert PLANTED not in ran.err
@@ -213,7 +215,7 @@ def test_what_the_options_become(
 def test_what_cannot_be_served_is_refused(
     assay: Assay, begun: list[dict[str, Any]], options: tuple[object, ...], field: str
 ) -> None:
-    ran = assay("serve", *options, "--json")
+    ran = assay("serve", "--no-studio", *options, "--json")
     assert (ran.code, ran.document["error"]["field"]) == (2, field)
     assert not begun
 
@@ -233,7 +235,7 @@ def test_a_short_token_is_refused_and_not_repeated(
     assay: Assay, begun: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASSAY_TOKEN", "sh0rt")
-    ran = assay("serve", "--no-workers", "--port", 0)
+    ran = assay("serve", "--no-workers", "--no-studio", "--port", 0)
     assert (ran.code, "at least 20" in ran.err, "sh0rt" in ran.err) == (2, True, False)
     assert not begun
 
@@ -243,7 +245,7 @@ def test_where_users_sign_in_there_is_no_token(
 ) -> None:
     monkeypatch.setattr(AccountStore, "is_open", lambda _: True)
     monkeypatch.setenv("ASSAY_TOKEN", PLANTED)
-    assert assay("serve", "--no-workers", "--port", 0, "--host", "0.0.0.0").code == 0  # noqa: S104  (nothing listens)
+    assert assay("serve", "--no-workers", "--no-studio", "--port", 0, "--host", "0.0.0.0").code == 0  # noqa: S104  (nothing listens)
     assert begun[0]["settings"].token is None
 
 

@@ -135,6 +135,7 @@ ADDED = frozenset(
         # what a training would take, before it is begun
         "assay train --estimate",
         "assay serve",
+        "assay studio",
         "assay mcp",
         *(f"assay worker {option}" for option in ("--log-file", "--log-level", "--processes", "--memory")),
         # who may use the service

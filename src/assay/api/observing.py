@@ -10,7 +10,7 @@ from uuid import uuid4
 from starlette.routing import Route
 from structlog.contextvars import bind_contextvars
 
-from assay.api.access import WHO
+from assay.api.access import PAGES, WHO
 from assay.api.audit import template_of
 from assay.api.scopes import Scope, client_address, networks
 from assay.api.state import state_of
@@ -30,6 +30,11 @@ NO_ROUTE = "unmatched"
 POLLED = frozenset({"/api/health", "/api/ready", "/api/metrics"})
 """Routes that monitors ask every few seconds: logged at the level debug."""
 
+
+PAGE, PART = f"{PAGES}/{{page}}", f"{PAGES}/{{file}}"
+"""Pages of the Studio, and the many files that each of them loads: a file is logged at the level debug."""
+
+FILES = (f"{PAGES}/_nicegui", f"{PAGES}/static")
 
 NOT_READY = (503, "/api/ready")
 """An answer like any other to whoever asks whether the server is ready."""
@@ -72,10 +77,10 @@ class Observing:
             self._note(scope, status, time.perf_counter() - begun)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope["path"] if scope["path"] in self._plain else template_of(scope) or NO_ROUTE
+        route = scope["path"] if scope["path"] in self._plain else template_of(scope) or _page_of(scope["path"])
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.answered(route, method, status, seconds)
-        usual = logging.DEBUG if route in POLLED else logging.INFO
+        usual = logging.DEBUG if route in POLLED or route == PART else logging.INFO
         level = logging.WARNING if status >= 500 and (status, route) != NOT_READY else usual
         facts = {
             "route": route,
@@ -86,6 +91,13 @@ class Observing:
             "address": client_address(scope, self._trusted),
         }
         LOG.log(level, "request", extra=facts)
+
+
+def _page_of(path: str) -> str:
+    """Return what a request belongs to that no route of the API has answered."""
+    if path.startswith(FILES):
+        return PART
+    return PAGE if path.startswith(f"{PAGES}/") else NO_ROUTE
 
 
 def _user(scope: Scope) -> str | None:

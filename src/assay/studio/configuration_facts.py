@@ -76,8 +76,6 @@ def configuration_facts(database: Database, store: BarStore, config_id: str) -> 
     """
     registry = Registry(database)
     found = registry.get(config_id)
-    row = found.row
-    market = named_market(str(row["exchange"]), str(row["pair"]), Timeframe.parse(str(row["timeframe"])))
     return ConfigurationFacts(
         stored=found,
         document=found.typed,
@@ -85,5 +83,14 @@ def configuration_facts(database: Database, store: BarStore, config_id: str) -> 
         why=why_not_promoted(found.typed),
         figures=registry.figures(found.config_id),
         sections=explained(found),
-        has_bars=bool(store.finer(market)),
+        has_bars=_has_bars(store, found.row),
     )
+
+
+def _has_bars(store: BarStore, row: Mapping[str, Any]) -> bool:
+    """Whether the bars of a configuration's market are stored; one that was made from plain measures may have none."""
+    names = [row[name] for name in ("exchange", "pair", "timeframe")]
+    if None in names:
+        return False
+    exchange, pair, timeframe = map(str, names)
+    return bool(store.finer(named_market(exchange, pair, Timeframe.parse(timeframe))))

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from assay.cli.log_options import LogOptions
 from assay.cli.output import Output
 from assay.cli.user_code import words
 from assay.errors import InputError, StoreError
+from assay.lazy import lazy
 from assay.service.accounts import refuse_open_server
 from assay.service.beside import WorkersBeside
 from assay.service.database import open_database
@@ -34,7 +35,11 @@ from assay.service.supervisor import Supervisor
 from assay.store import Database
 from assay.store.accounts import AccountStore
 from assay.store.location import database_url, home, setting
-from assay.studio.mount import mount_studio
+
+if TYPE_CHECKING:
+    from assay.studio import mount
+else:  # NiceGUI, where there are pages
+    mount = lazy("assay.studio.mount")
 
 Host = Annotated[
     str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; beyond this machine it needs users.")
@@ -68,6 +73,7 @@ SecureCookies = Annotated[
     bool, typer.Option("--secure-cookies", help="Browsers reach the server by https: send cookies no other way.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no exchange for bars.")]
+NoStudio = Annotated[bool, typer.Option("--no-studio", help="Only the API, for programs: no pages.")]
 
 MAX_PORT = 65_535
 ENDING = (
@@ -79,8 +85,8 @@ MIN_TOKEN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeOptions(LogOptions):
-    """Options of `assay serve`."""
+class ServerOptions(LogOptions):
+    """Options of every server."""
 
     host: Host = "127.0.0.1"
     port: Port = 8000
@@ -128,6 +134,13 @@ class ServeOptions(LogOptions):
             secure_cookies=self.secure_cookies,
             trusted_proxies=_proxies(self.trust_proxy),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(ServerOptions):
+    """Options of `assay serve`."""
+
+    no_studio: NoStudio = False
 
 
 def _host_names(text: str | None) -> tuple[str, ...]:
@@ -258,13 +271,14 @@ def _beside(database: Database, url: str, count: int, memory: int | None, logs: 
 
 def serve(output: Output, given: ServeOptions) -> None:
     """Run API and Studio, with worker processes beside them."""
-    run_server(output, given)
+    run_server(output, given, pages=not given.no_studio)
 
 
 def run_server(
     output: Output,
-    given: ServeOptions,
+    given: ServerOptions,
     *,
+    pages: bool = True,
     lasting: Path | None = None,
     opened: Callable[[str, Token], None] = lambda *_: None,
 ) -> None:
@@ -272,6 +286,8 @@ def run_server(
 
     Parameters
     ----------
+    pages : bool
+        Whether the Studio is served too.
     lasting : Path, optional
         Where the token of a server without users is kept from start to start.
     opened : callable
@@ -311,7 +327,8 @@ def run_server(
 
         serving = server.Serving(on_ready=on_ready, on_end=on_end)
         app = create_app(database, given.settings(token.text))
-        mount_studio(app)
+        if pages:
+            mount.mount_studio(app)
         ended_well = server.serve(app, listener, serving)
     if not ended_well:
         raise typer.Exit(INTERRUPTED)

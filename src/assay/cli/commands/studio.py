@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from assay.api.access import PAGES, SIGN_IN_PAGE
-from assay.cli.commands.serve import ServeOptions, Token, run_server, write_private
+from assay.cli.commands.serve import ServerOptions, Token, run_server, write_private
 from assay.cli.output import Output
 from assay.store.location import home
 
@@ -22,7 +22,7 @@ WAY_IN = """<!doctype html><meta charset="utf-8"><title>Assay</title>
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudioOptions(ServeOptions):
+class StudioOptions(ServerOptions):
     """Options of `assay studio`."""
 
     no_browser: NoBrowser = False
