@@ -159,4 +159,4 @@ def _within(value: Value, low: float, high: float) -> float:
 
 
 def _text(value: Value) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return shown(value) if isinstance(value, float) else str(value)

@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from nicegui import ui
 
 from assay.service.strategy_facts import idea
@@ -113,4 +114,4 @@ def shown(value: Any) -> str:
     """Return a parameter's value as it is written."""
     if isinstance(value, bool) or value is None:
         return {True: "on", False: "off", None: UNKNOWN}[value]
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return np.format_float_positional(round(value, 10), trim="-") if isinstance(value, float) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -26,6 +25,8 @@ from assay.studio.values import count, day, moment, number, percent
 from assay.studio.visit import say
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from assay.studio.visit import Visit
 
 BLUES = {
@@ -57,14 +58,21 @@ class ShownMarket:
     ----------
     visit : Visit
     listed : Listed
-    first, last : str or None
-        The days that the address asks for.
+    stretch : Stretch
+        The days that are drawn.
+    on_removed : callable
+        Awaited when it was deleted.
     """
 
-    def __init__(self, visit: Visit, listed: facts.Listed, first: str | None, last: str | None) -> None:
-        self._visit, self._listed = visit, listed
+    def __init__(
+        self, visit: Visit, listed: facts.Listed, stretch: Stretch, on_removed: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._visit, self._on_removed = visit, on_removed
         self._key, self._row = listed.key, listed.row
-        stretch = Stretch.of(self._row, first, last, DEFAULT_DAYS)
+        with ui.element("div").classes("grid") as self._place:
+            self._build(stretch)
+
+    def _build(self, stretch: Stretch) -> None:
         with ui.element("div").classes("grid two"):
             with panel(title_of(self._key), classes="flush"):
                 self._tools(stretch)
@@ -119,10 +127,10 @@ class ShownMarket:
                 ui.label(f"Deleting needs the role {Role.TRADER}.").classes("muted")
 
     def _newest(self, days: int | None) -> None:
-        whole = Stretch.of(self._row, day(self._row["from"]), None, DEFAULT_DAYS)
-        first = whole.first if days is None else str(datetime.fromisoformat(whole.last) - timedelta(days=days))[:10]
-        self._first.set_value(max(first, whole.first))
-        self._last.set_value(whole.last)
+        first = day(self._row["from"]) if days is None else None
+        stretch = Stretch.of(self._row, first, None, days or DEFAULT_DAYS)
+        self._first.set_value(stretch.first)
+        self._last.set_value(stretch.last)
         self._look()
 
     def _look(self) -> None:
@@ -152,8 +160,11 @@ class ShownMarket:
         except AssayError as error:
             say(error)
             return
-        ui.notify(f"{count(done['removed'])} bars were removed", type="positive")
-        ui.navigate.to(address(addresses.DATA))
+        self._visit.remember(addresses.DATA)
+        await self._on_removed()
+        self._place.clear()  # the last step: the button that was pressed is in it
+        with self._place:
+            empty(f"{title_of(self._key)} is gone", f"{count(done['removed'])} bars were removed.")
 
 
 def _mask(found: facts.Detail) -> None:

@@ -71,7 +71,7 @@ class MarketTable:
             wanted = ui.input(placeholder="Filter: BTC, binance, 5m …").classes("wide")
             wanted.props('dense outlined clearable aria-label="Filter the markets" debounce=150')
             self._words = ui.label().classes("muted").props("role=status")
-        self._table = ui.table(rows=_rows(markets, here), columns=COLUMNS, row_key="key", pagination=0)
+        self._table = ui.table(rows=market_rows(markets, here), columns=COLUMNS, row_key="key", pagination=0)
         self._table.props("dense flat hide-pagination binary-state-sort").classes("markets full")
         for name in NOTES:
             self._table.add_slot(f"header-cell-{name}", HEADER_CELL)
@@ -83,7 +83,7 @@ class MarketTable:
 
     def show(self, markets: Sequence[Listed]) -> None:
         """Show the markets as they are now."""
-        self._table.rows = _rows(markets, self._here)
+        self._table.rows = market_rows(markets, self._here)
         self._words.set_text(summary(markets))
 
 
@@ -111,7 +111,14 @@ COLUMNS = [
 ]
 
 
-def _rows(markets: Sequence[Listed], here: str | None) -> list[dict[str, Any]]:
+def market_rows(markets: Sequence[Listed], here: str | None) -> list[dict[str, Any]]:
+    """Return the markets as the table takes them.
+
+    Parameters
+    ----------
+    here : str or None
+        The market that is shown.
+    """
     return [_row(one, spans, here) for one, spans in zip(markets, on_one_axis(markets), strict=True)]
 
 

@@ -12,7 +12,8 @@ from assay.studio.elements.upload import Upload
 from assay.studio.frame import PAGE_S, framed, styles
 from assay.studio.markets import facts
 from assay.studio.markets.downloading import DownloadForm
-from assay.studio.markets.shown import ShownMarket
+from assay.studio.markets.shown import DEFAULT_DAYS, ShownMarket
+from assay.studio.markets.stretch import Stretch
 from assay.studio.markets.table import MarketTable
 from assay.studio.panels import empty, panel
 from assay.studio.visit import Visit
@@ -39,7 +40,7 @@ async def data(request: Request, market: str | None = None, first: str | None = 
                     with panel("Download from an exchange"):
                         DownloadForm(visit, page.look)
             if here is not None and here.row["bars"]:
-                shown = ShownMarket(visit, here, first, last)
+                shown = ShownMarket(visit, here, Stretch.of(here.row, first, last, DEFAULT_DAYS), page.look)
                 ui.timer(0.05, shown.load, once=True)
 
 
