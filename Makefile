@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?=
 
-.PHONY: help run serve check test golden bench study honesty markets docs pages site clean install install-dev install-bench install-docs
+.PHONY: help run serve check test golden bench study honesty markets docs screenshots pages site clean install install-dev install-bench install-docs
 
 help:
 	@echo "make run      install Assay and train on three simulated markets"
@@ -20,6 +20,7 @@ help:
 	@echo "make honesty  how often simulated markets without an edge, and with one, are believed (hours; goes on)"
 	@echo "make markets  train on ten recorded markets, three timeframes, two levels of costs (goes on)"
 	@echo "make docs     write all that docs/ takes from the code and the recorded bars: tables, schema, strategies' pages"
+	@echo "make screenshots  pictures of the Studio's pages for docs/studio.md, in Chromium"
 	@echo "make site     build the documentation as a site with a search, in build/site"
 	@echo "make clean    remove what was installed and built"
 
@@ -82,6 +83,9 @@ markets: install-dev
 docs: install-dev
 	@"$(BIN)/python" -m documentation
 	@"$(BIN)/python" -m documentation.agents
+
+screenshots: install-dev
+	@"$(BIN)/python" -m documentation.screenshots
 
 pages: docs
 

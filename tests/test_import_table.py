@@ -71,8 +71,8 @@ MAY_IMPORT = {
         " sources store strategies training validation"
     ),
     "studio": (
-        "_version api documents engine errors evaluation market monitoring parameters plurals reports service sources"
-        " store strategies training validation"
+        "_version api documents engine errors evaluation lazy market monitoring parameters plurals reports service"
+        " sources store strategies training validation"
     ),
     "cli": (
         "__init__ _version agents api compiled documents engine errors evaluation frames leaks lazy learning market"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assay.api.access import PUBLIC
+from assay.api.events import encoded
 from assay.api.request_words import as_body, as_request
 from assay.errors import QualityError
+from assay.store.events import Event, EventKind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -182,3 +184,10 @@ def test_a_term_is_named_as_it_was_written(trader: Client) -> None:
     ):
         assert _error(trader("POST", START, whole | terms))["field"] == field
     assert _error(trader("GET", "/api/training/configurations?stage=VALID"))["field"] == "stage"
+
+
+def test_events_speak_of_a_request_too() -> None:
+    body = {"level": "error", "message": "too few bars: pass --allow-bad-data"}
+    told = encoded(Event(7, "job", 1, 2, EventKind.LOG, body)).decode()
+    assert "say allowBadData" in told
+    assert "--allow" not in told

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from fastapi.sse import format_sse_event
 
 from assay.api.operation import GOODBYE, RETRY_MS
+from assay.api.request_words import as_request
 from assay.api.turns import in_turn
 from assay.errors import StoreError
 from assay.store.events import Event, EventKind, EventStore
@@ -200,4 +201,6 @@ def ended(event: Event, *, is_over: bool) -> bool:
 def encoded(event: Event) -> bytes:
     """Return an event as it is sent."""
     body = {"at": event.at_ms, "task": event.task, **event.body}
+    if isinstance(message := body.get("message"), str):
+        body["message"] = as_request(message)
     return format_sse_event(event=event.kind, id=str(event.id), data_str=json.dumps(body, allow_nan=False))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import sqlalchemy as sa
 
+from assay.documents.plain import iso
 from assay.errors import InputError, NotFoundError, near_name
 from assay.market import Bars, Market, Timeframe, resample
 from assay.market.bars import check_rows
@@ -330,7 +331,7 @@ class BarStore:
             raise self._unknown(market)
         row, columns = found
         if not len(columns.time):
-            raise NotFoundError(str(market), "holds no bars in this span", [start_ms, stop_ms])
+            raise self._outside(market, row, start_ms, stop_ms)
         c = columns
         volume = c.volume if c.has_volume else None
         bars = Bars.from_columns(market_of(row), c.time, c.open, c.high, c.low, c.close, volume)
@@ -346,6 +347,14 @@ class BarStore:
         if not sources or sources[0].timeframe == market.timeframe:
             return self.read(market, start_ms, stop_ms)  # which says what is stored where nothing fits
         return resample(self.read(sources[0], start_ms, stop_ms), market.timeframe)
+
+    def _outside(self, market: Market, row: sa.Row[Any], start_ms: int | None, stop_ms: int | None) -> NotFoundError:
+        stored = self.database.read(lambda c: self.stored(c, row))
+        asked = [None if at is None else iso(at) for at in (start_ms, stop_ms)]
+        hint = "It holds none at all"
+        if stored.first_ms is not None and stored.last_ms is not None:
+            hint = f"It holds {iso(stored.first_ms)} to {iso(stored.last_ms)}"
+        return NotFoundError(str(market), "holds no bars in this span", asked, hint)
 
     def _unknown(self, market: Market) -> NotFoundError:
         stored = [str(h.market) for h in self.markets()]
