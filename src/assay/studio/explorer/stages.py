@@ -39,7 +39,7 @@ STEP_COLUMNS = (
     Column("Looser", is_number=True),
     Column("Signals", is_number=True, note="How many more signals that would give."),
     Column("Trades", is_number=True, note="Trades can fall: each blocks those that come while it is open."),
-    Column(""),
+    Column("Take it"),
 )
 
 
