@@ -35,7 +35,7 @@ const nearest = (times, wanted) => {
 
 export default {
   template: `<div class="candles"><div class="candles-chart" ref="chart" role="group" :aria-label="label"></div>
-    <div class="candles-text" role="status" aria-live="polite">{{ text }}</div></div>`,
+    <div class="candles-text" :class="{ lower: masks }" role="status" aria-live="polite">{{ text }}</div></div>`,
   props: {
     bars: String, trades: String, equity: String, marks: String, masks: Boolean, dark: Boolean, label: String, prefix: String,
   },

@@ -56,7 +56,8 @@ def _lines(lines: Sequence[str], docs: Mapping[str, str]) -> None:
             inner = "inner" if line.startswith("  ") else ""
             with ui.element("li").classes(inner):
                 ui.label(readable(line)).classes("mono")
-                found = [docs[word] for word in re.findall(r"\w+", line) if word in docs]
+                named = re.findall(r"(?<!time )\b\w+\b(?!:)", line)  # "stop:" and "time stop" name no parameter
+                found = dict.fromkeys(docs[word] for word in named if word in docs)
                 if found:
                     ui.label(" ".join(found)).classes("muted")
 

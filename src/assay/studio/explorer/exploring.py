@@ -86,7 +86,8 @@ class Asked:
     @property
     def stretch(self) -> Stretch:
         """The days that are looked at: up to the sealed ones where the address does not say."""
-        last = self.last or day(max(self.sealed_ms - DAY_MS, 0))
+        # of a market of few days at least the first one
+        last = self.last or max(day(max(self.sealed_ms - DAY_MS, 0)), day(self.market.row["from"]))
         return Stretch.of(self.market.row, self.first, last, SPAN_DAYS)
 
 

@@ -37,9 +37,8 @@ def findings_map(colours: Palette, daily: DailyQuality, *, scale: tuple[str, ...
         counts = daily.counts[name]
         for x in counts.nonzero()[0].tolist():
             percent = 100.0 * counts[x] / daily.expected[x]
-            cells.append([x, y, round(float(percent), 2), f"{int(counts[x]):,} of {int(daily.expected[x]):,} bars"])
+            cells.append([x, y, round(float(percent), 2), f"{int(counts[x]):,} of {int(daily.expected[x]):,} {FINDINGS[name].title}"])
     options = base(colours, left=92, right=24, top=8, bottom=62)
-    options["tooltip"]["formatter"] = "{c}"
     options |= {
         "xAxis": axis(colours, "", "category", data=days, splitLine={"show": False}),
         "yAxis": axis(
@@ -60,7 +59,6 @@ def findings_map(colours: Palette, daily: DailyQuality, *, scale: tuple[str, ...
             }
         ],
     }  # fmt: skip
-    del options["tooltip"]["formatter"]
     return options
 
 
@@ -72,10 +70,9 @@ def mask_lines(colours: Palette, effect: MaskEffect) -> Options:
     options = base(colours)
     options["tooltip"]["trigger"] = "axis"
     options["axisPointer"] = {"link": [{"xAxisIndex": "all"}]}
-    options["legend"] = {"textStyle": {"color": colours.text}, "top": 0, "data": ["all recorded bars", "with the mask"]}
     options |= {"grid": [], "xAxis": [], "yAxis": [], "series": []}
     for i, (name, title) in enumerate(EFFECTS.items()):
-        options["grid"].append({"left": 76, "right": 16, "top": f"{i * high + gap}%", "height": f"{high - gap - 3}%"})
+        options["grid"].append({"left": 76, "right": 16, "top": f"{i * high + 3}%", "height": f"{high - gap}%"})
         options["xAxis"].append(
             axis(colours, "", "category", data=days, gridIndex=i, splitLine={"show": False})
             | {"axisLabel": {"show": i == rows - 1, "color": colours.muted, "fontSize": 11}}
@@ -87,7 +84,7 @@ def mask_lines(colours: Palette, effect: MaskEffect) -> Options:
         ):
             options["series"].append(
                 {
-                    "name": label, "type": "line", "symbol": "none", "xAxisIndex": i, "yAxisIndex": i,
+                    "name": f"{title}, {label}", "type": "line", "symbol": "none", "xAxisIndex": i, "yAxisIndex": i,
                     "lineStyle": style, "itemStyle": {"color": style["color"]}, "data": [_known(v) for v in values],
                 }
             )  # fmt: skip

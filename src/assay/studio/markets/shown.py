@@ -106,6 +106,7 @@ class ShownMarket:
             heat = plots.findings_map(colours, found.daily, scale=BLUES[dark])
             ui.echart(heat).classes("chart heat").props('aria-label="Findings of each day"')
         with self._effect:
+            ui.label("solid: with the mask · dashed: all recorded bars").classes("muted")
             ui.echart(plots.mask_lines(colours, found.effect)).classes("chart effect").props(
                 'aria-label="Indicators of each day with the mask and without"'
             )
@@ -230,7 +231,7 @@ def _imports(history: list[dict[str, Any]]) -> None:
     with plain_table(columns) as table:
         for one in history[:8]:
             with table.row():
-                table.text(moment(one["at"]))
+                table.text(moment(one["at"])).classes("nowrap")
                 table.text(one["source"])
                 table.text(count(one["inserted"]))
                 table.text(count(one["changed"]), tone="warn" if one["changed"] else "")
