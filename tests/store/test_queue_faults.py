@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from assay.service.housekeeping import Housekeeper
 from assay.service.identity import host_name, is_gone
 from assay.service.worker import Worker
 from assay.store import Database, schema
@@ -218,6 +219,28 @@ def test_a_restarted_worker_with_the_same_name_claims_again(database: Database, 
     assert tasks.complete(twin, {"by": "two"}, effect(twin))
     assert JobStore(database).tasks("job")[0]["result"] == {"by": "one"}
     assert effects(database) == [0]
+
+
+def test_what_a_killed_server_left_behind_is_free_at_once_where_it_is_begun_again(
+    database: Database, runner: Callable[..., Runner]
+) -> None:
+    """Nobody waits a minute for a lease whose owner was a process of this machine that is gone; others' stay theirs."""
+    make(database, 3)
+    left = runner("left behind", waits=True)
+    assert left.says() == "ready"
+    left.goes_on()
+    assert left.says() == "runs 0"
+    store, tasks = WorkerStore(database), TaskQueue(database)
+    store.announce(WorkerRow(id="elsewhere", host="another machine", process=left.process.pid, version="1"))
+    store.announce(WorkerRow(id="here", host=host_name(), process=os.getpid(), version="1"))
+    assert [some(tasks.claim(name)).number for name in ("elsewhere", "here")] == [1, 2]
+    Housekeeper(database).step()
+    assert len(tasks.leases()) == 3
+    left.process.kill()
+    left.process.wait()
+    Housekeeper(database).step()
+    assert [lease.owner for lease in tasks.leases()] == ["elsewhere", "here"]
+    assert some(tasks.claim("here")).number in (0, 2)
 
 
 class Poisoned(Worker):

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from assay.service.campaign import end_overdue
-from assay.service.leases import SilentLeases
+from assay.service.leases import SilentLeases, release_gone
 from assay.store.events import EventStore
 from assay.store.queue import TaskQueue
 from assay.store.reaping import Reaper
@@ -31,7 +31,8 @@ class Housekeeper:
     def __init__(self, database: Database, user: str | None = None) -> None:
         self._database, self._user = database, user or getpass.getuser()
         self._reaper, self._events = Reaper(database), EventStore(database)
-        self._leases = SilentLeases(TaskQueue(database))
+        self._queue = TaskQueue(database)
+        self._leases = SilentLeases(self._queue)
         self._jobs: set[str] = set()
         self._last = -EVERY_S
 
@@ -45,6 +46,7 @@ class Housekeeper:
             return
         self._last = time.monotonic()
         end_overdue(self._database, self._reaper, user=self._user)
+        release_gone(self._queue)
         self._leases.watch()
         while self._jobs:
             self._events.prune(self._jobs.pop())

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import ConflictError
 from assay.service.campaign import end_overdue, withdraw_unbegun
-from assay.service.identity import is_gone, is_gone_of_before
-from assay.service.leases import SilentLeases, said_of
+from assay.service.leases import SilentLeases, release_gone, said_of
 from assay.service.ledger import tried_facts
 from assay.service.runtimes import runtime_ms
 from assay.service.supervisor import Supervisor
@@ -19,7 +18,7 @@ from assay.store import Registry
 from assay.store.database import now_ms
 from assay.store.jobs import JobStore
 from assay.store.ledger import Ledger
-from assay.store.queue import TaskQueue, owners_of
+from assay.store.queue import TaskQueue
 from assay.store.queue_terms import ACTIVE
 from assay.store.reaping import Reaper
 from assay.store.schema import JobStatus
@@ -123,7 +122,7 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
     """
     jobs, queue, reaper = JobStore(database), TaskQueue(database), Reaper(database)
     _refuse_earlier_procedure(jobs, job)
-    _release_dead(jobs, job)
+    release_gone(queue, job=job)
     state = jobs.state(job)
     foreign = SilentLeases(queue, job=job, on_new=said_of(reporter, partial(_held_by, jobs), now_ms))
     workers_of = Supervisor(database, url, workers=workers, job=job, options=("--user", user))
@@ -144,7 +143,7 @@ def run_job(reporter: Reporter, database: Database, url: str, job: str, *, worke
                     reaped = time.monotonic()
                 if not workers_of.alive:
                     # a task may be leased to a worker that another, killed command has left behind
-                    _release_dead(jobs, job)
+                    release_gone(queue, job=job)
                     foreign.watch()
                     left = jobs.state(job)
                     if left.over >= left.total or not left.is_active or restarts >= MAX_RESTARTS:
@@ -177,14 +176,6 @@ def _show(state: JobState, seen: int, advance: Advance) -> int:
     if state.over > seen:
         advance(state.over - seen)
     return state.over
-
-
-def _release_dead(jobs: JobStore, job: str) -> None:
-    """Give back what processes of this machine held that run no more."""
-    queue, owners = TaskQueue(jobs.database), owners_of(jobs.tasks(job))
-    known = WorkerStore(jobs.database).of(owners)
-    queue.release([name for name, worker in known.items() if is_gone(worker)], job=job)
-    queue.release([name for name in owners if name not in known and is_gone_of_before(name)], job=job)
 
 
 def _held_by(jobs: JobStore, lease: Lease) -> str:

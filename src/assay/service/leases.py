@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from assay.service.identity import is_gone, is_gone_of_before
 from assay.service.times import iso_time
 from assay.store.queue_terms import LEASE_MS
+from assay.store.workers import WorkerStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,18 @@ class SilentLeases:
             elif now - self._seen[key][1] > LEASE_MS / 1000 + GRACE_S:
                 freed += self._queue.release_lease(lease)
         return freed
+
+
+def release_gone(queue: TaskQueue, *, job: str | None = None) -> int:
+    """Give back what processes of this machine held that run no more; return how many tasks.
+
+    Nobody else waits for the end of such a lease: a server that was killed is begun again, and goes on at once.
+    """
+    owners = sorted({lease.owner for lease in queue.leases(job)})
+    known = WorkerStore(queue.database).of(owners)
+    gone = [name for name, worker in known.items() if is_gone(worker)]
+    gone += [name for name in owners if name not in known and is_gone_of_before(name)]
+    return queue.release(gone, job=job) if gone else 0
 
 
 def said_of(reporter: Reporter, describe: Callable[[Lease], str], now_ms: Callable[[], int]) -> Callable[[Lease], None]:
