@@ -99,7 +99,10 @@ def test_the_map_of_findings_has_a_cell_for_each_day_with_one() -> None:
             known = cells.pop((x, FINDINGS[name].title), None)
             assert (known is not None) == (n > 0)
             if known is not None:
-                assert known == (round(100 * n / daily.expected[x], 2), f"{n:,} of {daily.expected[x]:,} {FINDINGS[name].title}")
+                assert known == (
+                    round(100 * n / daily.expected[x], 2),
+                    f"{n:,} of {daily.expected[x]:,} {FINDINGS[name].title}",
+                )
     assert cells == {}
     json.dumps(options, allow_nan=False)
 

@@ -37,7 +37,14 @@ def findings_map(colours: Palette, daily: DailyQuality, *, scale: tuple[str, ...
         counts = daily.counts[name]
         for x in counts.nonzero()[0].tolist():
             percent = 100.0 * counts[x] / daily.expected[x]
-            cells.append([x, y, round(float(percent), 2), f"{int(counts[x]):,} of {int(daily.expected[x]):,} {FINDINGS[name].title}"])
+            cells.append(
+                [
+                    x,
+                    y,
+                    round(float(percent), 2),
+                    f"{int(counts[x]):,} of {int(daily.expected[x]):,} {FINDINGS[name].title}",
+                ]
+            )
     options = base(colours, left=92, right=24, top=8, bottom=62)
     options |= {
         "xAxis": axis(colours, "", "category", data=days, splitLine={"show": False}),
