@@ -80,3 +80,11 @@ def plain_table(columns: Sequence[Column]) -> Iterator[PlainTable]:
                         explained(label, column.note)
         with ui.element("tbody") as body:
             yield PlainTable(columns, body)
+
+
+NOTED_HEADER = """
+<q-th :props="props" tabindex="0" :aria-description="props.col.note">
+  <span class="noted">{{ props.col.label }}</span><q-tooltip class="explanation">{{ props.col.note }}</q-tooltip>
+</q-th>
+"""
+"""Heading of a column of `ui.table` that explains itself by its `note`."""

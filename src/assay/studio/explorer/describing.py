@@ -10,8 +10,8 @@ import numpy as np
 from nicegui import ui
 
 from assay.service.strategy_facts import idea
-from assay.studio.panels import explained, panel
-from assay.studio.tables import Column, plain_table
+from assay.studio.panels import panel
+from assay.studio.tables import NOTED_HEADER
 from assay.studio.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -24,6 +24,17 @@ ROLES = {
     "shape": "It changes what the pattern is: other moments are found.",
     "exit": "It changes how a trade ends.",
 }
+
+COLUMNS = (
+    ("name", "Parameter", ""),
+    ("doc", "What it says", ""),
+    ("role", "Role", "\n".join(f"{role}: {text}" for role, text in ROLES.items())),
+    ("default", "Default", ""),
+    ("range", "Search range", "Where searches look. A space of your own may leave it, within the hard bounds."),
+    ("hard", "Hard bounds", "Nothing outside is ever accepted."),
+    ("grid", "Default grid", "Values of the automatic grid."),
+    ("unit", "Unit", ""),
+)
 
 
 def describe_strategy(strategy: Strategy, facts: Mapping[str, Any]) -> None:
@@ -75,28 +86,28 @@ def describe_parameters(parameters: Sequence[Mapping[str, Any]]) -> None:
     parameters : sequence of mapping
         As `assay.service.strategy_facts.describe` gives them.
     """
-    columns = (
-        Column("Parameter"),
-        Column("What it says"),
-        Column("Role", note="\n".join(f"{role}: {text}" for role, text in ROLES.items())),
-        Column("Default", is_number=True),
-        Column("Search range", note="Where searches look. A space of your own may leave it, within the hard bounds."),
-        Column("Hard bounds", note="Nothing outside is ever accepted."),
-        Column("Default grid", note="Values of the automatic grid."),
-        Column("Unit"),
-    )
-    with plain_table(columns) as table:
-        for one in parameters:
-            with table.row():
-                table.text(one["name"]).classes("mono")
-                table.text(one["doc"])
-                with table.cell():
-                    explained(ui.label(one["role"]), ROLES[one["role"]])
-                table.text(shown(one["default"]))
-                table.text(_range(one))
-                table.text(_between(one["hard_low"], one["hard_high"]))
-                table.text(", ".join(map(shown, one["grid"])) or UNKNOWN)
-                table.text(one["unit"] or UNKNOWN)
+    rows = [
+        {
+            "name": one["name"],
+            "doc": one["doc"],
+            "role": one["role"],
+            "default": shown(one["default"]),
+            "range": _range(one),
+            "hard": _between(one["hard_low"], one["hard_high"]),
+            "grid": ", ".join(map(shown, one["grid"])) or UNKNOWN,
+            "unit": one["unit"] or UNKNOWN,
+        }
+        for one in parameters
+    ]
+    columns = [
+        {"name": name, "label": label, "field": name, "align": "left", "note": note} for name, label, note in COLUMNS
+    ]
+    # one element of many rows: a cell of its own for each would cost the server megabytes for every page that is open
+    table = ui.table(rows=rows, columns=columns, row_key="name", pagination=0).classes("full parameters")
+    table.props("dense flat hide-pagination wrap-cells")
+    for name, _, note in COLUMNS:
+        if note:
+            table.add_slot(f"header-cell-{name}", NOTED_HEADER)
 
 
 def _range(one: Mapping[str, Any]) -> str:

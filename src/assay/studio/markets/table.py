@@ -11,6 +11,7 @@ from assay.market.quality import REQUIRED_VALID_PCT
 from assay.studio import addresses
 from assay.studio.addresses import address
 from assay.studio.markets.facts import Listed, on_one_axis
+from assay.studio.tables import NOTED_HEADER
 from assay.studio.values import UNKNOWN, count, day, percent, size
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ MARKET_CELL = """
   <a :href="props.row.href" :aria-current="props.row.here ? 'true' : null">{{ props.row.name }}</a>
   <span class="muted beside">{{ props.row.exchange }}</span>
 </q-td>
-"""
-HEADER_CELL = """
-<q-th :props="props" tabindex="0" :aria-description="props.col.note">
-  <span class="noted">{{ props.col.label }}</span><q-tooltip class="explanation">{{ props.col.note }}</q-tooltip>
-</q-th>
 """
 VALID_CELL = """
 <q-td :props="props">{{ props.row.shown_valid }}
@@ -74,7 +70,7 @@ class MarketTable:
         self._table = ui.table(rows=market_rows(markets, here), columns=COLUMNS, row_key="key", pagination=0)
         self._table.props("dense flat hide-pagination binary-state-sort").classes("markets full")
         for name in NOTES:
-            self._table.add_slot(f"header-cell-{name}", HEADER_CELL)
+            self._table.add_slot(f"header-cell-{name}", NOTED_HEADER)
         self._table.add_slot("body-cell-name", MARKET_CELL)
         self._table.add_slot("body-cell-valid", VALID_CELL)
         self._table.add_slot("body-cell-coverage", COVERAGE_CELL)
