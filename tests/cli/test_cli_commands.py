@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +69,9 @@ def test_quality_reads_fifty_bars(assay: Assay, bars: Bars, tmp_path: Path) -> N
 
 
 def test_measures_can_be_recomputed_from_the_files(assay: Assay, market_file: Path, tmp_path: Path) -> None:
-    trades, equity = tmp_path / "t.csv", tmp_path / "e.csv"
+    trades, equity, page = tmp_path / "t.csv", tmp_path / "e.csv", tmp_path / "page.html"
     ran = assay(
-        "backtest", "--file", market_file, "--json", "--trades", trades, "--equity", equity,
+        "backtest", "--file", market_file, "--json", "--trades", trades, "--equity", equity, "--report", page,
         "--set", "min_level_touches=1", "--set", "pierce_depth=0.001", "--sizing", "risk",
     )  # fmt: skip
     assert ran.code == 0
@@ -91,6 +92,22 @@ def test_measures_can_be_recomputed_from_the_files(assay: Assay, market_file: Pa
     assert len(curve) == metrics["days"]
     sharpe = daily.mean() / daily.std(ddof=1) * math.sqrt(365)
     assert sharpe == pytest.approx(metrics["sharpe_ratio"], rel=1e-9)
+    text = page.read_text()
+    assert "A backtest, no evidence" in text
+    inside = json.loads(text.partition('id="content">')[2].partition("</script>")[0])
+    assert inside["equity"]["equity"] == curve.tolist()
+    assert inside["trades"]["return"] == returns
+    assert json.loads(inside["document"]) == {k: v for k, v in ran.document.items() if k != "files"}
+    assert ran.document["files"]["report"] == str(page)
+
+
+def test_a_page_is_refused_before_the_work(assay: Assay, tmp_path: Path) -> None:
+    for path, rule in (
+        (tmp_path / "page.pdf", "must end in .html"),
+        (tmp_path / "no" / "p.html", "folder that exists"),
+    ):
+        ran = assay("backtest", "--file", "nothing.csv", "--report", path)
+        assert (ran.code, "--report" in ran.err, rule in ran.err) == (2, True, True)
 
 
 def test_a_backtest_is_the_librarys(assay: Assay, bars: Bars, market_file: Path) -> None:

@@ -118,6 +118,8 @@ ADDED = frozenset(
         "assay configurations equity",
         *(f"assay {name} {option}" for name in ON_A_MARKET for option in ("--exchange", "--symbol", "--id")),
         *(f"assay {name} --database" for name in ("backtest", "funnel")),
+        # a backtest as a page
+        "assay backtest --report",
         # how a file is read, wherever one is
         *(f"assay {name} {option}" for name in READING for option in READING_OPTIONS),
         "assay data inspect",

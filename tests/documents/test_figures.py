@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from assay.documents.candles import candles
 from assay.documents.configuration import configuration
-from assay.documents.figures import figures
+from assay.documents.figures import figures, run_figures
+from assay.engine import REASONS, Bracket, Costs, Money, Setups, Signals, Span, Trades, replay
+from assay.engine.excursions import excursions
+from assay.engine.layout import OUTCOME_FIELDS
+from assay.market import Bars, Timeframe, resample
+from assay.market.bars import PRICES
 from assay.search import parse_space
 from assay.validation import SplitPlan
 from store.documents import BARS, CREATED, evidence, experiment
 from training.test_train import planted, spike_experiment
-from validation.toys import HOUR_MS, Spike, changed_from, market, train
+from validation.toys import HOUR_MS, HOURLY, Spike, changed_from, market, train
 
 if TYPE_CHECKING:
     from assay.training import Evidence
@@ -48,14 +54,14 @@ def slow_drawdown(equity: list[float]) -> list[float]:
     return out
 
 
-def slow_market(found: Evidence, first_bar: int, start_ms: int, days: int) -> list[float]:
-    """Last tradable close of each day over the one before the first bar."""
+def slow_market(found: Evidence, start_ms: int, days: int) -> list[float]:
+    """Last tradable close of each day over the one before the first day."""
     bars = found.bars
 
     def close_before(ms: int) -> float:
         return next(float(bars.close[i]) for i in range(len(bars))[::-1] if bars.time[i] < ms and bars.tradable[i])
 
-    bought = close_before(int(bars.time[first_bar]))
+    bought = close_before(start_ms)
     return [close_before(start_ms + DAY_MS * (i + 1)) / bought for i in range(days)]
 
 
@@ -73,8 +79,128 @@ def test_they_agree_with_the_document(known: tuple[dict[str, Any], dict[str, Any
     windows = document["validation"]["windows"]
     told = [[np.datetime64(w[n][:-1], "ms").astype(int) for n in ("test_from", "test_to")] for w in windows]
     assert drawn["windows"] == [[start, last + HOUR_MS] for start, last in told]
-    first = found.splits.windows[0].test_start
-    assert run["market"] == pytest.approx(slow_market(found, first, run["start_ms"], len(run["market"])), rel=1e-12)
+    assert run["market"] == pytest.approx(slow_market(found, run["start_ms"], len(run["market"])), rel=1e-12)
+    held = document["evidence"]["market"]
+    assert 100 * (run["market"][-1] - 1) == pytest.approx(held["market_pct"], rel=1e-12)
+    assert 100 * (run["same_exposure"][-1] - 1) == pytest.approx(held["same_exposure_pct"], rel=1e-12)
+
+
+def slow_excursions(found: Evidence, i: int) -> tuple[float, float]:
+    """Furthest prices of one trade against its entry and in its favour, by a walk over its bars."""
+    bars, t = found.bars, found.walk_forward.run.trades
+    seen = [float(t.exit_raw[i]), float(bars.open[t.exit_bar[i]])]
+    at_the_close = REASONS[t.reason[i]] in ("MAX_HOLDING", "SESSION_END", "END_OF_DATA")
+    for bar in range(t.entry_bar[i], t.exit_bar[i] + at_the_close):
+        if bars.tradable[bar]:
+            seen += [float(bars.low[bar]), float(bars.high[bar])]
+    moves = [int(t.side[i]) * (price / float(t.entry_price[i]) - 1) for price in seen]
+    return max(0.0, -min(moves)), max(0.0, *moves)
+
+
+def test_excursions_are_those_of_a_slow_walk(known: tuple[dict[str, Any], dict[str, Any], Evidence]) -> None:
+    drawn, document, found = known
+    told, trades = drawn["excursions"], drawn["trades"]
+    t = found.walk_forward.run.trades
+    slow = [slow_excursions(found, i) for i in range(len(t))]
+    assert told["mae"] == pytest.approx([against for against, _ in slow], abs=6e-8)
+    assert told["mfe"] == pytest.approx([favour for _, favour in slow], abs=6e-8)
+    share = np.abs(found.bars.close[t.signal_bar] - t.stop) / t.entry_price
+    assert told["mae_r"] == pytest.approx((told["mae"] / share).tolist(), abs=1e-4)
+    assert told["mfe_r"] == pytest.approx((told["mfe"] / share).tolist(), abs=1e-4)
+    assert np.mean(told["bars"]) == pytest.approx(document["metrics"]["avg_holding_periods"])
+    for i, reason in enumerate(trades["reason"]):  # what was lost was gone through, and what was won
+        gross = int(t.side[i]) * (trades["exit"][i] / trades["entry"][i] - 1)
+        assert -told["mae"][i] - 1e-3 <= gross <= told["mfe"][i] + 1e-3, reason
+
+
+def test_what_a_stop_cuts_off_is_no_excursion() -> None:
+    """A trade that is stopped saw the stop, and not how far its last bar fell after it."""
+    open_, low, close = np.full(8, 100.0), np.full(8, 99.5), np.full(8, 100.0)
+    low[4] = 80.0  # stopped at 97 on the way down
+    high = np.full(8, 101.0)
+    high[4] = 130.0  # before the fall or after it: nobody knows
+    time = HOUR_MS * np.arange(8)
+    bars = Bars.from_columns(HOURLY, time=time, open=open_, high=high, low=low, close=close, volume=np.full(8, 1.0))
+    rows = Setups.build(bar=np.array([1]), side=np.array([1]), features={}, stop_unit=np.array([100.0]))
+    exits = Bracket(stop="stop", target="target", max_bars="hold").vectors([{"stop": 0.03, "target": 50.0, "hold": 6}])
+    signals = Signals(rows, np.zeros(1, dtype=np.int64), exits)
+    run = replay(bars, signals, Money(Costs(fee=0.0, slippage=0.0)), Span(1, 8))
+    found = excursions(run, bars)
+    assert found.adverse.tolist() == pytest.approx([0.03])
+    assert found.favourable.tolist() == pytest.approx([0.01])
+    assert (found.adverse_r.tolist(), found.favourable_r.tolist()) == (pytest.approx([1.0]), pytest.approx([1 / 3]))
+
+
+def prices_of(block: dict[str, Any], unit: float) -> dict[int, list[float]]:
+    """Open, high, low and close of each candle of a block, as the page reads them."""
+    out, close = {}, 0
+    for i in range(0, len(block["moves"]), 4):
+        first, body, above, below = block["moves"][i : i + 4]
+        if above < 0:
+            continue
+        opened = close + first
+        close = opened + body
+        prices = [opened, max(opened, close) + above, min(opened, close) - below, close]
+        out[block["start_ms"] + block["step_ms"] * i // 4] = [price * unit for price in prices]
+    return out
+
+
+def test_candles_are_the_markets_over_the_span_and_around_each_trade() -> None:
+    found = evidence()
+    told = figures(found)["candles"]
+    before = found.bars.head(found.splits.holdout_start)
+    start = found.splits.windows[0].test_start
+    whole = resample(before.between(start), Timeframe(told["whole"]["step_ms"]))
+    half = 0.5000001 * told["unit"]
+    drawn = prices_of(told["whole"], told["unit"])
+    assert list(drawn) == whole.time[~whole.absent].tolist()
+    for i, ms in enumerate(drawn):
+        assert drawn[ms] == pytest.approx([float(getattr(whole, n)[i]) for n in PRICES], abs=half)
+    assert told["unit"] <= np.median(before.high - before.low) / 20
+    t = found.walk_forward.run.trades
+    assert (told["first_near"], len(told["near"])) == (0, len(t))
+    assert {block is None for block in told["near"]} == {told["whole"]["step_ms"] == told["own_ms"]}
+
+
+def test_candles_of_many_bars_are_coarse_and_those_of_trades_fine() -> None:
+    """A year of five minutes, a part of it never recorded, and a trade a day."""
+    random = np.random.default_rng(1)
+    keep = np.flatnonzero(random.random(105_120) > 0.001)
+    close = 100.0 * np.exp(np.cumsum(random.normal(0, 0.001, len(keep))))
+    market = replace(HOURLY, timeframe=Timeframe.parse("5m"))
+    bars = Bars.from_columns(
+        market, time=300_000 * keep, open=close, high=close * 1.002, low=close * 0.998, close=close, volume=close
+    )
+    entry = np.arange(200, 105_000, 288)
+    n = len(entry)
+    trades = Trades.from_outcomes(entry - 1, np.ones(n, dtype=np.int8), np.zeros((n, OUTCOME_FIELDS)))
+    trades = replace(trades, entry_bar=entry, exit_bar=entry + 20)
+    told = candles(bars, 100, len(bars), trades)
+    assert told["whole"]["step_ms"] == Timeframe.parse("4h").ms
+    assert len(told["whole"]["moves"]) // 4 <= 3_000
+    assert sum(len(block["moves"]) // 4 for block in told["near"]) <= 18_000
+    for i, block in enumerate(told["near"]):
+        drawn = prices_of(block, told["unit"])
+        assert block["step_ms"] == 300_000
+        assert min(drawn) <= bars.time[entry[i]] <= bars.time[entry[i] + 20] <= max(drawn)
+        rows = np.searchsorted(bars.time, list(drawn))
+        assert not bars.absent[rows].any()
+        assert list(drawn.values())[5] == pytest.approx(
+            [float(getattr(bars, n)[rows[5]]) for n in PRICES], abs=0.5000001 * told["unit"]
+        )
+    assert len(json.dumps(told, separators=(",", ":"))) < 300_000
+
+
+def test_a_backtest_has_the_figures_of_a_training() -> None:
+    found = evidence()
+    run, start = found.walk_forward.run, found.splits.windows[0].test_start
+    before = found.bars.head(found.splits.holdout_start)
+    drawn, trained = run_figures(run, before, start), figures(found)
+    assert drawn.keys() == trained.keys()
+    assert (drawn["stitched"], drawn["excursions"]) == (trained["stitched"], trained["excursions"])
+    assert drawn["trades"] | {"window": None} == trained["trades"] | {"window": None}
+    assert drawn["windows"] == [[int(before.time[start]), before.moment(start + run.bars)]]
+    assert (drawn["map"], drawn["holdout"]["run"]) == (None, None)
 
 
 def test_an_opened_holdout_is_drawn_and_a_sealed_one_is_not(mature: Evidence) -> None:

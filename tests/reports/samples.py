@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assay.documents.configuration import configuration
 from assay.documents.figures import figures
 from assay.documents.unverified import unverified
+from assay.reports import html
 from store.documents import CREATED, evidence, experiment
 from training.test_train import planted, spike_experiment
 from validation.toys import market, train
@@ -43,6 +44,12 @@ def sample(name: str) -> Sample:
     permutation), "paper"; "plain" is a configuration stored from measures."""
     document, drawn = json.loads(_made(name))
     return document, drawn
+
+
+@cache
+def page_of(name: str) -> str:
+    """The page of a sample, or of `everything`: made once, since most tests only read it."""
+    return html(*(everything() if name == "everything" else sample(name)))
 
 
 def everything() -> Sample:

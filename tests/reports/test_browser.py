@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -9,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from assay.reports import html
-from reports.samples import everything, sample
+from assay.documents.figures import stored_equity
+from reports.samples import page_of, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +52,7 @@ class Opened:
 
     def __init__(self, browser: Browser, folder: Path, name: str, width: int, scheme: Any) -> None:
         path = folder / "report.html"
-        path.write_text(html(*(everything() if name == "everything" else sample(name))))
+        path.write_text(page_of(name))
         self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -103,6 +106,64 @@ def test_a_map_is_chosen_and_a_head_sorts(browser: Browser, tmp_path: Path) -> N
     assert page.evaluate(shown) == multiples[::-1]
     assert opened.complaints == []
     page.close()
+
+
+def test_a_row_takes_the_chart_to_its_trade_and_files_are_made_in_the_page(browser: Browser, tmp_path: Path) -> None:
+    opened = Opened(browser, tmp_path, "promoted", 390, LIGHT)
+    page = opened.page
+    document, drawn = sample("promoted")
+    assert drawn is not None
+    trades, near = drawn["trades"], drawn["candles"]["near"][7]
+    shown = """() => {
+        const model = (name) => Bokeh.documents.at(-1).get_model_by_name(name);
+        const { start, end } = model("candle-range");
+        return { start, end, time: [...model("candles").data.time], low: [...model("candles").data.low],
+                 levels: [...model("way").data.y1], prices: [model("candle-prices").start, model("candle-prices").end],
+                 said: document.getElementById("chosen").textContent,
+                 chosen: [...document.querySelectorAll("#trade-rows tr")].findIndex((row) => row.ariaSelected) };
+    }"""
+    whole = page.evaluate(shown)
+    assert len(whole["time"]) == sum(high >= 0 for high in drawn["candles"]["whole"]["moves"][2::4])
+    page.locator("#trade-rows thead button").first.click()  # ascending, and once more: the last is first
+    page.locator("#trade-rows thead button").first.click()
+    page.locator("#trade-rows tbody tr").nth(len(trades["R"]) - 8).click()
+    told = page.evaluate(shown)
+    assert told["said"].startswith(f"Trade 8: {trades['side'][7]}, {trades['R'][7]:+.2f} R, ")
+    assert told["levels"] == [trades["exit"][7], trades["stop"][7], trades["target"][7]]
+    assert (told["start"], told["chosen"]) == (near["start_ms"], len(trades["R"]) - 7)
+    assert told["end"] == near["start_ms"] + near["step_ms"] * len(near["moves"]) / 4
+    assert told["prices"][0] < min(told["low"]) <= max(told["levels"]) < told["prices"][1]
+    page.keyboard.press("Tab")
+    page.locator("#trade-rows tbody tr[aria-selected=true]").focus()
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(shown)["said"].startswith("Trade 9: ")
+    page.locator("#whole").click()
+    assert page.evaluate(shown)["time"] == whole["time"]
+    files: dict[str, str] = {}
+    for name in ("trades", "equity", "document"):
+        with opened.page.expect_download() as made:
+            opened.page.locator(f"[data-file={name}]").click()
+        files[made.value.suggested_filename] = made.value.path().read_text()
+    config_id = document["configId"]
+    assert list(files) == [f"{config_id}-trades.csv", f"{config_id}-equity.csv", f"{config_id}.json"]
+    table, equity, text = files.values()
+    assert text == json.dumps(document, indent=2) + "\n"
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [float(row["return"]) for row in rows] == drawn["trades"]["return"]
+    assert [float(row["mae"]) for row in rows] == drawn["excursions"]["mae"]
+    assert [row["entry_time"] for row in rows] == drawn["trades"]["entry_time"]
+    days = list(csv.DictReader(io.StringIO(equity)))
+    assert [float(row["equity"]) for row in days] == drawn["stitched"]["equity"]
+    dates = stored_equity(drawn)["date"].tolist()
+    assert [row["date"] for row in days] == dates
+    assert len(opened.requests) == 1
+    assert opened.complaints == []
+    # the gates of a phone are cards: nothing of them lies beside the screen
+    cells = opened.page.query_selector_all(".gates td")
+    boxes = [box for cell in cells if (box := cell.bounding_box())]
+    assert len(boxes) > 50
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    opened.page.close()
 
 
 def test_charts_follow_light_and_dark_and_paper_is_light(browser: Browser, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,17 +13,33 @@ import pytest
 
 from assay.documents import Document
 from assay.documents.explained import explained, gate_condition, why_not_promoted
-from assay.reports import html
+from assay.documents.performance import performance
+from assay.engine.glossary import MEASURES
+from assay.reports import backtest_html, html
 from assay.reports.charts import histogram
 from assay.reports.score_map import planes
-from reports.samples import SCRIPT, everything, sample
+from reports.samples import SCRIPT, everything, page_of, sample
 
 FIRST_RELEASE = Path(__file__).parents[1] / "compatibility" / "documents"
 ALWAYS = {"verdict", "measures", "parameters", "provenance"}
 PROVEN = ALWAYS | {"equity", "windows", "map", "permutations", "fragility", "trades", "window-table", "data", "regime"}
-PROVEN |= {"funnel", "breakers", "sizing", "market", "campaign"}
-STITCHED, TRADED = {"equity", "drawdown", "windows", "funnel"}, {"r", "cumulative", "reasons"}
+PROVEN |= {"funnel", "breakers", "sizing", "market", "campaign", "returns", "held", "falls"}
+GROUPED = {"excursions", "splits"}
+STITCHED, TRADED = {"equity", "drawdown", "windows", "funnel"}, {"r", "cumulative", "reasons", "rolling", "candles"}
+TRADED |= {"hours", "weekdays", "mae", "mfe", "duration"}
 LATER = {"sharpe-statistics", "ambiguity", "matrix"}
+RAN: dict[str, Any] = {
+    "strategy": SCRIPT,
+    "parameters": {"memory": 20},
+    "market": {"exchange": "test", "symbol": "BTC/USDT", "timeframe": "1h", "kind": "spot"},
+    "span": {"from": "1971-03-18T00:00:00Z", "to": "1971-08-05T00:00:00Z", "bars": 3_360, "days": 140.0},
+    "side": "long",
+    "costs": {"fee": 0.001},
+    "metrics": dict.fromkeys(MEASURES, math.nan) | {"net_profit_pct": 12.5, "total_trades": 132.0},
+    "signals": 140,
+    "orders": 133,
+}
+"""What a backtest prints of itself."""
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
 
 
@@ -90,14 +107,14 @@ class Page(HTMLParser):
 @pytest.mark.parametrize(
     ("name", "sections", "charts"),
     [
-        ("promoted", PROVEN, STITCHED | TRADED | {"map", "permutations", "fragility"}),
+        ("promoted", PROVEN | GROUPED, STITCHED | TRADED | {"map", "permutations", "fragility"}),
         ("refused", PROVEN, STITCHED | {"map"}),
-        ("sampled", PROVEN, STITCHED | TRADED | {"fragility"}),
+        ("sampled", PROVEN | GROUPED, STITCHED | TRADED | {"fragility"}),
         ("plain", ALWAYS, set()),
     ],
 )
 def test_every_section_is_there_and_nothing_is_loaded(name: str, sections: set[str], charts: set[str]) -> None:
-    source = html(*sample(name))
+    source = page_of(name)
     page = Page(source)
     assert page.sections - {"warnings"} == sections
     assert page.charts == charts
@@ -128,7 +145,7 @@ def test_what_could_be_markup_is_text() -> None:
 def test_what_later_versions_measure_is_shown() -> None:
     document, figures = everything()
     page = Page(html(document, figures))
-    assert page.sections == PROVEN | LATER | {"warnings"}
+    assert page.sections == PROVEN | GROUPED | LATER | {"warnings"}
     assert page.rows["sharpe-statistics"][2][:3] == ["PBO", "unknown", "0.2 to 0.8"]
     assert page.rows["sharpe-statistics"][1][2] == ""  # nothing stands beside it
     sharpe = next(row for row in page.rows["measures"] if row[0] == "sharpe_ratio")
@@ -163,8 +180,8 @@ def test_the_verdict_of_a_users_strategy_names_its_leak_checks() -> None:
 
 
 def test_numbers_are_those_of_the_document() -> None:
-    document, figures = sample("promoted")
-    page = Page(html(document, figures))
+    document, _ = sample("promoted")
+    page = Page(page_of("promoted"))
     metrics = document["metrics"]
     for shown in (f"{metrics['net_profit_pct']:+.2f} %", f"{metrics['sharpe_ratio']:.2f}", f"{metrics['p_value']:.3f}"):
         assert shown in page.text
@@ -174,9 +191,74 @@ def test_numbers_are_those_of_the_document() -> None:
     assert len(page.rows["fragility"]) == 1 + len(document["evidence"]["fragility"])
 
 
-def test_the_funnel_and_what_ifs_are_those_of_the_document() -> None:
+def test_what_the_run_says_in_numbers_is_on_the_page() -> None:
     document, figures = sample("promoted")
-    evidence, page = document["evidence"], Page(html(document, figures))
+    assert figures is not None
+    page, found = Page(page_of("promoted")), performance(figures)
+    (year,) = found.years
+    assert (
+        page.rows["returns"][1][-2] == f"{year.return_pct:+.2f} %" == f"{document['metrics']['net_profit_pct']:+.2f} %"
+    )
+    months = [cell.rstrip("*") for cell in page.rows["returns"][1][1:13]]
+    assert months == ["" if math.isnan(v) else f"{v:+.1f}" for v in year.months_pct]
+    run, held = found.paths[0].measures, found.paths[1].measures
+    values = {row[0]: row[1:3] for row in page.rows["held"]}
+    assert values["Sharpe ratio"] == [f"{run.sharpe_ratio:.2f}", f"{held.sharpe_ratio:.2f}"]
+    assert values["Sharpe ratio"][0] == f"{document['metrics']['sharpe_ratio']:.2f}"
+    assert values["net profit"][1] == f"{document['evidence']['market']['market_pct']:+.2f} %"
+    told = [[f"{f.depth_pct:.2f} %", f.begin, f.bottom, f.recovery or "not yet", str(f.days)] for f in found.falls]
+    assert page.rows["falls"][1:] == told
+    groups = {row[0]: row[1:4] for row in page.rows["splits"]}
+    for split in found.splits:
+        for group in split.groups:
+            shown = [f"{group.trades}", f"{100 * group.win_rate:.1f} %", f"{group.mean_r:+.2f}"]
+            assert groups.get(group.name, shown) == shown
+            assert (group.name in groups) == (group.trades > 0)
+    last = [row[-3:] for row in page.rows["trades"][1:]]
+    drawn = figures["excursions"]
+    rows = zip(drawn["mae_r"], drawn["mfe_r"], drawn["bars"], strict=True)
+    assert last == [[f"{mae:.2f}", f"{mfe:.2f}", str(bars)] for mae, mfe, bars in rows]
+
+
+def test_figures_of_an_earlier_version_say_what_they_do_not_know() -> None:
+    document, figures = sample("promoted")
+    assert figures is not None
+    before = {k: v for k, v in figures.items() if k not in ("candles", "excursions")}
+    page = Page(html(document, before))
+    assert not page.charts & {"candles", "mae", "mfe", "duration"}
+    assert {"rolling", "hours", "r"} <= page.charts
+    assert "Candles around the trades are unknown" in page.text
+    assert "MAE, MFE and duration in bars are unknown" in page.text
+    assert page.rows["trades"][0][-1] == "window"
+
+
+def test_the_document_inside_is_the_file_that_a_training_writes() -> None:
+    for name in ("promoted", "plain"):
+        document, figures = sample(name)
+        inside = Page(html(document, figures)).content()
+        assert inside["document"] == json.dumps(document, indent=2, allow_nan=False) + "\n"
+        assert "trades" in inside or figures is None
+
+
+def test_a_backtest_says_that_it_is_no_evidence() -> None:
+    _, figures = sample("promoted")
+    assert figures is not None
+    page = Page(backtest_html(RAN, figures, version="1"))
+    assert "A backtest, no evidence" in page.text
+    assert "Nothing here was tested" in page.text
+    assert page.charts == TRADED | {"equity", "drawdown"}
+    assert page.loads == []
+    assert page.sections == {"verdict", "equity", "returns", "held", "falls", "trades", "measures", "parameters"} | {
+        "terms",
+        *GROUPED,
+    }
+    assert json.loads(page.content()["document"])["parameters"] == RAN["parameters"]
+    assert SCRIPT in page.text
+
+
+def test_the_funnel_and_what_ifs_are_those_of_the_document() -> None:
+    document, _ = sample("promoted")
+    evidence, page = document["evidence"], Page(page_of("promoted"))
     assert explained(evidence["funnel"]["sentence"]) in page.text
     (drawn,) = (s for s in sources(page) if {"passed", "lost"} <= s.keys())
     stages = {explained(stage["name"]): stage["passed"] for stage in evidence["funnel"]["stages"]}
@@ -248,7 +330,7 @@ def test_a_document_of_the_first_release_says_nothing_of_what_it_does_not_know(p
 
 
 def test_a_probability_says_which_days_it_is_about() -> None:
-    page = Page(html(*sample("promoted")))
+    page = Page(page_of("promoted"))
     assert "p is about the days that were searched (in sample)." in page.text
     assert "made from the days that were searched (in sample), found as much" in page.text
     assert "by the days out of sample" in page.text

@@ -187,6 +187,19 @@ def check_table(path: Path | None, option: str) -> None:
         return
     if not path.name.lower().endswith((".parquet", ".pq", ".csv", ".csv.gz")):
         raise InputError(option, "must end in .parquet, .csv or .csv.gz", str(path))
+    _check_writable(path, option)
+
+
+def check_page(path: Path | None, option: str) -> None:
+    """Refuse a page that could not be written, before any work is done for it."""
+    if path is None:
+        return
+    if path.suffix.lower() != ".html":
+        raise InputError(option, "must end in .html", str(path))
+    _check_writable(path, option)
+
+
+def _check_writable(path: Path, option: str) -> None:
     if path.is_dir():
         raise InputError(option, "must be a file, but it is a folder", str(path))
     if not path.parent.is_dir():

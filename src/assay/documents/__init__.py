@@ -8,7 +8,8 @@
 | `configuration`, `validation_section`, `evidence_section` | evidence -> document |
 | `unverified` | plain measures -> document |
 | `rebuild` | document -> experiment, and `verify` |
-| `figures` | what charts draw and the document does not hold |
+| `figures`, `candles` | what charts draw and the document does not hold |
+| `performance` | what figures say in numbers: months, falls, groups of trades |
 | `explained` | stored sentences as a trader reads them |
 
 Another kind of document (parameters by session of the day) gets modules of its own beside these: sections, builder,

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay.documents.candles import candles
 from assay.documents.plain import plain
+from assay.engine.excursions import excursions
 from assay.engine.tables import TRADE_SWITCHES, TRADE_TEXTS, daily_columns, trade_columns
 from assay.market.calendar import ROUND_THE_CLOCK
-from assay.validation import market_returns
+from assay.validation import market_alpha, market_returns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from assay.engine import Run
     from assay.market import Bars
@@ -41,29 +43,70 @@ def figures(evidence: Evidence, inside: Ambiguity | None = None) -> dict[str, An
         ``version``; ``stitched``, the out-of-sample run by day; ``windows``, its test windows as (start, stop) in
         milliseconds UTC; ``holdout`` with ``span``, and ``run`` by day, None while it is sealed; ``trades`` as columns
         (see `trade_columns`); ``map``, scores around the winner of a grid, None for other searches; ``ambiguity``, what
-        finer bars say, None where nobody looked.
+        finer bars say, None where nobody looked; ``excursions`` of the trades, as columns: ``mae`` and ``mfe`` as
+        fractions of the entry, ``mae_r`` and ``mfe_r`` in R, ``bars`` in the trade; ``candles`` (`documents.candles`).
+        The last two are missing in figures of before.
 
         A run by day has ``start_ms``, and per day its ``equity`` at the end from 1 before the first, ``drawdown_pct``
-        at day ends, and ``market``: one unit of the market, bought at the close before the first bar and held
-        without costs. The stitched run has ``same_exposure`` too: its mean position held in the market every day.
+        at day ends, and ``market``: one unit of the market, bought at the last close before the first day and held
+        without costs, as the document measures it. The stitched run has ``same_exposure`` too: its mean position held
+        in the market every day.
     """
     e, s, opened = evidence, evidence.splits, evidence.validation.holdout
-    before = e.bars.head(s.holdout_start)
+    before, walked = e.bars.head(s.holdout_start), e.walk_forward
     return {
         "version": VERSION,
-        "stitched": by_day(e.walk_forward.run, before, s.windows[0].test_start)
-        | {"same_exposure": plain(_same_exposure(e, before))},
+        "stitched": by_day(walked.run, before)
+        | {"same_exposure": plain(_same_exposure(walked.run, before, e.tests.alpha.exposure))},
         "windows": [_span(e.bars, w.test_start, w.test_stop) for w in s.windows],
         "holdout": {
             "span": _span(e.bars, s.holdout_start, s.stop) if s.holdout_start < s.stop else None,
-            "run": None if opened is None else by_day(opened.run, e.bars.head(s.stop), s.holdout_start),
+            "run": None if opened is None else by_day(opened.run, e.bars.head(s.stop)),
         },
-        "trades": {
-            name: plain(c)
-            for name, c in trade_columns(before, e.walk_forward.run, e.walk_forward.window_of_trade).items()
-        },
+        "trades": _trades(walked.run, before, walked.window_of_trade),
         "map": _map(e) if e.experiment.search_method == "grid" else None,
         "ambiguity": None if inside is None else plain(inside.as_dict()),
+        "excursions": _excursions(walked.run, before),
+        "candles": candles(before, s.windows[0].test_start, len(before), walked.run.trades),
+    }
+
+
+def run_figures(run: Run, bars: Bars, start: int) -> dict[str, Any]:
+    """Return what the charts of a single run draw, in the form of `figures`: one window, no holdout and no map.
+
+    Parameters
+    ----------
+    start : int
+        First bar of its span.
+    """
+    stop = start + run.bars
+    return {
+        "version": VERSION,
+        "stitched": by_day(run, bars)
+        | {"same_exposure": plain(_same_exposure(run, bars, market_alpha(run, bars).exposure))},
+        "windows": [_span(bars, start, stop)],
+        "holdout": {"span": None, "run": None},
+        "trades": _trades(run, bars),
+        "map": None,
+        "ambiguity": None,
+        "excursions": _excursions(run, bars),
+        "candles": candles(bars, start, stop, run.trades),
+    }
+
+
+def _trades(run: Run, bars: Bars, windows: ArrayLike | None = None) -> dict[str, Any]:
+    return {name: plain(column) for name, column in trade_columns(bars, run, windows).items()}
+
+
+def _excursions(run: Run, bars: Bars) -> dict[str, Any]:
+    """Return how far each trade went either way and how long it took; more digits than are read are left out."""
+    found = excursions(run, bars)
+    return {
+        "mae": plain(found.adverse.round(7)),
+        "mfe": plain(found.favourable.round(7)),
+        "mae_r": plain(found.adverse_r.round(4)),
+        "mfe_r": plain(found.favourable_r.round(4)),
+        "bars": plain(run.trades.bars_held),
     }
 
 
@@ -91,29 +134,20 @@ def _span(bars: Bars, start: int, stop: int) -> list[int]:
     return [int(bars.time[start]), int(bars.time[stop - 1]) + bars.market.timeframe.ms]
 
 
-def by_day(run: Run, bars: Bars, start: int) -> dict[str, Any]:
-    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen.
-
-    Parameters
-    ----------
-    start : int
-        First bar of its span; the market is bought at the close before it.
-    """
-    days = run.first_day + np.arange(len(run.equity))
-    last = np.searchsorted(bars.day, days, side="right") - 1
+def by_day(run: Run, bars: Bars) -> dict[str, Any]:
+    """Return a run day by day beside the market; `bars` hold nothing that the run may not have seen."""
     peak = np.maximum.accumulate(np.maximum(run.equity, 1.0))
     return {
         "start_ms": bars.market.calendar.day_start_ms(run.first_day),
         "equity": plain(run.equity),
         "drawdown_pct": plain(100.0 * (run.equity / peak - 1.0)),
-        "market": plain(bars.mark[last] / bars.mark[max(start - 1, 0)]),
+        "market": plain(np.cumprod(1.0 + market_returns(run, bars))),
     }
 
 
-def _same_exposure(e: Evidence, before: Bars) -> NDArray[np.float64]:
-    """Return by day what the mean position of the stitched run, held in the market every day, is worth."""
-    run, exposure = e.walk_forward.run, e.tests.alpha.exposure
-    return np.asarray(np.cumprod(1.0 + exposure * market_returns(run, before)), dtype=np.float64)
+def _same_exposure(run: Run, bars: Bars, exposure: float) -> NDArray[np.float64]:
+    """Return by day what the mean position of a run, held in the market every day, is worth."""
+    return np.asarray(np.cumprod(1.0 + exposure * market_returns(run, bars)), dtype=np.float64)
 
 
 def _order(values: Sequence[Value]) -> list[int]:

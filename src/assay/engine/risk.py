@@ -92,12 +92,29 @@ def clustering(entry_day: NDArray[np.int64], first_day: int, days: int) -> float
     return dispersion(np.bincount(entry_day - first_day, minlength=days).astype(np.float64))
 
 
+def sharpe(returns: NDArray[np.float64], days_per_year: int) -> float:
+    """Return the annual Sharpe ratio of daily returns, shape (days,): mean over deviation; NaN without any."""
+    if len(returns) < 2:
+        return math.nan
+    return float(returns.mean()) / float(deviation(returns)) * math.sqrt(days_per_year)
+
+
+def rolling_sharpe(returns: NDArray[np.float64], window: int, days_per_year: int) -> NDArray[np.float64]:
+    """Return on each day the annual Sharpe ratio of the `window` days that end with it, shape (days,).
+
+    NaN before there are so many. The last value of 30 days is the measure `rolling_30d_sharpe`.
+    """
+    found = np.full(len(returns), math.nan)
+    for stop in range(window, len(returns) + 1):
+        found[stop - 1] = sharpe(returns[stop - window : stop], days_per_year)
+    return found
+
+
 def last_month_sharpe(returns: NDArray[np.float64], days_per_year: int) -> float:
     """Return the annual Sharpe ratio of the last 30 days; NaN where there are fewer or they do not vary."""
     if len(returns) < MONTH_DAYS:
         return math.nan
-    month = returns[-MONTH_DAYS:]
-    return float(month.mean()) / float(deviation(month)) * math.sqrt(days_per_year)
+    return sharpe(returns[-MONTH_DAYS:], days_per_year)
 
 
 def kelly_fraction(win_rate: float, average_win: float, average_loss: float) -> float:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def daily_returns(equity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return of each day from the equity at its end, shape (days,), the first against an equity of 1; 0 after ruin."""
+    before = np.concatenate(([1.0], equity[:-1]))
+    return np.divide(equity, before, out=np.ones_like(before), where=before > 0) - 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class Trades:
     """Closed trades in order, as columns of shape (n,).
@@ -133,5 +139,4 @@ class Run:
     @property
     def daily_returns(self) -> NDArray[np.float64]:
         """Return of each day, shape (days,), the first against an equity of 1; 0 after ruin."""
-        before = np.concatenate(([1.0], self.equity[:-1]))
-        return np.divide(self.equity, before, out=np.ones_like(before), where=before > 0) - 1.0
+        return daily_returns(self.equity)

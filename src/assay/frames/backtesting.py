@@ -68,7 +68,7 @@ class BacktestRun(Run):
         """
         if path is not None and not str(path).lower().endswith((".html", ".htm")):
             raise InputError("path", "must end in .html", str(path))
-        layout = run_charts.run_charts(self, self.history, self.span.start)
+        layout = run_charts.run_charts(self, self.history)
         if path is not None:
             title = f"{self.history.market}, {len(self.trades):,} trades"
             files.write_text(path, run_charts.page(layout, title))

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from assay.documents import Document, TrainedDocument
 from assay.documents.explained import explained, gate_condition, why_not_promoted
@@ -16,6 +11,9 @@ from assay.engine.glossary import MEASURES
 from assay.lazy import lazy
 from assay.reports import evidence_words
 from assay.reports.power import usual_sentence
+from assay.reports.rendering import rendered
+from assay.reports.run_view import json_file, run_view
+from assay.reports.values import measured, plainly, text, yes_no
 from assay.training.circuit_breakers import MEANINGS
 
 if TYPE_CHECKING:
@@ -27,12 +25,9 @@ if TYPE_CHECKING:
     from assay.documents.sections.common import CircuitBreakers, Gate
     from assay.documents.sections.evidence import AmbiguityInterval, Ends, Funnel
     from assay.documents.sections.validation import Matrix
-    from assay.reports import charts, embedding, score_map
+    from assay.reports import charts, score_map
 else:  # Bokeh, for what is drawn
     charts, score_map = lazy("assay.reports.charts"), lazy("assay.reports.score_map")
-    embedding = lazy("assay.reports.embedding")
-
-UNKNOWN = "unknown"
 
 Figures = dict[str, Any]
 
@@ -46,74 +41,8 @@ TILES = (
 )
 """What a reader looks at first: measure, label, form."""
 
-_UNITS = {"%": " %", "R": " R", "bars": " bars", "days": " days", "bps": " bps", "quote currency": ""}
-_TRADES = {
-    "entry_time": "entry",
-    "exit_time": "exit",
-    "side": "side",
-    "entry": "entry price",
-    "stop": "stop",
-    "target": "target",
-    "exit": "exit price",
-    "size": "size",
-    "return": "net return",
-    "R": "R",
-    "reason": "reason",
-    "ambiguous": "ambiguous",
-    "window": "window",
-}
-_FORMS = {"size": "{:.4f}", "return": "{:+.3%}", "R": "{:+.2f}"}
-
-
 _FUNNEL_ENDS = ("pattern", "sent", "filled")
 _PROVENANCE = ("experiment_digest", "data_digest", "engine_hash", "code_version", "seed", "trials")
-
-
-# --- values as texts; what is not known says so
-
-
-def text(value: Any, form: str = "{:.4g}") -> str:
-    """Return a value in a form, percent after a space; None is unknown."""
-    if value is None:
-        return UNKNOWN
-    shown = form.format(value + 0.0 if isinstance(value, float) else value)  # there is no -0 for a reader
-    return f"{shown[:-1]} %" if form.endswith("%}") else shown
-
-
-def yes_no(value: bool | None) -> str:  # noqa: FBT001  (the value itself)
-    """Return a switch in words."""
-    return UNKNOWN if value is None else "yes" if value else "no"
-
-
-def day(moment: str | None) -> str:
-    """Return the date of an ISO 8601 moment."""
-    return UNKNOWN if moment is None else moment[:10]
-
-
-def plainly(value: Any) -> str:
-    """Return any value as a reader writes it."""
-    if isinstance(value, bool) or value is None:
-        return yes_no(value)
-    if isinstance(value, float):
-        return f"{value:,.6g}"
-    return f"{value:,d}" if isinstance(value, int) else str(value)
-
-
-def short(value: float | None) -> str:
-    """Return a number in three digits; next to nothing is said so."""
-    if value is None:
-        return UNKNOWN
-    return "below 0.0001" if 0 < value < 1e-4 else f"{value:.3g}"
-
-
-def measured(name: str, value: float | None) -> str:
-    """Return a measure with the unit of the glossary: fractions in percent."""
-    unit = MEASURES[name].unit if name in MEASURES else ""
-    if value is None:
-        return UNKNOWN
-    if unit == "fraction":
-        return f"{100.0 * value:.1f} %"
-    return text(value, "{:,d}" if isinstance(value, int) else "{:,.4g}") + _UNITS.get(unit, "")
 
 
 # --- sections
@@ -175,24 +104,6 @@ def measure_rows(document: Document) -> list[dict[str, str]]:
     ]
 
 
-def _trades(figures: Figures | None) -> dict[str, Any] | None:
-    """Return heads and rows of the table of trades: of each cell its text, and the number that it is sorted by."""
-    if figures is None:
-        return None
-    columns = [[_cell(name, value) for value in figures["trades"][name]] for name in _TRADES]
-    return {"heads": list(_TRADES.values()), "rows": list(zip(*columns, strict=True))}
-
-
-def _cell(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith("_time"):
-        return value[:16].replace("T", " "), ""
-    if isinstance(value, bool):
-        return "yes" if value else "", ""
-    if isinstance(value, str):
-        return value, value if value.isdecimal() else ""
-    return text(value, _FORMS.get(name, "{:.8g}")), "" if value is None else value
-
-
 def matrix_rows(matrix: Matrix) -> dict[str, Any]:
     """Return the Sharpe ratio by length of train and test windows, each with how strongly to colour it."""
     known = [abs(v) for row in matrix.sharpe for v in row if v is not None]
@@ -248,26 +159,6 @@ def _charts_of_document(document: TrainedDocument) -> dict[str, Plot]:
     return drawn
 
 
-def _charts_of_figures(figures: Figures) -> tuple[dict[str, Plot], list[dict[str, Any]]]:
-    """Return the charts of figures, by the name of their place, and the planes of the score map."""
-    drawn: dict[str, Plot] = {}
-    planes: list[dict[str, Any]] = []
-    drawn["equity"], drawn["drawdown"] = charts.equity(figures)
-    if figures["map"] and figures["map"]["planes"]:
-        planes = score_map.planes(figures["map"])
-        drawn["map"] = score_map.chart(planes)
-    trades = figures["trades"]
-    multiples = [r for r in trades["R"] if r is not None]
-    if multiples:
-        drawn["r"] = charts.r_distribution(multiples)
-        drawn["cumulative"] = charts.cumulative_r(
-            [e[:16].replace("T", " ") for e, r in zip(trades["exit_time"], trades["R"], strict=True) if r is not None],
-            multiples,
-        )
-        drawn["reasons"] = charts.exit_reasons(trades["reason"])
-    return drawn, planes
-
-
 def _limits(breakers: CircuitBreakers) -> dict[str, str]:
     return {name: f"{value:g} {MEANINGS[name][0]}" for name, value in breakers.by_key().items()}
 
@@ -299,36 +190,6 @@ def _ambiguity(document: TrainedDocument, figures: Figures | None) -> AmbiguityI
     return inside or document.evidence.ambiguity
 
 
-def _embeddable(value: Any) -> Markup:
-    """Return JSON that no name inside it can end the script of."""
-    content = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        content = content.replace(character, f"\\u{ord(character):04x}")
-    return Markup(content)  # noqa: S704  (what could be markup is escaped above)
-
-
-@cache
-def _environment() -> Environment:
-    """Return what renders the templates; one for all pages of a process, since they are compiled with it."""
-    environment = Environment(
-        loader=PackageLoader("assay.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "text": text,
-        "explained": explained,
-        "plainly": plainly,
-        "short": short,
-        "yes_no": yes_no,
-        "day": day,
-        "measured": measured,
-    }
-    return environment
-
-
 def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) -> str:
     """Return the report of a V3 document: one page that loads nothing.
 
@@ -346,16 +207,16 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
     """
     d, f = Document.of(document), None if figures is None else dict(figures)
     trained = d if isinstance(d, TrainedDocument) else None
-    drawn = {} if trained is None else _charts_of_document(trained)
-    more, planes = ({}, []) if f is None else _charts_of_figures(f)
-    drawn |= more
-    environment = _environment()
-
-    def raw(name: str) -> Markup:
-        source, _, _ = environment.loader.get_source(environment, name)  # type: ignore[union-attr]
-        return Markup(source)  # noqa: S704  (the package's own file)
-
-    return environment.get_template("report.html").render(
+    run = run_view(f, "out of sample")
+    drawn = run.charts if trained is None else _charts_of_document(trained) | run.charts
+    planes = [] if f is None or not f["map"] else score_map.planes(f["map"])
+    if planes:
+        drawn["map"] = score_map.chart(planes)
+    content = {"planes": planes, "name": d.config_id, "document": json_file(document)}
+    return rendered(
+        "report.html",
+        drawn,
+        content | run.content,
         d=d,
         figures=f,
         e=None if trained is None else trained.evidence,
@@ -370,12 +231,7 @@ def html(document: Mapping[str, Any], figures: Mapping[str, Any] | None = None) 
         tiles=tile_rows(d),
         measures=measure_rows(d),
         matrix=None if trained is None or trained.validation.matrix is None else matrix_rows(trained.validation.matrix),
-        trades=_trades(f),
         limits=_limits(d.circuit_breakers),
-        charts=drawn,
         planes=planes,
-        style=raw("report.css"),
-        behaviour=raw("report.js"),
-        bokeh=Markup(embedding.script()) if drawn else None,  # noqa: S704  (a library's own code)
-        content=_embeddable({"charts": embedding.embedded(drawn), "planes": planes}),
+        **run.shown,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from bokeh.models import ColumnDataSource, NoOverlap
+from bokeh.models import ColumnDataSource, LinearAxis, NoOverlap
 from bokeh.models.annotations.geometry import Span
 from bokeh.models.annotations.legends import Legend
 from bokeh.plotting import figure
@@ -17,7 +17,12 @@ from bokeh.plotting import figure
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bokeh.models import Axis
+
 BLUE, ORANGE, GREY = "#3b82f6", "#e8743b", "#8b949e"
+RIGHT_AXIS = 58
+"""Room for an axis on the right, in pixels, as there is on the left: plots beneath each other keep one width."""
+
 TEXT = "#76808c"
 """For letters that no style sheet reaches: as far from white as from the dark page."""
 
@@ -37,12 +42,24 @@ def empty_plot(height: int, **options: Any) -> figure:
         **options,
     )
     for axis in plot.axis:
-        axis.minor_tick_line_color = None
-        axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
-        axis.major_label_policy = NoOverlap()
-        axis.axis_label_text_font_style = "normal"
+        _plain_axis(axis)
     plot.xgrid.visible = False
     return plot
+
+
+def _plain_axis(axis: Axis) -> None:
+    axis.minor_tick_line_color = None
+    axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
+    axis.major_label_policy = NoOverlap()
+    axis.axis_label_text_font_style = "normal"
+
+
+def add_right_axis(plot: figure, range_name: str, label: str) -> None:
+    """Give one of a plot's further ranges an axis on the right, as wide as that of another plot beneath."""
+    axis = LinearAxis(y_range_name=range_name, axis_label=label)
+    _plain_axis(axis)
+    plot.add_layout(axis, "right")
+    plot.min_border_right = RIGHT_AXIS
 
 
 def source_of(columns: Mapping[str, Sequence[Any]], name: str | None = None) -> ColumnDataSource:

@@ -21,17 +21,11 @@ if TYPE_CHECKING:
     from assay.market import Bars
 
 
-def run_charts(run: Run, bars: Bars, start: int) -> Column:
-    """Return a run by day over its market, its drawdown beneath, and the sum of R after each trade where there is one.
-
-    Parameters
-    ----------
-    start : int
-        First bar of its span.
-    """
+def run_charts(run: Run, bars: Bars) -> Column:
+    """Return a run by day over its market, its drawdown beneath, and the sum of R after each trade, if any."""
     top = empty_plot(300, x_axis_type="datetime", y_range=DataRange1d(only_visible=True))
     low = empty_plot(130, x_axis_type="datetime", x_range=top.x_range, y_range=DataRange1d(end=0.0, min_interval=1.0))
-    curves(top, low, [("the run", by_day(run, bars, start))])
+    curves(top, low, [("the run", by_day(run, bars))])
     plots: list[Plot] = [top, low]
     if len(run.trades):
         trades = trade_columns(bars, run)

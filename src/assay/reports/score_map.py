@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bokeh.models import BasicTicker, FactorRange, HoverTool, LinearColorMapper
+from bokeh.core.properties import field
+from bokeh.models import BasicTicker, FactorRange, HoverTool, LinearColorMapper, Rect, Text
 from bokeh.models.annotations.legends import ColorBar
 from bokeh.palettes import Viridis256
 
@@ -82,35 +83,20 @@ def chart(drawn: Sequence[Mapping[str, Any]]) -> Plot:
         y_range=FactorRange(factors=first["rows"], name="rows"),
     )
     source = source_of(first["cells"], "cells")
-    cells = plot.rect(
-        "x",
-        "y",
-        1,
-        1,
-        source=source,
-        line_color=None,
-        fill_color={"field": "score", "transform": mapper},
-    )
-    plot.text(
-        "x",
-        "y",
-        "text",
-        source=source,
+    colored = field("score", transform=mapper)
+    cells = plot.add_glyph(source, Rect(x="x", y="y", width=1, height=1, line_color=None, fill_color=colored))
+    numbers = Text(
+        x="x",
+        y="y",
+        text="text",
         text_align="center",
         text_baseline="middle",
         text_font_size="11px",
         text_color="ink",
     )
-    plot.rect(
-        "x",
-        "y",
-        0.96,
-        0.96,
-        source=source_of(first["at"], "winner"),
-        fill_color=None,
-        line_color=ORANGE,
-        line_width=4,
-    )
+    plot.add_glyph(source, numbers)
+    frame = Rect(x="x", y="y", width=0.96, height=0.96, fill_color=None, line_color=ORANGE, line_width=4)
+    plot.add_glyph(source_of(first["at"], "winner"), frame)
     plot.add_tools(HoverTool(renderers=[cells], tooltips=[("", "@x, @y"), ("score", "@label")]))
     bar = ColorBar(
         color_mapper=mapper,

@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.errors import InputError
-from assay.market import Timeframe, resample
+from assay.market import coarser, resample
 from assay.store.bars import present
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from assay.market import Bars, Market
+    from assay.market import Market
     from assay.market.ohlcv import OhlcvColumns
     from assay.store import BarStore
-
-LADDER = tuple(Timeframe.parse(text) for text in ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "1w"))
-"""Timeframes that bars are made coarser to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,20 +81,6 @@ def chart_bars(
     if market.timeframe != source.timeframe:
         bars = resample(bars, market.timeframe)
     if int(np.count_nonzero(~bars.absent)) > max_points:
-        bars = _coarser(bars, max_points)
+        bars = coarser(bars, max_points)
     there = ~bars.absent
     return ChartBars(replace(market, timeframe=bars.market.timeframe), source, present(bars), bars.valid[there])
-
-
-def _coarser(bars: Bars, max_points: int) -> Bars:
-    """Return bars of the first coarser timeframe of which there are few enough; of the coarsest if there is none."""
-    first, end = bars.span_ms
-    for timeframe in LADDER:
-        if timeframe <= bars.market.timeframe or timeframe.ms % bars.market.timeframe.ms:
-            continue
-        if (end - first) // timeframe.ms <= max_points or timeframe == LADDER[-1]:
-            try:
-                return resample(bars, timeframe)
-            except InputError:  # the span is shorter than one such bar
-                break
-    return bars

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from assay.documents.coherence import contradiction
 from assay.documents.explained import why_not_promoted
 from assay.documents.figures import stored_equity, stored_trades
+from assay.documents.performance import performance
 from assay.engine.glossary import MEASURES
 from assay.errors import NotFoundError
 from assay.service.times import iso_time
@@ -18,6 +19,7 @@ from assay.training.circuit_breakers import MEANINGS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from assay.documents.performance import Performance
     from assay.store import Registered, Registry
     from assay.store.standing import Standing
 
@@ -130,14 +132,31 @@ def run_columns(registry: Registry, config_id: str, name: str) -> dict[str, NDAr
     ChangedError
         When it was changed after it was stored.
     """
+    return RUNS[name](_figures(registry, config_id, name))
+
+
+def _figures(registry: Registry, config_id: str, name: str) -> dict[str, Any]:
     figures = registry.figures(registry.get(config_id).config_id)
     if figures is None:
         hint = "assay train makes it anew, assay backtest --id runs its parameters again"
         raise NotFoundError("configuration", f"was stored without its {name}", config_id, hint)
-    return RUNS[name](figures)
+    return figures
 
 
 def records(columns: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
     """Return columns as rows by name."""
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def run_performance(registry: Registry, config_id: str) -> Performance:
+    """Return what the run of a configuration out of sample says in numbers: months, drawdowns, groups of trades.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such configuration, or it was stored without its run.
+    ChangedError
+        When it was changed after it was stored.
+    """
+    return performance(_figures(registry, config_id, "run"))

@@ -10,9 +10,12 @@ from assay.documents.explained import explained as in_words
 from assay.documents.figures import stored_equity
 from assay.lazy import lazy
 from assay.reports import evidence_words
-from assay.reports.page import matrix_rows, measure_rows, plainly, text
+from assay.reports.page import matrix_rows, measure_rows
+from assay.reports.values import plainly, text
 from assay.studio import plots
+from assay.studio.configuration_returns import groups, returns
 from assay.studio.panels import empty, panel
+from assay.studio.tables import rows_table
 from assay.studio.values import day, number, percent
 
 if TYPE_CHECKING:
@@ -102,7 +105,7 @@ def _out_of_sample(found: ConfigurationFacts, colours: Palette) -> None:
     market = None if found.trained is None else found.trained.evidence.market
     if found.trained is not None and market is not None:
         rows = [{"name": name, "value": value} for name, value in evidence_words.market_rows(found.trained)]
-        _table({"name": f"Over the {market.days} test days", "value": "Value"}, rows, left=("name",))
+        rows_table({"name": f"Over the {market.days} test days", "value": "Value"}, rows, left=("name",))
 
 
 def _windows(found: ConfigurationFacts, colours: Palette) -> None:
@@ -120,7 +123,7 @@ def _windows(found: ConfigurationFacts, colours: Palette) -> None:
     ]
     ui.echart(plots.windows(colours, rows)).classes("chart")
     own = document.parameters
-    _table(
+    rows_table(
         {"test": "Test", "train": "Trained on", "score": "Train score", "train_sharpe": "Train Sharpe",
          "test_sharpe": "Test Sharpe", "profit": "Test net profit", "drawdown": "Drawdown", "trades": "Trades",
          "other": "Parameters that differ"},
@@ -147,7 +150,7 @@ def _windows(found: ConfigurationFacts, colours: Palette) -> None:
         ui.label("Sharpe ratio and net profit under other window lengths").classes("part-title")
         shown = matrix_rows(matrix)
         heads = {"days": "Train \\ test"} | {f"t{i}": f"{plainly(d)} days" for i, d in enumerate(shown["test_days"])}
-        _table(
+        rows_table(
             heads,
             [
                 {"days": f"{plainly(days)} days"}
@@ -174,7 +177,7 @@ def _funnel(found: ConfigurationFacts, colours: Palette) -> None:
     )
     ui.echart(options).classes("chart").style(f"height: {60 + 24 * len(names)}px")
     ui.label(in_words(funnel.sentence)).classes("strong")
-    _table(
+    rows_table(
         {"parameter": "Parameter", "value": "Is", "looser": "A step looser", "signals": "Signals", "trades": "Trades"},
         [
             {
@@ -198,7 +201,7 @@ def _fragility(found: ConfigurationFacts, colours: Palette) -> None:
     shown = [percent(value, 2, sign=True) for value in values]
     options = plots.lying_bars(colours, names, values, name="net profit out of sample, %", texts=shown, left=300)
     ui.echart(options).classes("chart").style(f"height: {60 + 24 * len(names)}px")
-    _table(
+    rows_table(
         {"change": "Change", "profit": "Net profit", "holds": "Holds", "gate": "Gate"},
         [
             {
@@ -226,7 +229,7 @@ def _trades(found: ConfigurationFacts, colours: Palette) -> None:
 
 
 def _measures(found: ConfigurationFacts, _: Palette) -> None:
-    _table(
+    rows_table(
         {"name": "Measure", "value": "Out of sample", "interval": "95 % interval", "sample": "In sample",
          "meaning": "Meaning"},
         measure_rows(found.document),
@@ -239,7 +242,7 @@ def _parameters(found: ConfigurationFacts, _: Palette) -> None:
         {"name": name, "value": plainly(value), "meaning": meaning}
         for name, value, _, meaning in found.sections["parameters"]
     ]
-    _table({"name": "Parameter", "value": "Value", "meaning": "Meaning"}, rows, left=("name", "meaning"))
+    rows_table({"name": "Parameter", "value": "Value", "meaning": "Meaning"}, rows, left=("name", "meaning"))
 
 
 def _limits(found: ConfigurationFacts, _: Palette) -> None:
@@ -253,7 +256,7 @@ def _limits(found: ConfigurationFacts, _: Palette) -> None:
         if not held:
             empty("Unknown", NO_EVIDENCE)
             continue
-        _table(
+        rows_table(
             {"name": "Limit or size", "trades": "Trades", "held": "Held back", "profit": "Net profit",
              "drawdown": "Max. drawdown", "sharpe": "Sharpe"},
             [
@@ -272,7 +275,7 @@ def _every_field(found: ConfigurationFacts, _: Palette) -> None:
     """Show every field of the document: nothing that it holds is more than two clicks away."""
     for title, rows in found.sections.items():
         ui.label(title).classes("part-title")
-        _table(
+        rows_table(
             {"field": "Field", "value": "Value", "unit": "Unit", "meaning": "Meaning"},
             [
                 {"field": name, "value": plainly(value), "unit": unit, "meaning": meaning}
@@ -303,8 +306,10 @@ def _nodes(value: Any, path: str) -> Sequence[dict[str, Any]]:
 
 PARTS: Mapping[str, Callable[[ConfigurationFacts, Palette], None]] = {
     "Out of sample": _out_of_sample,
+    "Returns": returns,
     "Windows": _windows,
     "Trades": _trades,
+    "Groups of trades": groups,
     "Funnel": _funnel,
     "Fragility": _fragility,
     "Measures": _measures,
@@ -314,14 +319,3 @@ PARTS: Mapping[str, Callable[[ConfigurationFacts, Palette], None]] = {
     "Document": _document,
 }
 """Tabs by their names, in the order in which they are read."""
-
-
-def _table(heads: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, left: Sequence[str] = ()) -> ui.table:
-    """Show rows of texts, all of them."""
-    columns = [
-        {"name": name, "label": label, "field": name, "align": "left" if name in left else "right"}
-        for name, label in heads.items()
-    ]
-    shown = [{"place": i, **row} for i, row in enumerate(rows)]
-    table = ui.table(rows=shown, columns=columns, row_key="place").props("dense flat hide-bottom wrap-cells")
-    return table.props(":rows-per-page-options=[0]")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from assay.studio.panels import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,14 @@ NOTED_HEADER = """
 </q-th>
 """
 """Heading of a column of `ui.table` that explains itself by its `note`."""
+
+
+def rows_table(heads: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, left: Sequence[str] = ()) -> ui.table:
+    """Show rows of texts, all of them."""
+    columns = [
+        {"name": name, "label": label, "field": name, "align": "left" if name in left else "right"}
+        for name, label in heads.items()
+    ]
+    shown = [{"place": i, **row} for i, row in enumerate(rows)]
+    table = ui.table(rows=shown, columns=columns, row_key="place").props("dense flat hide-bottom wrap-cells")
+    return table.props(":rows-per-page-options=[0]")

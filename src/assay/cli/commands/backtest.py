@@ -7,17 +7,22 @@ from typing import Annotated, Any
 import typer
 
 from assay import evaluation
+from assay._version import __version__
 from assay.cli.measures import MEASURE_COLUMNS, measure_row
-from assay.cli.options import check_table
+from assay.cli.options import check_page, check_table
 from assay.cli.output import Output
 from assay.cli.prelude import PointOptions, note_gate, prepare_point, say_what_ran
+from assay.documents.figures import run_figures
 from assay.engine import Run, measure
 from assay.engine.tables import equity_columns, trade_columns
 from assay.market import Bars
-from assay.sources import write_table
+from assay.reports import backtest_html
+from assay.sources import write_table, write_text
 
 Trades = Annotated[Path | None, typer.Option("--trades", metavar="T.csv", help="Write the trades here.")]
 Equity = Annotated[Path | None, typer.Option("--equity", metavar="E.csv", help="Write daily equity here.")]
+
+Report = Annotated[Path | None, typer.Option("--report", metavar="R.html", help="Write a page with charts here.")]
 
 MEASURES = (
     "total_trades",
@@ -49,12 +54,14 @@ class BacktestOptions(PointOptions):
 
     trades: Trades = None
     equity: Equity = None
+    report: Report = None
 
 
 def backtest(output: Output, given: BacktestOptions) -> None:
     """Replay one set of parameters and measure it."""
     check_table(given.trades, "--trades")
     check_table(given.equity, "--equity")
+    check_page(given.report, "--report")
     point = prepare_point(output, given)
     run = evaluation.backtest(
         point.strategy, point.bars, point.values, execution=point.execution, span=point.signal_bars
@@ -65,8 +72,12 @@ def backtest(output: Output, given: BacktestOptions) -> None:
         "metrics": measure(run, point.bars),
         "signals": run.signals,
         "orders": run.orders_sent,
-        "files": {"trades": given.trades, "equity": given.equity},
     }
+    if given.report is not None:
+        drawn = run_figures(run, point.bars, point.signal_bars.start)
+        write_text(given.report, backtest_html(document, drawn, version=__version__))
+    written = {} if given.report is None else {"report": given.report}
+    document["files"] = {"trades": given.trades, "equity": given.equity} | written
     _show(output, document)
     if point.again is not None:
         point.again.note_in_sample(output)

@@ -11,7 +11,6 @@ from assay.cli import complete, options
 from assay.cli.output import Output
 from assay.documents import Document
 from assay.documents.schema import validate
-from assay.errors import InputError
 from assay.reports import html
 from assay.service.database import open_database
 from assay.sources import write_text
@@ -44,15 +43,12 @@ class ReportOptions:
 
 def report(output: Output, given: ReportOptions) -> None:
     """Write a configuration as one HTML page with charts."""
-    if given.out is not None and given.out.suffix.lower() != ".html":
-        raise InputError("--out", "must end in .html", str(given.out))
+    options.check_page(given.out, "--out")
     document, figures = (
         _of_file(Path(given.what)) if given.what.endswith(".json") else _held(given.what, given.database)
     )
     config_id = Document.of(document).config_id
     path = given.out or Path(f"{config_id}.html")
-    if not path.parent.is_dir():
-        raise InputError("--out", "must lie in a folder that exists", str(path))
     write_text(path, html(document, figures))
     if output.json:
         output.document({"configuration": config_id, "report": path, "figures": figures is not None})

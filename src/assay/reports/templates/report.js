@@ -1,16 +1,25 @@
 "use strict";
 
 // charts: one Bokeh document, a root for each place
-const content = document.getElementById("content");
+const page = JSON.parse(document.getElementById("content").textContent);
 const views = [];
 
 async function draw() {
-  const { charts, planes } = JSON.parse(content.textContent);
+  const { charts, planes } = page;
   const managers = await Bokeh.embed.embed_items(charts.documents, charts.items);
   views.push(...managers.flatMap((manager) => [...manager]).filter((view) => "repaint" in view));
+  if (innerWidth < 700) {  // a row of names would not fit
+    for (const { model } of views) {
+      const long = model.above.find((legend) => legend.items?.length > 2);
+      if (!long) continue;
+      long.setv({ orientation: "vertical", spacing: 0, padding: 2 });
+      model.height += 18 * long.items.length;
+    }
+  }
   const report = Bokeh.documents.at(-1);
   const select = document.getElementById("plane");
   const model = (name) => report.get_model_by_name(name);
+  CANDLES?.begin(model);
   select?.addEventListener("change", () => {
     const plane = planes[Number(select.value)];
     model("columns").factors = plane.columns;
@@ -43,25 +52,22 @@ addEventListener("afterprint", () => {
   for (const copy of document.querySelectorAll(".chart > canvas")) copy.remove();
 });
 
-// tables: a head sorts by its column, once more the other way round
+// the table of trades: a head sorts by its column, once more the other way round
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    return "number" in cell.dataset ? Number(cell.dataset.number) : cell.textContent;
-  };
+  const places = new Map([...body.rows].map((row, i) => [row, i]));
   for (const head of table.tHead.rows[0].cells) {
+    const column = page.trades[head.dataset.column];
+    const key = (row) => column[places.get(row)] ?? Number.NEGATIVE_INFINITY;  // what is unknown is at one end
     head.firstElementChild.addEventListener("click", () => {
       const up = head.ariaSort !== "ascending";
       for (const other of table.tHead.rows[0].cells) other.ariaSort = null;
       head.ariaSort = up ? "ascending" : "descending";
       const ordered = [...body.rows].sort((a, b) => {
-        const [left, right] = [key(a, head.cellIndex), key(b, head.cellIndex)];
+        const [left, right] = [key(a), key(b)];
         return (left > right) - (left < right);
       });
       body.append(...(up ? ordered : ordered.reverse()));
     });
   }
 }
-
-if (content) draw();
