@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from assay.errors import ConflictError, NotFoundError
+from assay.errors import ConflictError, InputError, NotFoundError
 from assay.market import Market, Timeframe
 from assay.store import BarStore, schema
 from assay.store.configuration_pages import (
     SORTS,
     ConfigurationFilter,
+    Order,
+    configuration_count,
+    configuration_names,
     configuration_page,
     configuration_summary,
+    ordered_page,
 )
 from assay.store.forms import Forms
 from assay.store.ledger import Ledger
@@ -143,3 +147,62 @@ def test_forms_are_their_owners(database: Database, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("assay.store.forms.MAX_FORMS", 3)
     with pytest.raises(ConflictError, match="at most 3"):
         mine.add("d", {}, at_ms=6)
+
+
+def change(database: Database, name: str, **values: Any) -> None:
+    database.write(lambda c: c.execute(sa.update(T).where(T.c.config_id == name).values(**values)))
+
+
+ORDERED = ("sharpe_ratio", "win_rate", "status", "strategy_name", "is_active")
+
+
+@pytest.mark.parametrize("falling", [True, False])
+@pytest.mark.parametrize("name", ORDERED)
+def test_any_order_both_ways(database: Database, rows: list[dict[str, Any]], name: str, *, falling: bool) -> None:
+    for n, row in enumerate(rows[::2]):  # a measure of documents: ties, and unknown where the document has none
+        document = {"metrics": {"win_rate": None if n == 1 else n // 2 / 10}}
+        change(database, str(row["config_id"]), config_json=document)
+    everything, order = ConfigurationFilter(archived=None), Order(name=name, falling=falling)
+    whole = ordered_page(database, everything, order, limit=100)
+    places = [place for place, _ in whole]
+    assert {place.config_id for place in places} == {row["config_id"] for row in rows}
+    known: list[Any] = [place.value for place in places if place.value is not None]
+    assert [place.value for place in places[: len(known)]] == known == sorted(known, reverse=falling)
+    for value in {place.value for place in places}:
+        names = [place.config_id for place in places if place.value == value]
+        assert names == sorted(names, reverse=True)
+    for i, place in enumerate(places):
+        assert configuration_count(database, everything, order, place) == i
+        later = ordered_page(database, everything, order, limit=3, place=place)
+        assert [p for p, _ in later] == places[i + 1 : i + 4]
+        earlier = ordered_page(database, everything, order, limit=3, place=place, backwards=True)
+        assert [p for p, _ in earlier] == places[max(i - 3, 0) : i]
+
+
+def test_stages_are_ordered_by_what_they_are_worth(database: Database) -> None:
+    stages = ("DISCOVERY", "MATURE", "PAPER", "VALIDATION")
+    store_rows(database, [configuration(n, status=stage) for n, stage in enumerate(stages)])
+    found = ordered_page(database, ConfigurationFilter(), Order(name="status"), limit=9)
+    assert [one.status for _, one in found] == ["MATURE", "VALIDATION", "DISCOVERY", "PAPER"]
+
+
+def test_bounds_of_any_measure(database: Database) -> None:
+    rates = [0.05, 0.1, 0.3, None]
+    store_rows(
+        database,
+        [configuration(n, p_value=n / 10, config_json={"metrics": {"win_rate": r}}) for n, r in enumerate(rates)],
+    )
+
+    def fitting(**bounds: Any) -> list[str]:
+        chosen = ConfigurationFilter(**bounds)
+        return sorted(one.config_id for _, one in ordered_page(database, chosen, Order(), limit=9))
+
+    assert fitting(below={"win_rate": 0.1}) == ["C00"]
+    assert fitting(most={"win_rate": 0.1}) == ["C00", "C01"]
+    assert fitting(above={"win_rate": 0.1}) == ["C02"]
+    assert fitting(least={"win_rate": 0.1}, above={"p_value": 0.1}) == ["C02"]
+    assert configuration_names(database)["strategy_name"] == ["A", "B"]
+    with pytest.raises(InputError, match="measure"):
+        fitting(below={"config_json": 1.0})
+    with pytest.raises(InputError, match="sort"):
+        Order(name="config_json")

@@ -92,7 +92,7 @@ def explained(found: Registered) -> Sections:
             if f.name not in ("parameters_json", "circuit_breakers")
         ]
     columns = {f.source for f in FIELDS.values()}
-    sections["parameters"] = [(n, v, *_parameter(document.strategy, n)) for n, v in document.parameters.items()]
+    sections["parameters"] = [(n, v, "", parameter_words(document.strategy, n)) for n, v in document.parameters.items()]
     sections["more measures"] = [
         (f"metrics.{n}", v, MEASURES[n].unit if n in MEASURES else "", MEASURES[n].meaning if n in MEASURES else "")
         for n, v in document.measures.items()
@@ -107,14 +107,14 @@ def explained(found: Registered) -> Sections:
     return sections
 
 
-def _parameter(strategy: str, name: str) -> tuple[str, str]:
-    """Return unit and meaning of a parameter; nothing for a strategy that does not ship."""
+def parameter_words(strategy: str, name: str) -> str:
+    """Return what a parameter means, with its unit; nothing for a strategy that does not ship."""
     known = STRATEGIES.get(strategy)
     if known is None or name not in known.parameters.names:
-        return "", ""
+        return ""
     parameter = known.parameters[name]
     unit = f" ({parameter.unit})" if parameter.unit else ""
-    return "", f"{parameter.doc}{unit}"  # shown as it is set: a fraction stays one
+    return f"{parameter.doc}{unit}"  # shown as it is set: a fraction stays one
 
 
 def run_columns(registry: Registry, config_id: str, name: str) -> dict[str, NDArray[Any]]:

@@ -149,10 +149,7 @@ class TrainingPlan:
 
     @classmethod
     def _read(cls, given: Mapping[str, Any], resolve: Callable[[str], str]) -> TrainingPlan:
-        terms = _snake(given, (*_PLAN, *_TERMS))
-        for name, known in (("optimization_params", _BY_METHOD), ("validation_params", _BY_VALIDATION)):
-            if name in terms:
-                terms[name] = _snake(terms[name], tuple(known), name)
+        terms = in_snake_case(given)
         names = _strategies(terms)
         lists = {name: _names(terms, name) for name in ("pairs", "exchanges", "timeframes")}
         method = _choice(terms, "optimization_method", "auto", METHODS)
@@ -212,6 +209,31 @@ class TrainingPlan:
         if any(name in new for name in span):
             terms = {name: value for name, value in terms.items() if name not in span}
         return {name: value for name, value in (terms | new).items() if value is not None}
+
+
+def in_snake_case(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the terms of a plan by their names in snake_case, those inside its params too; values are not looked at.
+
+    Raises
+    ------
+    InputError
+        For a name that is unknown (with the near one), and one that is given twice.
+    """
+    terms = _snake(given, (*_PLAN, *_TERMS))
+    for name, known in (("optimization_params", _BY_METHOD), ("validation_params", _BY_VALIDATION)):
+        if name in terms:
+            terms[name] = _snake(terms[name], tuple(known), name)
+    return terms
+
+
+def belongs(parameter: str, chosen: str) -> bool:
+    """Whether a parameter of a plan belongs to a method of optimization or validation."""
+    return chosen in (_BY_METHOD | _BY_VALIDATION)[parameter]
+
+
+def written_term(name: str) -> str:
+    """Return the plan's own name of a term of a request: ``n_samples`` for ``samples``, say."""
+    return next((own for own, term in _AS_TERMS.items() if term == name), name)
 
 
 def _snake(given: object, known: tuple[str, ...], where: str = "", *, keep_nothing: bool = False) -> dict[str, Any]:

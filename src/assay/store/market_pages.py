@@ -57,3 +57,9 @@ def market_page(
 def place_of(stored: StoredMarket) -> Place:
     """Return where the page after a market begins."""
     return stored.market.exchange, stored.market.symbol, stored.market.timeframe.ms
+
+
+def market_names(store: BarStore) -> list[tuple[str, str, str]]:
+    """Return exchange, symbol and timeframe of every market, by these; no bars are counted."""
+    query = sa.select(_M.exchange, _M.symbol, _M.timeframe).order_by(_M.exchange, _M.symbol, _length())
+    return store.database.read(lambda c: [(row[0], row[1], row[2]) for row in c.execute(query)])

@@ -363,10 +363,14 @@ class Registry:
             return c.execute(query).scalar_one_or_none()
 
         packed = self.database.read(work)
-        if packed is None:
-            return None
-        found: dict[str, Any] = json.loads(zlib.decompress(packed))
-        return found
+        return None if packed is None else _unpacked(packed)
+
+    def figures_of(self, rows: Sequence[Registered]) -> dict[str, dict[str, Any]]:
+        """Return what the charts of several configurations draw, by configId; nothing of those without."""
+        names = {str(one.row["id"]): one.config_id for one in rows}
+        query = sa.select(FIGURES).where(FIGURES.c.configuration_id.in_(names))
+        found = self.database.read(lambda c: c.execute(query).all())
+        return {names[row_id]: _unpacked(packed) for row_id, packed in found}
 
     def find(
         self,
@@ -424,6 +428,11 @@ class Registry:
         same = [TABLE.c[n].is_not_distinct_from(row[n]) for n in ("strategy_name", "exchange", "pair", "timeframe")]
         c.execute(sa.select(TABLE.c.id).where(*same).order_by(TABLE.c.id).with_for_update())
         return _row(c, row["config_id"])
+
+
+def _unpacked(packed: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(zlib.decompress(packed))
+    return found
 
 
 def conditions_of_market(

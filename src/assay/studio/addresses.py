@@ -12,6 +12,7 @@ STRATEGIES = "/strategies"
 TRAIN = "/train"
 JOBS = "/jobs"
 CONFIGURATIONS = "/configurations"
+COMPARE = "/compare"
 
 STATIC = f"{PAGES}/static"
 """Styles and scripts of our own; whoever is not signed in sees them too."""

@@ -13,6 +13,7 @@ from assay.studio import addresses
 from assay.studio.addresses import STATIC, address
 from assay.studio.panels import empty
 from assay.studio.visit import Visit
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +28,10 @@ PAGES = (
     ("Jobs", addresses.JOBS),
     ("Configurations", addresses.CONFIGURATIONS),
 )
-THEME_COOKIE = "assay_theme"
-
 PAGE_S = 30.0
-"""How long a page may take that reads bars: a server that was just started has none of them in memory."""
+"""How long a page may take to be made: on a busy machine the first one after a start takes some seconds, and NiceGUI
+answers 500 after three."""
+THEME_COOKIE = "assay_theme"
 
 HEAD = f"""
 <link rel="stylesheet" href="{STATIC}/studio.css?{__version__}">
@@ -64,7 +65,7 @@ def framed(request: Request, title: str, here: str) -> Iterator[Visit]:
         try:
             yield visit
         except AssayError as error:
-            empty("This cannot be shown", str(error))
+            empty("This cannot be shown", as_page(str(error)))
 
 
 def _header(visit: Visit, here: str) -> None:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 
-from assay.api.jobs import job_status
-from assay.errors import StoreError
-from assay.store.jobs import JobStore
+from assay.store.schema import JobStatus
 from assay.studio import addresses, facts
 from assay.studio.addresses import address
 from assay.studio.panels import empty
 from assay.studio.tables import Column, PlainTable, plain_table
 from assay.studio.values import UNKNOWN, count, duration, number
+from assay.training.train import STAGES_OF_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,33 +42,74 @@ class JobCard:
                 self._status = ui.label().classes("tag")
                 self._text = ui.label().classes("muted grow")
             self._bar = ui.linear_progress(0.0, show_value=False, size="6px").props('aria-label="Tasks that are done"')
-            self._tasks: dict[int, TaskLine] = {}
-            with plain_table(TASK_COLUMNS) as self._table:
-                pass
+            self._tasks = TaskTable()
         self.show(job)
 
     def show(self, job: JobStatusBody) -> None:
         """Show how far the job is."""
-        over = job.completed_combinations + job.failed_combinations
-        parts = sum(_part(task.progress) for task in job.tasks if task.progress)
-        total = max(job.total_combinations, 1)
-        self._bar.set_value(min((over + parts) / total, 1.0))
-        self._status.set_text(job.status)
-        self._text.set_text(_words(job, over))
-        for task in _shown(job.tasks):
-            if task.number not in self._tasks:
+        self._bar.set_value(share_done(job))
+        self._status.set_text(state_words(job.status))
+        self._text.set_text(_words(job, job.completed_combinations + job.failed_combinations))
+        self._tasks.show(job.tasks)
+
+
+STATES = {
+    JobStatus.PENDING: "\N{WHITE CIRCLE} waiting",
+    JobStatus.RUNNING: "\N{BLACK RIGHT-POINTING TRIANGLE} running",
+    JobStatus.COMPLETED: "\N{CHECK MARK} completed",
+    JobStatus.FAILED: "\N{MULTIPLICATION X} failed",
+    JobStatus.CANCELLED: "\N{BLACK SQUARE} cancelled",
+}
+"""A state as pages show it: a sign and a word, no colour alone."""
+
+
+def state_words(status: JobStatus) -> str:
+    """Return a state with its sign."""
+    return STATES[status]
+
+
+def share_done(job: JobStatusBody) -> float:
+    """Return how much of a job is done, from 0 to 1: tasks that are over, and the stages of those that run."""
+    if not job.total_combinations:
+        return 0.0
+    over = job.completed_combinations + job.failed_combinations
+    parts = sum(_part(task.progress) for task in job.tasks if task.progress)
+    return min((over + parts) / job.total_combinations, 1.0)
+
+
+class TaskTable:
+    """The tasks of a job, each drawn once: those that run, and the first of the others."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, TaskLine] = {}
+        with plain_table(TASK_COLUMNS) as self._table:
+            pass
+        self._more = ui.label("").classes("muted")
+
+    def show(self, tasks: Sequence[TaskRow]) -> None:
+        """Show how far each is."""
+        shown = _shown(tasks)
+        numbers = [task.number for task in shown]
+        for gone in set(self._lines) - set(numbers):
+            self._lines.pop(gone).row.delete()
+        for place, task in enumerate(shown):
+            if task.number not in self._lines:
                 with self._table.body:
-                    self._tasks[task.number] = TaskLine(self._table, task)
-            self._tasks[task.number].show(task)
+                    self._lines[task.number] = line = TaskLine(self._table, task)
+                if place < len(self._lines) - 1:
+                    line.row.move(target_index=place)
+            self._lines[task.number].show(task)
+        left = len(tasks) - len(shown)
+        self._more.set_text(f"and {count(left)} more" if left else "")
 
 
 TASK_COLUMNS = (
-    Column("Task"),
+    Column("Task", note="A market and a strategy; before those a task that fetches bars and compiles."),
     Column("State"),
     Column("Stage"),
-    Column("Done", is_number=True),
-    Column("Rate", is_number=True),
-    Column("Left", is_number=True),
+    Column("Done", is_number=True, note="Of the stage that runs: combinations, windows or permutations."),
+    Column("Rate", is_number=True, note="Of the stage that runs."),
+    Column("Left", is_number=True, note="Of the stage that runs; other stages may follow."),
 )
 
 
@@ -78,22 +118,23 @@ class TaskLine:
 
     def __init__(self, table: PlainTable, task: TaskRow) -> None:
         name = "fetch bars and prepare" if task.work == "prepare" else f"{task.strategy} on {task.market}"
-        with table.row():
+        with table.row() as self.row:
             table.text(name)
-            with table.cell():
+            with table.cell(), ui.element("div").classes("row"):
                 self._state = ui.label()
                 self._verdict = ui.link("see its verdict", "").classes("hidden")
-            self._stage = table.text("")
+            self._stage = table.text("", wraps=True)
             self._done, self._rate, self._left = (table.text("") for _ in range(3))
 
     def show(self, task: TaskRow) -> None:
         """Show how far the task is."""
         progress = task.progress
-        self._state.set_text(task.status if task.attempts <= 1 else f"{task.status} (begun {task.attempts} times)")
+        state = state_words(task.status)
+        self._state.set_text(state if task.attempts <= 1 else f"{state} (begun {task.attempts} times)")
         if task.config_id is not None:
             self._verdict.props["href"] = address(f"{addresses.CONFIGURATIONS}/{task.config_id}")
             self._verdict.classes(remove="hidden")
-        self._stage.set_text(task.error or ("" if progress is None else progress.note or progress.stage))
+        self._stage.set_text(task.error or _stage_words(progress))
         if progress is None:
             for label in (self._done, self._rate, self._left):
                 label.set_text("")
@@ -113,7 +154,7 @@ class JobCards:
     """
 
     def __init__(self, visit: Visit, jobs: Sequence[JobStatusBody]) -> None:
-        self._visit = visit
+        self._visit, self._seen = visit, 0
         self._cards: dict[str, JobCard] = {}
         with ui.element("div").classes("column") as self._place:
             self._nothing = empty("Nothing runs", "A training that is started here, by the API or by the command line.")
@@ -127,16 +168,12 @@ class JobCards:
 
     async def _look(self) -> None:
         known = list(self._cards)
-        try:
-            self._show(await self._visit.read(self._read, known))
-        except StoreError:
-            return  # the database is away: what was seen last stays, and the next look may see more
-
-    def _read(self, known: Sequence[str]) -> list[JobStatusBody]:
-        jobs = JobStore(self._visit.database)
-        running = {job.id: job for job in facts.running(jobs)}
-        followed = jobs.states([one for one in known if one not in running])
-        return [job_status(job, jobs.tasks(job.id)) for job in [*running.values(), *followed]]
+        seen = await self._visit.visitors.jobs.look(known)
+        if seen.number == self._seen:
+            return
+        self._seen = seen.number
+        shown = dict.fromkeys([*(job.id for job in seen.active[: facts.NEWEST]), *known])
+        self._show([seen.jobs[job] for job in shown if job in seen.jobs])
 
     def _show(self, jobs: Sequence[JobStatusBody]) -> None:
         self._nothing.set_visibility(not jobs)
@@ -148,9 +185,18 @@ class JobCards:
                     self._cards[job.id] = JobCard(job)
 
 
+def _stage_words(progress: TaskProgress | None) -> str:
+    if progress is None:
+        return ""
+    return f"{progress.stage}: {progress.note}" if progress.note else progress.stage
+
+
 def _part(progress: TaskProgress) -> float:
-    """Return how much of a task is done: of its stage that runs."""
-    return progress.done / progress.total if progress.total else 0.0
+    """Return how much of a task is done, from 0 to 1: stages follow one another, and a bar never goes back."""
+    part = min(progress.done / progress.total, 1.0) if progress.total else 0.0
+    if progress.stage not in STAGES_OF_WORK:
+        return 0.0  # what is fetched and compiled before
+    return (STAGES_OF_WORK.index(progress.stage) + part) / len(STAGES_OF_WORK)
 
 
 def _words(job: JobStatusBody, over: int) -> str:

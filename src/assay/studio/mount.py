@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PAGE_MODULES = ("overview", "data", "strategies", "train", "jobs", "configurations", "configuration")
+PAGE_MODULES = ("overview", "data", "strategies", "train", "jobs", "configurations", "configuration", "compare")
 """Modules of `assay.studio.pages`, each of which registers its page."""
 
 FILES = Path(str(resources.files("assay.studio") / "static"))

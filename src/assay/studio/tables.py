@@ -62,9 +62,10 @@ class PlainTable:
         with ui.element("td").classes("number" if column.is_number else "") as cell:
             yield cell
 
-    def text(self, text: str, *, tone: str = "") -> ui.label:
-        """Add a cell with a text; return its label."""
-        with self.cell():
+    def text(self, text: str, *, tone: str = "", wraps: bool = False) -> ui.label:
+        """Add a cell with a text; return its label. A long text may be wrapped where other cells are not."""
+        with self.cell() as cell:
+            cell.classes("wraps" if wraps else "")
             return ui.label(text).classes(tone)
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from assay.engine.glossary import MEASURES
 
 UNKNOWN = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+INFO = "\N{INFORMATION SOURCE}"
 
 KIB = 1_024.0
 

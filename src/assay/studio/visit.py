@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio.to_thread
@@ -15,6 +16,8 @@ from assay.errors import AssayError, GateError
 from assay.store.accounts import AuditEntry
 from assay.store.database import now_ms
 from assay.studio.addresses import address
+from assay.studio.job_reader import JobReader
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from assay.api.state import State
     from assay.store import Database
     from assay.store.schema import Role
+
+ANSWER_S = 30.0
+"""How long a page whose reads may take long is waited for; others have 3 s."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +49,11 @@ class Visitors:
 
     state: State
     access: Access
+
+    @cached_property
+    def jobs(self) -> JobReader:
+        """What runs, read once for all pages."""
+        return JobReader(self.state.database)
 
 
 @dataclass(frozen=True)
@@ -138,4 +149,6 @@ class Visit:
 
 def say(error: AssayError) -> None:
     """Show a visitor what went wrong, and the way out."""
-    ui.notify(str(error), type="negative", position="top", timeout=8_000, close_button="Close", multi_line=True)
+    ui.notify(
+        as_page(str(error)), type="negative", position="top", timeout=8_000, close_button="Close", multi_line=True
+    )

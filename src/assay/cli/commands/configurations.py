@@ -1,7 +1,5 @@
 """`assay configurations`: what was found and kept: look, compare, switch on and off, put away, prove again."""
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,13 @@ from assay.cli.output import Column, Output
 from assay.documents import rebuild
 from assay.errors import ChangedError, GateError, InputError
 from assay.market import Bars
+from assay.service.configuration_table import table_text
 from assay.service.configurations import document_text, explained, meanings, readable
 from assay.service.configurations import shown as shown_facts
 from assay.service.database import open_database
 from assay.service.fresh_process import FreshProcess
 from assay.service.reporter import StageProgress
 from assay.sources import read_bar_file, write_text
-from assay.sources.spreadsheet_safe import harmless
 from assay.sources.user_strategy import load_strategy
 from assay.store import BarStore, Database, Registered, Registry
 from assay.store.campaign_check import check_campaign
@@ -296,16 +294,8 @@ def _export_table(out: Path | None, found: list[Registered]) -> Path:
     path = out or Path("configurations.csv")
     if path.suffix != ".csv":
         raise InputError("--out", "must end in .csv", str(path))
-    rows = [
-        {n: json.dumps(v) if isinstance(v, (dict, list)) else harmless(v) for n, v in readable(r).items()}
-        for r in found
-    ]
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text.getvalue())
+    write_text(path, table_text(found))
     return path
 
 

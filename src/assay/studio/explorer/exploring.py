@@ -27,6 +27,7 @@ from assay.studio.markets.stretch import Stretch
 from assay.studio.panels import explained, panel
 from assay.studio.values import count, day
 from assay.studio.visit import say
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -284,7 +285,7 @@ class FunnelExplorerPanel:
         self._visit.remember(addresses.STRATEGIES, **self._query())
 
     def _refuse(self, error: AssayError) -> None:
-        self._sentence.set_text(str(error))
+        self._sentence.set_text(as_page(str(error)))
         self._counts.set_text("no funnel")
         self._marks = []
         self._candles.show_signals([])

@@ -14,6 +14,7 @@ from assay.store.schema import Role
 from assay.studio.panels import explained
 from assay.studio.values import count, duration, number
 from assay.studio.visit import say
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -144,7 +145,7 @@ class DownloadLine:
         self._bar.set_value(1.0 if one.is_over and one.status == "done" else one.done / max(one.total, 1))
         self._text.set_text(_progress(one))
         self._end.set_visibility(not one.is_over)
-        self._came.set_text("\n".join(one.sentences))
+        self._came.set_text("\n".join(map(as_page, one.sentences)))
         just, self._was_over = one.is_over and not self._was_over, one.is_over
         return just
 

@@ -23,6 +23,7 @@ from assay.studio.plots import palette
 from assay.studio.tables import Column, plain_table
 from assay.studio.values import count, day, moment, number, percent
 from assay.studio.visit import say
+from assay.studio.words import as_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,7 +94,7 @@ class ShownMarket:
         try:
             found = await self._visit.work(lambda: facts.detail(store, self._key))
         except AssayError as error:
-            self._waiting.set_text(str(error))
+            self._waiting.set_text(as_page(str(error)))
             return
         self._waiting.delete()
         dark = is_dark(self._visit.request)

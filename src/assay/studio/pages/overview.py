@@ -13,7 +13,7 @@ from assay.service.demo import TRUTH, start_demo
 from assay.store.schema import Role
 from assay.studio import addresses, facts
 from assay.studio.addresses import address
-from assay.studio.frame import framed
+from assay.studio.frame import PAGE_S, framed
 from assay.studio.job_cards import JobCards
 from assay.studio.panels import empty, explained, panel, stage_badge, tile
 from assay.studio.tables import Column, plain_table
@@ -36,7 +36,7 @@ STAGE_NOTES = {
 }
 
 
-@ui.page(addresses.OVERVIEW)
+@ui.page(addresses.OVERVIEW, response_timeout=PAGE_S)
 async def overview(request: Request) -> None:
     """Show the first page."""
     with framed(request, "Overview", addresses.OVERVIEW) as visit:

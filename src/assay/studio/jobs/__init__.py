@@ -1,0 +1,1 @@
+"""The parts of the page of jobs: the queue, a job, what it found, its log, and the workers."""
