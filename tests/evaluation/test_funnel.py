@@ -11,7 +11,7 @@ import pytest
 from assay.engine import REASONS, Bracket, Execution, Setups, Side, Span, at_least, at_most, equals
 from assay.engine.rules import Rule
 from assay.errors import ParameterError
-from assay.evaluation import backtest, signal_funnel
+from assay.evaluation import PreparedFunnel, backtest, signal_funnel
 from assay.parameters import Parameter, Parameters
 from assay.strategies import STRATEGIES, Strategy, find_strategy
 from engine.bridge import bars_of, quiet
@@ -222,3 +222,34 @@ def test_what_makes_no_sense_is_refused(history: Bars) -> None:
         signal_funnel(
             breakdown, history, {"target_mode": "range_high", "risk_reward_ratio": 3.0}, execution=Execution()
         )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_prepared_funnel_gives_what_one_of_its_own_gives(history: Bars, name: str) -> None:
+    """Thresholds and exits are moved at random: counts, moments and trades are those of a replay from the start."""
+    strategy = find_strategy(name)()
+    values = values_of(strategy)
+    prepared = PreparedFunnel.of(strategy, history, values)
+    rng = np.random.default_rng(5)
+    free = [p for p in strategy.parameters if p.name not in strategy.shape_names and (p.grid or p.choices)]
+    for _ in range(3):
+        moved = {p.name: (p.grid or p.choices)[rng.integers(len(p.grid or p.choices))] for p in free}
+        if strategy.constraint(strategy.parameters.complete({**values, **moved})) is not None:
+            continue
+        found = prepared.follow(moved)
+        assert found.funnel == signal_funnel(strategy, history, {**values, **moved}).funnel
+        assert len(found.bar) == found.funnel.signals
+        run = backtest(strategy, history, {**values, **moved})
+        trades = [*zip(run.trades.signal_bar.tolist(), run.trades.side.tolist(), strict=True)]
+        moments = [*zip(found.bar.tolist(), found.side.tolist(), strict=True)]
+        assert moments == sorted(set(moments), key=lambda moment: (moment[0], -moment[1]))
+        assert [one for one, filled in zip(moments, found.filled, strict=True) if filled] == trades
+
+
+def test_a_prepared_funnel_refuses_another_shape_and_what_makes_no_sense(history: Bars) -> None:
+    prepared = PreparedFunnel.of(find_strategy("LIQUIDITY_SWEEP"), history, {})
+    with pytest.raises(ParameterError, match="key_level_lookback"):
+        prepared.follow({"key_level_lookback": 50})
+    prepared = PreparedFunnel.of(find_strategy("FAILED_BREAKDOWN"), history, {})
+    with pytest.raises(ParameterError, match="risk_reward_ratio is off"):
+        prepared.follow({"target_mode": "range_high", "risk_reward_ratio": 3.0})

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.market import Bars, Market, QualityReport, Timeframe, data_filter, measure_quality
-from assay.market.quality import longest_run
+from assay.market import Bars, Market, QualityReport, Timeframe, daily_quality, data_filter, measure_quality
+from assay.market.quality import FINDINGS, findings_of, longest_run
 from assay.sources import read_bars
 
 if TYPE_CHECKING:
@@ -203,3 +203,67 @@ def test_the_filter_of_a_span_counts_its_bars_alone() -> None:
     assert found["before"] == {"bars": 5, "zero_volume": 1, "flat": 2, "impossible": 0}
     assert found["after"] == {"bars": 2, "zero_volume": 0, "flat": 0, "tradable": 4, "masked": 3}
     assert found["data_digest"] == bars.digest
+
+
+def run_lengths(close: list[float]) -> list[int]:
+    """How many equal closes in a row each is one of."""
+    starts = [i for i, price in enumerate(close) if i == 0 or price != close[i - 1]]
+    return [b - a for a, b in pairwise([*starts, len(close)]) for _ in range(a, b)]
+
+
+def test_each_day_counts_the_findings_that_a_walk_over_its_bars_finds() -> None:
+    """Two weeks with holes of hours and of a day, bars without volume, without a move, out of bounds, and a spike."""
+    rng = np.random.default_rng(1)
+    n = 14 * 288
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 1e-3, n))), 3)
+    for start in rng.integers(0, n - 40, 12):
+        close[start : start + int(rng.integers(5, 30))] = close[start]
+    close[9 * 288 :] *= 1.5
+    there = rng.random(n) > 0.05
+    there[5 * 288 - 10 : 6 * 288 + 10] = False
+    there[[0, -1]] = True
+    spread = np.where(rng.random(n) < 0.1, 0.0, 0.01)
+    open_ = close + np.where(rng.random(n) < 0.02, 0.5, 0.0)
+    volume = np.where(rng.random(n) < 0.1, 0.0, 7.0)
+    columns = [c[there] for c in (open_, close + spread, close - spread, close, volume)]
+    bars = Bars.from_columns(MARKET, (T0 + STEP * np.arange(n))[there], *columns)
+
+    stamps = [pd.Timestamp(T0 + STEP * i, unit="ms") for i in range(n)]
+    recorded = [i for i in range(n) if there[i]]
+    lengths = dict(zip(recorded, run_lengths([float(close[i]) for i in recorded]), strict=True))
+    moves = [abs(np.log(close[b]) - np.log(close[a])) for a, b in pairwise(recorded)]
+    spikes = {
+        recorded[k + 1] for k in range(288, len(moves)) if moves[k] > 25 * max(np.mean(moves[k - 288 : k]), 1e-12)
+    }
+    rows = [
+        {
+            "day": stamps[i].floor("D"),
+            "absent": not there[i],
+            "zero_volume": bool(there[i] and volume[i] == 0),
+            "flat": bool(there[i] and spread[i] == 0),
+            "impossible": bool(there[i] and open_[i] > close[i] + spread[i]),
+            "stale": bool(there[i] and lengths[i] >= 12),
+            "outlier": i in spikes,
+        }
+        for i in range(n)
+    ]
+    expected = pd.DataFrame(rows).groupby("day").sum()
+    found = daily_quality(bars)
+    assert pd.Timestamp(found.first_day, unit="D") == expected.index[0]
+    assert list(found.counts) == list(FINDINGS)
+    for name, counts in found.counts.items():
+        assert counts.tolist() == expected[name].tolist(), name
+        assert expected[name].sum() > 0, name
+    assert found.expected.tolist() == [288] * 14
+    masked = pd.DataFrame(rows)[["absent", "zero_volume", "flat", "impossible"]].any(axis=1)
+    assert found.valid.tolist() == (~masked).groupby([row["day"] for row in rows]).sum().tolist()
+
+
+def test_what_masks_a_bar_is_what_the_findings_say() -> None:
+    bars = bars_of(
+        [1.0, 2.0, 3.0, 4.0], positions=[0, 2, 3, 4], volume=[1.0, 0.0, 1.0, 1.0], spread=[0.5, 0.5, 0.0, 0.5]
+    )
+    found = findings_of(bars)
+    masking = np.any([found[name] for name, one in FINDINGS.items() if one.masks], axis=0)
+    assert np.array_equal(bars.valid, ~masking)
+    assert masking.tolist() == [False, True, True, True, False]

@@ -13,7 +13,9 @@ from assay.api.metrics import Metrics
 from assay.api.operation import Operation
 from assay.api.readiness import Readiness
 from assay.api.settings import Settings
+from assay.service.downloads import Downloads
 from assay.service.estimate import Estimator
+from assay.service.funnels import FunnelExplorer
 from assay.store import BarStore, Database
 
 if TYPE_CHECKING:
@@ -60,6 +62,16 @@ class State:
     def bars(self) -> BarStore:
         """The stored bars; those that were read lately are kept in memory."""
         return BarStore(self.database)
+
+    @cached_property
+    def funnels(self) -> FunnelExplorer:
+        """Funnels under one set of parameters after the other."""
+        return FunnelExplorer(self.bars)
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """Bars that come from exchanges because somebody asked for them on a page."""
+        return Downloads(self.database, offline=self.settings.offline)
 
 
 def state_of(app: FastAPI) -> State:

@@ -186,10 +186,15 @@ def _parts(rule: AnyRule, rows: Setups, values: Mapping[str, Value]) -> tuple[tu
 
 
 def _moments(rows: Setups, mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """Count the moments (long, short) that have a row in a mask."""
-    bar, side = rows.bar[mask], rows.side[mask]
-    long, short = (len(np.unique(bar[side == one])) for one in (1, -1))
+    """Count the moments (long, short) that have a row in a mask; rows are in order of time."""
+    side = rows.side
+    long, short = (_distinct(rows.bar[mask & (side == one)]) for one in (1, -1))
     return long, short
+
+
+def _distinct(ordered: NDArray[np.int64]) -> int:
+    """Count the different values of an array in order, shape (n,), without sorting it again."""
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(len(ordered), 1)
 
 
 def _after(rows: Setups, fates: NDArray[np.int64]) -> list[Stage]:

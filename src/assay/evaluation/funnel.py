@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from assay.engine.funnel import Funnel, count
 from assay.engine.rules import Vote
+from assay.errors import ParameterError
 from assay.evaluation.prepared_replay import PreparedReplay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Self
 
-    from assay.engine import Execution, Span
+    from numpy.typing import NDArray
+
+    from assay.engine import Execution, Setups, Span
     from assay.engine.rules import AnyRule, Comparison
     from assay.market import Bars
     from assay.parameters import Parameter, Value
@@ -90,6 +96,124 @@ class SignalFunnel:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """One set of parameters, followed from the pattern to its trades.
+
+    Attributes
+    ----------
+    values : mapping
+    funnel : Funnel
+    bar : int64, shape (m,)
+        Bars of the moments that pass every rule, in order of time.
+    side : int8, shape (m,)
+        +1 long, -1 short.
+    filled : bool, shape (m,)
+        Whether a trade came of it.
+    """
+
+    values: Mapping[str, Value]
+    funnel: Funnel
+    bar: NDArray[np.int64]
+    side: NDArray[np.int8]
+    filled: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedFunnel:
+    """The moments of a pattern, found once: thresholds and exits are then moved without looking at all bars again.
+
+    Attributes
+    ----------
+    prepared : PreparedReplay
+        With the parameters that shape the pattern.
+    rows : Setups
+        The moments' rows, judged by no threshold.
+    """
+
+    prepared: PreparedReplay
+    rows: Setups
+
+    @classmethod
+    def of(
+        cls,
+        strategy: Strategy | type[Strategy],
+        bars: Bars,
+        values: Mapping[str, Value],
+        execution: Execution | None = None,
+        span: Span | None = None,
+    ) -> Self:
+        """Look for the pattern; arguments as those of `signal_funnel`."""
+        prepared = PreparedReplay.of(strategy, bars, values, execution, span)
+        return cls(prepared, prepared.rows())
+
+    def follow(self, values: Mapping[str, Value]) -> Followed:
+        """Follow the moments under other thresholds and exits.
+
+        Parameters
+        ----------
+        values : mapping
+            Parameters; those not given stay as they were prepared.
+
+        Raises
+        ------
+        ParameterError
+            When one that shapes the pattern differs, or they make no sense together.
+        """
+        strategy = self.prepared.strategy
+        point = strategy.parameters.complete({**self.prepared.values, **values})
+        for name in strategy.shape_names:
+            if point[name] != self.prepared.values[name]:
+                raise ParameterError(name, "shapes the pattern: other rows have to be found for it", point[name])
+        if reason := strategy.constraint(point):
+            raise ParameterError("parameters", reason)
+        return self._follow(point)
+
+    def _follow(self, point: Mapping[str, Value]) -> Followed:
+        prepared, rows = self.prepared, self.rows
+        rules, signs = prepared.strategy.rules, prepared.execution.sides.signs
+        signals = prepared.signals(rows, point)
+        run = prepared.run(signals)
+        funnel = count(prepared.bars, rows, rules, point, prepared.span, run, signs)
+        moment, first = np.unique(_moment(signals.rows.bar, signals.rows.side), return_index=True)
+        traded = _moment(run.trades.signal_bar, run.trades.side)
+        return Followed(
+            point,
+            funnel,
+            signals.rows.bar[first],
+            signals.rows.side[first],
+            np.isin(moment, traded, assume_unique=True),
+        )
+
+    def relaxed(self, found: Followed, space: Mapping[str, tuple[Value, ...]] | None = None) -> tuple[Relaxed, ...]:
+        """Return what a step of each threshold would add, those that add most signals first.
+
+        Parameters
+        ----------
+        found : Followed
+            As `follow` gave it.
+        space : mapping of str to tuple, optional
+            As in `signal_funnel`.
+        """
+        strategy, values, funnel = self.prepared.strategy, found.values, found.funnel
+        steps = []
+        for name, comparison in _thresholds(strategy.rules):
+            given = (space or {}).get(name, ())
+            for looser in _looser(strategy.parameters[name], float(values[name]), comparison, given):
+                point = {**values, name: looser}
+                if strategy.constraint(point) is None:
+                    then = self._follow(point).funnel
+                    gained = then.signals - funnel.signals, then.trades - funnel.trades
+                    steps.append(Relaxed(name, float(values[name]), float(looser), *gained))
+                    break
+        return tuple(sorted(steps, key=lambda r: (-r.signals, -r.trades, r.parameter)))
+
+
+def _moment(bar: NDArray[np.int64], side: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Number moments in order of time, longs before shorts on one bar, as setups are ordered."""
+    return 2 * bar + (side < 0)
+
+
 def signal_funnel(
     strategy: Strategy | type[Strategy],
     bars: Bars,
@@ -113,28 +237,9 @@ def signal_funnel(
         Values of a search, whose steps are taken; else those of the default grid, the declared step, or a tenth of the
         search range.
     """
-    prepared = PreparedReplay.of(strategy, bars, values, execution, span)
-    strategy = prepared.strategy
-    values, rows = prepared.values, prepared.rows()
-
-    def followed(point: Mapping[str, Value]) -> Funnel:
-        run = prepared.run(prepared.signals(rows, point))
-        return count(bars, rows, strategy.rules, point, prepared.span, run, prepared.execution.sides.signs)
-
-    funnel = followed(values)
-    found = []
-    for name, comparison in _thresholds(strategy.rules):
-        given = (space or {}).get(name, ())
-        for looser in _looser(strategy.parameters[name], float(values[name]), comparison, given):
-            point = {**values, name: looser}
-            if strategy.constraint(point) is None:
-                then = followed(point)
-                gained = then.signals - funnel.signals, then.trades - funnel.trades
-                found.append(Relaxed(name, float(values[name]), float(looser), *gained))
-                break
-    return SignalFunnel(
-        strategy.name, values, funnel, tuple(sorted(found, key=lambda r: (-r.signals, -r.trades, r.parameter)))
-    )
+    prepared = PreparedFunnel.of(strategy, bars, values, execution, span)
+    found = prepared.follow({})
+    return SignalFunnel(prepared.prepared.strategy.name, found.values, found.funnel, prepared.relaxed(found, space))
 
 
 def _thresholds(rules: tuple[AnyRule, ...]) -> Iterator[tuple[str, Comparison]]:

@@ -3,7 +3,7 @@
 from assay.market.bars import Bars, require_bars
 from assay.market.market import Market, Timeframe, refuse_futures
 from assay.market.names import canonical_symbol, kind_of, market_from_name, named_market
-from assay.market.quality import QualityReport, data_filter, measure_quality
+from assay.market.quality import QualityReport, daily_quality, data_filter, measure_quality
 from assay.market.regime import Regime, measure_regime
 from assay.market.resampling import coarser, resample
 
@@ -15,6 +15,7 @@ __all__ = [
     "Timeframe",
     "canonical_symbol",
     "coarser",
+    "daily_quality",
     "data_filter",
     "kind_of",
     "market_from_name",

@@ -24,6 +24,42 @@ OUTLIER_MULTIPLE = 25.0
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that may be wrong with a bar.
+
+    Attributes
+    ----------
+    title, meaning : str
+    masks : bool
+        Whether such a bar gives no signal; else it is reported alone.
+    """
+
+    title: str
+    meaning: str
+    masks: bool
+
+
+FINDINGS = {
+    "absent": Finding("absent", "The calendar expects the bar and the source does not have it.", masks=True),
+    "zero_volume": Finding("zero volume", "Nothing was traded: no signal, and no order fills on it.", masks=True),
+    "flat": Finding("flat", "High = low: it gives no signal.", masks=True),
+    "impossible": Finding(
+        "impossible", "Open or close outside of high and low: no signal, and no order fills on it.", masks=True
+    ),
+    "stale": Finding(
+        "stale", f"In a run of at least {STALE_BARS} bars whose close never changes. Reported, not masked.", masks=False
+    ),
+    "outlier": Finding(
+        "outlier",
+        f"The move exceeds {OUTLIER_MULTIPLE:g} times the mean absolute move of the {OUTLIER_WINDOW} bars before. "
+        "Reported, never masked: to mask a real spike would hide the ruin of a short.",
+        masks=False,
+    ),
+}
+"""What the measurement knows of each bar, by the names of `QualityReport`."""
+
+
+@dataclass(frozen=True, slots=True)
 class QualityReport:
     """Counts of findings over all bars that the calendar expects.
 
@@ -83,48 +119,95 @@ def longest_run(mask: NDArray[np.bool_]) -> int:
     return int((edges[:, 1] - edges[:, 0]).max()) if len(edges) else 0
 
 
-def _stale(close: NDArray[np.float64]) -> int:
-    """Count bars in runs of at least `STALE_BARS` equal closes."""
+def _stale(close: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which bars lie in runs of at least `STALE_BARS` equal closes."""
     starts = np.flatnonzero(np.diff(close, prepend=np.nan) != 0)
     lengths = np.diff(starts, append=len(close))
-    return int(lengths[lengths >= STALE_BARS].sum())
+    return np.repeat(lengths >= STALE_BARS, lengths)
 
 
-def _outliers(close: NDArray[np.float64]) -> int:
-    """Count moves beyond `OUTLIER_MULTIPLE` times the trailing mean absolute move."""
+def _outliers(close: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which bars moved by more than `OUTLIER_MULTIPLE` times the trailing mean absolute move."""
+    found = np.zeros(len(close), dtype=np.bool_)
     move = np.abs(np.diff(np.log(close)))
-    if len(move) <= OUTLIER_WINDOW:
-        return 0
-    total = np.concatenate(([0.0], np.cumsum(move)))
-    before = (total[OUTLIER_WINDOW:-1] - total[: -OUTLIER_WINDOW - 1]) / OUTLIER_WINDOW
-    return int(np.count_nonzero(move[OUTLIER_WINDOW:] > OUTLIER_MULTIPLE * np.maximum(before, 1e-12)))
+    if len(move) > OUTLIER_WINDOW:
+        total = np.concatenate(([0.0], np.cumsum(move)))
+        before = (total[OUTLIER_WINDOW:-1] - total[: -OUTLIER_WINDOW - 1]) / OUTLIER_WINDOW
+        found[OUTLIER_WINDOW + 1 :] = move[OUTLIER_WINDOW:] > OUTLIER_MULTIPLE * np.maximum(before, 1e-12)
+    return found
+
+
+def findings_of(bars: Bars) -> dict[str, NDArray[np.bool_]]:
+    """Return which bars have which finding, by the names of `FINDINGS`, shape (n,) each.
+
+    Only `absent` says something of bars that the source does not have.
+    """
+    there = ~bars.absent
+    prices = {name: getattr(bars, name)[there] for name in ("open", "high", "low", "close", "volume")}
+    body_high = np.maximum(prices["open"], prices["close"])
+    body_low = np.minimum(prices["open"], prices["close"])
+    recorded = {
+        "zero_volume": (prices["volume"] == 0) if bars.has_volume else np.zeros(len(prices["volume"]), dtype=np.bool_),
+        "flat": prices["high"] == prices["low"],
+        "impossible": (prices["high"] < body_high) | (prices["low"] > body_low),
+        "stale": _stale(prices["close"]),
+        "outlier": _outliers(prices["close"]),
+    }
+    found = {"absent": bars.absent}
+    for name, mask in recorded.items():
+        found[name] = np.zeros(len(bars), dtype=np.bool_)
+        found[name][there] = mask
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class DailyQuality:
+    """Findings of each trading day, from the first to the last, days without a bar among them.
+
+    Attributes
+    ----------
+    first_day : int
+        Ordinal of the first day.
+    expected, valid : int64, shape (days,)
+        Bars that the calendar expects, and those of them that may signal.
+    counts : mapping of str to int64, shape (days,)
+        Bars with each finding, by the names of `FINDINGS`.
+    """
+
+    first_day: int
+    expected: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    counts: dict[str, NDArray[np.int64]]
+
+
+def daily_quality(bars: Bars) -> DailyQuality:
+    """Count the findings of bars per trading day."""
+    first = int(bars.day[0])
+    place = bars.day - first
+
+    def per_day(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(place[mask], minlength=int(place[-1]) + 1)
+
+    counts = {name: per_day(mask) for name, mask in findings_of(bars).items()}
+    return DailyQuality(first, per_day(np.ones(len(bars), dtype=np.bool_)), per_day(bars.valid), counts)
 
 
 def measure_quality(bars: Bars, start: int = 0) -> QualityReport:
     """Count the findings of bars[start:]."""
-    absent = bars.absent[start:]
-    there = ~absent
-    expected, recorded = len(absent), int(there.sum())
-    prices = {name: getattr(bars, name)[start:][there] for name in ("open", "high", "low", "close", "volume")}
-    impossible = (prices["high"] < np.maximum(prices["open"], prices["close"])) | (
-        prices["low"] > np.minimum(prices["open"], prices["close"])
-    )
-    zero = int(np.count_nonzero(prices["volume"] == 0)) if bars.has_volume else 0
-    valid = int(bars.valid[start:].sum())
+    bars = bars.between(start)
+    found = {name: int(np.count_nonzero(mask)) for name, mask in findings_of(bars).items()}
+    expected = len(bars)
+    recorded = expected - found["absent"]
+    valid = int(np.count_nonzero(bars.valid))
     return QualityReport(
         expected=expected,
         recorded=recorded,
-        absent=expected - recorded,
+        **found,
         duplicate=0,
-        zero_volume=zero,
-        flat=int(np.count_nonzero(prices["high"] == prices["low"])),
-        impossible=int(np.count_nonzero(impossible)),
-        stale=_stale(prices["close"]),
-        outlier=_outliers(prices["close"]),
-        longest_hole=longest_run(absent),
+        longest_hole=longest_run(bars.absent),
         valid=valid,
         valid_pct=100.0 * valid / expected if expected else 0.0,
-        traded_pct=100.0 * (1.0 - zero / recorded) if bars.has_volume and recorded else float("nan"),
+        traded_pct=100.0 * (1.0 - found["zero_volume"] / recorded) if bars.has_volume and recorded else float("nan"),
         days=ms_to_days(expected * bars.market.timeframe.ms),
     )
 

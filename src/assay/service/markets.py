@@ -6,10 +6,11 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import InputError, likeliest
+from assay.errors import InputError, NotFoundError, likeliest
 from assay.market import Timeframe, canonical_symbol, data_filter, measure_quality
 from assay.service.describe import describe_market
 from assay.service.times import iso_time, parse_moment
+from assay.store.market_pages import market_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -170,6 +171,43 @@ def quality_of(imports: Imports, stored: StoredMarket) -> dict[str, Any]:
             for i in history
         ],
     }
+
+
+def stored_market(store: BarStore, exchange: str, symbol: str, timeframe: str) -> StoredMarket:
+    """Return the one market of a name.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not stored.
+    """
+    wanted = wanted_market(exchange, symbol, timeframe)
+    found = market_page(store, wanted, limit=1)
+    if not found:
+        raise NotFoundError(" ".join(map(str, wanted)), "is not stored")
+    return found[0]
+
+
+def remove_bars(
+    store: BarStore, market: tuple[str, str, str], span: tuple[int | None, int | None] = (None, None)
+) -> dict[str, Any]:
+    """Remove the bars of a span, or a whole market where it has no bounds; return what was there, and how many went.
+
+    Parameters
+    ----------
+    market : (str, str, str)
+        Exchange, symbol and timeframe.
+    span : (int or None, int or None)
+        [start, stop) in milliseconds UTC.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not stored.
+    """
+    stored = stored_market(store, *market)
+    removed = store.delete(stored.market, *span)
+    return {**describe_stored(stored), "removed": removed}
 
 
 def _found(history: Sequence[Import]) -> dict[str, int]:

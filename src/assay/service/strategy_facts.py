@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from assay.engine import Rule, Switch
@@ -33,6 +35,16 @@ _BRACKET_WORDS = {
 def summary(strategy: type[Strategy] | Strategy) -> str:
     """Return the first line of a strategy's docstring."""
     return (strategy.__doc__ or "").strip().split("\n", maxsplit=1)[0]
+
+
+def idea(strategy: Strategy) -> str:
+    """Return what a strategy is about: the text of its module where it ships, else of its class; "" where none is."""
+    module = sys.modules.get(type(strategy).__module__)
+    text = module.__doc__ if strategy.ships and module is not None else type(strategy).__doc__
+    first, _, rest = inspect.cleandoc(text or "").partition("\n")
+    sentence = first.partition(": ")[2] or first
+    paragraphs = [sentence[:1].upper() + sentence[1:], *rest.strip().split("\n\n")]
+    return "\n".join(" ".join(part.split()) for part in paragraphs if part.strip())
 
 
 def summaries() -> list[dict[str, Any]]:

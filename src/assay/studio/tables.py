@@ -83,6 +83,14 @@ def plain_table(columns: Sequence[Column]) -> Iterator[PlainTable]:
             yield PlainTable(columns, body)
 
 
+NOTED_HEADER = """
+<q-th :props="props" tabindex="0" :aria-description="props.col.note">
+  <span class="noted">{{ props.col.label }}</span><q-tooltip class="explanation">{{ props.col.note }}</q-tooltip>
+</q-th>
+"""
+"""Heading of a column of `ui.table` that explains itself by its `note`."""
+
+
 def rows_table(heads: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, left: Sequence[str] = ()) -> ui.table:
     """Show rows of texts, all of them."""
     columns = [

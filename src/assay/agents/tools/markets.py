@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from assay.agents.figures import Answer, Figure, MarketName, Part
-from assay.agents.holdout import shown_until
 from assay.agents.inputs import Exchange, Name, Symbol, Timeframe
 from assay.agents.state import Ctx, state_of
 from assay.documents.plain import plain
 from assay.errors import NotFoundError
 from assay.market import data_filter, measure_quality
 from assay.plurals import plural
+from assay.service.holdout import shown_until
 from assay.service.markets import describe_stored, holes_of, select
 from assay.service.strategy_facts import describe
 from assay.service.strategy_names import listed, resolve
@@ -105,7 +105,7 @@ def market_quality(ctx: Ctx, exchange: Exchange, symbol: Symbol, timeframe: Time
     state = state_of(ctx)
     (stored,) = select(state.bars, exchange, symbol, timeframe)
     bars = state.bars.read(stored.market)
-    until = shown_until(state, stored.market, bars.span_ms)
+    until = shown_until(state.registry, stored.market, bars.span_ms)
     shown = bars.head(bars.index_at(until))
     if not len(shown):
         raise NotFoundError("market", "has no days that are not sealed as a holdout", str(stored.market))

@@ -19,17 +19,16 @@ from assay.api.state import Held
 from assay.api.uploads import BODY as FILE
 from assay.api.uploads import Sent, one_of_few
 from assay.documents.plain import plain
-from assay.errors import InputError, NotFoundError
+from assay.errors import InputError
 from assay.market import Timeframe as BarLength
 from assay.market import named_market
 from assay.service.charts import chart_bars, source_of
 from assay.service.describe import describe_market
 from assay.service.importing import import_file, inspect_file
-from assay.service.markets import describe_stored, span_ms, wanted_market
+from assay.service.markets import remove_bars, span_ms
 from assay.sources import ReadingOptions
 from assay.store import Imports
 from assay.store.database import now_ms
-from assay.store.market_pages import market_page
 
 router = APIRouter(prefix="/bars", tags=["bars"])
 
@@ -156,10 +155,4 @@ def delete_bars(
     to: To = None,
 ) -> Removed:
     """Remove a span of a market's bars, or the whole market where neither `from` nor `to` is given."""
-    span = span_ms(from_, to)
-    wanted = wanted_market(exchange, symbol, timeframe)
-    found = market_page(store, wanted, limit=1)
-    if not found:
-        raise NotFoundError(" ".join(map(str, wanted)), "is not stored")
-    removed = store.delete(found[0].market, *span)
-    return Removed.model_validate({**describe_stored(found[0]), "removed": removed})
+    return Removed.model_validate(remove_bars(store, (exchange, symbol, timeframe), span_ms(from_, to)))

@@ -13,17 +13,13 @@ from assay.api.models.common import NAME, PLAIN, Exchange, From, Symbol, Timefra
 from assay.api.models.strategies import FunnelAnswer, StrategyFacts, StrategyList
 from assay.api.state import Held, Shared
 from assay.documents.plain import plain
-from assay.engine import Span
 from assay.engine.execution import ExecutionTerms
-from assay.evaluation import first_signal_bar
 from assay.market import Timeframe as BarLength
-from assay.market import named_market, refuse_futures
+from assay.market import named_market
 from assay.parameters import Parameter
-from assay.service.kernels import compile_kernels
-from assay.service.points import funnel_document
-from assay.service.reporter import Silent
+from assay.service.funnels import FunnelQuestion
 from assay.service.sets import parse_sets
-from assay.service.spans import SpanTerms, check_warmup, finished
+from assay.service.spans import SpanTerms
 from assay.service.strategy_facts import describe
 from assay.service.strategy_names import listed, resolve
 
@@ -92,15 +88,9 @@ def funnel(
 ) -> FunnelAnswer:
     """Show which condition of a strategy costs most signals on a market, and what a step of each threshold adds."""
     chosen = resolve(strategy, shared.settings.strategies)
-    values = chosen.parameters.complete(parse_sets(sets, chosen.parameters))
+    values = parse_sets(sets, chosen.parameters)
     terms = ExecutionTerms(side=side, fee=fee, slippage=slippage, sizing=sizing, min_stop_costs=min_stop_costs)
     span = SpanTerms(days=days, start=from_, stop=to, names=("days", "from", "to"))
-    bars = finished(store.read_resampled(named_market(exchange, symbol, BarLength.parse(timeframe))))
-    refuse_futures(bars.market)
-    start, stop = span.on(bars)
-    warmup = chosen.warmup(values)
-    check_warmup(bars, start, stop, warmup, chosen.name)
-    compile_kernels(Silent(), chosen, bars)
-    signal_bars = Span(first_signal_bar(bars, start, warmup), stop, warmup)
-    document = funnel_document(chosen, bars, signal_bars, values, terms.on(bars.market))
-    return FunnelAnswer.model_validate(plain(document))
+    market = named_market(exchange, symbol, BarLength.parse(timeframe))
+    question = FunnelQuestion(strategy=chosen, market=market, span=span, terms=terms)
+    return FunnelAnswer.model_validate(plain(question.document(store, values)))

@@ -35,8 +35,10 @@ const nearest = (times, wanted) => {
 
 export default {
   template: `<div class="candles"><div class="candles-chart" ref="chart" role="group" :aria-label="label"></div>
-    <div class="candles-text" role="status" aria-live="polite">{{ text }}</div></div>`,
-  props: { bars: String, trades: String, equity: String, marks: String, dark: Boolean, label: String, prefix: String },
+    <div class="candles-text" :class="{ lower: masks }" role="status" aria-live="polite">{{ text }}</div></div>`,
+  props: {
+    bars: String, trades: String, equity: String, marks: String, masks: Boolean, dark: Boolean, label: String, prefix: String,
+  },
 
   data() { return { text: "reading bars …" }; },
 
@@ -52,6 +54,8 @@ export default {
   },
 
   unmounted() { this.chart?.remove(); },
+
+  watch: { bars() { this.redraw(); } },
 
   methods: {
     async draw() {
@@ -70,7 +74,26 @@ export default {
       if (equity) this.drawEquity(charts, equity.equity);
       this.drawTrades(charts);
       if (marks) this.showMarks(marks.points.map((point) => point.time));
+      if (this.waiting) this.showSignals(this.waiting);
       this.chart.timeScale().fitContent();
+    },
+
+    /** Draw other bars in the same chart. */
+    async redraw() {
+      const wanted = this.bars;
+      this.text = "reading bars …";
+      try {
+        const { readBars } = await import(`${this.prefix}/static/arrow.js`);
+        const content = await (await asked(wanted, "application/vnd.apache.arrow.stream")).arrayBuffer();
+        if (wanted !== this.bars || !this.candles) return; // others are wanted by now
+        this.held = readBars(content);
+        this.fill();
+        if (this.waiting) this.showSignals(this.waiting);
+        this.chart.timeScale().fitContent();
+        this.text = "";
+      } catch (error) {
+        if (wanted === this.bars) this.text = `These bars cannot be drawn: ${error.message}`;
+      }
     },
 
     build(charts) {
@@ -90,8 +113,7 @@ export default {
     },
 
     drawBars(charts) {
-      const { rows, time, open, high, low, close, volume, valid } = this.held;
-      const c = this.colours;
+      const { rows, low } = this.held, c = this.colours;
       const least = rows ? Math.min(...low.slice(-500)) : 1;
       const precision = Math.max(2, Math.min(8, 4 - Math.floor(Math.log10(least || 1))));
       this.candles = this.chart.addSeries(charts.CandlestickSeries, {
@@ -99,19 +121,49 @@ export default {
         downColor: c.down, borderDownColor: c.down, wickDownColor: c.down,
         priceFormat: { type: "price", precision, minMove: 10 ** -precision },
       });
-      const bars = new Array(rows), sizes = new Array(rows);
-      for (let i = 0; i < rows; i++) {
-        bars[i] = { time: time[i], open: open[i], high: high[i], low: low[i], close: close[i] };
-        if (!valid[i]) bars[i].color = bars[i].borderColor = bars[i].wickColor = c.volume;
-        sizes[i] = volume[i] === volume[i] ? { time: time[i], value: volume[i] } : { time: time[i] };
-      }
-      this.candles.setData(bars);
       this.volumes = this.chart.addSeries(charts.HistogramSeries, {
         color: c.volume, priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
       });
-      this.volumes.setData(sizes);
+      if (this.masks) this.drawMasks(charts);
+      this.fill();
       this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.85, bottom: 0 } });
       this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.05, bottom: 0.2 } });
+    },
+
+    fill() {
+      const { rows, time, open, high, low, close, volume, valid } = this.held, c = this.colours;
+      const bars = new Array(rows), sizes = new Array(rows), masked = [];
+      for (let i = 0; i < rows; i++) {
+        bars[i] = { time: time[i], open: open[i], high: high[i], low: low[i], close: close[i] };
+        if (!valid[i]) bars[i].color = bars[i].borderColor = bars[i].wickColor = c.volume;
+        if (!valid[i]) masked.push({ time: time[i], value: 1 });
+        sizes[i] = volume[i] === volume[i] ? { time: time[i], value: volume[i] } : { time: time[i] };
+      }
+      this.candles.setData(bars);
+      this.volumes.setData(sizes);
+      this.strips?.setData(masked);
+    },
+
+    /** Strips at the top where bars are masked, and a line that says what the bar under the pointer is. */
+    drawMasks(charts) {
+      this.strips = this.chart.addSeries(charts.HistogramSeries, {
+        color: this.colours.chosen, priceScaleId: "masked", lastValueVisible: false, priceLineVisible: false,
+      });
+      this.chart.priceScale("masked").applyOptions({ scaleMargins: { top: 0, bottom: 0.97 }, visible: false });
+      this.chart.subscribeCrosshairMove(({ time }) => { this.text = time === undefined ? "" : this.described(time); });
+    },
+
+    described(time) {
+      const { open, high, low, close, volume, valid } = this.held;
+      const i = nearest(this.held.time, time);
+      const when = new Date(this.held.time[i] * 1000).toISOString().slice(0, 16).replace("T", " ");
+      const size = volume[i] === volume[i] ? `  V ${volume[i].toLocaleString("en-US")}` : "";
+      const reasons = [];
+      if (volume[i] === 0) reasons.push("nothing was traded");
+      if (high[i] === low[i]) reasons.push("high = low");
+      if (Math.max(open[i], close[i]) > high[i] || Math.min(open[i], close[i]) < low[i]) reasons.push("open or close out of bounds");
+      const mask = valid[i] ? "" : `  · masked: ${reasons.join(", ") || "made of masked bars"}`;
+      return `${when}  O ${open[i]}  H ${high[i]}  L ${low[i]}  C ${close[i]}${size}${mask}`;
     },
 
     drawEquity(charts, days) {
@@ -176,6 +228,23 @@ export default {
         time: time[nearest(time, typeof at === "string" ? seconds(at) : at / 1000)], position: "aboveBar", shape: "arrowDown", color: this.colours.chosen,
       }));
       marks.sort((a, b) => a.time - b.time);
+      this.otherMarks ??= window.LightweightCharts.createSeriesMarkers(this.candles, [], { autoScale: false });
+      this.otherMarks.setMarkers(marks);
+    },
+
+    /** Signals as [ms, side, filled]: an arrow where a trade came of it, a dot where none did; moved in place. */
+    showSignals(signals) {
+      this.waiting = signals;
+      if (!this.candles) return;
+      const { time, rows } = this.held, c = this.colours, marks = [];
+      for (const [ms, side, filled] of rows ? signals : []) {
+        const at = ms / 1000, isLong = side > 0;
+        if (at < time[0] || at > time[rows - 1]) continue;
+        marks.push({
+          time: time[nearest(time, at)], position: isLong ? "belowBar" : "aboveBar",
+          shape: filled ? (isLong ? "arrowUp" : "arrowDown") : "circle", color: filled ? c.chosen : c.equity, size: filled ? 1 : 0.6,
+        });
+      }
       this.otherMarks ??= window.LightweightCharts.createSeriesMarkers(this.candles, [], { autoScale: false });
       this.otherMarks.setMarkers(marks);
     },

@@ -31,6 +31,8 @@ class Candles(ui.element, component="candles.js"):
         The configuration whose trades and equity are drawn.
     on_trade : callable, optional
         Called with the number of a trade whose mark was clicked.
+    masks : bool
+        Whether masked bars are marked, and the bar under the pointer is described.
     """
 
     def __init__(
@@ -40,12 +42,13 @@ class Candles(ui.element, component="candles.js"):
         span: tuple[str | None, str | None] = (None, None),
         config_id: str | None = None,
         on_trade: Callable[[int], None] | None = None,
+        masks: bool = False,
     ) -> None:
         super().__init__()
         exchange, symbol, timeframe = market
-        query = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "max_points": MOST_BARS}
-        query |= {name: at for name, at in zip(("from", "to"), span, strict=True) if at is not None}
-        self._props["bars"] = f"/api/bars?{urlencode(query)}"
+        self._market = market
+        self._props["bars"] = self._address(span)
+        self._props["masks"] = masks
         if config_id is not None:
             of = f"/api/training/configurations/{quote(config_id)}"
             self._props["trades"], self._props["equity"] = f"{of}/trades", f"{of}/equity"
@@ -70,6 +73,21 @@ class Candles(ui.element, component="candles.js"):
     def show_span(self, start_ms: int, stop_ms: int) -> None:
         """Show the bars between two moments."""
         self.run_method("span", start_ms, stop_ms)
+
+    def show_bars(self, span: tuple[str | None, str | None]) -> None:
+        """Show other bars of the market, in the same chart."""
+        self._props["bars"] = self._address(span)
+        self.update()
+
+    def show_signals(self, signals: Sequence[tuple[int, int, bool]]) -> None:
+        """Mark signals: when the bar opens (ms), +1 or -1, whether a trade came of it; those of before are moved."""
+        self.run_method("showSignals", [[at, side, int(filled)] for at, side, filled in signals])
+
+    def _address(self, span: tuple[str | None, str | None]) -> str:
+        exchange, symbol, timeframe = self._market
+        query = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "max_points": MOST_BARS}
+        query |= {name: at for name, at in zip(("from", "to"), span, strict=True) if at is not None}
+        return f"/api/bars?{urlencode(query)}"
 
 
 def _number(event: GenericEventArguments) -> int:

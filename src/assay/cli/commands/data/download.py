@@ -7,12 +7,12 @@ import typer
 
 from assay.cli import options
 from assay.cli.commands.data import markets as which
-from assay.cli.output import Output, iso_time
+from assay.cli.output import Output
 from assay.errors import AssayError, InputError, StoreError
 from assay.service.collecting import Collected, Plan
 from assay.service.collector import BarCollector
 from assay.service.database import open_database
-from assay.service.describe import describe_market
+from assay.service.downloads import collected_sentences, describe_collected
 
 Exchange = Annotated[str, typer.Option("--exchange", metavar="NAME", help="binance, kraken, coinbase, bybit ...")]
 Symbols = Annotated[str, typer.Option("--symbol", metavar="A,B", help="One or more, such as BTC/USDT,ETH/USDT.")]
@@ -60,10 +60,11 @@ def download(output: Output, given: DownloadOptions) -> None:
                 continue
             if found.trouble is not None:
                 errors.append(found.trouble)
-            done.append(_describe(found))
+            done.append(describe_collected(found, None if found.trouble is None else which.failed(found.trouble)))
     if not output.json:
         for result in done:
-            _say(output, result)
+            for sentence in collected_sentences(result):
+                output.text(sentence)
     which.finish(output, {"database": opened.name, "markets": done}, errors)
 
 
@@ -81,41 +82,3 @@ def _collect(output: Output, collector: BarCollector, plan: Plan) -> Collected:
     except KeyboardInterrupt:
         output.note(f"{plan.market}: what was fetched is stored; the same command goes on from there")
         raise
-
-
-def _describe(found: Collected) -> dict[str, Any]:
-    plan = found.plan
-    left = [{"from": iso_time(a), "to": iso_time(b)} for a, b in found.left]
-    return {
-        **describe_market(plan.market),
-        "from": iso_time(plan.start_ms),
-        "to": iso_time(plan.stop_ms),
-        "asked_bars": plan.bars,
-        "inserted": found.inserted,
-        "changed": found.changed,
-        "absent_at_exchange": found.absent,
-        "not_fetched": left,
-        "findings": [str(finding) for finding in found.findings],
-        "alert": None if found.alert is None else found.alert.as_dict() | {"message": str(found.alert)},
-        "error": None if found.trouble is None else which.failed(found.trouble),
-    }
-
-
-def _say(output: Output, result: dict[str, Any]) -> None:
-    name = f"{result['symbol']} {result['timeframe']} on {result['exchange']}"
-    if "inserted" not in result:
-        output.text(f"{name}: NOT FETCHED. {result['error']['message']}")
-        return
-    if not result["asked_bars"]:
-        output.text(f"{name}: nothing to fetch, all of {result['from']} to {result['to']} is stored")
-        return
-    absent = f", {result['absent_at_exchange']:,} the exchange does not have" if result["absent_at_exchange"] else ""
-    output.text(f"{name}: {result['inserted']:,} bars are new{absent}, {result['from']} to {result['to']}")
-    for finding in result["findings"]:
-        output.text(f"  {finding}")
-    for gap in result["not_fetched"]:
-        output.text(f"  not fetched: {gap['from']} to {gap['to']}")
-    if result["error"]:
-        output.text(f"  STOPPED. {result['error']['message']}")
-    if result["alert"]:
-        output.text("  " + result["alert"]["message"])

@@ -1,4 +1,4 @@
-"""Which bars of a market may be shown: none of those that a training seals, or has sealed."""
+"""Which bars of a market may be looked at: none of those that a training seals, or has sealed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from assay.service.times import parse_moment
 from assay.validation.splits import HOLDOUT_SHARE
 
 if TYPE_CHECKING:
-    from assay.agents.state import AgentState
     from assay.market import Market
+    from assay.store.registry import Registry
 
 
-def shown_until(state: AgentState, market: Market, span: tuple[int, int]) -> int:
-    """Return the moment (milliseconds UTC) from which on nothing of a market's bars is shown.
+def shown_until(registry: Registry, market: Market, span: tuple[int, int]) -> int:
+    """Return the moment (milliseconds UTC) from which on the days of a market are sealed.
 
     That is where the holdout of a training on all stored days begins, or an earlier one that a configuration of the
     same market, at whatever timeframe, has sealed.
@@ -25,7 +25,7 @@ def shown_until(state: AgentState, market: Market, span: tuple[int, int]) -> int
         From the first stored bar to the end of the last.
     """
     first, end = span
-    found = state.registry.find(exchange=market.exchange, pair=market.symbol, archived=None)
+    found = registry.find(exchange=market.exchange, pair=market.symbol, archived=None)
     sealed = [begin for one in found if (begin := sealed_from(one.typed)) is not None]
     return min([end - int((end - first) * HOLDOUT_SHARE), *sealed])
 
