@@ -45,7 +45,7 @@ def test_the_bar_of_a_job_never_goes_back_while_its_stages_pass() -> None:
     shares = []
     for stage in ("fetching bars", *STAGES_OF_WORK):
         for done in range(4):
-            progress = TaskProgress(stage=stage, done=done, total=3)
+            progress = TaskProgress(stage=stage, done=done, total=3, rate=None)
             shares.append(share_done(job([task(0, JobStatus.COMPLETED), task(1, JobStatus.RUNNING, progress)])))
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.5, 1.0)

@@ -52,8 +52,10 @@ class Counting(JobReader):
 
 
 def made(database: Database, *, at: int = 1) -> str:
-    names = {"digest": "d", "strategy": "FAILED_BREAKDOWN", "user": "ann"}
-    job = NewJob(id=str(uuid4()), config={"request": {}}, seed=1, created_ms=at, **names)
+    terms = {"request": dict[str, str]()}
+    job = NewJob(
+        id=str(uuid4()), config=terms, digest="d", strategy="FAILED_BREAKDOWN", user="ann", seed=1, created_ms=at
+    )
     return JobStore(database).create(job, [TASK.spec()])
 
 

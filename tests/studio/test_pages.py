@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from assay.store import Database, Registry
 from reports.samples import sample
-from studio.conftest import PHONE, SAMPLES, WIDE, Stored, Studio, Visitor, wait_until
+from studio.conftest import PHONE, SAMPLES, WIDE, Stored, Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,10 +156,11 @@ def test_a_trade_is_gone_to_by_click_and_by_arrow_keys(stored: Stored, visitors:
 # --- for everybody
 
 
-@pytest.mark.parametrize("path", [*PAGES, "promoted"])
+@pytest.mark.parametrize("path", [*PAGES, "promoted", "compared"])
 def test_nothing_is_in_the_way_of_anybody(stored: Stored, visitors: Callable[..., Visitor], path: str) -> None:
     """No serious finding of axe-core, dark and light; no sideways scroll of a phone's page."""
     path = configuration(stored, path) if path in SAMPLES else path
+    path = f"/compare?ids={stored.ids[0]}&ids={stored.ids[1]}" if path == "compared" else path
     visitor = visitors(stored.studio)
     visitor.sign_in()
     page = visitor.go(path)
@@ -184,30 +184,6 @@ def _serious(page: Page) -> list[str]:
 
 
 # --- what goes wrong
-
-
-def test_a_killed_server_comes_back_to_the_same_page(
-    tmp_path: Path, sqlite_template: bytes, visitors: Callable[..., Visitor]
-) -> None:
-    (tmp_path / "assay.db").write_bytes(sqlite_template)
-    studio = Studio(tmp_path, ("--no-workers",))
-    studio.start()
-    try:
-        visitor = visitors(studio)
-        visitor.sign_in()
-        page = visitor.go("/configurations")
-        studio.end(signal.SIGKILL)
-        page.get_by_text("Connection lost").wait_for()
-        studio.start()
-        wait_until(lambda: page.evaluate("document.querySelector('.nicegui-error-popup')?.ariaHidden !== 'false'"))
-        visitor.settled()
-        assert page.url == f"{studio.url}/studio/configurations"
-        assert page.get_by_role("link", name="Configurations").get_attribute("aria-current") == "page"
-        # a browser complains about the server that is away, and about nothing else
-        assert all("ERR_CONNECTION" in line or "WebSocket" in line for line in visitor.complaints), visitor.complaints
-        visitor.complaints.clear()
-    finally:
-        studio.end()
 
 
 def test_what_is_not_there_is_said_in_its_place(visitors: Callable[..., Visitor], stored: Stored) -> None:

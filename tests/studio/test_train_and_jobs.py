@@ -163,5 +163,5 @@ def test_a_job_is_watched_by_two_cancelled_taken_up_and_repeated_with_changes(
     page.wait_for_url("**/studio/jobs?job=*")
     again = JobStore(database).find(limit=1)[0]
     assert (again.parent, again.config["request"]["seed"]) == (job, 43)
-    for one in (job, again.id):
-        JobStore(database).cancel(one)
+    for number in (job, again.id):
+        JobStore(database).cancel(number)

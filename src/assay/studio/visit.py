@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from assay.store import Database
     from assay.store.schema import Role
 
-ANSWER_S = 30.0
-"""How long a page whose reads may take long is waited for; others have 3 s."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

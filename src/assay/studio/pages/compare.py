@@ -19,12 +19,12 @@ from assay.studio.comparison_plots import TOGETHER, overlaid, shade
 from assay.studio.comparison_rows import columns_of, rows_of
 from assay.studio.configuration_rows import ADJUSTED_NOTE
 from assay.studio.elements.listing import Listing
-from assay.studio.frame import framed, is_dark, styles
+from assay.studio.frame import PAGE_S, framed, is_dark, styles
 from assay.studio.panels import empty, explained, panel, stage_badge
 from assay.studio.plots import palette
 from assay.studio.tables import Column, plain_table
 from assay.studio.values import UNKNOWN, count, day, measure, number, percent, share
-from assay.studio.visit import ANSWER_S, Visit
+from assay.studio.visit import Visit
 
 if TYPE_CHECKING:
     from assay.engine.shared_days import SharedMeasures
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DIFFERENCES = "differences"
 
 
-@ui.page(addresses.COMPARE, response_timeout=ANSWER_S)
+@ui.page(addresses.COMPARE, response_timeout=PAGE_S)
 async def compare(request: Request, show: str = DIFFERENCES) -> None:
     """Show the page."""
     with framed(request, "Compare", addresses.CONFIGURATIONS) as visit:

@@ -20,7 +20,7 @@ from assay.studio import addresses, configuration_parts
 from assay.studio.addresses import address
 from assay.studio.configuration_facts import ConfigurationFacts, configuration_facts
 from assay.studio.elements.candles import Candles
-from assay.studio.frame import framed, is_dark
+from assay.studio.frame import PAGE_S, framed, is_dark
 from assay.studio.panels import empty, explained, panel, stage_badge, tile
 from assay.studio.plots import palette
 from assay.studio.tables import Column, plain_table
@@ -47,7 +47,7 @@ EXPORTS = (("Trades CSV", "trades?format=csv"), ("Equity CSV", "equity?format=cs
 TEXT_COLUMNS = ("entry_time", "exit_time", "side", "reason")
 
 
-@ui.page(addresses.CONFIGURATIONS + "/{config_id}")
+@ui.page(addresses.CONFIGURATIONS + "/{config_id}", response_timeout=PAGE_S)
 async def configuration(request: Request, config_id: str) -> None:
     """Show the page."""
     with framed(request, config_id, addresses.CONFIGURATIONS) as visit:

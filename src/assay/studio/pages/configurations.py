@@ -26,10 +26,10 @@ from assay.studio.configuration_filters import Filters
 from assay.studio.configuration_query import MOST_CHOSEN, ListQuery
 from assay.studio.configuration_rows import COLUMNS, rows_of
 from assay.studio.elements.listing import Listing
-from assay.studio.frame import framed, styles
+from assay.studio.frame import PAGE_S, framed, styles
 from assay.studio.panels import empty, explained, panel
 from assay.studio.values import count, moment
-from assay.studio.visit import ANSWER_S, Visit, say
+from assay.studio.visit import Visit, say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ACTIONS = (Action.ACTIVATE, Action.DEACTIVATE, Action.ARCHIVE, Action.RESTORE)
 
 
-@ui.page(addresses.CONFIGURATIONS, response_timeout=ANSWER_S)
+@ui.page(addresses.CONFIGURATIONS, response_timeout=PAGE_S)
 async def configurations(request: Request) -> None:
     """Show the page."""
     with framed(request, "Configurations", addresses.CONFIGURATIONS) as visit:

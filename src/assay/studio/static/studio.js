@@ -35,3 +35,9 @@ document.addEventListener("click", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (window.did_handshake) emitEvent("looked_at", document.visibilityState === "visible");
 });
+
+// What scrolls can be scrolled by the keyboard, too: tables of Quasar cannot be told so when they are made.
+const scrolling = ".q-table__middle.scroll, .scroll, .gates, .trades .q-table__middle";
+new MutationObserver(() => {
+  for (const one of document.querySelectorAll(scrolling)) if (!one.hasAttribute("tabindex")) one.tabIndex = 0;
+}).observe(document.documentElement, { childList: true, subtree: true });
