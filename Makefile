@@ -54,7 +54,7 @@ check: install-dev
 
 # by file, since the fixtures of a file are made once; in the written order, which leaves no long file for the end
 test: install-dev
-	@"$(BIN)/python" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@"$(BIN)/python" -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 golden: install-dev
 	@"$(BIN)/python" -m pytest -q tests/strategies/test_golden.py --renew-golden

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.documents.configuration import configuration
@@ -26,6 +29,19 @@ SCRIPT = "<script>alert('x')</script>"
 
 @cache
 def _made(name: str) -> str:
+    """The processes of one run of the tests make each training once: the first one leaves it for the others."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return _trained(name)
+    shared = Path(tempfile.gettempdir()) / f"assay-samples-{run}-{name}.json"
+    if not shared.is_file():
+        part = shared.with_suffix(f".{os.getpid()}")
+        part.write_text(_trained(name))
+        part.replace(shared)
+    return shared.read_text()
+
+
+def _trained(name: str) -> str:
     if name == "plain":
         document = unverified("LIQUIDITY_SWEEP", {"a": 1}, {"sharpe_ratio": 2.0, "total_trades": 80}, CREATED)
         return json.dumps([document, None])

@@ -43,6 +43,7 @@ class Studio:
     options: tuple[str, ...] = ()
     port: int = 0
     process: subprocess.Popen[str] | None = None
+    sessions: dict[str, Any] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -100,8 +101,14 @@ class Visitor:
             self.complaints.append(f"{response.status} {response.url}")
 
     def sign_in(self, token: str | None = None) -> None:
-        self.page.goto(f"{self.studio.url}/studio/sign-in#token={token or self.studio.token}")
+        """Sign in by the page where one does so; who did before comes again with the same session."""
+        token = token or self.studio.token
+        if token in self.studio.sessions:
+            self.context.add_cookies(self.studio.sessions[token])
+            return
+        self.page.goto(f"{self.studio.url}/studio/sign-in#token={token}")
         self.page.wait_for_url("**/studio/")
+        self.studio.sessions[token] = self.context.cookies()
 
     def go(self, path: str) -> Page:
         """Open a page of the Studio, and wait until it is connected and drawn."""
