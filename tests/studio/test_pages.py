@@ -169,8 +169,7 @@ def test_nothing_is_in_the_way_of_anybody(stored: Stored, visitors: Callable[...
     visitor.sign_in()
     page = visitor.go(path)
     assert _serious(page) == []
-    cookie = {"name": "assay_theme", "value": "light", "domain": "127.0.0.1", "path": "/studio"}
-    visitor.context.add_cookies([cookie])
+    visitor.context.add_cookies([{"name": "assay_theme", "value": "light", "domain": "127.0.0.1", "path": "/studio"}])
     page = visitor.go(path)
     assert _serious(page, "{runOnly: ['color-contrast'], resultTypes: ['violations']}") == []
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
