@@ -1,7 +1,7 @@
-"""Fees that exchanges publish: what a form offers for the costs of a training.
+"""Fees of exchanges as starting values: what a form offers for the costs of a training.
 
-They are those of the lowest tier of spot trading, which everybody has who begins; who trades more pays less and gives
-his own.
+They are about those of the lowest tier of spot trading, which everybody has who begins; who trades more pays less and
+gives his own. Exchanges change them, and nothing here follows: whoever uses one is told to look it up.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class CostPreset:
     tier : str
         Of which of its customers.
     source : str
-        Where it is published.
+        Where the exchange publishes what holds today.
     as_of : str
-        The year in which it was read there.
+        The year whose fees these are, as far as is known here.
     """
 
     exchange: str

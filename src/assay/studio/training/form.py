@@ -377,7 +377,8 @@ def preset_words(name: str) -> str:
     found = next((one for one in PRESETS if one.exchange == exchange), None)
     if found is None:
         return ""
-    words = f"{found.tier}; {found.source.removeprefix('https://')}, {found.as_of}."
+    where = found.source.removeprefix("https://")
+    words = f"{found.tier}, about {found.as_of}. Exchanges change their fees: look yours up ({where})."
     return f"{words} {MAKER_NOTE}" if kind == "maker" else words
 
 
