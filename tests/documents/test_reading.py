@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
-MAX_LOOK_UPS = 22
+MAX_LOOK_UPS = 19
 
 # words of the document that other tables of the package have, too
 EVERYDAY = {
     "method", "objective", "combinations", "trials", "summary", "seed", "data_digest", "costs", "sizing", "label",
     "holdout", "windows", "ambiguity", "fragility", "funnel", "data", "version", "strategy", "parameters", "metrics",
-    "market",
+    "market", "p_value",
 }  # fmt: skip
 DOCUMENTS = {"document", "configuration", "live", "raw", "d"}
 

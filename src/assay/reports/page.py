@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assay.documents import Document, TrainedDocument
 from assay.documents.explained import explained, gate_condition, why_not_promoted
@@ -48,17 +48,30 @@ _PROVENANCE = ("experiment_digest", "data_digest", "engine_hash", "code_version"
 # --- sections
 
 
-def gate_rows(gates: Sequence[Gate]) -> list[dict[str, Any]]:
-    """Return what is said of each gate: what was measured, what is asked, and the cheapest next step."""
+class GateRow(NamedTuple):
+    """What is said of a gate: what was measured, what is asked, and the cheapest next step."""
+
+    name: str
+    stage: str
+    measured: str
+    asked: str
+    margin: str
+    passed: bool
+    next_step: str
+
+
+def gate_rows(gates: Sequence[Gate]) -> list[GateRow]:
+    """Return what is said of each gate."""
     return [
-        gate.by_key()
-        | {
-            "name": gate_condition(gate.name),
-            "next_step": explained(gate.next_step),
-            "measured": yes_no(bool(gate.value)) if gate.is_switch else text(gate.value),
-            "asked": "yes" if gate.is_switch else f"{gate.limit:g}",
-            "margin": "" if gate.is_switch else text(gate.margin, "{:+.4g}"),
-        }
+        GateRow(
+            name=gate_condition(gate.name),
+            stage=gate.stage,
+            measured=yes_no(bool(gate.value)) if gate.is_switch else text(gate.value),
+            asked="yes" if gate.is_switch else f"{gate.limit:g}",
+            margin="" if gate.is_switch else text(gate.margin, "{:+.4g}"),
+            passed=gate.passed,
+            next_step=explained(gate.next_step),
+        )
         for gate in gates
     ]
 
@@ -70,17 +83,27 @@ def _beside(document: Document) -> tuple[Measures, Mapping[str, Ends]]:
     return document.validation.in_sample, document.evidence.intervals
 
 
-def tile_rows(document: Document) -> list[dict[str, str]]:
-    """Return the measures that a reader looks at first, with interval, value in sample and meaning."""
+class Tile(NamedTuple):
+    """A measure that a reader looks at first."""
+
+    label: str
+    value: str
+    sample: str
+    interval: str
+    meaning: str
+
+
+def tile_rows(document: Document) -> list[Tile]:
+    """Return the measures that a reader looks at first, with value in sample, interval and meaning."""
     sample, intervals = _beside(document)
     return [
-        {
-            "label": label,
-            "value": text(document.measures.get(name), form),
-            "sample": text(sample[name], form) if name in sample else "",
-            "interval": _interval(intervals.get(name), form),
-            "meaning": MEASURES[name].meaning,
-        }
+        Tile(
+            label=label,
+            value=text(document.measures.get(name), form),
+            sample=text(sample[name], form) if name in sample else "",
+            interval=_interval(intervals.get(name), form),
+            meaning=MEASURES[name].meaning,
+        )
         for name, label, form in TILES
     ]
 

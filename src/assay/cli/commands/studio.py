@@ -3,7 +3,7 @@
 import html
 import os
 import webbrowser
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -43,6 +43,8 @@ def studio(output: Output, given: StudioOptions) -> None:
         write_private(way_in, WAY_IN.format(address=html.escape(f"{address}{SIGN_IN_PAGE}#token={token.text}")))
         webbrowser.open(way_in.as_uri())
 
-    with ExitStack() as stack:
-        stack.callback(way_in.unlink, missing_ok=True)
+    try:
         run_server(output, given, lasting=home() / "studio-token", opened=opened)
+    finally:
+        with suppress(OSError):  # its folder may be none
+            way_in.unlink(missing_ok=True)

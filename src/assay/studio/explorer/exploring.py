@@ -14,6 +14,7 @@ from assay.engine import Side
 from assay.engine.execution import ExecutionTerms
 from assay.errors import AssayError
 from assay.market import Timeframe, named_market
+from assay.market.calendar import DAY_MS
 from assay.service.funnels import MAX_MARKS, FunnelQuestion
 from assay.service.sets import parse_sets
 from assay.service.spans import SpanTerms
@@ -43,7 +44,6 @@ LEAST_S = 0.25
 """Between two answers while something is moved."""
 
 SPAN_DAYS = 365
-DAY_MS = 86_400_000
 
 EXPLORER_NOTE = (
     "Where the moments of the pattern are lost on their way to trades. Move a threshold: the counts and the marked "

@@ -143,9 +143,9 @@ def _verdict(found: ConfigurationFacts) -> None:
                 ui.label(why or "Watch it all the same: markets change.")
             with ui.element("div").classes("tiles"):
                 for one in tile_rows(document):
-                    notes = [one["meaning"], one["interval"] and f"95 % interval: {one['interval']}"]
-                    notes.append(one["sample"] and f"In sample: {one['sample']}")
-                    tile(one["label"], one["value"], note="\n".join(note for note in notes if note))
+                    notes = [one.meaning, one.interval and f"95 % interval: {one.interval}"]
+                    notes.append(one.sample and f"In sample: {one.sample}")
+                    tile(one.label, one.value, note="\n".join(note for note in notes if note))
                 tile("p adjusted", number(_known(standing.p_adjusted), 3), note=ADJUSTED)
                 tile("Tries", str(standing.experiments + 1), note="Experiments on these days, this one included.")
         with panel("Gates", classes="flush"), ui.element("div").classes("gates"):
@@ -171,13 +171,11 @@ def _gates(found: ConfigurationFacts) -> None:
     ) as table:
         for row in rows:
             with table.row():
-                table.text(
-                    "✓ passed" if row["passed"] else "✗ failed", tone="good nowrap" if row["passed"] else "bad nowrap"
-                )
-                name = table.text(row["name"])
-                explained(name, f"Guards {row['stage']}. Margin: {row['margin'] or 'none'}.\n{row['next_step']}")
-                table.text(row["measured"])
-                table.text(row["asked"])
+                table.text("✓ passed" if row.passed else "✗ failed", tone="good nowrap" if row.passed else "bad nowrap")
+                name = table.text(row.name)
+                explained(name, f"Guards {row.stage}. Margin: {row.margin or 'none'}.\n{row.next_step}")
+                table.text(row.measured)
+                table.text(row.asked)
 
 
 class _Trades:
