@@ -21,7 +21,7 @@ from assay.cli.first import INTERRUPTED
 from assay.cli.log_options import LogOptions
 from assay.cli.output import Output
 from assay.cli.user_code import words
-from assay.errors import InputError, StoreError
+from assay.errors import InputError
 from assay.lazy import lazy
 from assay.service.accounts import refuse_open_server
 from assay.service.beside import WorkersBeside
@@ -235,7 +235,7 @@ def write_private(file: Path, text: str) -> None:
 
     Raises
     ------
-    StoreError
+    InputError
         When its folder cannot be made, or it cannot be written.
     """
     try:
@@ -244,8 +244,8 @@ def write_private(file: Path, text: str) -> None:
         with os.fdopen(descriptor, "w") as opened:
             opened.write(text + "\n")
     except OSError as error:
-        rule = f"cannot be written ({error.strerror})"
-        raise StoreError(f"folder of the token, {file}", rule, hint="Name another --home") from None
+        rule = f"must be a folder in which the token can be kept ({error.strerror})"
+        raise InputError("--home", rule, str(file.parent)) from None
 
 
 @contextmanager
