@@ -181,9 +181,8 @@ def test_what_the_options_become(
     monkeypatch.setenv("ASSAY_TOKEN", PLANTED)
     (tmp_path / "strategies").mkdir()
     options = ("--strategies", tmp_path / "strategies", "--hosts", "Assay.example.org,b", "--offline")
-    ran = assay(
-        "serve", "--port", 0, "--workers", 2, "--no-studio", *options, "--secure-cookies", "--trust-proxy", "10.0.0.0/8"
-    )
+    more = ("--no-studio", "--requests-per-minute", 77, "--secure-cookies", "--trust-proxy", "10.0.0.0/8")
+    ran = assay("serve", "--port", 0, "--workers", 2, *options, *more)
     assert ran.code == 0, ran.err
     assert "its token is that of ASSAY_TOKEN" in ran.err
     assert PLANTED not in ran.err
@@ -191,7 +190,7 @@ def test_what_the_options_become(
     assert stopped == {"stopped": server.DRAIN_S}
     settings = serving["settings"]
     assert (settings.token, settings.hosts, settings.offline) == (PLANTED, ("assay.example.org", "b"), True)
-    assert settings.trusted_proxies == ("10.0.0.0/8",)
+    assert (settings.trusted_proxies, settings.requests_per_minute) == (("10.0.0.0/8",), 77)
     assert (settings.secure_cookies, settings.strategies) == (True, (tmp_path / "strategies").resolve())
     assert serving["token"] is None, "workers inherit the environment, and run users' strategies"
     assert os.environ["ASSAY_TOKEN"] == PLANTED
@@ -203,6 +202,7 @@ def test_what_the_options_become(
     [
         (("--host", "0.0.0.0"), "--host"),  # noqa: S104  (refused)
         (("--port", 65_536), "--port"),
+        (("--requests-per-minute", 0), "--requests-per-minute"),
         (("--workers", -1), "--workers"),
         (("--strategies", "nowhere"), "--strategies"),
         (("--hosts", "*"), "--hosts"),

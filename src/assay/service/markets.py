@@ -118,13 +118,14 @@ def valid_share(imports: Imports, stored: StoredMarket) -> float | None:
     """Return the valid bars in percent: as they were recorded where nothing has changed since; None without bars."""
     if not stored.bars:
         return None
-    last = imports.last(stored.market)
-    if last is not None and last.quality.get("revision") == stored.revision:
-        return last.valid_pct
-    store = imports.store
-    return store.fact(
-        "valid share", stored.id, stored.revision, lambda: measure_quality(store.read(stored.market)).valid_pct
-    )
+
+    def found() -> float:
+        last = imports.last(stored.market)
+        if last is not None and last.quality.get("revision") == stored.revision:
+            return last.valid_pct
+        return measure_quality(imports.store.read(stored.market)).valid_pct
+
+    return imports.store.fact("valid share", stored.id, stored.revision, found)
 
 
 def market_row(imports: Imports, stored: StoredMarket, sizes: Mapping[int, int]) -> dict[str, Any]:

@@ -201,22 +201,18 @@ class Imports:
 
     def history(self, market: Market) -> list[Import]:
         """Imports of a market, oldest first."""
-        t, m = schema.market_imports.c, schema.markets.c
-        query = (
-            sa.select(schema.market_imports)
-            .join(schema.markets, m.id == t.market_id)
-            .where(m.exchange == market.exchange, m.symbol == market.symbol, m.timeframe == str(market.timeframe))
-            .order_by(t.id)
-        )
+        return self._read(_imports_of(market).order_by(schema.market_imports.c.id))
+
+    def last(self, market: Market) -> Import | None:
+        """Return the newest import of a market."""
+        found = self._read(_imports_of(market).order_by(schema.market_imports.c.id.desc()).limit(1))
+        return found[0] if found else None
+
+    def _read(self, query: sa.Select[Any]) -> list[Import]:
         rows = self.store.database.read(lambda c: list(c.execute(query)))
         return [
             Import(r.at, r.source, r.data_digest, r.bars, r.inserted, r.changed, r.valid_pct, r.quality) for r in rows
         ]
-
-    def last(self, market: Market) -> Import | None:
-        """Return the newest import of a market."""
-        found = self.history(market)
-        return found[-1] if found else None
 
     def is_behind(self, market: Market) -> bool:
         """Whether bars were written that no record describes: the process that wrote them was killed before it."""
@@ -271,3 +267,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(v) for name, v in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _imports_of(market: Market) -> sa.Select[Any]:
+    t, m = schema.market_imports.c, schema.markets.c
+    query = sa.select(schema.market_imports).join(schema.markets, m.id == t.market_id)
+    return query.where(m.exchange == market.exchange, m.symbol == market.symbol, m.timeframe == str(market.timeframe))

@@ -190,17 +190,7 @@ class JobStore:
 
     def states(self, jobs: Sequence[str]) -> list[JobState]:
         """Return how far jobs are, in the order of their ids; those that do not exist are left out."""
-        j, t = schema.training_jobs.c, schema.training_tasks.c
-
-        def work(c: sa.Connection) -> list[JobState]:
-            rows = {row.id: row for row in c.execute(sa.select(schema.training_jobs).where(j.id.in_(jobs)))}
-            counts: dict[str, dict[JobStatus, int]] = {}
-            query = sa.select(t.job_id, t.status, sa.func.count()).where(t.job_id.in_(jobs))
-            for job, status, number in c.execute(query.group_by(t.job_id, t.status)):
-                counts.setdefault(job, {})[JobStatus(status)] = int(number)
-            return [_state(rows[job], counts.get(job, {})) for job in jobs if job in rows]
-
-        return self.database.read(work)
+        return self.database.read(lambda c: _states(c, jobs))
 
     def find(
         self,
@@ -231,7 +221,7 @@ class JobStore:
             query = query.where(
                 sa.literal(",").concat(j.strategy_name).concat(",").contains(f",{strategy},", autoescape=True)
             )
-        return self.states(self.database.read(lambda c: [str(job) for job in c.scalars(query)]))
+        return self.database.read(lambda c: _states(c, [str(job) for job in c.scalars(query)]))
 
     def resolve(self, text: str) -> str:
         """Return the job that a person's text stands for (`assay.store.ids`).
@@ -341,6 +331,17 @@ class JobStore:
             raise NotFoundError("job", "there is none with this id", job)
         j = schema.training_jobs.c
         return JobStatus(c.execute(sa.select(j.status).where(j.id == job)).scalar_one())
+
+
+def _states(c: sa.Connection, jobs: Sequence[str]) -> list[JobState]:
+    """Return how far jobs are, in a transaction of the caller's."""
+    j, t = schema.training_jobs.c, schema.training_tasks.c
+    rows = {row.id: row for row in c.execute(sa.select(schema.training_jobs).where(j.id.in_(jobs)))}
+    counts: dict[str, dict[JobStatus, int]] = {}
+    query = sa.select(t.job_id, t.status, sa.func.count()).where(t.job_id.in_(jobs))
+    for job, status, number in c.execute(query.group_by(t.job_id, t.status)):
+        counts.setdefault(job, {})[JobStatus(status)] = int(number)
+    return [_state(rows[job], counts.get(job, {})) for job in jobs if job in rows]
 
 
 def _state(row: sa.Row[Any], counts: dict[JobStatus, int]) -> JobState:

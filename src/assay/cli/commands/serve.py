@@ -73,9 +73,13 @@ SecureCookies = Annotated[
     bool, typer.Option("--secure-cookies", help="Browsers reach the server by https: send cookies no other way.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no exchange for bars.")]
+Requests = Annotated[
+    int, typer.Option("--requests-per-minute", metavar="N", help="Of one user and of one address, at most.")
+]
 NoStudio = Annotated[bool, typer.Option("--no-studio", help="Only the API, for programs: no pages.")]
 
 MAX_PORT = 65_535
+MAX_REQUESTS = 1_000_000_000
 ENDING = (
     f"Requests may finish, workers finish their task or give it back, in {server.DRAIN_S:.0f} s at most; "
     "Ctrl-C once more ends all at once"
@@ -98,6 +102,7 @@ class ServerOptions(LogOptions):
     hosts: Hosts = None
     trust_proxy: TrustProxy = None
     secure_cookies: SecureCookies = False
+    requests_per_minute: Requests = Settings().requests_per_minute
     offline: Offline = False
     database: options.DatabaseUrl = None
 
@@ -121,6 +126,9 @@ class ServerOptions(LogOptions):
         """Refuse what cannot be served, before anything is begun."""
         if not 0 <= self.port <= MAX_PORT:
             raise InputError("--port", f"must be from 0 to {MAX_PORT:,}", self.port)
+        if not 1 <= self.requests_per_minute <= MAX_REQUESTS:
+            rule = f"must be from 1 to {MAX_REQUESTS:,}"
+            raise InputError("--requests-per-minute", rule, self.requests_per_minute)
         if self.strategies is not None and not self.strategies.is_dir():
             raise InputError("--strategies", "must be a folder", str(self.strategies))
 
@@ -131,6 +139,7 @@ class ServerOptions(LogOptions):
             hosts=(*_host_names(self.hosts), *_own_name(self.host)),
             strategies=None if self.strategies is None else self.strategies.resolve(),
             offline=self.offline,
+            requests_per_minute=self.requests_per_minute,
             secure_cookies=self.secure_cookies,
             trusted_proxies=_proxies(self.trust_proxy),
         )
