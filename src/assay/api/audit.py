@@ -12,7 +12,7 @@ from assay.api.access import NOTED, WHO, Access, Caller
 from assay.api.buckets import Buckets
 from assay.api.scopes import Scope
 from assay.errors import StoreError, one_line
-from assay.store.accounts import AuditEntry
+from assay.store.accounts import AccountStore, AuditEntry
 from assay.store.database import now_ms
 
 if TYPE_CHECKING:
@@ -52,11 +52,16 @@ class Audit:
         target = noted.get("target") or "/".join(str(value) for value in scope.get("path_params", {}).values())
         action = f"{scope['method'][:20]} {template or one_line(scope['path'], 200)}"
         entry = AuditEntry(0, now_ms(), user, action, one_line(target, 300) or None, address[:100], str(status))
-        with anyio.CancelScope(shield=True):  # the client may be gone, what it did is done
-            try:
-                await anyio.to_thread.run_sync(self._store.record, entry)
-            except StoreError as error:
-                LOG.error("the audit log cannot be written (%s): %s", error, entry)  # noqa: TRY400  (no bug of ours)
+        await write_down(self._store, entry)
+
+
+async def write_down(store: AccountStore, entry: AuditEntry) -> None:
+    """Append to the audit log; a database that is away does not change what was done, and the log says so."""
+    with anyio.CancelScope(shield=True):  # the client may be gone, what it did is done
+        try:
+            await anyio.to_thread.run_sync(store.record, entry)
+        except StoreError as error:
+            LOG.error("the audit log cannot be written (%s): %s", error, entry)  # noqa: TRY400  (no bug of ours)
 
 
 def template_of(scope: Scope) -> str | None:

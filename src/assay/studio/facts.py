@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.api.jobs import job_status
 from assay.service.markets import market_row
-from assay.store import BarStore, Imports
+from assay.store import Imports
 from assay.store.campaign_summary import campaigns
 from assay.store.configuration_pages import ConfigurationFilter, configuration_page, configuration_summary
 from assay.store.jobs import JobStore
@@ -18,7 +18,7 @@ from assay.store.workers import WorkerStore
 
 if TYPE_CHECKING:
     from assay.api.models.training import JobStatusBody
-    from assay.store import Database
+    from assay.store import BarStore, Database
     from assay.store.campaign_summary import CampaignSummary
     from assay.store.jobs import JobState
     from assay.store.registry import Registered
@@ -61,9 +61,15 @@ class Overview:
         return not (self.markets or self.running or self.newest or self.campaigns)
 
 
-def overview(database: Database) -> Overview:
-    """Read the first page."""
-    store, jobs = BarStore(database), JobStore(database)
+def overview(database: Database, store: BarStore) -> Overview:
+    """Read the first page.
+
+    Parameters
+    ----------
+    store : BarStore
+        The server's own: it counts the bars of a market once, and again when they have changed.
+    """
+    jobs = JobStore(database)
     imports, sizes, ledger = Imports(store), store.size_bytes(), Ledger(database)
     entries = ledger.entries()
     newest = configuration_page(database, ConfigurationFilter(), sort="created_at", limit=NEWEST)

@@ -11,6 +11,7 @@ import anyio.to_thread
 from nicegui import core, ui
 
 from assay.api.access import ADDRESS, PAGES, WHO
+from assay.api.audit import write_down
 from assay.api.turns import in_turn
 from assay.errors import AssayError, GateError
 from assay.store.accounts import AuditEntry
@@ -141,7 +142,7 @@ class Visit:
         finally:
             address = str(self.request.scope["state"].get(ADDRESS, ""))[:100]
             entry = AuditEntry(0, now_ms(), found.caller.name, action, target, address, outcome)
-            await anyio.to_thread.run_sync(self.visitors.access.accounts.store.record, entry)
+            await write_down(self.visitors.access.accounts.store, entry)
         return done
 
 

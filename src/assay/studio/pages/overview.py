@@ -40,7 +40,7 @@ STAGE_NOTES = {
 async def overview(request: Request) -> None:
     """Show the first page."""
     with framed(request, "Overview", addresses.OVERVIEW) as visit:
-        found = await visit.read(facts.overview, visit.database)
+        found = await visit.read(facts.overview, visit.database, visit.state.bars)
         if found.is_empty:
             _welcome(visit)
             return
