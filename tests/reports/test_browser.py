@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from assay.documents.figures import stored_equity
+from browsers import chromium
 from reports.samples import page_of, sample
 
 if TYPE_CHECKING:
@@ -27,15 +25,8 @@ DRAWN = "views.length && views.every((view) => view.has_finished())"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("the report is tested in chromium: apt-get install chromium")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 def wait_for(page: Page, expression: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from assay.store import BarStore, Database, Registry
 from assay.store.bars import present
+from browsers import chromium
 from reports.samples import sample
 from training.test_train import planted
 
@@ -123,17 +122,8 @@ class Visitor:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("the Studio is tested in chromium: apt-get install chromium")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox"], proxy={"server": NOWHERE, "bypass": "127.0.0.1"}
-        )
+    with chromium(args=["--no-sandbox"], proxy={"server": NOWHERE, "bypass": "127.0.0.1"}) as opened:
         yield opened
-        opened.close()
 
 
 def stored_samples(database: Database) -> list[str]:
